@@ -1,0 +1,78 @@
+"""Three ways to stage the same call: with an offline Deepgram, a scripted one, or the real one."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from videosdk.plugins.deepgram import DeepgramSTTV2, DeepgramTTS
+
+from speechwire.emulator import Emulator, Phrase, Script, ScriptedEngine
+from speechwire.protocol import listen_v2_events as flux
+
+from .caller import Call, Line, render, tone_voice
+from .host import converse
+from .journal import Journal
+from .recording import Recording
+
+# The second line is spoken while the agent still answers the first: the barge-in.
+SCRIPT = (
+    Line(4.5, "what is on the menu today"),
+    Line(10.0, "stop when do you close today"),
+    Line(19.0, "please book a table for two"),
+)
+TAIL_S = 7.0
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A rendered call and the service that will hear it.
+
+    Attributes:
+        call: The caller's side.
+        service: The service's name, for people.
+        base_url: ``ws://host:port`` of an emulator; None for the real service.
+    """
+
+    call: Call
+    service: str
+    base_url: str | None
+
+
+def live_scene() -> Scene:
+    """Stage the call with the real service; the caller's voice is synthesized here."""
+    return Scene(render(SCRIPT, espeak_voice(), tail_s=TAIL_S), "api.deepgram.com", None)
+
+
+async def offline_scene(stack: AsyncExitStack) -> Scene:
+    """Stage the call with real recognition and synthesis on this machine, and no network."""
+    emulator = await stack.enter_async_context(Emulator(engine="offline"))
+    call = render(SCRIPT, espeak_voice(), tail_s=TAIL_S)
+    return Scene(call, "emulator, offline engine (pocketsphinx and espeak-ng)", emulator.base_url)
+
+
+async def scripted_scene(stack: AsyncExitStack) -> Scene:
+    """Stage the call with an emulator that knows what will be said: deterministic, nothing to install."""
+    call = render(SCRIPT, tone_voice, tail_s=TAIL_S)
+    phrases = [Phrase(line.start_s, f"{line.text.capitalize()}.", line.end_s) for line in call.lines]
+    engine = ScriptedEngine(Script(*phrases))
+    emulator = await stack.enter_async_context(Emulator(engine=engine))
+    return Scene(call, "emulator, scripted engine", emulator.base_url)
+
+
+async def stage(scene: Scene, journal: Journal) -> Recording:
+    """Hold the conversation, noting Deepgram's turn events as they come."""
+    stt = DeepgramSTTV2(**_arguments(scene, "/v2/listen"), eot_threshold=0.7, eot_timeout_ms=3000)
+    tts = DeepgramTTS(**_arguments(scene, "/v1/speak"))
+
+    def on_event(event: object) -> None:
+        if isinstance(event, flux.TurnInfo):
+            journal.note("deepgram", event.event, event.transcript)
+
+    stt.on("event", on_event)
+    return await converse(stt, tts, scene.call, journal)
+
+
+def _arguments(scene: Scene, path: str) -> dict[str, str]:
+    """The constructor's arguments: none for the real service, whose key is in the environment."""
+    return {} if scene.base_url is None else {"api_key": "emulator", "base_url": scene.base_url + path}

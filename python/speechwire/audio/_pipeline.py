@@ -1,0 +1,97 @@
+"""The public face of the audio engines."""
+
+from __future__ import annotations
+
+from abc import ABCMeta
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+from speechwire.audio._select import make_pipeline
+from speechwire.audio._settings import Settings
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+__all__ = ["PcmPipeline", "push_many"]
+
+
+class PcmPipeline(metaclass=ABCMeta):
+    """Converts a stream of PCM bytes to chunks of mono ``s16le`` at another rate.
+
+    The arithmetic is integer and fully specified: both engines, on every machine, give the same bytes, however
+    the input was cut. ``N`` input frames and a ``flush`` give ``ceil(N * out_rate / in_rate)`` samples, output
+    ``j`` at the input's time ``j * in_rate / out_rate``.
+
+    Args:
+        in_rate: Rate of the input, 4000 to 192000 Hz.
+        out_rate: Rate of the output, 4000 to 192000 Hz. Equal rates are not filtered.
+        channels: Interleaved input channels, 1 to 32; their mean is taken.
+        chunk_ms: Length of the output's chunks, 1 to 10000 ms, rounded down to whole samples.
+        quality: ``"fast"``, ``"balanced"`` or ``"best"``: how steep the low-pass is.
+        engine: ``"auto"``, ``"native"`` or ``"numpy"``; see ``engine_name``.
+        format: Input samples: ``"s16le"``, ``"mulaw"``, ``"alaw"`` (ITU-T G.711) or ``"f32le"`` (full scale 1.0;
+            rounded half up, saturated, not-a-number is silence).
+
+    Raises:
+        InvalidArgument: An argument is out of its range, or the ratio of the rates needs a table that is too large.
+        InvalidArgumentType: An argument has the wrong type.
+        EngineUnavailable: The engine asked for cannot be loaded.
+
+    The constructor returns an instance of the engine chosen, so that ``push`` enters it directly. A pipeline may
+    be used from several threads; their calls are taken one after the other.
+    """
+
+    engine: str
+    """The engine at work: ``"native"`` or ``"numpy"``."""
+    kernel: str
+    """The code path at work: ``"scalar"``, ``"avx2"``, ``"avx512"``, ``"neon"`` or ``"numpy"``."""
+    latency: float
+    """The filter's group delay in seconds; zero for equal rates."""
+    chunk_bytes: int
+    """Bytes of one chunk."""
+    partial_bytes: int
+    """Bytes of an incomplete input frame that wait for their rest."""
+
+    def __new__(
+        cls,
+        in_rate: int = 48_000,
+        out_rate: int = 16_000,
+        channels: int = 2,
+        chunk_ms: int = 100,
+        quality: str = "balanced",
+        engine: str = "auto",
+        format: str = "s16le",
+    ) -> PcmPipeline:
+        settings = Settings.validated(in_rate, out_rate, channels, chunk_ms, quality, format)
+        pipeline = make_pipeline(settings, engine)
+        PcmPipeline.register(type(pipeline))
+        return cast(PcmPipeline, pipeline)
+
+    def push(self, pcm: Buffer, /) -> list[bytes]:
+        """Take any number of bytes, return the chunks that are now complete: zero or more.
+
+        Does not block. The native engine allocates nothing but what it returns.
+
+        Args:
+            pcm: Any C-contiguous bytes-like object, read as raw bytes. It may end anywhere, even inside a sample.
+
+        Raises:
+            InvalidArgumentType: ``pcm`` is not such an object.
+        """
+        raise NotImplementedError
+
+    def flush(self) -> list[bytes]:
+        """Return the rest: whole chunks, and a last one that may be shorter. The pipeline is then as new.
+
+        An incomplete input frame (see ``partial_bytes``) is no audio and is forgotten.
+        """
+        raise NotImplementedError
+
+    def reset(self) -> None:
+        """Forget everything; the pipeline is then as new."""
+        raise NotImplementedError
+
+
+def push_many(pipelines: Sequence[PcmPipeline], frames: Sequence[Buffer]) -> list[list[bytes]]:
+    """Push one frame into each of many pipelines; the result is that of pushing one by one, in order."""
+    return [pipeline.push(frame) for pipeline, frame in zip(pipelines, frames, strict=True)]

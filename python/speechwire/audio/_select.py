@@ -1,0 +1,80 @@
+"""The choice of an engine: the only importer of ``speechwire._native``."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+from functools import lru_cache
+from types import ModuleType
+
+from speechwire.audio._engine_np import NumpyPipeline
+from speechwire.audio._settings import ENGINES, Settings, one_of
+from speechwire.audio._taps import filter_table
+from speechwire.errors import EngineUnavailable
+
+__all__ = ["engine_name", "load_native", "make_pipeline", "native_table"]
+
+_NATIVE = "speechwire._native"
+
+
+def engine_name(engine: str = "auto") -> str:
+    """Return the engine that ``engine`` stands for: ``"native"`` or ``"numpy"``.
+
+    ``auto`` means what the environment variable ``SPEECHWIRE_ENGINE`` says, else ``native`` where the
+    extension is installed, else ``numpy``.
+
+    Raises:
+        InvalidArgument: ``engine`` or the variable is none of ``auto``, ``native``, ``numpy``.
+        EngineUnavailable: The native engine is asked for and missing, or is installed and cannot be loaded.
+    """
+    wanted = one_of("engine", engine, ENGINES)
+    if wanted == "auto":
+        wanted = one_of("SPEECHWIRE_ENGINE", os.environ.get("SPEECHWIRE_ENGINE") or "auto", ENGINES)
+    if wanted == "auto" and importlib.util.find_spec(_NATIVE) is None:
+        return "numpy"
+    if wanted != "numpy":
+        load_native()
+        return "native"
+    return wanted
+
+
+@lru_cache(maxsize=1)
+def load_native() -> ModuleType:
+    """Import the extension. A broken one is an error, never a reason to go on slowly in silence."""
+    try:
+        return importlib.import_module(_NATIVE)
+    except ModuleNotFoundError as error:
+        raise EngineUnavailable(
+            "the native audio engine is not installed: install a wheel for this platform, build one with a Rust"
+            ' toolchain, or use engine="numpy"'
+        ) from error
+    except Exception as error:
+        raise EngineUnavailable(
+            f"the native audio engine is installed but cannot be loaded ({error}): reinstall it, or set"
+            " SPEECHWIRE_ENGINE=numpy"
+        ) from error
+
+
+def make_pipeline(settings: Settings, engine: str, kernel: str | None = None) -> object:
+    """Return a pipeline of the engine asked for; ``kernel`` picks one of the native code paths, for tests."""
+    name = engine_name(engine)
+    if name == "numpy":
+        return NumpyPipeline(settings, filter_table(settings.in_rate, settings.out_rate, settings.quality))
+    table = native_table(settings.in_rate, settings.out_rate, settings.quality)
+    return load_native().NativePipeline(
+        table,
+        settings.in_rate,
+        settings.channels,
+        settings.format,
+        settings.chunk_samples,
+        settings.describe(name),
+        kernel,
+    )
+
+
+@lru_cache(maxsize=32)
+def native_table(in_rate: int, out_rate: int, quality: str) -> object:
+    """The same table, in the native engine's memory; shared by all pipelines that use it."""
+    table = filter_table(in_rate, out_rate, quality)
+    return load_native().FilterTable(table.up, table.down, table.taps.tobytes(), table.center, table.shift)

@@ -1,0 +1,135 @@
+"""Integer filter tables: made here once, and handed to both engines.
+
+A table must be the same on every machine, or golden vectors would not be golden. So the prototype is
+evaluated with additions and multiplications only, which IEEE 754 rounds identically everywhere; a libm's
+cosine is good to a unit in the last place, and that unit differs between machines.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from speechwire.audio._prototypes import PROTOTYPES, Prototype
+from speechwire.errors import InvalidArgument
+
+__all__ = ["MAX_TABLE_TAPS", "FilterTable", "filter_table"]
+
+MAX_TABLE_TAPS = 1 << 18
+"""Largest table, phases x taps: 1 MiB, and made in about 20 ms. All usual rates stay far below."""
+
+_Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FilterTable:
+    """A polyphase filter in integers.
+
+    Output ``j`` is ``(sum_k taps[p][k] * m[n - center + k] + half) >> shift``, where ``n`` and ``p`` are
+    quotient and remainder of ``j * down / up`` and ``m`` the mono input, zero before its start.
+    """
+
+    up: int
+    """Phases: the output rate over the rates' greatest common divisor."""
+    down: int
+    """The input rate over the same divisor."""
+    taps: NDArray[np.int32]
+    """Shape (up, n_taps). Every row sums to exactly 2**shift, so a constant passes unchanged."""
+    center: int
+    """Index of the tap that meets the input sample at the output's own time, rounded down."""
+    shift: int
+    """Binary digits after the point."""
+
+    @property
+    def look_ahead(self) -> int:
+        """Input samples after an output's own time that the output depends on: the latency."""
+        return self.taps.shape[1] - 1 - self.center
+
+
+@lru_cache(maxsize=32)
+def filter_table(in_rate: int, out_rate: int, quality: str) -> FilterTable:
+    """Make the table for one pair of rates, in Hz; cached.
+
+    Equal rates give a single tap of one.
+
+    Raises:
+        InvalidArgument: The rates' ratio needs a table above ``MAX_TABLE_TAPS``.
+    """
+    divisor = math.gcd(in_rate, out_rate)
+    up, down = out_rate // divisor, in_rate // divisor
+    if up == down:
+        return FilterTable(1, 1, np.ones((1, 1), np.int32), 0, 0)
+    prototype = PROTOTYPES[quality]
+    stretch = max(1.0, down / up)
+    reach = math.ceil(prototype.half_width * stretch) - 1
+    n_taps = 2 * reach + (1 if up == 1 else 2)
+    if up * n_taps > MAX_TABLE_TAPS:
+        limit = f"a rate whose filter has at most {MAX_TABLE_TAPS} taps (from {in_rate} Hz: {up} x {n_taps} taps)"
+        raise InvalidArgument("out_rate", out_rate, limit)
+    shift = _fraction_bits(n_taps)
+    taps = _quantised(_sampled(prototype, up, reach, n_taps, stretch), reach, shift)
+    taps.setflags(write=False)
+    _prove_exact(taps, shift)
+    return FilterTable(up, down, taps, reach, shift)
+
+
+def _fraction_bits(n_taps: int) -> int:
+    """Enough bits that the rounding noise of the taps, sqrt(n_taps / 12) units, stays below -112 dB."""
+    return 21 + max(0, math.ceil(math.log2(n_taps / 320) / 2))
+
+
+def _sampled(prototype: Prototype, up: int, reach: int, n_taps: int, stretch: float) -> _Floats:
+    """The prototype at every phase's distances from the output's time; shape (up, n_taps)."""
+    # The table is symmetric: row -p, reversed, is row p. Half the phases are evaluated.
+    half = up // 2 + 1
+    offset = np.arange(-reach, n_taps - reach)
+    phase = np.arange(half)[:, None]
+    position = (offset * up - phase) / (up * stretch * prototype.half_width)
+    lower = np.where(np.abs(position) < 1, _cosine_series(prototype.series, np.abs(position)), 0.0)
+    if up == 1:
+        return lower
+    upper = lower[1 : up - half + 1, ::-1][::-1]
+    return np.concatenate([lower, upper])
+
+
+def _cosine_series(series: tuple[float, ...], position: _Floats) -> _Floats:
+    """Sum of series[k] cos(pi k position), by Clenshaw's recurrence; position in [0, 1], or beyond, unused."""
+    twice_cos = 2.0 * _half_turn_sine(np.minimum(position, 1.0))
+    before, current, work = np.zeros_like(position), np.zeros_like(position), np.empty_like(position)
+    for coefficient in reversed(series[1:]):
+        np.multiply(twice_cos, current, out=work)
+        work -= before
+        work += coefficient
+        before, current, work = current, work, before
+    return np.asarray(series[0] + 0.5 * twice_cos * current - before)
+
+
+def _half_turn_sine(position: _Floats) -> _Floats:
+    """cos(pi position) for position in [0, 1]: the sine of pi/2 (1 - 2 position), by its Taylor series."""
+    angle = (math.pi / 2) * (1.0 - 2.0 * position)
+    square = angle * angle
+    total = np.ones_like(angle)
+    for order in range(21, 1, -2):  # (pi/2)**23 / 23! is below half a unit in the last place
+        total = 1.0 - square * total / float(order * (order - 1))
+    return angle * total
+
+
+def _quantised(taps: _Floats, center: int, shift: int) -> NDArray[np.int32]:
+    """Round to integers; every row sums to exactly 2**shift."""
+    # Row sums in fixed point: a float sum's last bit depends on the order numpy's loops choose.
+    fixed = np.rint(taps * 2.0**40).astype(np.int64).sum(axis=1, keepdims=True)
+    rounded = np.rint(taps * (2.0 ** (40 + shift) / fixed)).astype(np.int32)
+    # The remainder, a few units, goes to the largest tap, where it is relatively smallest.
+    rounded[:, center] += (1 << shift) - rounded.sum(axis=1, dtype=np.int32)
+    return rounded
+
+
+def _prove_exact(taps: NDArray[np.int32], shift: int) -> None:
+    """No sum of products, in any order, leaves the integers that float64 holds exactly."""
+    worst = int(np.abs(taps.astype(np.int64)).sum(axis=1).max()) * 32768 + (1 << shift)
+    if worst >= 1 << 53:
+        raise AssertionError(f"filter sums must stay below 2**53, got {worst}")

@@ -1,0 +1,137 @@
+"""Drives one listening connection: frames in order, through recognition, into its state machine."""
+
+from __future__ import annotations
+
+import asyncio
+from enum import Enum
+from typing import Protocol
+
+from speechwire.emulator._audio_format import Undecodable
+from speechwire.emulator._hearing import ChannelHeard, Hearing
+from speechwire.emulator._inlet import Inlet, Timeout, Timers
+from speechwire.emulator._messages import Output
+from speechwire.emulator._outlet import Outlet
+from speechwire.emulator.engine import Heard
+from speechwire.emulator.journal import Connection
+
+__all__ = ["ListenMachine", "drive_listen"]
+
+_MAX_WAITING_FRAMES = 512
+
+
+class _End(Enum):
+    END = "end"
+
+
+_END = _End.END
+_Frame = str | bytes | Timeout | _End
+
+
+class ListenMachine(Protocol):
+    """What both listening endpoints have in common."""
+
+    def open(self) -> list[Output]:
+        """The first message, if the endpoint has one."""
+
+    def hear(self, heard: Heard, channel: int = 0, channels: int = 1) -> list[Output]:
+        """Advance by one report."""
+
+    def must_settle(self, frame: str | bytes) -> bool:
+        """Whether all audio has to be decoded before this frame is received."""
+
+    def receive(self, frame: str | bytes) -> list[Output]:
+        """Take one text message, or the empty binary frame."""
+
+    def undecodable(self) -> list[Output]:
+        """The audio does not fit its declared format."""
+
+    def idle(self) -> list[Output]:
+        """The idle timer has run out."""
+
+    @property
+    def keyterms(self) -> tuple[str, ...]:
+        """The terms favoured now."""
+
+
+class _ListenDriver:
+    """Reading goes on while audio is recognized, up to a bound; then TCP holds the client back."""
+
+    def __init__(self, machine: ListenMachine, hearing: Hearing, outlet: Outlet, record: Connection) -> None:
+        self._machine = machine
+        self._hearing = hearing
+        self._outlet = outlet
+        self._record = record
+        self._waiting: asyncio.Queue[_Frame] = asyncio.Queue(_MAX_WAITING_FRAMES)
+        self._held: _Frame | None = None
+
+    async def read(self, inlet: Inlet, timers: Timers) -> None:
+        async for frame in inlet.frames(timers):
+            await self._waiting.put(frame)
+        await self._waiting.put(_END)
+
+    async def work(self) -> None:
+        await self._hearing.open()
+        await self._outlet.send(self._machine.open())
+        await self._outlet.strike(0.0)
+        while (frame := await self._next()) is not _END:
+            if self._outlet.closed:
+                continue
+            if isinstance(frame, bytes) and frame:
+                await self._hear(self._with_following_audio(frame))
+            elif isinstance(frame, Timeout):
+                await self._outlet.send(self._machine.idle())
+            elif isinstance(frame, str | bytes):
+                await self._receive(frame)
+
+    async def _next(self) -> _Frame:
+        held, self._held = self._held, None
+        return await self._waiting.get() if held is None else held
+
+    def _with_following_audio(self, frame: bytes) -> bytes:
+        # Recognition that has fallen behind catches up in larger pieces.
+        frames = [frame]
+        while self._held is None and not self._waiting.empty():
+            following = self._waiting.get_nowait()
+            if isinstance(following, bytes) and following:
+                frames.append(following)
+            else:
+                self._held = following
+        return b"".join(frames)
+
+    async def _hear(self, data: bytes) -> None:
+        try:
+            reports = await self._hearing.feed(data)
+        except Undecodable:
+            await self._outlet.send(self._machine.undecodable())
+            return
+        self._record.audio_s = self._hearing.heard_s
+        await self._report(reports)
+        await self._outlet.strike(self._hearing.heard_s)
+
+    async def _receive(self, frame: str | bytes) -> None:
+        if self._machine.must_settle(frame):
+            await self._report(await self._hearing.settle())
+        before = self._machine.keyterms
+        await self._outlet.send(self._machine.receive(frame))
+        if self._machine.keyterms != before:
+            self._hearing.set_keyterms(self._machine.keyterms)
+
+    async def _report(self, reports: list[ChannelHeard]) -> None:
+        for report in reports:
+            # In order of audio time, so that what a fault cuts off does not depend on how frames were cut.
+            await self._outlet.strike(report.heard.time_s)
+            await self._outlet.send(self._machine.hear(report.heard, report.channel, self._hearing.channels))
+            await self._outlet.send_frames(report.heard.frames)
+
+
+async def drive_listen(
+    machine: ListenMachine, hearing: Hearing, inlet: Inlet, outlet: Outlet, record: Connection, timers: Timers
+) -> None:
+    """Serve one connection until it has ended."""
+    driver = _ListenDriver(machine, hearing, outlet, record)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(driver.work())
+            await driver.read(inlet, timers)
+    finally:
+        await hearing.aclose()

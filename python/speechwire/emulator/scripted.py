@@ -1,0 +1,217 @@
+"""The deterministic engine: what is "heard" is a function of audio time alone.
+
+::
+
+    script = Script(
+        Phrase(0.5, "Two tickets to Oslo,", 1.5),
+        Phrase(2.0, "please.", 2.3),
+        Inject(1.0, {"type": "Novelty"}),
+    )
+    async with Emulator(engine=ScriptedEngine(script)) as emulator: ...
+
+The endpoints derive their messages from this by the documented state tables, so the same script serves Flux and
+Nova. Speech synthesis answers each text with samples of one value that names it (:func:`tag_of`), so that
+a test can tell exactly what was heard.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
+
+from speechwire.emulator._confidence import end_of_turn_confidence
+from speechwire.emulator.engine import Frame, Heard, StreamInfo, Word
+from speechwire.emulator.faults import Inject
+
+__all__ = ["Phrase", "Script", "ScriptedEngine", "tag_of"]
+
+_PUNCTUATION = ".,!?;:"
+_EPSILON_S = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """Speech without a pause.
+
+    Attributes:
+        start_s: Audio time at which it starts.
+        text: What is said, cased and punctuated as it shall be reported; its words share the time evenly.
+        end_s: Audio time at which it ends.
+        confidence: Word confidence, 0 to 1.
+        end_of_turn: End-of-turn confidence in the silence after it; None lets it grow with the silence.
+    """
+
+    start_s: float
+    text: str
+    end_s: float
+    confidence: float = 0.99
+    end_of_turn: float | None = None
+
+    def words(self) -> tuple[Word, ...]:
+        """The words with their times."""
+        texts = self.text.split()
+        each_s = (self.end_s - self.start_s) / max(len(texts), 1)
+        return tuple(self._word(text, self.start_s + index * each_s, each_s) for index, text in enumerate(texts))
+
+    def _word(self, text: str, start_s: float, length_s: float) -> Word:
+        plain = text.strip(_PUNCTUATION).lower()
+        return Word(plain, start_s, start_s + length_s, self.confidence, text)
+
+
+class Script:
+    """What one stream hears.
+
+    Args:
+        steps: Phrases, in order and without overlap, and injections, in any order.
+        period_s: Repeat the phrases every so many seconds of audio; None plays them once.
+        step_s: How often the recognizer reports, in seconds of audio.
+
+    Raises:
+        ValueError: Phrases overlap, go backwards or outlast the period.
+    """
+
+    def __init__(self, *steps: Phrase | Inject, period_s: float | None = None, step_s: float = 0.05) -> None:
+        self.phrases = tuple(step for step in steps if isinstance(step, Phrase))
+        self.injections = tuple(
+            sorted((step for step in steps if isinstance(step, Inject)), key=lambda step: step.at_s)
+        )
+        self.period_s = period_s
+        self.step_s = step_s
+        self._check()
+
+    def _check(self) -> None:
+        end_s = 0.0
+        for phrase in self.phrases:
+            if not end_s <= phrase.start_s < phrase.end_s:
+                raise ValueError(f"phrases must follow each other and last: {phrase} comes at {end_s} s")
+            end_s = phrase.end_s
+        if self.period_s is not None and self.period_s < end_s:
+            raise ValueError(f"period_s must be at least {end_s}, where the last phrase ends; got {self.period_s}")
+        if not 0 < self.step_s <= 0.25:
+            raise ValueError(f"step_s must be above 0 and at most 0.25, got {self.step_s}")
+
+    def phrase(self, index: int) -> Phrase | None:
+        """The ``index``-th phrase to be heard, counting repetitions."""
+        if not self.phrases or (self.period_s is None and index >= len(self.phrases)):
+            return None
+        lap, place = divmod(index, len(self.phrases))
+        shift_s = lap * (self.period_s or 0.0)
+        phrase = self.phrases[place]
+        return replace(phrase, start_s=phrase.start_s + shift_s, end_s=phrase.end_s + shift_s)
+
+
+class _ScriptedRecognizer:
+    """Plays a script against the count of samples that came."""
+
+    def __init__(self, script: Script, sample_rate: int) -> None:
+        self._script = script
+        self._rate = sample_rate
+        self._step = max(round(script.step_s * sample_rate), 1)
+        self._samples = 0
+        self._index = 0
+        self._injected = 0
+        self._silence_from_s: float | None = None
+        self._silence_confidence: float | None = None
+
+    async def feed(self, pcm: bytes) -> Sequence[Heard]:
+        """Report at every multiple of the step that these samples reach."""
+        start, self._samples = self._samples, self._samples + len(pcm) // 2
+        first = (start // self._step + 1) * self._step
+        steps = range(first, self._samples + 1, self._step)
+        return [replace(self._report(at), frames=self._frames(at / self._rate)) for at in steps]
+
+    async def settle(self) -> Sequence[Heard]:
+        """Report all that was heard, to the sample."""
+        return [replace(self._report(self._samples), settled=True)]
+
+    def set_keyterms(self, keyterms: tuple[str, ...]) -> None:
+        """The script is what is heard, whatever is favoured."""
+
+    async def aclose(self) -> None:
+        """Nothing is held."""
+
+    def _frames(self, time_s: float) -> tuple[Frame, ...]:
+        due = [step.frame for step in self._script.injections if step.at_s <= time_s + _EPSILON_S]
+        new, self._injected = due[self._injected :], len(due)
+        return tuple(new)
+
+    def _report(self, sample: int) -> Heard:
+        time_s = sample / self._rate
+        phrase = self._script.phrase(self._index)
+        if phrase is None or time_s < phrase.start_s:
+            return self._silence(time_s)
+        words = tuple(word for word in phrase.words() if word.end_s <= time_s + _EPSILON_S)
+        if time_s < phrase.end_s - _EPSILON_S:
+            return Heard(time_s, words, silence_s=0.0)
+        self._index += 1
+        self._silence_from_s, self._silence_confidence = phrase.end_s, phrase.end_of_turn
+        silence = self._silence(time_s)
+        return Heard(time_s, words, True, silence.silence_s, silence.end_of_turn)
+
+    def _silence(self, time_s: float) -> Heard:
+        if self._silence_from_s is None:
+            return Heard(time_s)
+        silence_s = max(time_s - self._silence_from_s, _EPSILON_S)
+        scripted = self._silence_confidence
+        confidence = end_of_turn_confidence(silence_s) if scripted is None else scripted
+        return Heard(time_s, silence_s=silence_s, end_of_turn=confidence)
+
+
+def tag_of(text: str) -> int:
+    """The sample value, 1 to 32000, that the scripted engine speaks for this text."""
+    return 1 + zlib.crc32(text.encode()) % 32000
+
+
+class _ScriptedSynthesizer:
+    def __init__(self, sample_rate: int, seconds_per_character: float) -> None:
+        self._samples_per_character = seconds_per_character * sample_rate
+        self._piece = max(sample_rate // 50, 1)
+        self._speed = 1.0
+
+    async def speak(self, text: str) -> AsyncIterator[bytes]:
+        """Yield 20 ms pieces of the text's tag."""
+        sample = tag_of(text).to_bytes(2, "little")
+        left = round(len(text) * self._samples_per_character / self._speed)
+        while left > 0:
+            yield sample * min(left, self._piece)
+            left -= self._piece
+
+    def set_speed(self, speed: float) -> None:
+        """A faster voice takes less time."""
+        self._speed = speed
+
+
+class ScriptedEngine:
+    """Hears what its script says and speaks tags.
+
+    Args:
+        script: One script for every stream, or a function from the stream to its script.
+        seconds_per_character: How long a spoken text lasts.
+    """
+
+    name = "scripted"
+
+    def __init__(
+        self, script: Script | Callable[[StreamInfo], Script] | None = None, *, seconds_per_character: float = 0.06
+    ) -> None:
+        self._script = script or Script()
+        self._seconds_per_character = seconds_per_character
+
+    async def start(self) -> None:
+        """Nothing to load."""
+
+    async def aclose(self) -> None:
+        """Nothing to release."""
+
+    def script(self, stream: StreamInfo) -> Script:
+        """The script of this stream."""
+        return self._script if isinstance(self._script, Script) else self._script(stream)
+
+    async def recognizer(self, stream: StreamInfo) -> _ScriptedRecognizer:
+        """Listen by the script."""
+        return _ScriptedRecognizer(self.script(stream), stream.sample_rate)
+
+    async def synthesizer(self, stream: StreamInfo) -> _ScriptedSynthesizer:
+        """Speak in tags."""
+        return _ScriptedSynthesizer(stream.sample_rate, self._seconds_per_character)

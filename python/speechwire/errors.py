@@ -1,0 +1,169 @@
+"""Every exception speechwire raises.
+
+::
+
+    SpeechwireError                     retryable: may the same call succeed later?
+    ├── InvalidArgument (ValueError)    an argument is out of its allowed range
+    ├── InvalidArgumentType (TypeError) an argument has the wrong type
+    ├── EngineUnavailable               the audio engine asked for cannot be loaded
+    ├── LocalProtocolError              the caller did what the protocol's state forbids
+    ├── SessionClosed                   a session was used after it had been closed
+    ├── ConnectFailed                   no connection: DNS, TCP, TLS, or the deadline     (retryable)
+    ├── HandshakeRefused                the service answered the upgrade with an HTTP error
+    ├── ConnectionLost                  an open connection ended before its work was done
+    └── ServiceError                    the service reported an error on an open connection
+
+Local misuse and remote misbehaviour are different exceptions, as in h11: the first is a bug to fix, the
+second a fact of life to handle. No message ever contains the API key.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ConnectFailed",
+    "ConnectionLost",
+    "EngineUnavailable",
+    "HandshakeRefused",
+    "InvalidArgument",
+    "InvalidArgumentType",
+    "LocalProtocolError",
+    "ServiceError",
+    "SessionClosed",
+    "SpeechwireError",
+]
+
+_RETRYABLE_STATUS = frozenset({408, 425, 429})
+
+
+class SpeechwireError(Exception):
+    """Base of every exception of this package."""
+
+    retryable: bool = False
+    """Whether the same call may succeed later without any change by the caller."""
+
+
+class InvalidArgument(SpeechwireError, ValueError):
+    """An argument is out of its allowed range.
+
+    Args:
+        argument: Name of the argument as the caller wrote it.
+        value: What came.
+        allowed: What was expected, as a phrase: ``"4000 to 192000 Hz"``.
+    """
+
+    def __init__(self, argument: str, value: object, allowed: str) -> None:
+        super().__init__(f"{argument} must be {allowed}, got {value!r}")
+        self.argument = argument
+        self.value = value
+        self.allowed = allowed
+
+
+class InvalidArgumentType(SpeechwireError, TypeError):
+    """An argument has the wrong type.
+
+    Args:
+        argument: Name of the argument as the caller wrote it.
+        value: What came; only its type is shown, since it may be large or secret.
+        expected: What was expected, as a phrase: ``"an int"``.
+    """
+
+    def __init__(self, argument: str, value: object, expected: str) -> None:
+        super().__init__(f"{argument} must be {expected}, got {type(value).__name__}")
+        self.argument = argument
+        self.expected = expected
+
+
+class EngineUnavailable(SpeechwireError, ImportError):
+    """The audio engine asked for is not installed, or is installed and broken."""
+
+
+class LocalProtocolError(SpeechwireError):
+    """The caller did what the protocol's state forbids, such as audio after ``CloseStream``."""
+
+
+class SessionClosed(SpeechwireError):
+    """A session was used after it had been closed."""
+
+
+class ConnectFailed(SpeechwireError):
+    """No connection could be made: DNS, TCP, TLS or the connect deadline.
+
+    Args:
+        url: Where to, without its query (which may name customers' terms).
+        cause: What went wrong, in words.
+    """
+
+    retryable = True
+
+    def __init__(self, url: str, cause: str) -> None:
+        super().__init__(f"could not connect to {url}: {cause}")
+        self.url = url
+        self.cause = cause
+
+
+class HandshakeRefused(SpeechwireError):
+    """The service answered the WebSocket upgrade with an HTTP error.
+
+    Args:
+        status: HTTP status code.
+        body: The response body, decoded and cut to a readable length.
+        dg_error: The ``dg-error`` response header, if any.
+        request_id: The ``dg-request-id`` response header, if any: what Deepgram's support asks for.
+    """
+
+    def __init__(
+        self, status: int, body: str = "", *, dg_error: str | None = None, request_id: str | None = None
+    ) -> None:
+        detail = dg_error or body or "no reason given"
+        super().__init__(f"the service refused the connection (HTTP {status}): {detail}{_suffix(request_id)}")
+        self.status = status
+        self.body = body
+        self.dg_error = dg_error
+        self.request_id = request_id
+        self.retryable = status >= 500 or status in _RETRYABLE_STATUS
+
+
+class ConnectionLost(SpeechwireError):
+    """An open connection ended before its work was done.
+
+    Args:
+        code: WebSocket close code; 1005 without a status, 1006 without a close frame.
+        reason: The close frame's reason, often with Deepgram's own code (``NET-0001``).
+        request_id: The connection's ``dg-request-id``, if known.
+        retryable: Whether a new connection can help (deepgram-protocol, section 6).
+    """
+
+    def __init__(
+        self, code: int, reason: str = "", *, request_id: str | None = None, retryable: bool = True
+    ) -> None:
+        detail = f" {reason}" if reason else ""
+        super().__init__(f"the connection was lost (close code {code}){detail}{_suffix(request_id)}")
+        self.code = code
+        self.reason = reason
+        self.request_id = request_id
+        self.retryable = retryable
+
+
+class ServiceError(SpeechwireError):
+    """The service reported an error on an open connection.
+
+    Args:
+        code: Deepgram's code, such as ``INTERNAL_SERVER_ERROR``; empty if it gave none.
+        description: The service's own words.
+        request_id: The connection's ``dg-request-id``, if known.
+        retryable: Whether a new connection can help.
+    """
+
+    def __init__(
+        self, code: str, description: str = "", *, request_id: str | None = None, retryable: bool = False
+    ) -> None:
+        words = " ".join(part for part in (code, description) if part) or "unknown error"
+        super().__init__(f"the service reported an error: {words}{_suffix(request_id)}")
+        self.code = code
+        self.description = description
+        self.request_id = request_id
+        self.retryable = retryable
+
+
+def _suffix(request_id: str | None) -> str:
+    return f" [request {request_id}]" if request_id else ""

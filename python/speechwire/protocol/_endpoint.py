@@ -1,0 +1,160 @@
+"""What the four protocols have in common: the state, decoding, and the end."""
+
+from __future__ import annotations
+
+import enum
+from typing import Any, ClassVar, Generic, TypeVar
+
+import msgspec
+
+from speechwire.errors import InvalidArgumentType, LocalProtocolError, ServiceError
+from speechwire.protocol._decode import MessageDecoder, malformed
+from speechwire.protocol._paths import Path
+from speechwire.protocol.closing import classify
+from speechwire.protocol.events import Closed, MalformedMessage, UnknownMessage
+
+__all__ = ["ConfigureSlot", "Endpoint", "State", "text_frame"]
+
+EventT = TypeVar("EventT")
+
+
+class State(enum.Enum):
+    """Where a connection is in its life. It only ever moves downwards::
+
+    OPEN ── our close message ──▶ CLOSING ── end of connection ──▶ CLOSED
+      └──────────────────── end of connection ──────────────────────▶┘
+    """
+
+    OPEN = "open"
+    """Both sides may send."""
+    CLOSING = "closing"
+    """We have asked for the end: nothing more may be sent, the rest is to be received."""
+    CLOSED = "closed"
+    """The connection has ended. The object is spent."""
+
+
+class Endpoint(Generic[EventT]):
+    """One connection, without the connection: frames in, events out, and the other way round.
+
+    It reads no clock and touches no socket; every method returns at once. Not thread-safe.
+
+    Attributes:
+        request_id: Deepgram's id of this connection, from its messages or set by the caller from the
+            ``dg-request-id`` header.
+    """
+
+    _path: ClassVar[Path]
+    _decoder: ClassVar[MessageDecoder[Any]]
+
+    def __init__(self) -> None:
+        self.request_id: str | None = None
+        self._state = State.OPEN
+        self._failure: ServiceError | None = None
+        self._closed: Closed | None = None
+
+    @property
+    def state(self) -> State:
+        """Where the connection is in its life."""
+        return self._state
+
+    @property
+    def closed(self) -> Closed | None:
+        """How the connection ended, once it has."""
+        return self._closed
+
+    def receive(self, frame: str | bytes) -> list[EventT]:
+        """Takes one frame from the service; returns what it means, in order.
+
+        Whatever the service sends, this does not raise: a frame that makes no sense becomes a
+        `MalformedMessage`.
+
+        Raises:
+            InvalidArgumentType: `frame` is neither ``str`` nor ``bytes``.
+        """
+        if isinstance(frame, str):
+            return self._receive_text(frame)
+        if not isinstance(frame, (bytes, bytearray, memoryview)):
+            raise InvalidArgumentType("frame", frame, "a str or bytes")
+        if self._state is State.CLOSED:
+            return self._events(malformed("a frame after the end of the connection", bytes(frame)))
+        return self._receive_binary(bytes(frame))
+
+    def receive_close(self, code: int, reason: str = "") -> Closed:
+        """Takes the end of the connection; returns what it means.
+
+        Args:
+            code: WebSocket close code; 1005 without a status, 1006 without a close frame.
+            reason: The close frame's reason.
+
+        A second call changes nothing and returns the first answer.
+        """
+        if self._closed is None:
+            self._closed = classify(
+                self._path,
+                code,
+                reason,
+                asked=self._state is State.CLOSING,
+                delivered=self._delivered(),
+                failure=self._failure,
+                request_id=self.request_id,
+            )
+            self._state = State.CLOSED
+        return self._closed
+
+    def _receive_text(self, frame: str) -> list[EventT]:
+        if self._state is State.CLOSED:
+            return self._events(malformed("a frame after the end of the connection", frame))
+        return self._on_message(self._decoder.decode(frame))
+
+    def _receive_binary(self, frame: bytes) -> list[EventT]:
+        return self._events(malformed("a binary frame on an endpoint that answers in text", frame))
+
+    def _on_message(self, message: Any) -> list[EventT]:
+        """Keeps the state in step with a message; returns the events to report."""
+        raise NotImplementedError
+
+    def _delivered(self) -> bool:
+        """Whether the service has proved that it had delivered everything."""
+        return False
+
+    def _events(self, event: UnknownMessage | MalformedMessage) -> list[EventT]:
+        return [event]  # type: ignore[list-item]  # every endpoint's Event has both
+
+    def _require_open(self, action: str) -> None:
+        if self._state is not State.OPEN:
+            raise LocalProtocolError(
+                f"cannot {action}: the connection is {self._state.value}, it must be open"
+            )
+
+    def _close(self, message_type: str) -> str:
+        self._require_open(f"send {message_type}")
+        self._state = State.CLOSING
+        return text_frame(type=message_type)
+
+    def _learn_request_id(self, request_id: str) -> None:
+        if request_id:
+            self.request_id = request_id
+
+
+class ConfigureSlot:
+    """Room for one ``Configure`` in flight: the services refuse a second one before the first is answered."""
+
+    def __init__(self) -> None:
+        self.pending = False
+
+    def take(self) -> None:
+        """Raises `LocalProtocolError` if the slot is taken."""
+        if self.pending:
+            raise LocalProtocolError(
+                "cannot send Configure: another one waits for its answer, send one at a time"
+            )
+        self.pending = True
+
+    def release(self) -> None:
+        """The answer has come, or is no longer waited for."""
+        self.pending = False
+
+
+def text_frame(**message: object) -> str:
+    """A control message as compact JSON, its keys in the order given."""
+    return msgspec.json.encode(message).decode()

@@ -1,0 +1,117 @@
+"""What the end of a connection means.
+
+Deepgram docs: errors, stt-troubleshooting-websocket-data-and-net-errors,
+tts-troubleshooting-websocket-net-and-data-errors.
+
+The service says it in up to three places, of which the more specific wins: a fatal ``Error`` message,
+Deepgram's own code in the close frame's reason (as ``NET-0001`` or in a link ending in ``net0001``), the
+close frame's number.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from speechwire.errors import ConnectionLost, ServiceError, SpeechwireError
+from speechwire.protocol._paths import Path
+from speechwire.protocol.events import Closed, EndKind
+
+__all__ = ["BY_CLOSE_CODE", "BY_DEEPGRAM_CODE", "ON_LISTEN", "ON_SPEAK", "classify", "kind_of"]
+
+BY_DEEPGRAM_CODE: Mapping[str, EndKind] = {
+    "BIG-0000": EndKind.PERMANENT,
+    "BIG-0001": EndKind.PERMANENT,
+    "DATA-0000": EndKind.PERMANENT,
+    "DATA-0001": EndKind.PERMANENT,
+    "DATA-0002": EndKind.PERMANENT,
+    "MESSAGE-0000": EndKind.PERMANENT,
+    "NET-0000": EndKind.TRANSIENT,
+    "NET-0001": EndKind.TRANSIENT,
+    "NET-0002": EndKind.TRANSIENT,
+    "NET-0003": EndKind.ROTATION,
+    "NET-0004": EndKind.IDLE,
+    "INACTIVE_CLIENT": EndKind.IDLE,
+    "INTERNAL_SERVER_ERROR": EndKind.TRANSIENT,
+    "UNPARSABLE_CLIENT_MESSAGE": EndKind.PERMANENT,
+}
+"""Deepgram's own codes, in a close reason or in an ``Error``, unless the endpoint says otherwise."""
+
+ON_LISTEN: Mapping[str, EndKind] = {"NET-0001": EndKind.IDLE}
+"""No audio and no ``KeepAlive`` came; on the speak endpoints it means that receiving failed."""
+
+ON_SPEAK: Mapping[str, EndKind] = {"DATA-0001": EndKind.THROTTLE}
+"""Too many characters a minute."""
+
+BY_CLOSE_CODE: Mapping[int, EndKind] = {
+    1002: EndKind.TRANSIENT,
+    1003: EndKind.PERMANENT,
+    1007: EndKind.PERMANENT,
+    1008: EndKind.PERMANENT,
+    1009: EndKind.PERMANENT,
+    1010: EndKind.PERMANENT,
+}
+"""Close codes without one of Deepgram's own. Every other one is transient: the next connection may do
+better, and the caller counts its attempts."""
+
+_DEEPGRAM_CODE = re.compile(r"(?<![A-Za-z])(DATA|NET|BIG|MESSAGE)-?(\d{4})(?!\d)", re.IGNORECASE)
+
+# Close codes that pass no judgement: normal, no status, no close frame.
+_NEUTRAL_CODES = frozenset({1000, 1005, 1006})
+
+
+def classify(
+    path: Path,
+    code: int,
+    reason: str,
+    *,
+    asked: bool,
+    delivered: bool,
+    failure: ServiceError | None = None,
+    request_id: str | None = None,
+) -> Closed:
+    """The last event of a connection.
+
+    Args:
+        path: The endpoint.
+        code: WebSocket close code; 1005 without a status, 1006 without a close frame.
+        reason: The close frame's reason.
+        asked: Whether our own ``CloseStream`` or ``Close`` had been sent.
+        delivered: Whether the service has proved that it had delivered everything.
+        failure: The ``Error`` message that came before, if any.
+        request_id: For the error's text.
+    """
+    if failure is not None:
+        kind = kind_of(path, failure.code)
+        error: SpeechwireError = ServiceError(
+            failure.code, failure.description, request_id=request_id, retryable=kind is not EndKind.PERMANENT
+        )
+        return Closed(code=code, reason=reason, kind=kind, deepgram_code=failure.code or None, error=error)
+    if _ended_as_asked(path, code, asked=asked, delivered=delivered):
+        return Closed(code=code, reason=reason, kind=EndKind.SUCCESS)
+    deepgram_code = _deepgram_code(reason)
+    kind = kind_of(path, deepgram_code, code)
+    error = ConnectionLost(code, reason, request_id=request_id, retryable=kind is not EndKind.PERMANENT)
+    return Closed(code=code, reason=reason, kind=kind, deepgram_code=deepgram_code, error=error)
+
+
+def kind_of(path: Path, deepgram_code: str | None, close_code: int = 1006) -> EndKind:
+    """The class of an ending nobody here asked for; an unknown code is judged by the number alone."""
+    own = ON_LISTEN if path.listens else ON_SPEAK
+    name = deepgram_code or ""
+    by_number = BY_CLOSE_CODE.get(close_code, EndKind.TRANSIENT)
+    return own.get(name) or BY_DEEPGRAM_CODE.get(name) or by_number
+
+
+def _ended_as_asked(path: Path, code: int, *, asked: bool, delivered: bool) -> bool:
+    if not asked:
+        return False
+    if code == 1000 or (delivered and code in _NEUTRAL_CODES):
+        return True
+    # Flux ends a CloseStream without a last message and without a status.
+    return path is Path.LISTEN_V2 and code == 1005
+
+
+def _deepgram_code(reason: str) -> str | None:
+    found = _DEEPGRAM_CODE.search(reason)
+    return f"{found[1].upper()}-{found[2]}" if found else None

@@ -1,0 +1,73 @@
+"""The rates ``/v1/speak`` allows, kept without a clock (Deepgram docs: tts-ws-flush, api-rate-limits)."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from speechwire.errors import InvalidArgument
+
+__all__ = ["RollingLimit", "character_limit", "flush_limit"]
+
+# Two times that differ by less are the same; a wait as long as asked for must be long enough in floats.
+_TOLERANCE_S = 1e-6
+
+
+class RollingLimit:
+    """At most so much in any stretch of time.
+
+    Args:
+        limit: How much, 1 or more.
+        window_s: In which stretch, in seconds.
+
+    Times are the caller's, in seconds, from any clock that does not run backwards.
+    """
+
+    def __init__(self, limit: int, window_s: float) -> None:
+        if limit < 1:
+            raise InvalidArgument("limit", limit, "1 or more")
+        if not window_s > 0:
+            raise InvalidArgument("window_s", window_s, "more than 0 s")
+        self._limit = limit
+        self._window_s = window_s
+        self._used = 0
+        # When how much comes back.
+        self._returns: deque[tuple[float, int]] = deque()
+
+    def left(self, now_s: float) -> int:
+        """How much is allowed at `now_s`; negative after more was recorded than was allowed."""
+        while self._returns and self._returns[0][0] - now_s <= _TOLERANCE_S:
+            self._used -= self._returns.popleft()[1]
+        return self._limit - self._used
+
+    def wait_s(self, now_s: float, amount: int = 1) -> float:
+        """How many seconds from `now_s` until `amount` is allowed; 0.0 if it is.
+
+        Raises:
+            InvalidArgument: `amount` is more than will ever be allowed at once.
+        """
+        if not 0 <= amount <= self._limit:
+            raise InvalidArgument("amount", amount, f"from 0 to {self._limit}")
+        missing = amount - self.left(now_s)
+        if missing <= 0:
+            return 0.0
+        for returns_s, returned in self._returns:
+            missing -= returned
+            if missing <= 0:
+                return returns_s - now_s
+        raise AssertionError("what was used comes back")
+
+    def add(self, now_s: float, amount: int = 1) -> None:
+        """Records that `amount` was used at `now_s`, allowed or not."""
+        if amount > 0:
+            self._used += amount
+            self._returns.append((now_s + self._window_s, amount))
+
+
+def flush_limit() -> RollingLimit:
+    """20 flushes a minute of one connection. The allowance has been seen to come back after 64 s, not 60."""
+    return RollingLimit(20, 65.0)
+
+
+def character_limit() -> RollingLimit:
+    """2400 characters a minute of one connection; more end it (1008 DATA-0001)."""
+    return RollingLimit(2400, 60.0)

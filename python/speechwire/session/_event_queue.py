@@ -1,0 +1,75 @@
+"""Events on their way to one consumer, bounded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from speechwire.session.events import EventsDropped
+
+__all__ = ["EventQueue"]
+
+E = TypeVar("E")
+
+
+class EventQueue(Generic[E]):
+    """A FIFO that never blocks its producer.
+
+    When it is full an interim event gives way, the oldest first; without one, the oldest event. What gave
+    way is counted and reported in its place in the stream.
+
+    Args:
+        limit: Most events kept.
+        is_interim: Whether a later event replaces this one.
+    """
+
+    def __init__(self, limit: int, is_interim: Callable[[E], bool]) -> None:
+        self.dropped = 0
+        self._limit = limit
+        self._is_interim = is_interim
+        self._events: deque[E] = deque()
+        self._unreported = 0
+        self._ended = False
+        self._error: BaseException | None = None
+        self._changed = asyncio.Event()
+
+    def put(self, event: E) -> None:
+        """Append an event; after :meth:`end` it is ignored."""
+        if self._ended:
+            return
+        if len(self._events) >= self._limit:
+            self._make_room()
+        self._events.append(event)
+        self._changed.set()
+
+    def end(self, error: BaseException | None = None) -> None:
+        """No event will follow: the consumer gets what is left, then the end or ``error``."""
+        if not self._ended:
+            self._ended, self._error = True, error
+            self._changed.set()
+
+    async def get(self) -> E | EventsDropped:
+        """Wait for the next event.
+
+        Raises:
+            StopAsyncIteration: There is none and none will come.
+            SpeechwireError: The same, and this is why; raised once.
+        """
+        while not self._events:
+            if self._ended:
+                error, self._error = self._error, None
+                raise error or StopAsyncIteration
+            self._changed.clear()
+            await self._changed.wait()
+        if self._unreported:
+            count, self._unreported = self._unreported, 0
+            return EventsDropped(count=count)
+        return self._events.popleft()
+
+    def _make_room(self) -> None:
+        index = next((i for i, event in enumerate(self._events) if self._is_interim(event)), 0)
+        del self._events[index]
+        self.dropped += 1
+        self._unreported += 1

@@ -1,0 +1,101 @@
+"""From a connection's clock to the caller's. Pure.
+
+A service counts the seconds of audio it received on one connection. The caller counts the seconds it
+pushed. The two differ once audio was replayed on a new connection, dropped, or silence was put in that the
+caller never pushed. A timeline is the piecewise linear map between them: each piece begins at a connection
+position and a caller position and either runs along with it (audio) or stands still (silence put in).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+from operator import itemgetter
+from typing import NamedTuple
+
+__all__ = ["Timeline"]
+
+
+class _Piece(NamedTuple):
+    connection: int
+    caller: int
+    moving: bool
+
+
+_CONNECTION = itemgetter(0)
+
+
+class Timeline:
+    """The map of one connection. Positions are bytes, times seconds.
+
+    Args:
+        frame_bytes: Bytes of one frame, over all channels.
+        bytes_per_s: Frames per second times ``frame_bytes``; 0 if unknown (compressed audio): then times
+            are only shifted by ``offset_s``.
+        offset_s: When the connection began on the caller's clock, for compressed audio.
+
+    Attributes:
+        position: Bytes handed to the connection so far.
+    """
+
+    def __init__(self, *, frame_bytes: int, bytes_per_s: int, offset_s: float = 0.0) -> None:
+        self.position = 0
+        self._frame_bytes = frame_bytes
+        self._bytes_per_s = bytes_per_s
+        self._offset_s = offset_s if not bytes_per_s else 0.0
+        self._pieces: list[_Piece] = []
+
+    @property
+    def identical(self) -> bool:
+        """Whether the two clocks still agree."""
+        if not self._bytes_per_s:
+            return not self._offset_s
+        return not self._pieces or (len(self._pieces) == 1 and self._pieces[0] == (0, 0, True))
+
+    @property
+    def position_s(self) -> float:
+        """Seconds of audio handed to the connection so far; 0 for compressed audio."""
+        return self.position / self._bytes_per_s if self._bytes_per_s else 0.0
+
+    def audio(self, caller: int, size: int) -> None:
+        """Record that audio from the caller's position ``caller`` was sent."""
+        last = self._pieces[-1] if self._pieces else None
+        if last is None or not last.moving or last.caller + self.position - last.connection != caller:
+            self._pieces.append(_Piece(self.position, caller, True))
+        self.position += size
+
+    def silence(self, caller: int, size: int) -> None:
+        """Record that silence was put in after the caller's position ``caller``."""
+        if not self._pieces or self._pieces[-1].moving:
+            self._pieces.append(_Piece(self.position, caller, False))
+        self.position += size
+
+    def start_s(self, time_s: float) -> float:
+        """When something that begins at ``time_s`` on the connection begins for the caller."""
+        return self._at(bisect_right, time_s)
+
+    def end_s(self, time_s: float) -> float:
+        """When something that ends at ``time_s`` on the connection ends for the caller."""
+        return self._at(bisect_left, time_s)
+
+    def end_position(self, time_s: float) -> int:
+        """The caller's position, in bytes at a frame boundary, of an end at ``time_s`` on the connection.
+
+        Times are 32-bit floats on the wire, so the nearest frame is meant.
+        """
+        frames = self.end_s(time_s) * self._bytes_per_s / self._frame_bytes
+        return round(frames) * self._frame_bytes
+
+    def forget(self, time_s: float) -> None:
+        """Drop what lies wholly before ``time_s`` on the connection, but for the piece it falls into."""
+        keep = bisect_left(self._pieces, time_s * self._bytes_per_s, key=_CONNECTION) - 1
+        if keep > 0:
+            del self._pieces[:keep]
+
+    def _at(self, bisect: Callable[..., int], time_s: float) -> float:
+        if self.identical or not self._bytes_per_s:
+            return time_s + self._offset_s
+        position = time_s * self._bytes_per_s
+        piece = self._pieces[max(0, bisect(self._pieces, position, key=_CONNECTION) - 1)]
+        advance = position - piece.connection if piece.moving else 0.0
+        return (piece.caller + advance) / self._bytes_per_s

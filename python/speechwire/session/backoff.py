@@ -1,0 +1,115 @@
+"""When to try again and when to give up. Pure: no clock, no task; the caller waits.
+
+Delays grow exponentially with *full* jitter, so that a thousand streams that lost the same server do not
+come back in step. Three things reset or end it: a connection that did its job starts the count anew; a
+refusal that no retry can change ends it at once; and connections that open and die at once end it early,
+because a service that accepts and drops is not healed by insistence.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from speechwire.errors import HandshakeRefused, InvalidArgument, SpeechwireError
+
+__all__ = ["Backoff", "BackoffPolicy"]
+
+_TOO_MANY_REQUESTS = 429
+
+
+@dataclass(frozen=True, slots=True)
+class BackoffPolicy:
+    """How patient to be.
+
+    Args:
+        base_s: Upper bound of the first delay, in seconds.
+        factor: Growth of that bound from attempt to attempt.
+        cap_s: Largest bound, in seconds.
+        max_attempts: Attempts in a row without a working connection before giving up.
+        throttled_base_s: As ``base_s`` when the service said 429; such delays are at least half their bound.
+        quick_failure_s: A connection that lived less than this, and did nothing, failed quickly.
+        max_quick_failures: Quick failures in a row before giving up.
+    """
+
+    base_s: float = 0.25
+    factor: float = 2.0
+    cap_s: float = 8.0
+    max_attempts: int = 10
+    throttled_base_s: float = 2.0
+    quick_failure_s: float = 5.0
+    max_quick_failures: int = 3
+
+    def __post_init__(self) -> None:
+        if min(self.base_s, self.cap_s, self.throttled_base_s, self.quick_failure_s) < 0:
+            raise InvalidArgument("BackoffPolicy", self, "made of durations of at least 0 s")
+        if self.factor < 1:
+            raise InvalidArgument("factor", self.factor, "at least 1")
+        if min(self.max_attempts, self.max_quick_failures) < 1:
+            raise InvalidArgument("BackoffPolicy", self, "made of counts of at least 1")
+
+
+class Backoff:
+    """Counts failures and says how long to wait, or to stop.
+
+    Args:
+        policy: How patient to be.
+        uniform: Source of jitter, ``random.uniform`` by default.
+
+    Attributes:
+        attempts: Failed attempts since the last connection that did its job.
+    """
+
+    def __init__(
+        self, policy: BackoffPolicy, *, uniform: Callable[[float, float], float] = random.uniform
+    ) -> None:
+        self.attempts = 0
+        self._policy = policy
+        self._uniform = uniform
+        self._quick_failures = 0
+
+    def refused(self, error: SpeechwireError) -> float | None:
+        """A connection could not be opened.
+
+        Returns:
+            Seconds to wait before the next attempt, or ``None`` to give up.
+        """
+        throttled = isinstance(error, HandshakeRefused) and error.status == _TOO_MANY_REQUESTS
+        return self._next(throttled=throttled) if error.retryable else None
+
+    def ended(
+        self, *, lived_s: float, progressed: bool, retryable: bool = True, throttled: bool = False
+    ) -> float | None:
+        """An open connection ended before its work was done.
+
+        Args:
+            lived_s: How long it was open, in seconds.
+            progressed: Whether it did any work: a result covered audio, or speech arrived.
+            retryable: Whether another connection can help.
+            throttled: Whether the service asked for less.
+
+        Returns:
+            Seconds to wait before the next attempt, or ``None`` to give up.
+        """
+        if progressed or lived_s >= self._policy.quick_failure_s:
+            self.succeeded()
+        else:
+            self._quick_failures += 1
+        if not retryable or self._quick_failures >= self._policy.max_quick_failures:
+            return None
+        return self._next(throttled=throttled)
+
+    def succeeded(self) -> None:
+        """A connection did its job: forget the failures."""
+        self.attempts = 0
+        self._quick_failures = 0
+
+    def _next(self, *, throttled: bool) -> float | None:
+        self.attempts += 1
+        if self.attempts >= self._policy.max_attempts:
+            return None
+        base_s = self._policy.throttled_base_s if throttled else self._policy.base_s
+        growth = self._policy.factor ** min(self.attempts - 1, 64)
+        bound_s = min(self._policy.cap_s, base_s * growth)
+        return self._uniform(bound_s / 2 if throttled else 0.0, bound_s)

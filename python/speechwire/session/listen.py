@@ -1,0 +1,97 @@
+"""Speech to text: sessions that outlive their connections."""
+
+from __future__ import annotations
+
+from speechwire.protocol import DEFAULT_BASE_URL, ListenV1Options, ListenV2Options
+from speechwire.protocol import listen_v1_events as nova
+from speechwire.protocol import listen_v2_events as flux
+from speechwire.session._credential import ApiKey
+from speechwire.session._flux import FluxStrategy
+from speechwire.session._nova import NovaStrategy
+from speechwire.session._pipeline import Pipeline
+from speechwire.session._session import ListeningSession
+from speechwire.session.settings import ListenSettings
+from speechwire.transport import Transport
+
+__all__ = ["FluxSession", "ListenSession"]
+
+
+class FluxSession(ListeningSession[flux.Event]):
+    """Speech to turns, with Flux (``/v2/listen``).
+
+    ::
+
+        async with FluxSession(api_key, ListenV2Options(), pipeline=PcmPipeline(48000, 16000)) as session:
+            session.push(pcm)
+            async for event in session:
+                ...
+
+    Events are those of :mod:`speechwire.protocol.listen_v2_events` and :mod:`speechwire.session.events`.
+    Their times and ``turn_index`` are the caller's: they count what was pushed, whatever connections it
+    went over.
+
+    Args:
+        api_key: A key, or a callable (plain or async) asked for one at each connect.
+        options: What to recognise.
+        pipeline: Converts what is pushed to what the options declare; ``None`` sends it as it is.
+        base_url: Where the service is.
+        transport: Default: one shared by all sessions of the event loop. A given one is not closed.
+        settings: Limits and deadlines.
+        allow_insecure: Permit sending the key over ``ws://`` to another machine.
+        force_end_turn: Send ``ForceEndTurn`` before closing, so that an open turn yields its text. Off for
+            self-hosted services that do not know it.
+
+    Raises:
+        InvalidArgument: The URL would send the key in the clear, or the key is empty.
+    """
+
+    def __init__(
+        self,
+        api_key: ApiKey,
+        options: ListenV2Options | None = None,
+        *,
+        pipeline: Pipeline | None = None,
+        base_url: str = DEFAULT_BASE_URL,
+        transport: Transport | None = None,
+        settings: ListenSettings | None = None,
+        allow_insecure: bool = False,
+        force_end_turn: bool = True,
+    ) -> None:
+        super().__init__(
+            FluxStrategy(options or ListenV2Options(), force_end_turn=force_end_turn),
+            api_key,
+            pipeline=pipeline,
+            base_url=base_url,
+            transport=transport,
+            settings=settings,
+            allow_insecure=allow_insecure,
+        )
+
+
+class ListenSession(ListeningSession[nova.Event]):
+    """Speech to text with Nova and older models (``/v1/listen``).
+
+    Events are those of :mod:`speechwire.protocol.listen_v1_events` and :mod:`speechwire.session.events`;
+    their times are the caller's. Arguments are those of :class:`FluxSession`.
+    """
+
+    def __init__(
+        self,
+        api_key: ApiKey,
+        options: ListenV1Options | None = None,
+        *,
+        pipeline: Pipeline | None = None,
+        base_url: str = DEFAULT_BASE_URL,
+        transport: Transport | None = None,
+        settings: ListenSettings | None = None,
+        allow_insecure: bool = False,
+    ) -> None:
+        super().__init__(
+            NovaStrategy(options or ListenV1Options()),
+            api_key,
+            pipeline=pipeline,
+            base_url=base_url,
+            transport=transport,
+            settings=settings,
+            allow_insecure=allow_insecure,
+        )

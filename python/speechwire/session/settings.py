@@ -1,0 +1,102 @@
+"""Limits and deadlines of sessions, with the reasons for their defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from speechwire.errors import InvalidArgument
+from speechwire.session.backoff import BackoffPolicy
+
+__all__ = ["ListenSettings", "SpeakSettings"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenSettings:
+    """Limits and deadlines of a listening session. ``None`` turns off what can be turned off.
+
+    Args:
+        connect_timeout_s: For DNS, TCP, TLS and the upgrade together.
+        send_timeout_s: A send that takes longer means a peer that stopped reading: reconnect.
+        drain_timeout_s: How long ``aclose`` waits for the last results.
+        progress_timeout_s: Audio flows and what results cover has not grown for this long: reconnect and
+            replay. ``None`` waits for ever.
+        keep_alive_s: v1: silence on our side after which ``KeepAlive`` is sent (the service closes after 10
+            s).
+        ping_s: Flux: the same with a WebSocket ping (the service closes after 60 s).
+        silence_after_s: Flux: when the caller stops pushing during an open turn, send silence after this
+            long, since a turn only ends by audio. ``None`` sends none.
+        buffer_s: Bound of the audio that waits to be sent; beyond it the oldest is dropped and counted.
+        replay_s: Bound of the sent audio kept for a replay.
+        replay_speed: How fast a backlog is sent, as a multiple of real time; the documentation asks for at
+            most 1.25. ``None`` sends as fast as the connection takes it.
+        replay_burst_s: This much of a backlog is sent at once before ``replay_speed`` applies.
+        event_limit: Bound of the events waiting for the consumer.
+        backoff: When to try again and when to give up.
+    """
+
+    connect_timeout_s: float = 10.0
+    send_timeout_s: float = 5.0
+    drain_timeout_s: float = 5.0
+    progress_timeout_s: float | None = 4.0
+    keep_alive_s: float = 4.0
+    ping_s: float = 20.0
+    silence_after_s: float | None = None
+    buffer_s: float = 30.0
+    replay_s: float = 30.0
+    replay_speed: float | None = 1.25
+    replay_burst_s: float = 1.0
+    event_limit: int = 1000
+    backoff: BackoffPolicy = field(default_factory=BackoffPolicy)
+
+    def __post_init__(self) -> None:
+        _positive(self, "connect_timeout_s", "send_timeout_s", "drain_timeout_s", "keep_alive_s", "buffer_s")
+        _positive(self, "ping_s", "progress_timeout_s", "silence_after_s", "event_limit")
+        if self.replay_s < 0:
+            raise InvalidArgument("replay_s", self.replay_s, "at least 0 s")
+        if self.replay_speed is not None and self.replay_speed <= 1:
+            raise InvalidArgument(
+                "replay_speed", self.replay_speed, "above 1 (or the backlog never ends), or None"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeakSettings:
+    """Limits and deadlines of a speaking session.
+
+    Args:
+        connect_timeout_s: For DNS, TCP, TLS and the upgrade together.
+        send_timeout_s: A send that takes longer means a peer that stopped reading: reconnect.
+        progress_timeout_s: A flush is outstanding and nothing has come for this long: reconnect and resend.
+        fence_timeout_s: After an interruption, how long to wait for ``Cleared`` before taking a new
+            connection.
+        close_timeout_s: How long ``aclose`` waits for the service to close.
+        ping_s: Silence on our side after which a WebSocket ping is sent.
+        max_age_s: A connection this old is replaced when no request is open (the service ends it at 60 min).
+        max_resends: How often one request may be sent again after a lost connection without any new audio.
+        audio_limit_s: Bound of the audio of one request waiting for its consumer; beyond it, reading pauses.
+        backoff: When to try again and when to give up.
+    """
+
+    connect_timeout_s: float = 10.0
+    send_timeout_s: float = 5.0
+    progress_timeout_s: float = 8.0
+    fence_timeout_s: float = 1.0
+    close_timeout_s: float = 1.0
+    ping_s: float = 20.0
+    max_age_s: float = 55 * 60.0
+    max_resends: int = 2
+    audio_limit_s: float = 300.0
+    backoff: BackoffPolicy = field(default_factory=BackoffPolicy)
+
+    def __post_init__(self) -> None:
+        _positive(self, "connect_timeout_s", "send_timeout_s", "progress_timeout_s", "fence_timeout_s")
+        _positive(self, "close_timeout_s", "ping_s", "max_age_s", "audio_limit_s")
+        if self.max_resends < 0:
+            raise InvalidArgument("max_resends", self.max_resends, "at least 0")
+
+
+def _positive(settings: ListenSettings | SpeakSettings, *names: str) -> None:
+    for name in names:
+        value = getattr(settings, name)
+        if value is not None and not value > 0:
+            raise InvalidArgument(name, value, "above 0")

@@ -1,0 +1,245 @@
+"""The network transport, on aiohttp. The only module of the core that imports it."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl as ssl_module
+from collections.abc import MutableMapping
+from contextvars import ContextVar
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+import aiohttp
+
+from speechwire.errors import ConnectFailed, ConnectionLost, HandshakeRefused, SpeechwireError
+from speechwire.transport.base import (
+    ABNORMAL,
+    NO_STATUS,
+    Close,
+    Connection,
+    Request,
+    Transport,
+    without_query,
+)
+
+__all__ = ["AiohttpTransport", "shared_transport"]
+
+_CLOSE_TIMEOUT_S: Final = 1.0
+_BODY_BYTES: Final = 4096
+_DNS_TTL_S: Final = 60
+_USER_AGENT: Final = "speechwire"
+
+_ENDED = (
+    aiohttp.WSMsgType.CLOSE,
+    aiohttp.WSMsgType.CLOSING,
+    aiohttp.WSMsgType.CLOSED,
+    aiohttp.WSMsgType.ERROR,
+)
+
+# aiohttp hands neither the upgrade's response nor its body to the caller of ws_connect. Its
+# raise_for_status hook sees the response and runs in the caller's context, so a context variable carries it
+# back.
+_responses: ContextVar[list[aiohttp.ClientResponse] | None] = ContextVar("_responses", default=None)
+
+
+class AiohttpTransport:
+    """WebSockets through one aiohttp session: one connector, DNS cache and TLS context for all connections.
+
+    Made anywhere, bound to the event loop that opens the first connection.
+
+    Args:
+        ssl: TLS settings; by default the system's certificate authorities, verified.
+        proxy: URL of an HTTP proxy to go through.
+    """
+
+    def __init__(self, *, ssl: ssl_module.SSLContext | None = None, proxy: str | None = None) -> None:
+        self._ssl = ssl
+        self._proxy = proxy
+        self._session: aiohttp.ClientSession | None = None
+
+    async def connect(self, request: Request) -> Connection:
+        """Open one connection. See :meth:`speechwire.transport.base.Transport.connect`."""
+        failure: SpeechwireError
+        try:
+            async with asyncio.timeout(request.connect_timeout_s):
+                return await self._open(request)
+        except SpeechwireError as error:
+            failure = error
+        except TimeoutError:
+            failure = _failed(request, f"no answer within {request.connect_timeout_s:g} s")
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            failure = _failed(request, _words(error))
+        # Raised outside of the handler: aiohttp's exceptions hold the request's headers, and so the key, and
+        # must not hang on as __context__.
+        raise failure
+
+    async def aclose(self) -> None:
+        """Close the session and its connections."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def _open(self, request: Request) -> Connection:
+        responses: list[aiohttp.ClientResponse] = []
+        token = _responses.set(responses)
+        try:
+            socket = await self._client().ws_connect(
+                request.url,
+                headers={"User-Agent": _USER_AGENT, **request.headers},
+                heartbeat=request.heartbeat_s,
+                max_msg_size=request.max_message_bytes,
+                timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_TIMEOUT_S),
+                proxy=self._proxy,
+            )
+        finally:
+            _responses.reset(token)
+        return _AiohttpConnection(socket, responses[-1])
+
+    def _client(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=_DNS_TTL_S, ssl=self._ssl or True)
+            self._session = aiohttp.ClientSession(
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=None),
+                raise_for_status=_on_response,
+            )
+        return self._session
+
+
+class _AiohttpConnection:
+    """One open WebSocket."""
+
+    def __init__(
+        self, socket: aiohttp.ClientWebSocketResponse[bool], response: aiohttp.ClientResponse
+    ) -> None:
+        self._socket = socket
+        self._response = response
+        self._close: Close | None = None
+        self.request_id = response.headers.get("dg-request-id")
+
+    async def send(self, frame: str | bytes) -> None:
+        try:
+            if isinstance(frame, str):
+                await self._socket.send_str(frame)
+            else:
+                await self._socket.send_bytes(frame)
+        except (aiohttp.ClientError, OSError, RuntimeError) as error:
+            raise self._lost(error) from None
+
+    async def receive(self) -> str | bytes | Close:
+        if self._close is not None:
+            return self._close
+        message = await self._socket.receive()
+        if message.type in _ENDED:
+            self._close = self._ending(message)
+            return self._close
+        data: str | bytes = message.data
+        return data
+
+    async def ping(self) -> None:
+        try:
+            await self._socket.ping()
+        except (aiohttp.ClientError, OSError, RuntimeError) as error:
+            raise self._lost(error) from None
+
+    async def aclose(self, code: int = 1000) -> None:
+        try:
+            async with asyncio.timeout(2 * _CLOSE_TIMEOUT_S):
+                await self._socket.close(code=code)
+        except (TimeoutError, aiohttp.ClientError, OSError, RuntimeError):
+            pass
+        finally:
+            self.abort()
+
+    def abort(self) -> None:
+        # A plain close would first flush what a stalled peer does not read, and so keep the socket for ever.
+        connection = self._response.connection
+        if connection is not None and connection.transport is not None:
+            connection.transport.abort()
+        self._response.close()
+
+    def _ending(self, message: aiohttp.WSMessage | Any) -> Close:
+        if message.type is aiohttp.WSMsgType.CLOSE:
+            return Close(message.data or NO_STATUS, message.extra or "")
+        error = message.data if isinstance(message.data, Exception) else self._socket.exception()
+        code = error.code if isinstance(error, aiohttp.WebSocketError) else ABNORMAL
+        return Close(code, _words(error) if error else "the connection ended without a close frame")
+
+    def _lost(self, error: Exception) -> ConnectionLost:
+        close = self._close or Close(ABNORMAL, _words(error))
+        return ConnectionLost(close.code, close.reason, request_id=self.request_id)
+
+
+class _Lease:
+    """One user's share of the transport all sessions of an event loop use."""
+
+    def __init__(self, shared: _Shared) -> None:
+        self._shared: _Shared | None = shared
+        shared.users += 1
+
+    async def connect(self, request: Request) -> Connection:
+        if self._shared is None:
+            raise ConnectFailed(without_query(request.url), "the transport has been closed")
+        return await self._shared.transport.connect(request)
+
+    async def aclose(self) -> None:
+        shared, self._shared = self._shared, None
+        if shared is not None:
+            await shared.release()
+
+
+class _Shared:
+    def __init__(self) -> None:
+        self.transport = AiohttpTransport()
+        self.users = 0
+
+    async def release(self) -> None:
+        self.users -= 1
+        if self.users == 0:
+            await self.transport.aclose()
+
+
+_shared: MutableMapping[asyncio.AbstractEventLoop, _Shared] = WeakKeyDictionary()
+
+
+def shared_transport() -> Transport:
+    """The running event loop's shared transport: one connector, DNS cache and TLS context for all.
+
+    Returns:
+        A lease: close it when done, and the last one closes the connector.
+    """
+    return _Lease(_shared.setdefault(asyncio.get_running_loop(), _Shared()))
+
+
+async def _on_response(response: aiohttp.ClientResponse) -> None:
+    """Remember the upgrade's response; turn a refusal into an error that keeps the service's reason."""
+    responses = _responses.get()
+    if responses is not None:
+        responses.append(response)
+    if response.status == 101:
+        return
+    try:
+        body = await response.content.read(_BODY_BYTES)
+    except (aiohttp.ClientError, OSError):
+        body = b""
+    response.close()
+    raise HandshakeRefused(
+        response.status,
+        body.decode("utf-8", "replace").strip(),
+        dg_error=response.headers.get("dg-error"),
+        request_id=response.headers.get("dg-request-id"),
+    )
+
+
+def _failed(request: Request, cause: str) -> ConnectFailed:
+    return ConnectFailed(without_query(request.url), cause)
+
+
+def _words(error: BaseException) -> str:
+    """What went wrong, without what a handshake error would show: its request, headers and all."""
+    if isinstance(error, aiohttp.ClientResponseError):
+        return f"{error.message} (HTTP {error.status})"
+    if isinstance(error, aiohttp.InvalidURL):
+        return "the URL is invalid"
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

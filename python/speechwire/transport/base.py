@@ -1,0 +1,108 @@
+"""What a session needs from a network: open, send, receive, and learn how it ended.
+
+A transport moves WebSocket frames and nothing else: it knows no message type and no audio format. The
+default is :class:`speechwire.transport.AiohttpTransport`; :class:`speechwire.transport.MemoryTransport`
+runs a scripted peer in the same process, for tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+from urllib.parse import urlsplit, urlunsplit
+
+__all__ = ["ABNORMAL", "NO_STATUS", "Close", "Connection", "Request", "Transport", "without_query"]
+
+NO_STATUS: Final = 1005
+"""Close code for a close frame that carries none (RFC 6455, 7.1.5)."""
+
+ABNORMAL: Final = 1006
+"""Close code for a connection that ended without a close frame (RFC 6455, 7.1.5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """How a connection ended, as a value: what :meth:`Connection.receive` returns last.
+
+    Args:
+        code: The peer's close code; :data:`NO_STATUS` or :data:`ABNORMAL` where there was none.
+        reason: The peer's words, or what the network said. Empty if neither said anything.
+    """
+
+    code: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One connection to open.
+
+    Args:
+        url: ``ws://`` or ``wss://``, with its query.
+        headers: Sent with the upgrade. They carry the credential, so ``repr`` leaves them out.
+        connect_timeout_s: Deadline for DNS, TCP, TLS and the upgrade together, in seconds.
+        heartbeat_s: WebSocket ping after this many seconds without incoming data; a peer that does not answer
+            within half of it is treated as gone (:data:`ABNORMAL`). ``None`` sends none.
+        max_message_bytes: A larger message from the peer ends the connection with code 1009.
+    """
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    connect_timeout_s: float = 10.0
+    heartbeat_s: float | None = 20.0
+    max_message_bytes: int = 4 * 1024 * 1024
+
+
+class Connection(Protocol):
+    """An open WebSocket. One task may receive while another sends."""
+
+    @property
+    def request_id(self) -> str | None:
+        """The ``dg-request-id`` header of the upgrade's answer, if there was one."""
+
+    async def send(self, frame: str | bytes) -> None:
+        """Send one frame; waits while the peer reads more slowly than we send.
+
+        Raises:
+            ConnectionLost: The connection has ended; :meth:`receive` says how.
+        """
+
+    async def receive(self) -> str | bytes | Close:
+        """Wait for the next frame. After the end every call returns the same :class:`Close`."""
+
+    async def ping(self) -> None:
+        """Send a WebSocket ping without waiting for its pong.
+
+        Raises:
+            ConnectionLost: The connection has ended.
+        """
+
+    async def aclose(self, code: int = 1000) -> None:
+        """Close with the closing handshake, within a short deadline. Idempotent, never raises."""
+
+    def abort(self) -> None:
+        """Drop the connection at once, without a closing handshake. Idempotent, never raises or waits."""
+
+
+class Transport(Protocol):
+    """Opens connections. One instance serves any number of sessions of one event loop."""
+
+    async def connect(self, request: Request) -> Connection:
+        """Open one connection.
+
+        Raises:
+            ConnectFailed: DNS, TCP, TLS or the deadline.
+            HandshakeRefused: The service answered the upgrade with an HTTP error.
+        """
+
+    async def aclose(self) -> None:
+        """Release what connections share. Idempotent; open connections are closed."""
+
+
+def without_query(url: str) -> str:
+    """The URL as far as it may be shown: no query (customers' terms), no user information."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    port = f":{parts.port}" if parts.port else ""
+    return urlunsplit((parts.scheme, f"{host}{port}", parts.path, "", ""))

@@ -1,0 +1,44 @@
+"""What all the plugins owe the framework: a key, and errors that mean what it takes them to mean."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+__all__ = ["logger", "report", "require_api_key", "warn_of_unknown_arguments"]
+
+logger = logging.getLogger("videosdk.plugins.deepgram")
+
+
+def require_api_key(api_key: str | None) -> str:
+    """Return the key given, or the one in ``DEEPGRAM_API_KEY``.
+
+    Raises:
+        ValueError: There is neither.
+    """
+    key = api_key or os.getenv("DEEPGRAM_API_KEY")
+    if not key:
+        raise ValueError(
+            "Deepgram API key must be provided either through api_key parameter or "
+            "DEEPGRAM_API_KEY environment variable"
+        )
+    return key
+
+
+def report(component: Any, error: BaseException) -> None:
+    """Tell the framework that ``component`` has given up.
+
+    One ``error`` event disables a provider of ``FallbackSTT`` and ``FallbackTTS`` for a minute, so it is for
+    what the session could not mend itself. It is logged as well: an event without a listener is invisible.
+    """
+    logger.error("%s: %s", type(component).__name__, error)
+    component.emit("error", str(error))
+
+
+def warn_of_unknown_arguments(component: Any, arguments: dict[str, Any]) -> None:
+    """Log the names of constructor arguments that have no effect here."""
+    if arguments:
+        logger.warning(
+            "%s ignores unknown arguments: %s", type(component).__name__, ", ".join(sorted(arguments))
+        )

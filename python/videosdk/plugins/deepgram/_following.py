@@ -1,0 +1,62 @@
+"""Converts a stream to what was declared to Deepgram, also when the stream's own format changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from speechwire.audio import PcmPipeline
+
+from ._adapt import logger
+from ._wire import WireFormat
+
+__all__ = ["FollowingPipeline"]
+
+
+class FollowingPipeline:
+    """A `PcmPipeline` that is exchanged when the format of its input changes.
+
+    What Deepgram was told at the handshake stays true: only the input side changes. The old format's last
+    samples are sent before the first of the new one.
+
+    Args:
+        find_format: Returns the format of a frame of so many bytes that has just arrived.
+        out_rate: Hz, what was declared.
+        chunk_ms: Length of the chunks to send.
+        quality: Preset of the conversion.
+    """
+
+    def __init__(
+        self, find_format: Callable[[int], WireFormat], *, out_rate: int, chunk_ms: int, quality: str
+    ) -> None:
+        self._find_format = find_format
+        self._out_rate = out_rate
+        self._chunk_ms = chunk_ms
+        self._quality = quality
+        self._format: WireFormat | None = None
+        self._pipeline: PcmPipeline | None = None
+
+    def push(self, pcm: bytes, /) -> list[bytes]:
+        """Return the whole chunks that ``pcm`` completes."""
+        format = self._find_format(len(pcm))
+        if self._pipeline is None or format != self._format:
+            return self._exchange(format).push(pcm) if self._pipeline is None else self._continue(format, pcm)
+        return self._pipeline.push(pcm)
+
+    def flush(self) -> list[bytes]:
+        """Return what is left: the filter's tail and the last, partial chunk."""
+        return self._pipeline.flush() if self._pipeline is not None else []
+
+    def _continue(self, format: WireFormat, pcm: bytes) -> list[bytes]:
+        logger.info("the input changed from %s to %s", self._format, format)
+        return [*self.flush(), *self._exchange(format).push(pcm)]
+
+    def _exchange(self, format: WireFormat) -> PcmPipeline:
+        self._format = format
+        self._pipeline = PcmPipeline(
+            in_rate=format.sample_rate,
+            out_rate=self._out_rate,
+            channels=format.channels,
+            chunk_ms=self._chunk_ms,
+            quality=self._quality,
+        )
+        return self._pipeline

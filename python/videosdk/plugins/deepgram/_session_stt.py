@@ -1,0 +1,161 @@
+"""What the speech-to-text plugins have in common: one session, one task that delivers."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Iterable
+from typing import Any, Self
+
+from videosdk.agents import STT, STTResponse
+
+from speechwire.errors import SpeechwireError
+from speechwire.session import FluxSession, ListenSession
+
+from ._adapt import logger, report, require_api_key
+from ._wire import WireWatch
+
+__all__ = ["SessionSTT"]
+
+# After a failure that the session gave up on, audio is ignored for this long before a new one is tried: a
+# refused key must not become one handshake per 20 ms frame.
+_REST_S = 30.0
+_DELIVERY_TIMEOUT_S = 2.0
+
+Session = FluxSession | ListenSession
+
+
+class SessionSTT(STT):
+    """Base of the two plugins: audio in at once, responses out of one task, in order.
+
+    The task is started by the first `process_audio`, so it runs in the context of the framework's session:
+    what it emits reaches that session's event bus and metrics.
+    """
+
+    def __init__(self, *, api_key: str | None, wire: WireWatch, interim_results: bool) -> None:
+        super().__init__()
+        self.api_key = require_api_key(api_key)
+        self.interim_results = interim_results
+        self._wire = wire
+        self._session: Session | None = None
+        self._delivery: asyncio.Task[None] | None = None
+        self._resting_until = 0.0
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def process_audio(self, audio_frames: bytes, language: str | None = None, **kwargs: Any) -> None:
+        """Take audio of any length and return at once; connecting and sending happen behind it.
+
+        Args:
+            audio_frames: Interleaved s16le, any length. Empty audio, and audio after `aclose`, is ignored.
+            language: Not used: the language is the constructor's.
+            **kwargs: Not used; other providers know some.
+        """
+        if self._closed or not audio_frames:
+            return
+        self._wire.attach()
+        session = self._running_session(len(audio_frames))
+        if session is not None:
+            session.push(audio_frames)
+
+    async def stream_transcribe(
+        self, audio_stream: AsyncIterator[bytes], **kwargs: Any
+    ) -> AsyncIterator[STTResponse]:
+        """Transcribe a stream to its end: the last words are waited for, within a deadline.
+
+        Raises:
+            SpeechwireError: The session failed for good.
+        """
+        frames = aiter(audio_stream)
+        first = await anext(frames, b"")
+        self._wire.attach()
+        session = self._session = self._new_session(len(first))
+        feeding = asyncio.create_task(_feed(session, first, frames))
+        try:
+            async for event in session:
+                for response in self._responses(event):
+                    yield response
+        finally:
+            self._session = None
+            feeding.cancel()
+            await asyncio.gather(feeding, return_exceptions=True)
+            await session.aclose()
+
+    async def aclose(self) -> None:
+        """Send the last audio, deliver the last results within a deadline, and close. Idempotent."""
+        self._closed = True
+        self._wire.detach()
+        session, self._session = self._session, None
+        delivery, self._delivery = self._delivery, None
+        if session is not None:
+            await session.aclose()
+        if delivery is not None:
+            await _finish(delivery)
+        await super().aclose()
+
+    def _new_session(self, byte_count: int) -> Session:
+        """Make the session for a stream whose first frame has ``byte_count`` bytes."""
+        raise NotImplementedError
+
+    def _responses(self, event: object) -> Iterable[STTResponse]:
+        """Return what ``event`` means to the framework."""
+        raise NotImplementedError
+
+    def _running_session(self, byte_count: int) -> Session | None:
+        if self._session is None and asyncio.get_running_loop().time() >= self._resting_until:
+            self._session = self._new_session(byte_count)
+            self._delivery = asyncio.create_task(self._deliver(self._session))
+        return self._session
+
+    async def _deliver(self, session: Session) -> None:
+        try:
+            async for event in session:
+                self.emit("event", event)
+                for response in self._responses(event):
+                    await self._hand_over(response)
+        except SpeechwireError as error:
+            self._give_up(session, error)
+
+    async def _hand_over(self, response: STTResponse) -> None:
+        callback = self._transcript_callback
+        if callback is None:
+            return
+        try:
+            answer: Any = callback(response)
+            if inspect.isawaitable(answer):
+                await answer
+        except Exception:
+            # The framework's handler failed, not the stream: the next response is still to be delivered.
+            logger.exception("%s: the transcript callback failed", type(self).__name__)
+
+    def _give_up(self, session: Session, error: SpeechwireError) -> None:
+        if self._session is session:
+            self._session = None
+            self._resting_until = asyncio.get_running_loop().time() + _REST_S
+        report(self, error)
+
+
+async def _feed(session: Session, first: bytes, frames: AsyncIterator[bytes]) -> None:
+    try:
+        if first:
+            session.push(first)
+        async for frame in frames:
+            if frame:
+                session.push(frame)
+    finally:
+        await session.aclose()
+
+
+async def _finish(delivery: asyncio.Task[None]) -> None:
+    """Let the delivery end by itself; a callback that hangs is cancelled."""
+    if delivery is asyncio.current_task():
+        return
+    _, pending = await asyncio.wait({delivery}, timeout=_DELIVERY_TIMEOUT_S)
+    for task in pending:
+        task.cancel()
+    await asyncio.gather(delivery, return_exceptions=True)

@@ -1,0 +1,76 @@
+"""What this stream's audio really is: its rate and its channel count.
+
+The framework hands a speech-to-text component bytes without a format. It keeps one format for the whole
+process (`videosdk.agents.audio_format`), so two calls with different codecs overwrite each other's. What is
+true about *this* stream is announced on the session's own event bus: each frame, with its sample rate and
+its samples per channel, just before its bytes are passed on. That is what this module listens to; the
+process-wide format and the documented default (48 kHz stereo) are only for transports that announce nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from videosdk.agents import audio_format
+from videosdk.agents.event_bus import get_current_event_bus
+
+DEFAULT_SAMPLE_RATE = 48_000
+DEFAULT_CHANNELS = 2
+_BYTES_PER_SAMPLE = 2
+_MOST_CHANNELS = 32
+
+
+class WireFormat(NamedTuple):
+    """Rate in Hz and number of interleaved channels of s16le audio."""
+
+    sample_rate: int
+    channels: int
+
+
+class WireWatch:
+    """Finds out the format of one stream.
+
+    Args:
+        sample_rate: A rate that is pinned by the user, or None to follow the stream.
+        channels: A pinned channel count, or None to follow the stream.
+    """
+
+    def __init__(self, sample_rate: int | None, channels: int | None) -> None:
+        self._pinned_rate = sample_rate
+        self._pinned_channels = channels
+        self._announced: tuple[int, int] | None = None  # rate, samples per channel of the last frame
+        self._bus: Any = None
+
+    def attach(self) -> None:
+        """Listen to the session whose context this is called in. Calling it again costs next to nothing."""
+        bus = get_current_event_bus()
+        if bus is not self._bus:
+            self.detach()
+            self._bus = bus
+            bus.on("ON_SPEECH_IN", self._on_frame)
+
+    def detach(self) -> None:
+        """Stop listening."""
+        if self._bus is not None:
+            self._bus.off("ON_SPEECH_IN", self._on_frame)
+            self._bus = None
+
+    def format(self, byte_count: int) -> WireFormat:
+        """Return the format of a frame of ``byte_count`` bytes that has just arrived on this stream."""
+        rate, channels = self._followed(byte_count)
+        return WireFormat(self._pinned_rate or rate, self._pinned_channels or channels)
+
+    def _followed(self, byte_count: int) -> WireFormat:
+        if self._announced is not None:
+            rate, samples = self._announced
+            channels, rest = divmod(byte_count, samples * _BYTES_PER_SAMPLE)
+            if rest == 0 and 1 <= channels <= _MOST_CHANNELS:
+                return WireFormat(rate, channels)
+        known_rate, known_channels = audio_format.get()
+        return WireFormat(known_rate or DEFAULT_SAMPLE_RATE, known_channels or DEFAULT_CHANNELS)
+
+    def _on_frame(self, data: dict[str, Any]) -> None:
+        frame = data.get("frame")
+        rate, samples = getattr(frame, "sample_rate", 0), getattr(frame, "samples", 0)
+        if rate and samples:
+            self._announced = (int(rate), int(samples))

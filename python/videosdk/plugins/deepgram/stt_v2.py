@@ -1,0 +1,151 @@
+"""Speech to text with Flux (``/v2/listen``), Deepgram's model that knows when a turn ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from videosdk.agents import STTResponse, global_event_emitter
+
+from speechwire.protocol import ListenV2Options
+from speechwire.protocol.listen_v2_events import TurnInfo
+from speechwire.session import FluxSession
+
+from ._following import FollowingPipeline
+from ._session_stt import SessionSTT
+from ._turns import TurnTranslator
+from ._wire import DEFAULT_SAMPLE_RATE, WireWatch
+
+__all__ = ["DeepgramSTTV2"]
+
+_DEFAULT_TARGET_RATE = 16_000
+_ACCEPTED_RATES = frozenset({8_000, 16_000, 24_000, 44_100, 48_000})
+
+
+class DeepgramSTTV2(SessionSTT):
+    """Deepgram Flux for VideoSDK Agents: `STTResponse`s that follow the turns of a conversation.
+
+    Audio of any rate and channel count is converted to mono at ``target_sample_rate`` and sent in chunks of
+    ``chunk_ms``. A dropped connection is replaced and the audio no result covers is sent again.
+
+    Args:
+        api_key: Deepgram API key; by default the environment's ``DEEPGRAM_API_KEY``.
+        model: ``flux-general-en`` or ``flux-general-multi``.
+        input_sample_rate: Hz. The default follows the stream, any other value pins it.
+        target_sample_rate: Hz, what Deepgram is sent: 8000, 16000, 24000, 44100 or 48000. By default 16000,
+            or 8000 for a stream of 8000 Hz.
+        eager_eot_threshold: End-of-turn confidence that starts preemptive generation, 0.3 to 0.9 and at most
+            ``eot_threshold``. Only used with ``enable_preemptive_generation``.
+        eot_threshold: End-of-turn confidence that ends a turn, 0.5 to 1.0.
+        eot_timeout_ms: Silence in ms that ends a turn whatever the confidence, 500 to 60000.
+        base_url: Where the service is.
+        enable_preemptive_generation: Report EagerEndOfTurn, so that the framework answers ahead of time.
+        keyterm: Up to 100 terms to favour.
+        language_hint: Languages to expect (``flux-general-multi`` only).
+        tag: Labels for the usage report.
+        input_channels: Interleaved channels of the input; by default what the stream has.
+        interim_results: Publish interim transcripts to the room; the framework gets them in any case.
+        chunk_ms: Length of the chunks sent; Deepgram advises 80.
+        quality: Preset of the conversion: ``fast``, ``balanced`` or ``best``.
+        force_end_turn_on_flush: End the turn when the framework's own voice activity detection says so.
+
+    Raises:
+        ValueError: No key, or an argument out of its range; the message names both.
+
+    Events: ``error`` once, when the session has given up; ``event`` with every message and session event of
+    `speechwire`, on the loop, in order.
+
+    Source: Deepgram docs, flux/configuration and flux/state.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str | None = None,
+        model: str = "flux-general-en",
+        input_sample_rate: int | None = DEFAULT_SAMPLE_RATE,
+        target_sample_rate: int | None = _DEFAULT_TARGET_RATE,
+        eager_eot_threshold: float = 0.6,
+        eot_threshold: float = 0.8,
+        eot_timeout_ms: int = 7000,
+        base_url: str = "wss://api.deepgram.com/v2/listen",
+        enable_preemptive_generation: bool = False,
+        keyterm: Sequence[str] | str | None = None,
+        language_hint: Sequence[str] | str | None = None,
+        tag: Sequence[str] | str | None = None,
+        input_channels: int | None = None,
+        interim_results: bool = False,
+        chunk_ms: int = 100,
+        quality: str = "balanced",
+        force_end_turn_on_flush: bool = False,
+    ) -> None:
+        pinned_rate = None if input_sample_rate == DEFAULT_SAMPLE_RATE else input_sample_rate
+        super().__init__(
+            api_key=api_key, wire=WireWatch(pinned_rate, input_channels), interim_results=interim_results
+        )
+        self.model = model
+        self.input_sample_rate = input_sample_rate or DEFAULT_SAMPLE_RATE
+        self.target_sample_rate = target_sample_rate or _DEFAULT_TARGET_RATE
+        self.eager_eot_threshold = eager_eot_threshold
+        self.eot_threshold = eot_threshold
+        self.eot_timeout_ms = eot_timeout_ms
+        self.base_url = base_url
+        self.enable_preemptive_generation = enable_preemptive_generation
+        self.keyterm = _listed(keyterm)
+        self.language_hint = _listed(language_hint)
+        self.tag = _listed(tag)
+        self.chunk_ms = chunk_ms
+        self.quality = quality
+        self.force_end_turn_on_flush = force_end_turn_on_flush
+        self._turns = TurnTranslator(model, enable_preemptive_generation)
+        # Made once here for their checks: a bad argument is told where it stands, not at the first audio.
+        self._options(self.target_sample_rate).url(base_url)
+        self._pipeline(self.target_sample_rate).push(b"\0" * 64)
+
+    async def flush(self) -> None:
+        """End the turn if ``force_end_turn_on_flush``; else do nothing: Flux knows when a turn ends."""
+        if self.force_end_turn_on_flush and self._session is not None:
+            self._session.flush()
+
+    def _new_session(self, byte_count: int) -> FluxSession:
+        rate = self._declared_rate(byte_count)
+        return FluxSession(
+            self.api_key, self._options(rate), pipeline=self._pipeline(rate), base_url=self.base_url
+        )
+
+    def _declared_rate(self, byte_count: int) -> int:
+        """The target rate, but not above that of the stream where it was left at its default."""
+        wire_rate = self._wire.format(byte_count).sample_rate
+        if self.target_sample_rate == _DEFAULT_TARGET_RATE and wire_rate in _ACCEPTED_RATES:
+            return min(self.target_sample_rate, wire_rate)
+        return self.target_sample_rate
+
+    def _options(self, sample_rate: int) -> ListenV2Options:
+        return ListenV2Options(
+            model=self.model,
+            sample_rate=sample_rate,
+            eot_threshold=self.eot_threshold,
+            eot_timeout_ms=self.eot_timeout_ms,
+            eager_eot_threshold=self.eager_eot_threshold if self.enable_preemptive_generation else None,
+            keyterm=self.keyterm,
+            language_hint=self.language_hint,
+            tag=self.tag,
+        )
+
+    def _pipeline(self, out_rate: int) -> FollowingPipeline:
+        return FollowingPipeline(
+            self._wire.format, out_rate=out_rate, chunk_ms=self.chunk_ms, quality=self.quality
+        )
+
+    def _responses(self, event: object) -> Iterable[STTResponse]:
+        if not isinstance(event, TurnInfo):
+            return ()
+        if event.event == "StartOfTurn":
+            global_event_emitter.emit("speech_started")
+        elif event.event == "EndOfTurn":
+            global_event_emitter.emit("speech_stopped")
+        response = self._turns.translate(event)
+        return () if response is None else (response,)
+
+
+def _listed(value: Sequence[str] | str | None) -> tuple[str, ...]:
+    return () if value is None else (value,) if isinstance(value, str) else tuple(value)

@@ -1,0 +1,20 @@
+//! PCM bytes in, chunks of mono 16-bit PCM at another rate out: downmix, polyphase resampling and chunking in
+//! one pass, in integers, without Python and without allocation after construction.
+//!
+//! [`Pipeline`] is the whole path; [`FilterTable`] holds the coefficients, which the caller designs; [`Kernel`]
+//! names the code paths this machine has. All of them give the same bytes.
+#![deny(unsafe_code)]
+
+mod downmix;
+mod error;
+mod format;
+mod kernel;
+mod pipeline;
+mod polyphase;
+mod taps;
+
+pub use error::TableError;
+pub use format::Format;
+pub use kernel::Kernel;
+pub use pipeline::{Layout, Pipeline};
+pub use taps::FilterTable;

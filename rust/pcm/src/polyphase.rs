@@ -1,0 +1,104 @@
+//! Streaming state of the filter: what it remembers of the input, and where the next output lies.
+
+use std::sync::Arc;
+
+use crate::kernel::Kernel;
+use crate::taps::FilterTable;
+
+/// Mono samples taken in at a time; bounds the memory of a pipeline.
+pub(crate) const INPUT_BLOCK: usize = 2048;
+
+/// Place of the next output: the start of its window in the history, and its phase.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Cursor {
+    pub(crate) position: usize,
+    pub(crate) phase: usize,
+    step: usize,
+    phase_step: usize,
+}
+
+impl Cursor {
+    fn new(table: &FilterTable) -> Self {
+        Self { position: 0, phase: 0, step: table.down / table.up, phase_step: table.down % table.up }
+    }
+
+    /// Move to the next output, without dividing.
+    #[inline(always)]
+    pub(crate) fn advance(&mut self, table: &FilterTable) {
+        self.position += self.step;
+        self.phase += self.phase_step;
+        if self.phase >= table.up {
+            self.phase -= table.up;
+            self.position += 1;
+        }
+    }
+}
+
+/// The filter and its memory: a linear buffer that input is written into directly, and that moves back to its
+/// start once it is full.
+#[derive(Debug)]
+pub(crate) struct Polyphase {
+    table: Arc<FilterTable>,
+    kernel: Kernel,
+    history: Vec<i16>,
+    filled: usize,
+    cursor: Cursor,
+}
+
+impl Polyphase {
+    pub(crate) fn new(table: Arc<FilterTable>, kernel: Kernel) -> Self {
+        // Room for a window and two blocks, so that the move back comes once in several blocks.
+        let history = vec![0; 2 * table.padded_taps() + 2 * INPUT_BLOCK + table.down.div_ceil(table.up)];
+        let (filled, cursor) = (table.center, Cursor::new(&table));
+        Self { table, kernel, history, filled, cursor }
+    }
+
+    pub(crate) fn table(&self) -> &FilterTable {
+        &self.table
+    }
+
+    pub(crate) fn kernel(&self) -> Kernel {
+        self.kernel
+    }
+
+    pub(crate) fn reset(&mut self) {
+        self.filled = self.table.center;
+        self.history[..self.filled].fill(0);
+        self.cursor = Cursor::new(&self.table);
+    }
+
+    /// Room for `count` more samples, at most [`INPUT_BLOCK`]; they count once [`Self::commit`] is called.
+    pub(crate) fn room(&mut self, count: usize) -> &mut [i16] {
+        if self.filled + count + self.table.padded_taps() > self.history.len() {
+            // A long step may lie past what has come in: then nothing of it is needed.
+            let start = self.cursor.position.min(self.filled);
+            self.history.copy_within(start..self.filled, 0);
+            self.filled -= start;
+            self.cursor.position -= start;
+        }
+        &mut self.history[self.filled..][..count]
+    }
+
+    pub(crate) fn commit(&mut self, count: usize) {
+        self.filled += count;
+    }
+
+    /// Outputs that can be computed now.
+    pub(crate) fn ready(&self) -> usize {
+        let Some(spare) = self.filled.checked_sub(self.cursor.position + self.table.n_taps) else {
+            return 0;
+        };
+        ((spare + 1) * self.table.up - self.cursor.phase).div_ceil(self.table.down)
+    }
+
+    /// Compute outputs; no more than are [`Self::ready`].
+    pub(crate) fn render(&mut self, out: &mut [i16]) {
+        debug_assert!(out.len() <= self.ready());
+        if self.table.is_identity() {
+            out.copy_from_slice(&self.history[self.cursor.position..][..out.len()]);
+            self.cursor.position += out.len();
+        } else {
+            self.kernel.run(&self.table, &self.history, &mut self.cursor, out);
+        }
+    }
+}

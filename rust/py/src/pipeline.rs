@@ -1,0 +1,140 @@
+//! The two classes: a table, shared by pipelines, and a pipeline.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::sync::MutexExt;
+use pyo3::types::{PyBytes, PyList};
+use speechwire_pcm::{self as pcm, Format, Kernel, Layout};
+
+use crate::buffer::Bytes;
+
+/// Filter coefficients in the native engine's memory.
+#[pyclass(frozen, module = "speechwire._native")]
+pub(crate) struct FilterTable(Arc<pcm::FilterTable>);
+
+#[pymethods]
+impl FilterTable {
+    /// `taps` holds little-endian 32-bit integers, `up` rows of them.
+    #[new]
+    fn new(up: usize, down: usize, taps: &[u8], center: usize, shift: u32) -> PyResult<Self> {
+        let taps: Vec<i32> = taps.as_chunks().0.iter().map(|&tap| i32::from_le_bytes(tap)).collect();
+        let table = pcm::FilterTable::new(up, down, &taps, center, shift);
+        table.map(|table| Self(Arc::new(table))).map_err(|error| PyValueError::new_err(error.to_string()))
+    }
+}
+
+/// `PcmPipeline` in Rust.
+#[pyclass(frozen, module = "speechwire._native")]
+pub(crate) struct NativePipeline {
+    state: Mutex<pcm::Pipeline>,
+    #[pyo3(get)]
+    latency: f64,
+    #[pyo3(get)]
+    chunk_bytes: usize,
+    #[pyo3(get)]
+    kernel: &'static str,
+    label: String,
+}
+
+#[pymethods]
+impl NativePipeline {
+    /// The arguments have been validated in Python. `kernel` picks a code path, for tests.
+    #[new]
+    #[pyo3(signature = (table, in_rate, channels, format, chunk_samples, label, kernel=None))]
+    fn new(
+        table: &FilterTable,
+        in_rate: u32,
+        channels: usize,
+        format: &str,
+        chunk_samples: usize,
+        label: String,
+        kernel: Option<&str>,
+    ) -> PyResult<Self> {
+        let unknown = |what: &str| PyValueError::new_err(format!("unknown {what}"));
+        let format = Format::from_name(format).ok_or_else(|| unknown("format"))?;
+        let kernel = match kernel {
+            None => Some(Kernel::fastest()),
+            Some(name) => Kernel::available().into_iter().find(|kernel| kernel.name() == name),
+        };
+        let kernel = kernel.ok_or_else(|| unknown("kernel"))?;
+        let state = pcm::Pipeline::new(table.0.clone(), Layout { format, channels, chunk_samples }, kernel);
+        Ok(Self {
+            latency: state.look_ahead() as f64 / f64::from(in_rate),
+            chunk_bytes: 2 * chunk_samples,
+            kernel: kernel.name(),
+            state: Mutex::new(state),
+            label,
+        })
+    }
+
+    #[getter]
+    fn engine(&self) -> &'static str {
+        "native"
+    }
+
+    #[getter]
+    fn partial_bytes(&self, py: Python<'_>) -> usize {
+        self.lock(py).partial_bytes()
+    }
+
+    fn __repr__(&self) -> &str {
+        &self.label
+    }
+
+    #[pyo3(signature = (pcm, /))]
+    fn push<'py>(&self, pcm: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
+        let bytes = Bytes::get(pcm)?;
+        self.collect(pcm.py(), |pipeline, sink| pipeline.push(bytes.as_slice(), sink))
+    }
+
+    fn flush<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        self.collect(py, |pipeline, sink| pipeline.flush(sink))
+    }
+
+    fn reset(&self, py: Python<'_>) {
+        self.lock(py).reset();
+    }
+}
+
+impl NativePipeline {
+    /// Detaches only if it has to wait, so that whoever holds the lock can finish.
+    fn lock(&self, py: Python<'_>) -> MutexGuard<'_, pcm::Pipeline> {
+        self.state.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Run `work` and list the chunks it gives.
+    fn collect<'py>(
+        &self,
+        py: Python<'py>,
+        work: impl FnOnce(&mut pcm::Pipeline, &mut dyn FnMut(&[i16])),
+    ) -> PyResult<Bound<'py, PyList>> {
+        // Made before the lock is taken: a new list can start a garbage collection, which can run any code, even
+        // a push into this pipeline. A bytes object cannot.
+        let list = PyList::empty(py);
+        let mut outcome = Ok(());
+        let mut sink = |chunk: &[i16]| {
+            if outcome.is_ok() {
+                outcome = to_bytes(py, chunk).and_then(|bytes| list.append(bytes));
+            }
+        };
+        work(&mut self.lock(py), &mut sink);
+        outcome.map(|()| list)
+    }
+}
+
+fn to_bytes<'py>(py: Python<'py>, chunk: &[i16]) -> PyResult<Bound<'py, PyBytes>> {
+    PyBytes::new_with(py, 2 * chunk.len(), |bytes| {
+        for (target, sample) in bytes.as_chunks_mut::<2>().0.iter_mut().zip(chunk) {
+            *target = sample.to_le_bytes();
+        }
+        Ok(())
+    })
+}
+
+/// Names of the code paths this machine has, slowest first.
+#[pyfunction]
+pub(crate) fn kernels() -> Vec<&'static str> {
+    Kernel::available().into_iter().map(Kernel::name).collect()
+}
