@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import Any
 
-from videosdk.agents import STT, TTS, AgentSession, CustomAudioStreamTrack, Pipeline
+from videosdk.agents import STT, TTS, AgentSession, CustomAudioStreamTrack, EOUConfig, Pipeline
 from videosdk.agents.event_bus import get_current_event_bus
 from videosdk.agents.job import _enter_session_scope, _exit_session_scope
 from videosdk.agents.room._input_stream import InputStreamManager
@@ -33,7 +33,9 @@ async def converse(stt: STT, tts: TTS, call: Call, journal: Journal) -> Recordin
 async def _converse(stt: STT, tts: TTS, call: Call, journal: Journal) -> Recording:
     loop = asyncio.get_running_loop()
     speaker = CustomAudioStreamTrack(loop)
-    pipeline = Pipeline(stt=stt, llm=RuleBasedLLM(), tts=tts)
+    # Flux has already decided that the turn is over: the framework need not wait for more speech.
+    patience = EOUConfig(min_max_speech_wait_timeout=(0.1, 0.1))
+    pipeline = Pipeline(stt=stt, llm=RuleBasedLLM(), tts=tts, eou_config=patience)
     pipeline._set_loop_and_audio_track(loop, speaker)
     pipeline.on("error", lambda error: journal.note("agent", "error", str(error)))
     _watch_the_bus(journal)

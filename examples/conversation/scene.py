@@ -14,6 +14,7 @@ from .caller import Call, Line, render, tone_voice
 from .host import converse
 from .journal import Journal
 from .recording import Recording
+from .voice import espeak_voice
 
 # The second line is spoken while the agent still answers the first: the barge-in.
 SCRIPT = (
@@ -66,7 +67,7 @@ async def stage(scene: Scene, journal: Journal) -> Recording:
     tts = DeepgramTTS(**_arguments(scene, "/v1/speak"))
 
     def on_event(event: object) -> None:
-        if isinstance(event, flux.TurnInfo):
+        if isinstance(event, flux.TurnInfo) and event.transcript:
             journal.note("deepgram", event.event, event.transcript)
 
     stt.on("event", on_event)

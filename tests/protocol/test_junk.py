@@ -16,9 +16,7 @@ from speechwire.protocol import Closed, EndKind, Endpoint, MalformedMessage, Sta
 Documented = dict[str, dict[str, dict[str, Any]]]
 Make = Callable[[str], Endpoint[Any]]
 
-many = settings(
-    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+many = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 names = st.sampled_from(["ListenV1", "ListenV2", "SpeakV1", "SpeakV2"])
 scalars = (
@@ -30,7 +28,9 @@ scalars = (
     | st.sampled_from([1e308, -1e308, 2**70, -1, "", "\x00", "EndOfTurn", "EXCESSIVE_FLUSH", "Configure"])
 )
 values = st.recursive(
-    scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4), max_leaves=12
+    scalars,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
 )
 frames = st.text() | st.binary() | st.text(alphabet=st.characters(categories=["Cs"]))
 
@@ -46,7 +46,9 @@ def test_any_text_and_any_bytes(name: str, junk: list[str | bytes], make: Make) 
 
 @many
 @given(name=names, data=st.data())
-def test_any_json_under_a_known_type(name: str, data: st.DataObject, make: Make, documented: Documented) -> None:
+def test_any_json_under_a_known_type(
+    name: str, data: st.DataObject, make: Make, documented: Documented
+) -> None:
     kind = data.draw(st.sampled_from(sorted(documented[name])))
     protocol = make(name)
     fields = data.draw(st.dictionaries(st.sampled_from(sorted(documented[name][kind])), values, max_size=6))

@@ -1,4 +1,4 @@
-"""Bytes to events and back: every documented message, and every way to depart from it that must be tolerated."""
+"""Bytes to events and back: every documented message, and what departs from it and must be tolerated."""
 
 from __future__ import annotations
 
@@ -257,7 +257,12 @@ def test_results_of_a_bare_old_service() -> None:
         '{"type":"Results","start":1,"duration":2,"channel":{"alternatives":[]}}',
         type=listen_v1_events.Results,
     )
-    assert (results.end, results.transcript, results.is_final, results.from_finalize) == (3.0, "", False, False)
+    assert (results.end, results.transcript, results.is_final, results.from_finalize) == (
+        3.0,
+        "",
+        False,
+        False,
+    )
 
 
 def test_an_open_value_is_kept(make: Make) -> None:

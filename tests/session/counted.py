@@ -10,7 +10,7 @@ SAMPLE_BYTES = 2
 
 
 def counted(start: int, count: int) -> bytes:
-    """Samples ``start`` to ``start + count``: even ones hold the low 15 bits of half their index, odd ones the high."""
+    """Samples from ``start``: even ones hold the low 15 bits of half their index, odd ones the high."""
     index = np.arange(start, start + count, dtype=np.int64)
     half = index >> 1
     value = np.where(index % 2 == 0, half & 0x7FFF, 0x8000 | (half >> 15))

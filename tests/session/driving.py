@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from speechwire.session._session import ListeningSession
 from tests.session.counted import RATE, counted
+
+from speechwire.session._session import ListeningSession
 
 FRAME_MS = 20
 Listening = ListeningSession[Any]

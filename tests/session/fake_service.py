@@ -1,8 +1,8 @@
 """Scripted recognition services. What they hear is counted audio, so what they "say" names what they heard.
 
 One word is spoken in every quarter second of the turns of a schedule, and its text is the quarter's number on
-the *caller's* clock: turn 1.0 to 2.0 s reads ``4 5 6 7``. Whatever happens to connections, the words a consumer
-gets must be those of the schedule, each once and in order, at their own times.
+the *caller's* clock: turn 1.0 to 2.0 s reads ``4 5 6 7``. Whatever happens to connections, the words a
+consumer gets must be those of the schedule, each once and in order, at their own times.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from speechwire.transport import Close, MemoryPeer
 from tests.session.counted import RATE, SAMPLE_BYTES, indices
+
+from speechwire.transport import Close, MemoryPeer
 
 QUARTER = RATE // 4
 
@@ -43,13 +44,11 @@ class FakeService:
     """Runs a fault when a connection has heard so many seconds; the rest is the endpoint's."""
 
     def __init__(
-        self, turns: Sequence[tuple[float, float]] = (), faults: Mapping[int, tuple[float, Fault]] | None = None
+        self,
+        turns: Sequence[tuple[float, float]] = (),
+        faults: Mapping[int, tuple[float, Fault]] | None = None,
     ) -> None:
-        self.words = [
-            quarter
-            for begin, end in turns
-            for quarter in range(round(begin * 4), round(end * 4))
-        ]
+        self.words = [quarter for begin, end in turns for quarter in range(round(begin * 4), round(end * 4))]
         self.faults = dict(faults or {})
         self.heard: list[Hearing] = []
 
@@ -178,7 +177,8 @@ class FluxVoice(Voice):
 
     def info(self, event: str, **more: Any) -> None:
         words = [
-            {"word": str(number), "confidence": 1.0, "start": end - 0.25, "end": end} for number, end in self.said
+            {"word": str(number), "confidence": 1.0, "start": end - 0.25, "end": end}
+            for number, end in self.said
         ]
         self.send(
             type="TurnInfo",
@@ -187,7 +187,7 @@ class FluxVoice(Voice):
             turn_index=self.turn,
             audio_window_start=self.begin / RATE,
             audio_window_end=self.position / RATE,
-            transcript=" ".join(word["word"] for word in words),
+            transcript=" ".join(str(word["word"]) for word in words),
             words=words,
             end_of_turn_confidence=0.9,
             **more,
@@ -230,14 +230,17 @@ class NovaVoice(Voice):
         elif kind == "CloseStream":
             if self.position > self.final:
                 self.results(is_final=True, speech_final=True)
-            self.send(type="Metadata", request_id=f"r{self.peer.number}", duration=self.position / RATE, channels=1)
+            self.send(
+                type="Metadata", request_id=f"r{self.peer.number}", duration=self.position / RATE, channels=1
+            )
             self.peer.close(1000)
             return True
         return False
 
     def results(self, **flags: bool) -> None:
         words = [
-            {"word": str(number), "confidence": 1.0, "start": end - 0.25, "end": end} for number, end in self.said
+            {"word": str(number), "confidence": 1.0, "start": end - 0.25, "end": end}
+            for number, end in self.said
         ]
         transcript = " ".join(str(word["word"]) for word in words)
         alternative = {"transcript": transcript, "confidence": 0.9, "words": words}
@@ -274,8 +277,7 @@ def close(code: int, reason: str = "") -> Fault:
 
 async def stall(peer: MemoryPeer) -> None:
     """Read nothing and say nothing until the client gives up."""
-    while True:
-        await asyncio.sleep(3600)
+    await asyncio.Event().wait()
 
 
 async def deaf(peer: MemoryPeer) -> None:

@@ -3,12 +3,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
-from speechwire.protocol.listen_v2_events import TurnInfo
-from speechwire.session import AudioDropped, FluxSession, ListenSettings, Reconnected, Reconnecting, SessionEnded
-from speechwire.transport import MemoryTransport
 from tests.session.driving import converse
 from tests.session.fake_service import FakeFlux, Fault, close, deaf, reset, stall
+
+from speechwire.protocol.listen_v2_events import TurnInfo
+from speechwire.session import (
+    AudioDropped,
+    FluxSession,
+    ListenSettings,
+    Reconnected,
+    Reconnecting,
+    SessionEnded,
+)
+from speechwire.transport import MemoryTransport
 
 TURNS = [(1.0, 2.0), (3.5, 5.5), (7.0, 8.0)]
 

@@ -1,6 +1,7 @@
 """Between a client's bytes and mono s16le samples.
 
-Only headerless encodings that need no codec, and WAV around 16-bit PCM, are decoded here; the service knows more.
+Only headerless encodings that need no codec, and WAV around 16-bit PCM, are decoded here; the service knows
+more.
 """
 
 from __future__ import annotations
@@ -111,7 +112,8 @@ def _to_int16(data: bytes, encoding: str) -> _Int16:
         return _TABLES[encoding][np.frombuffer(data, np.uint8)]
     if encoding == "linear32":
         floats = np.nan_to_num(np.frombuffer(data, "<f4"))
-        return np.clip(np.rint(floats * 32768.0), -32768, 32767).astype("<i2")
+        clipped: _Int16 = np.clip(np.rint(floats * 32768.0), -32768, 32767).astype(np.int16)
+        return clipped
     return np.frombuffer(data, "<i2")
 
 

@@ -16,7 +16,8 @@ class Credentials:
     """Checks ``Authorization`` and ``Sec-WebSocket-Protocol``.
 
     Args:
-        keys: API keys to accept; None accepts any that is not empty. Temporary tokens come from :meth:`grant`; with
+        keys: API keys to accept; None accepts any that is not empty. Temporary tokens come from
+            :meth:`grant`; with
             any key accepted, so is anything that looks like a JSON Web Token.
     """
 

@@ -36,7 +36,9 @@ def apply_configure(message: Message, settings: FluxSettings) -> dict[str, Any]:
     values = {name: changes.get(name, getattr(settings, name)) for name in (*_THRESHOLDS, "keyterms")}
     check_flux_values(**values)
     if changes.get("language_hints") and not settings.multilingual:
-        raise ConfigureRefused("INVALID_PARAMETER", "language_hint is not supported for model flux-general-en")
+        raise ConfigureRefused(
+            "INVALID_PARAMETER", "language_hint is not supported for model flux-general-en"
+        )
     return changes
 
 

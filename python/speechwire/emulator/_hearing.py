@@ -31,7 +31,9 @@ class Hearing:
         multichannel: Recognize each channel; otherwise their mean.
     """
 
-    def __init__(self, engine: Engine, stream: StreamInfo, declared: AudioFormat, *, multichannel: bool) -> None:
+    def __init__(
+        self, engine: Engine, stream: StreamInfo, declared: AudioFormat, *, multichannel: bool
+    ) -> None:
         self._engine = engine
         self._stream = stream
         self._decoder = Decoder(declared)
@@ -71,7 +73,9 @@ class Hearing:
             return []
         self._samples += len(pcm[0]) // 2
         channels = pcm if self._multichannel or len(pcm) == 1 else [_mean(pcm)]
-        reports = [await recognizer.feed(part) for recognizer, part in zip(self._recognizers, channels, strict=True)]
+        reports = [
+            await recognizer.feed(part) for recognizer, part in zip(self._recognizers, channels, strict=True)
+        ]
         return _in_order(reports)
 
     async def settle(self) -> list[ChannelHeard]:
@@ -80,10 +84,10 @@ class Hearing:
             return []
         return _in_order([await recognizer.settle() for recognizer in self._recognizers])
 
-    def set_keyterms(self, keyterms: tuple[str, ...]) -> None:
+    async def set_keyterms(self, keyterms: tuple[str, ...]) -> None:
         """Favour these terms from now on."""
         for recognizer in self._recognizers:
-            recognizer.set_keyterms(keyterms)
+            await recognizer.set_keyterms(keyterms)
 
     async def aclose(self) -> None:
         """Release the recognizers."""
@@ -92,8 +96,8 @@ class Hearing:
 
 
 def _mean(channels: list[bytes]) -> bytes:
-    samples = np.stack([np.frombuffer(pcm, "<i2") for pcm in channels]).mean(axis=0)
-    return np.rint(samples).astype("<i2").tobytes()
+    total = sum(np.frombuffer(pcm, "<i2").astype(np.int64) for pcm in channels)
+    return bytes(np.rint(total / len(channels)).astype(np.int16).tobytes())
 
 
 def _in_order(reports: Sequence[Sequence[Heard]]) -> list[ChannelHeard]:

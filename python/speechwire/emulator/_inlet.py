@@ -46,7 +46,12 @@ class Inlet:
     """Yields text as str, audio as bytes, and a timeout if one passes, until the connection has ended."""
 
     def __init__(
-        self, ws: web.WebSocketResponse, record: Connection, journal: Journal, faults: FaultSession, outlet: Outlet
+        self,
+        ws: web.WebSocketResponse,
+        record: Connection,
+        journal: Journal,
+        faults: FaultSession,
+        outlet: Outlet,
     ) -> None:
         self._ws = ws
         self._record = record
@@ -58,7 +63,7 @@ class Inlet:
         self._timeout: asyncio.Timeout | None = None
 
     async def frames(self, timers: Timers) -> AsyncIterator[str | bytes | Timeout]:
-        """Read until the end. After a timeout has been reported there is no other; only the end is awaited."""
+        """Read until the end; once a timeout has been reported, there is no other."""
         self._timers = timers
         self._over_s = asyncio.get_running_loop().time() + timers.session_s
         self._alive()

@@ -114,7 +114,7 @@ class _ListenDriver:
         before = self._machine.keyterms
         await self._outlet.send(self._machine.receive(frame))
         if self._machine.keyterms != before:
-            self._hearing.set_keyterms(self._machine.keyterms)
+            await self._hearing.set_keyterms(self._machine.keyterms)
 
     async def _report(self, reports: list[ChannelHeard]) -> None:
         for report in reports:

@@ -41,7 +41,9 @@ Output = Send | SendAudio | Close
 
 
 class Unparsable(Exception):
-    """A client's text is not one of the messages this endpoint accepts; the text says why, as the service does."""
+    """A client's text is not one of the messages this endpoint accepts; the text says why, as the service
+    does.
+    """
 
 
 def parse_message(text: str, accepted: Sequence[str]) -> Message:

@@ -24,12 +24,17 @@ _MAX_DELAYED = 4096
 class Outlet:
     """Sends the outputs of one connection's state machine.
 
-    Close frames are written by hand: Flux closes without a status code, which aiohttp cannot. What is delayed by a
-    fault is sent by a task of its own, so that delay costs no throughput.
+    Close frames are written by hand: Flux closes without a status code, which aiohttp cannot. What is
+    delayed by a fault is sent by a task of its own, so that delay costs no throughput.
     """
 
     def __init__(
-        self, ws: web.WebSocketResponse, request: web.Request, record: Connection, journal: Journal, faults: FaultSession
+        self,
+        ws: web.WebSocketResponse,
+        request: web.Request,
+        record: Connection,
+        journal: Journal,
+        faults: FaultSession,
     ) -> None:
         self._ws = ws
         self._transport = request.transport
@@ -115,7 +120,9 @@ class Outlet:
                 await self._ws.send_bytes(item)
                 self._record.sent_audio_bytes += len(item)
             else:
-                await self._ws.send_str(item if isinstance(item, str) else json.dumps(item, separators=(",", ":")))
+                await self._ws.send_str(
+                    item if isinstance(item, str) else json.dumps(item, separators=(",", ":"))
+                )
                 self._record.sent.append(item)
         except ConnectionError:
             # The client is gone; the reader finds out how.

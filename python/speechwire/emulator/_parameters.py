@@ -1,7 +1,7 @@
 """Query parameters: names, types, ranges and the combinations that are refused, endpoint by endpoint.
 
-Names, values and defaults follow "Deepgram reference: listen-streaming, listen-flux, speak-streaming" and the pages
-named beside the rules.
+Names, values and defaults follow "Deepgram reference: listen-streaming, listen-flux, speak-streaming" and
+the pages named beside the rules.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _Reader = Callable[[str], Any]
 
 _NO_MODEL = "Bad Request: No such model/language/tier combination found."
 _NO_VOICE = "No such model/version combination found."
-_FLUX_LANGUAGES = frozenset("en es fr de hi ru pt ja it nl".split())
+_FLUX_LANGUAGES = frozenset(("en", "es", "fr", "de", "hi", "ru", "pt", "ja", "it", "nl"))
 _FLUX_MODELS = ("flux-general-en", "flux-general-multi")
 _FLUX_RATES = (8000, 16000, 24000, 44100, 48000)
 _VOICE_V1 = re.compile(r"aura-[a-z]+-en|aura-2-[a-z]+-(en|es|de|nl|fr|it|ja)")
@@ -55,7 +55,9 @@ def choice(*values: str) -> _Reader:
 
     def read(text: str) -> str:
         if text not in values:
-            raise ValueError(f"unknown variant `{text}`, expected one of {', '.join(f'`{v}`' for v in values)}")
+            raise ValueError(
+                f"unknown variant `{text}`, expected one of {', '.join(f'`{v}`' for v in values)}"
+            )
         return text
 
     return read
@@ -155,7 +157,8 @@ def audio_format(values: Mapping[str, Any], rates: tuple[int, ...] | None, chann
     if not encoding:
         return AudioFormat("", 0)
     if encoding not in DECODABLE:
-        text = f"this emulator does not decode {encoding}; use linear16, linear32, mulaw, alaw or a WAV container"
+        usable = "linear16, linear32, mulaw, alaw or a WAV container"
+        text = f"this emulator does not decode {encoding}; use {usable}"
         raise Refusal(400, "Bad Request", text)
     if rate is None:
         raise Refusal.bad_query(f"`sample_rate` is required with `encoding={encoding}`")

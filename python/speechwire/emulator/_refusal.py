@@ -10,7 +10,10 @@ __all__ = ["Refusal"]
 
 _WORDS = {
     401: ("INVALID_AUTH", "Invalid credentials."),
-    402: ("ASR_PAYMENT_REQUIRED", "Project does not have enough credits for an ASR request and does not have overages."),
+    402: (
+        "ASR_PAYMENT_REQUIRED",
+        "Project does not have enough credits for an ASR request and does not have overages.",
+    ),
     403: ("INSUFFICIENT_PERMISSIONS", "Project does not have access to the requested model."),
     429: ("TOO_MANY_REQUESTS", "Too many requests. Please try again later"),
     503: ("Service Unavailable", "The service is temporarily unavailable."),
@@ -28,7 +31,11 @@ class Refusal(Exception):
     """
 
     def __init__(
-        self, status: int, code: str = "", text: str = "", shape: Literal["legacy", "modern", "flux"] = "legacy"
+        self,
+        status: int,
+        code: str = "",
+        text: str = "",
+        shape: Literal["legacy", "modern", "flux"] = "legacy",
     ) -> None:
         default_code, default_text = _WORDS.get(status, ("Bad Request", "Bad Request"))
         super().__init__(text or default_text)
@@ -40,7 +47,9 @@ class Refusal(Exception):
     @classmethod
     def bad_query(cls, detail: str) -> Refusal:
         """A parameter that cannot be read."""
-        return cls(400, "INVALID_QUERY_PARAMETER", f"Failed to deserialize query parameters: {detail}", "modern")
+        return cls(
+            400, "INVALID_QUERY_PARAMETER", f"Failed to deserialize query parameters: {detail}", "modern"
+        )
 
     def body(self, request_id: str) -> Message:
         """The JSON body."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -27,7 +27,8 @@ class Delivery:
         pace: Times real time; None sends it as it is made.
         latency_s: Wait before the first audio of a job.
         frame_bytes: Sizes of the binary frames, in turn; odd ones split samples.
-        in_flight: Frames already on their way when ``Clear`` or ``Interrupt`` comes; they arrive before the answer.
+        in_flight: Frames already on their way when ``Clear`` or ``Interrupt`` comes; they arrive before the
+            answer.
     """
 
     pace: float | None = None
@@ -160,7 +161,7 @@ class _SpeakDriver:
     def _seconds(self, frame: bytes) -> float:
         return len(frame) / self._sample_bytes / self._audio.sample_rate
 
-    async def _frames(self, text: str) -> AsyncIterator[bytes]:
+    async def _frames(self, text: str) -> AsyncGenerator[bytes]:
         """Encode and cut into frames of the sizes asked for."""
         sizes, index, buffer = self._delivery.frame_bytes, 0, b""
         if not text:

@@ -90,7 +90,7 @@ class Recognizer(Protocol):
     async def settle(self) -> Sequence[Heard]:
         """Decode all that was heard; the last report is settled and as late as the audio. More may follow."""
 
-    def set_keyterms(self, keyterms: tuple[str, ...]) -> None:
+    async def set_keyterms(self, keyterms: tuple[str, ...]) -> None:
         """Favour these terms from the next utterance on."""
 
     async def aclose(self) -> None:

@@ -1,9 +1,9 @@
 """What can go wrong, on purpose.
 
 A fault names the connections it happens on (all of them, or some by index: the first connection an emulator
-accepts or refuses is 0, so ``connections={1}`` is the first reconnect). ``at_s`` is seconds of audio: received from the
-client on the listen endpoints, sent to it on the speak endpoints. Faults are handed to the emulator as a list and may
-be changed while it runs; a connection takes those that hold when it arrives.
+accepts or refuses is 0, so ``connections={1}`` is the first reconnect). ``at_s`` is seconds of audio:
+received from the client on the listen endpoints, sent to it on the speak endpoints. Faults are handed to the
+emulator as a list and may be changed while it runs; a connection takes those that hold when it arrives.
 """
 
 from __future__ import annotations
@@ -68,7 +68,9 @@ class SlowUpgrade(Fault):
 
 @dataclass(frozen=True, slots=True)
 class Delay(Fault):
-    """Hold every message back by ``delay_s`` plus up to ``jitter_s``, evenly distributed, from a seeded source."""
+    """Hold every message back by ``delay_s`` plus up to ``jitter_s``, evenly distributed, from a seeded
+    source.
+    """
 
     delay_s: float
     jitter_s: float = 0.0
@@ -98,8 +100,8 @@ class HalfOpen(Fault):
 
 @dataclass(frozen=True, slots=True)
 class Reset(Fault):
-    """End the TCP connection without a Close frame: with RST, or with FIN if not ``hard``; in the middle of a frame
-    if ``mid_frame``.
+    """End the TCP connection without a Close frame: with RST, or with FIN if not ``hard``; in the middle of
+    a frame if ``mid_frame``.
     """
 
     at_s: float = 0.0
@@ -155,7 +157,9 @@ class FaultSession:
     def __init__(self, faults: Sequence[Fault], connection: int, endpoint: str) -> None:
         mine = [fault for fault in faults if fault.concerns(connection, endpoint)]
         self._faults = mine
-        self._timed = sorted((fault for fault in mine if isinstance(fault, Timed)), key=lambda fault: fault.at_s)
+        self._timed = sorted(
+            (fault for fault in mine if isinstance(fault, Timed)), key=lambda fault: fault.at_s
+        )
         self._delays = [(fault, random.Random(fault.seed)) for fault in mine if isinstance(fault, Delay)]
         self._lost = {fault.type: fault.count for fault in mine if isinstance(fault, Lose)}
 

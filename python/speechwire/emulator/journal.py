@@ -36,7 +36,8 @@ class Connection:
         audio_bytes: Their bytes.
         audio_s: Seconds of audio they held, once decoded.
         empty_frames: Binary frames without any.
-        gaps: Discontinuities of an embedded counter, if the emulator looks for one: (second, missing samples).
+        gaps: Discontinuities of an embedded counter, if the emulator looks for one: (second, missing
+            samples).
         audio: The bytes themselves, if the emulator keeps them; at most 64 MiB.
         pings: WebSocket pings.
         sent: Text messages sent, in order; the last 10000.
@@ -86,7 +87,16 @@ class Connection:
 
     def summary(self) -> dict[str, Any]:
         """Its numbers, for the status page and the log."""
-        names = ("index", "endpoint", "auth", "request_id", "status", "audio_frames", "audio_bytes", "empty_frames")
+        names = (
+            "index",
+            "endpoint",
+            "auth",
+            "request_id",
+            "status",
+            "audio_frames",
+            "audio_bytes",
+            "empty_frames",
+        )
         more = ("pings", "sent_audio_bytes", "lost", "closed_by", "close_code", "close_reason")
         values = {name: getattr(self, name) for name in names + more}
         counts = {"audio_s": round(self.audio_s, 6), "texts": len(self.received), "messages": len(self.sent)}

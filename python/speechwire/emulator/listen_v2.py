@@ -1,8 +1,8 @@
 """Flux: the turn state machine of ``/v2/listen``, without sockets or clocks.
 
-States and events as in "Deepgram docs: flux/state", ``ForceEndTurn`` as in flux/force-end-turn, ``Configure`` as in
-flux/configure, the end of the stream as in flux/close-stream. Where the service's behaviour is not documented the
-choice is stated beside the code.
+States and events as in "Deepgram docs: flux/state", ``ForceEndTurn`` as in flux/force-end-turn,
+``Configure`` as in flux/configure, the end of the stream as in flux/close-stream. Where the service's
+behaviour is not documented the choice is stated beside the code.
 """
 
 from __future__ import annotations
@@ -92,11 +92,13 @@ class ListenV2:
         return events
 
     def must_settle(self, frame: str | bytes) -> bool:
-        """``CloseStream`` is answered with all that was heard; ``ForceEndTurn`` with what has been transcribed."""
+        """``CloseStream`` is answered with all that was heard; ``ForceEndTurn`` with what has been
+        transcribed.
+        """
         return type_of(frame) == "CloseStream"
 
     def receive(self, frame: str | bytes) -> list[Output]:
-        """Take one client message; all but those documented are fatal, and an empty binary frame is nothing."""
+        """Take one client message: undocumented ones are fatal, an empty binary frame is nothing."""
         if self._state is _State.CLOSED or isinstance(frame, bytes):
             return []
         try:
@@ -115,7 +117,9 @@ class ListenV2:
 
     def idle(self) -> list[Output]:
         """No frame and no ping came for 60 s."""
-        return self.fail("INACTIVE_CLIENT", "No audio, message or ping was received within the inactivity window.")
+        return self.fail(
+            "INACTIVE_CLIENT", "No audio, message or ping was received within the inactivity window."
+        )
 
     def undecodable(self) -> list[Output]:
         """The audio does not fit its declared format."""
@@ -209,10 +213,14 @@ class ListenV2:
             audio_window_end=round(self._heard.time_s, 6),
             transcript=" ".join(word.display for word in self._words),
             words=[_word(word) for word in self._words],
-            end_of_turn_confidence=round(self._heard.end_of_turn, 4),
+            end_of_turn_confidence=self._confidence(),
             **fields,
             **self._languages(),
         )
+
+    def _confidence(self) -> float:
+        # Without a turn there is none to end.
+        return 0.0 if self._state is _State.INITIAL else round(self._heard.end_of_turn, 4)
 
     def _languages(self) -> Message:
         if not self.settings.multilingual:
@@ -222,7 +230,11 @@ class ListenV2:
         return languages | ({"languages_hinted": hinted} if hinted else {})
 
     def _message(self, kind: str, **fields: object) -> Send:
-        head: Message = {"type": kind, "request_id": self._request_id, "sequence_id": self._next_sequence_id()}
+        head: Message = {
+            "type": kind,
+            "request_id": self._request_id,
+            "sequence_id": self._next_sequence_id(),
+        }
         return Send(head | fields)
 
     def _next_sequence_id(self) -> int:

@@ -9,9 +9,9 @@
     )
     async with Emulator(engine=ScriptedEngine(script)) as emulator: ...
 
-The endpoints derive their messages from this by the documented state tables, so the same script serves Flux and
-Nova. Speech synthesis answers each text with samples of one value that names it (:func:`tag_of`), so that
-a test can tell exactly what was heard.
+The endpoints derive their messages from this by the documented state tables, so the same script serves Flux
+and Nova. Speech synthesis answers each text with samples of one value that names it (:func:`tag_of`), so
+that a test can tell exactly what was heard.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from speechwire.emulator._confidence import end_of_turn_confidence
 from speechwire.emulator.engine import Frame, Heard, StreamInfo, Word
@@ -52,7 +53,9 @@ class Phrase:
         """The words with their times."""
         texts = self.text.split()
         each_s = (self.end_s - self.start_s) / max(len(texts), 1)
-        return tuple(self._word(text, self.start_s + index * each_s, each_s) for index, text in enumerate(texts))
+        return tuple(
+            self._word(text, self.start_s + index * each_s, each_s) for index, text in enumerate(texts)
+        )
 
     def _word(self, text: str, start_s: float, length_s: float) -> Word:
         plain = text.strip(_PUNCTUATION).lower()
@@ -80,6 +83,21 @@ class Script:
         self.step_s = step_s
         self._check()
 
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Script:
+        """Read ``{"steps": [{"start_s", "text", "end_s"}, {"at_s", "frame"}], "period_s", "step_s"}``.
+
+        Raises:
+            ValueError: An unknown or missing field, or what the constructor refuses.
+        """
+        try:
+            steps = [Phrase(**step) if "text" in step else Inject(**step) for step in value["steps"]]
+            return cls(*steps, **{name: given for name, given in value.items() if name != "steps"})
+        except (TypeError, KeyError) as error:
+            raise ValueError(
+                f"a script is an object with a list of steps, see Script.from_json: {error}"
+            ) from None
+
     def _check(self) -> None:
         end_s = 0.0
         for phrase in self.phrases:
@@ -87,7 +105,9 @@ class Script:
                 raise ValueError(f"phrases must follow each other and last: {phrase} comes at {end_s} s")
             end_s = phrase.end_s
         if self.period_s is not None and self.period_s < end_s:
-            raise ValueError(f"period_s must be at least {end_s}, where the last phrase ends; got {self.period_s}")
+            raise ValueError(
+                f"period_s must be at least {end_s}, where the last phrase ends; got {self.period_s}"
+            )
         if not 0 < self.step_s <= 0.25:
             raise ValueError(f"step_s must be above 0 and at most 0.25, got {self.step_s}")
 
@@ -125,7 +145,7 @@ class _ScriptedRecognizer:
         """Report all that was heard, to the sample."""
         return [replace(self._report(self._samples), settled=True)]
 
-    def set_keyterms(self, keyterms: tuple[str, ...]) -> None:
+    async def set_keyterms(self, keyterms: tuple[str, ...]) -> None:
         """The script is what is heard, whatever is favoured."""
 
     async def aclose(self) -> None:
@@ -193,7 +213,10 @@ class ScriptedEngine:
     name = "scripted"
 
     def __init__(
-        self, script: Script | Callable[[StreamInfo], Script] | None = None, *, seconds_per_character: float = 0.06
+        self,
+        script: Script | Callable[[StreamInfo], Script] | None = None,
+        *,
+        seconds_per_character: float = 0.06,
     ) -> None:
         self._script = script or Script()
         self._seconds_per_character = seconds_per_character

@@ -81,10 +81,12 @@ class Emulator:
         behaviour: Numbers and choices.
         journal: File for a JSON-lines log of what clients sent.
         keep_audio: Keep the audio each connection received.
-        allow_remote: Listen on an address others can reach. There is no encryption and no real authentication.
+        allow_remote: Listen on an address others can reach. There is no encryption and no real
+            authentication.
 
     Raises:
-        ValueError: An unknown engine, a script for another engine than the scripted, or a host that is not loopback without
+        ValueError: An unknown engine, a script for another engine than the scripted, or a host that is not
+            loopback without
             ``allow_remote``.
     """
 
@@ -118,7 +120,11 @@ class Emulator:
         }
 
     async def __aenter__(self) -> Self:
-        await self.start()
+        try:
+            await self.start()
+        except BaseException:
+            await self.aclose()
+            raise
         return self
 
     async def __aexit__(
@@ -174,7 +180,9 @@ class Emulator:
 
     def _address(self) -> str:
         if self._runner is None or not self._runner.addresses:
-            raise RuntimeError("the emulator has no address before it was started: use `async with Emulator(...)`")
+            raise RuntimeError(
+                "the emulator has no address before it was started: use `async with Emulator(...)`"
+            )
         host, port = self._runner.addresses[0][:2]
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
@@ -253,7 +261,9 @@ class Emulator:
 
     async def _listen_v2(self, call: _Call) -> _Serve:
         settings, audio = _parameters.listen_v2(call.query)
-        stream = StreamInfo(call.record.index, call.record.endpoint, audio.sample_rate, keyterms=settings.keyterms)
+        stream = StreamInfo(
+            call.record.index, call.record.endpoint, audio.sample_rate, keyterms=settings.keyterms
+        )
         machine = ListenV2(call.record.request_id, settings)
         hearing = Hearing(self.engine, stream, audio, multichannel=False)
 
@@ -284,7 +294,9 @@ def _make_engine(engine: str | Engine, script: Script | Callable[[StreamInfo], S
     if engine == "scripted":
         return ScriptedEngine(script)
     if script is not None:
-        raise ValueError("a script is for the scripted engine; give it to ScriptedEngine, or leave engine out")
+        raise ValueError(
+            "a script is for the scripted engine; give it to ScriptedEngine, or leave engine out"
+        )
     if not isinstance(engine, str):
         return engine
     if engine != "offline":
@@ -305,7 +317,8 @@ def _check_host(host: str, allow_remote: bool) -> None:
     if not allow_remote:
         raise ValueError(f"host must be a loopback address unless allow_remote is given, got {host!r}")
     warnings.warn(
-        f"the emulator listens on {host}: unencrypted, and with whatever keys it was told to accept", stacklevel=3
+        f"the emulator listens on {host}: unencrypted, and with whatever keys it was told to accept",
+        stacklevel=3,
     )
 
 

@@ -77,9 +77,15 @@ class SpeakV1:
 
     def open(self) -> list[Output]:
         """The first message."""
-        head: Message = {"type": "Metadata", "request_id": self._request_id, "model_name": self._settings.model}
+        head: Message = {
+            "type": "Metadata",
+            "request_id": self._request_id,
+            "model_name": self._settings.model,
+        }
         uuid = "e9d3f0a1-5555-4c7b-8f0e-1234567890ab"
-        return [Send(head | {"model_version": "2025-04-07.0", "model_uuid": uuid, "additional_model_uuids": []})]
+        return [
+            Send(head | {"model_version": "2025-04-07.0", "model_uuid": uuid, "additional_model_uuids": []})
+        ]
 
     def receive(self, text: str, now_s: float) -> list[Output]:
         """Take one client message at ``now_s`` of a clock that never goes back."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import enum
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -33,7 +34,7 @@ class State(enum.Enum):
     """The connection has ended. The object is spent."""
 
 
-class Endpoint(Generic[EventT]):
+class Endpoint(abc.ABC, Generic[EventT]):
     """One connection, without the connection: frames in, events out, and the other way round.
 
     It reads no clock and touches no socket; every method returns at once. Not thread-safe.
@@ -109,9 +110,9 @@ class Endpoint(Generic[EventT]):
     def _receive_binary(self, frame: bytes) -> list[EventT]:
         return self._events(malformed("a binary frame on an endpoint that answers in text", frame))
 
+    @abc.abstractmethod
     def _on_message(self, message: Any) -> list[EventT]:
         """Keeps the state in step with a message; returns the events to report."""
-        raise NotImplementedError
 
     def _delivered(self) -> bool:
         """Whether the service has proved that it had delivered everything."""

@@ -48,13 +48,12 @@ class RollingLimit:
         if not 0 <= amount <= self._limit:
             raise InvalidArgument("amount", amount, f"from 0 to {self._limit}")
         missing = amount - self.left(now_s)
-        if missing <= 0:
-            return 0.0
-        for returns_s, returned in self._returns:
+        until_s = now_s
+        returns = iter(self._returns)
+        while missing > 0:
+            until_s, returned = next(returns)
             missing -= returned
-            if missing <= 0:
-                return returns_s - now_s
-        raise AssertionError("what was used comes back")
+        return until_s - now_s
 
     def add(self, now_s: float, amount: int = 1) -> None:
         """Records that `amount` was used at `now_s`, allowed or not."""

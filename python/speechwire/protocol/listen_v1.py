@@ -113,6 +113,7 @@ class ListenV1(ListenEndpoint[Event]):
                 self._learn_request_id(message.request_id)
                 self._summarized = self._state is State.CLOSING
             case ConfigureSuccess() | ConfigureFailure():
+                self._learn_request_id(message.request_id)
                 self._configure_slot.release()
             case Error() if _is_about_configure(message):
                 self._configure_slot.release()

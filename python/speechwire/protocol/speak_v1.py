@@ -128,14 +128,16 @@ class SpeakV1(Endpoint[Event]):
         return self._close("Close")
 
     def _receive_binary(self, frame: bytes) -> list[Event]:
-        if self._fences or not frame:
-            self._discarded_bytes += len(frame)
+        if not frame:
             return []
         flush = self._waiting[0] if self._waiting else self._buffered
         flush.has_audio = True
         # Answers come in order: audio of what followed a Clear means that all answers from before it have
         # come.
         self._wiped = 0
+        if self._fences:
+            self._discarded_bytes += len(frame)
+            return []
         return [Audio(data=frame, flush_index=flush.index)]
 
     def _on_message(self, message: Any) -> list[Event]:
@@ -159,8 +161,8 @@ class SpeakV1(Endpoint[Event]):
 
     def _is_late_answer(self, flush: _Flush) -> bool:
         """Whether a `Flushed` cannot be for `flush`, the first that waits."""
-        if self._fences:
-            return flush.index >= self._fences[0]
+        if self._fences and flush.index >= self._fences[0]:
+            return True
         return self._wiped > 0 and flush.has_words and not flush.has_audio
 
     def _on_cleared(self, message: Cleared) -> Cleared:

@@ -12,7 +12,9 @@ from speechwire.session.events import (
     SessionEvent,
 )
 from speechwire.session.listen import FluxSession, ListenSession
+from speechwire.session.request import SpeakRequest
 from speechwire.session.settings import ListenSettings, SpeakSettings
+from speechwire.session.speak import SpeakSession
 
 __all__ = [
     "AudioDropped",
@@ -26,5 +28,7 @@ __all__ = [
     "Reconnecting",
     "SessionEnded",
     "SessionEvent",
+    "SpeakRequest",
+    "SpeakSession",
     "SpeakSettings",
 ]

@@ -6,16 +6,16 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Final, Generic, TypeVar
+from typing import Final, TypeVar
 
-from speechwire.errors import ConnectionLost
-from speechwire.protocol import Closed, State
+from speechwire.protocol import State
 from speechwire.session._audio_log import AudioLog, Chunk
 from speechwire.session._pacer import Pacer
 from speechwire.session._strategy import Strategy
 from speechwire.session._timeline import Timeline
+from speechwire.session._wire import Wire
 from speechwire.session.settings import ListenSettings
-from speechwire.transport import ABNORMAL, Close, Connection
+from speechwire.transport import Connection
 
 __all__ = ["Control", "Link", "Stats"]
 
@@ -24,8 +24,6 @@ EventT = TypeVar("EventT")
 Control = Callable[[], list[str]]
 """Makes the frames of a control message for the connection of that moment."""
 
-_TICK_S: Final = 1.0
-_MIN_TICK_S: Final = 0.01
 _PROBE_S: Final = 2.0
 _BEHIND_S: Final = 0.5  # less than this between sent and covered is the normal lag of a healthy service
 _FLOWING_S: Final = 1.0  # audio sent within this time: the caller is streaming
@@ -33,16 +31,29 @@ _FLOWING_S: Final = 1.0  # audio sent within this time: the caller is streaming
 
 @dataclass(slots=True)
 class Stats:
-    """What a session did, in bytes, counts and seconds; over all its connections."""
+    """What a session did, in bytes, counts and seconds; over all its connections.
+
+    Args:
+        connections: Connections opened.
+        refused: Attempts that opened none.
+        stalls: Connections given up because nothing progressed.
+        keep_alives: ``KeepAlive`` messages and pings.
+        sent_bytes: Audio sent, replays included, silence put in not.
+        replayed_bytes: Of that, what was sent before.
+        lost_bytes: Audio that never reached the service, or could not be replayed.
+        silence_bytes: Silence put in.
+        connected_s: Time with a connection.
+        service_s: The service's own count of audio, where it gives one (v1, at the end of a connection).
+    """
 
     connections: int = 0
     refused: int = 0
+    stalls: int = 0
+    keep_alives: int = 0
     sent_bytes: int = 0
     replayed_bytes: int = 0
     lost_bytes: int = 0
     silence_bytes: int = 0
-    keep_alives: int = 0
-    stalls: int = 0
     connected_s: float = 0.0
     service_s: float = 0.0
 
@@ -52,11 +63,8 @@ class Stats:
             setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
 
 
-class Link(Generic[EventT]):
+class Link(Wire[EventT]):
     """Sends what the log holds, delivers what comes, and notices when either stops.
-
-    Three tasks: one receives (the caller's own), one sends, one watches the time. Only the sender sends, so
-    frames keep the order in which the timeline saw them.
 
     Args:
         connection: Open.
@@ -66,6 +74,9 @@ class Link(Generic[EventT]):
         settings: Deadlines.
         stats: Counted into.
         emit: Where events go.
+
+    Attributes:
+        progressed: Whether a result has covered any audio.
     """
 
     def __init__(
@@ -78,8 +89,9 @@ class Link(Generic[EventT]):
         stats: Stats,
         emit: Callable[[EventT], None],
     ) -> None:
+        idle_s = settings.keep_alive_s if strategy.keeps_alive else settings.ping_s
+        super().__init__(connection, strategy.protocol, send_timeout_s=settings.send_timeout_s, idle_s=idle_s)
         self.progressed = False
-        self._connection = connection
         self._strategy = strategy
         self._protocol = strategy.protocol
         self._log = log
@@ -88,62 +100,16 @@ class Link(Generic[EventT]):
         self._stats = stats
         self._emit = emit
         self._format = strategy.format()
-        patience, keeps_alive = strategy.patience, strategy.keeps_alive
-        self._progress_timeout_s = (
-            patience * settings.progress_timeout_s if settings.progress_timeout_s else None
-        )
-        self._idle_s = settings.keep_alive_s if keeps_alive else settings.ping_s
         self._pacer = Pacer(settings.replay_speed, settings.replay_burst_s)
         self._urgent: deque[str | int] = deque()  # text frames, and sizes of silence
-        self._wake = asyncio.Event()
-        self._verdict: Close | None = None
-        self._fault: BaseException | None = None
-        self._now = asyncio.get_running_loop().time
-        self._sending_since: float | None = None
-        self._last_sent = self._last_audio = self._progress_at = self._now()
+        self._patience_s = (
+            strategy.patience * settings.progress_timeout_s if settings.progress_timeout_s else None
+        )
         self._progress_s = 0.0
+        self._last_audio = self._progress_at = self._now()
         self._probed_at: float | None = None
 
-    def wake(self) -> None:
-        """Say that the log has something to send."""
-        self._wake.set()
-
-    async def run(self) -> Closed:
-        """Live until the connection ends; returns how. Cancelling drops the connection."""
-        tasks = [
-            asyncio.create_task(self._guard(self._send_all())),
-            asyncio.create_task(self._guard(self._watch())),
-        ]
-        try:
-            close = await self._receive_all()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            self._connection.abort()
-        if self._fault is not None:
-            raise self._fault
-        return self._protocol.receive_close(close.code, close.reason)
-
-    async def _guard(self, work: asyncio.Future[None] | object) -> None:
-        """Run a part of the link; when it fails, the whole link ends."""
-        try:
-            await work  # type: ignore[misc]
-        except ConnectionLost:
-            self._connection.abort()  # the receiver learns how it ended
-        except Exception as fault:
-            self._fault = fault
-            self._connection.abort()
-
     # Receiving
-
-    async def _receive_all(self) -> Close:
-        while True:
-            frame = await self._connection.receive()
-            if isinstance(frame, Close):
-                return self._verdict or frame
-            for event in self._protocol.receive(frame):
-                self._handle(event)
 
     def _handle(self, event: EventT) -> None:
         for delivered in self._strategy.deliver(event, self._timeline):
@@ -153,7 +119,7 @@ class Link(Generic[EventT]):
             self._progress_at = self._now()
             self._probed_at = None
             self.progressed = True
-        self._cover()
+            self._cover()
 
     def _cover(self) -> None:
         covered_s = self._strategy.covered_s()
@@ -205,48 +171,31 @@ class Link(Generic[EventT]):
         self._stats.silence_bytes += item
         await self._send(frame)
 
-    async def _send(self, frame: str | bytes) -> None:
-        self._last_sent = self._sending_since = self._now()
-        await self._connection.send(frame)
-        self._sending_since = None
-
     # Watching
 
-    async def _watch(self) -> None:
-        while self._verdict is None:
-            await asyncio.sleep(max(_MIN_TICK_S, min(_TICK_S, self._next_due() - self._now())))
-            now = self._now()
-            self._check_send(now)
-            self._check_progress(now)
-            if self._protocol.state is State.OPEN:
-                self._fill_silence(now)
-                await self._keep_alive(now)
-
     def _next_due(self) -> float:
-        due = self._last_sent + self._idle_s
-        if self._sending_since is not None:
-            due = min(due, self._sending_since + self._settings.send_timeout_s)
+        due = super()._next_due()
         if self._probed_at is not None:
             due = min(due, self._probed_at + _PROBE_S)
-        elif self._progress_timeout_s is not None:
-            due = min(due, self._progress_at + self._progress_timeout_s)
+        elif self._patience_s is not None:
+            due = min(due, self._progress_at + self._patience_s)
         if self._settings.silence_after_s is not None and self._strategy.wants_silence():
             due = min(due, self._last_audio + self._settings.silence_after_s)
         return due
 
-    def _check_send(self, now: float) -> None:
-        since, limit_s = self._sending_since, self._settings.send_timeout_s
-        if since is not None and now - since >= limit_s:
-            self._give_up(f"the service stopped reading: a send took longer than {limit_s:g} s")
+    def _check(self, now: float) -> None:
+        self._check_progress(now)
+        if self._protocol.state is State.OPEN:
+            self._fill_silence(now)
 
     def _check_progress(self, now: float) -> None:
         """While audio flows, what is covered must grow; a silent caller proves nothing."""
-        limit_s = self._progress_timeout_s
         behind_s = self._timeline.position_s - self._progress_s
-        if limit_s is None or behind_s <= _BEHIND_S or now - self._last_audio > _FLOWING_S:
+        flowing = now - self._last_audio <= _FLOWING_S
+        if self._patience_s is None or behind_s <= _BEHIND_S or not flowing:
             self._progress_at, self._probed_at = now, None
             return
-        if self._probed_at is None and now - self._progress_at >= limit_s:
+        if self._probed_at is None and now - self._progress_at >= self._patience_s:
             self._probe(now)
         if self._probed_at is not None and now - self._probed_at >= (
             _PROBE_S if self._strategy.probes else 0
@@ -270,10 +219,7 @@ class Link(Generic[EventT]):
         if frames:
             self._enqueue(frames * self._format.frame_bytes)
 
-    async def _keep_alive(self, now: float) -> None:
-        if now - self._last_sent < self._idle_s:
-            return
-        self._last_sent = now
+    async def _keep_alive(self) -> None:
         self._stats.keep_alives += 1
         message = self._strategy.keep_alive()
         if message is None:
@@ -284,8 +230,3 @@ class Link(Generic[EventT]):
     def _enqueue(self, item: str | int) -> None:
         self._urgent.append(item)
         self._wake.set()
-
-    def _give_up(self, reason: str) -> None:
-        """End a connection that is open in name only."""
-        self._verdict = Close(ABNORMAL, reason)
-        self._connection.abort()

@@ -281,7 +281,6 @@ class ListeningSession(Generic[EventT]):
     def _begin(self, connection: Connection) -> Link[EventT]:
         self._wanted = False
         self._strategy.begin()
-        self._strategy.protocol.request_id = connection.request_id
         elapsed_s = asyncio.get_running_loop().time() - self._began if self._stats.connections else 0.0
         timeline = Timeline(
             frame_bytes=self._format.frame_bytes, bytes_per_s=self._format.bytes_per_s, offset_s=elapsed_s

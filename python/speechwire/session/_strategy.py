@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol, TypeVar
 
-from speechwire.protocol import Closed, State
 from speechwire.session._timeline import Timeline
+from speechwire.session._wire import WireProtocol
 
 __all__ = ["AudioFormat", "ListenProtocol", "Strategy", "audio_format"]
 
@@ -27,13 +27,8 @@ def audio_format(encoding: str | None, sample_rate: int | None, channels: int = 
     return AudioFormat(size, size * sample_rate) if size and sample_rate else AudioFormat(1, 0)
 
 
-class ListenProtocol(Protocol[EventT]):
+class ListenProtocol(WireProtocol[EventT], Protocol[EventT]):
     """What both listening protocols offer. See :mod:`speechwire.protocol`."""
-
-    request_id: str | None
-
-    @property
-    def state(self) -> State: ...
 
     @property
     def final_s(self) -> float: ...
@@ -42,10 +37,6 @@ class ListenProtocol(Protocol[EventT]):
     def progress_s(self) -> float: ...
 
     def send_audio(self, pcm: bytes) -> bytes: ...
-
-    def receive(self, frame: str | bytes) -> list[EventT]: ...
-
-    def receive_close(self, code: int, reason: str = "") -> Closed: ...
 
 
 class Strategy(Protocol[EventT]):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["logger", "report", "require_api_key", "warn_of_unknown_arguments"]
+__all__ = ["listed", "logger", "report", "require_api_key", "warn_of_unknown_arguments"]
 
 logger = logging.getLogger("videosdk.plugins.deepgram")
 
@@ -42,3 +43,8 @@ def warn_of_unknown_arguments(component: Any, arguments: dict[str, Any]) -> None
         logger.warning(
             "%s ignores unknown arguments: %s", type(component).__name__, ", ".join(sorted(arguments))
         )
+
+
+def listed(value: Sequence[str] | str | None) -> tuple[str, ...]:
+    """Return one string, several or none as a tuple."""
+    return () if value is None else (value,) if isinstance(value, str) else tuple(value)

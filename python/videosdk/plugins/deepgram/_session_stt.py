@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any, Self
 
 from videosdk.agents import STT, STTResponse
 
 from speechwire.errors import SpeechwireError
-from speechwire.session import FluxSession, ListenSession
+from speechwire.session import FluxSession, ListenSession, ListenSettings
 
 from ._adapt import logger, report, require_api_key
 from ._wire import WireWatch
@@ -30,15 +30,22 @@ class SessionSTT(STT):
 
     The task is started by the first `process_audio`, so it runs in the context of the framework's session:
     what it emits reaches that session's event bus and metrics.
+
+    Attributes:
+        api_key: The key in use.
+        interim_results: Whether the framework publishes interim transcripts to the room.
+        settings: Limits and deadlines of the sessions to come; may be exchanged before the first audio.
     """
 
     def __init__(self, *, api_key: str | None, wire: WireWatch, interim_results: bool) -> None:
         super().__init__()
         self.api_key = require_api_key(api_key)
         self.interim_results = interim_results
+        self.settings = ListenSettings()
         self._wire = wire
         self._session: Session | None = None
         self._delivery: asyncio.Task[None] | None = None
+        self._retiring: set[asyncio.Task[None]] = set()
         self._resting_until = 0.0
         self._closed = False
 
@@ -47,6 +54,11 @@ class SessionSTT(STT):
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+    def on_stt_transcript(self, callback: Callable[[STTResponse], Awaitable[None]]) -> None:
+        """Set who is given the responses; called by the framework before any audio flows."""
+        self._wire.attach()
+        super().on_stt_transcript(callback)
 
     async def process_audio(self, audio_frames: bytes, language: str | None = None, **kwargs: Any) -> None:
         """Take audio of any length and return at once; connecting and sending happen behind it.
@@ -94,6 +106,7 @@ class SessionSTT(STT):
         delivery, self._delivery = self._delivery, None
         if session is not None:
             await session.aclose()
+        await asyncio.gather(*self._retiring)
         if delivery is not None:
             await _finish(delivery)
         await super().aclose()
@@ -106,13 +119,28 @@ class SessionSTT(STT):
         """Return what ``event`` means to the framework."""
         raise NotImplementedError
 
+    def _outdated(self, byte_count: int) -> bool:
+        """Whether what was declared to the service is no longer true of a frame of ``byte_count`` bytes."""
+        return False
+
     def _running_session(self, byte_count: int) -> Session | None:
+        if self._session is not None and self._outdated(byte_count):
+            self._retire(self._session)
+            self._session = None
         if self._session is None and asyncio.get_running_loop().time() >= self._resting_until:
             self._session = self._new_session(byte_count)
-            self._delivery = asyncio.create_task(self._deliver(self._session))
+            self._delivery = asyncio.create_task(self._deliver(self._session, self._delivery))
         return self._session
 
-    async def _deliver(self, session: Session) -> None:
+    def _retire(self, session: Session) -> None:
+        """Close a session in the background: its last results are still delivered, before the next one's."""
+        closing = asyncio.create_task(session.aclose())
+        self._retiring.add(closing)
+        closing.add_done_callback(self._retiring.discard)
+
+    async def _deliver(self, session: Session, previous: asyncio.Task[None] | None) -> None:
+        if previous is not None:
+            await asyncio.wait({previous})
         try:
             async for event in session:
                 self.emit("event", event)

@@ -39,6 +39,7 @@ class WireWatch:
         self._pinned_rate = sample_rate
         self._pinned_channels = channels
         self._announced: tuple[int, int] | None = None  # rate, samples per channel of the last frame
+        self._last: WireFormat | None = None
         self._bus: Any = None
 
     def attach(self) -> None:
@@ -65,9 +66,12 @@ class WireWatch:
             rate, samples = self._announced
             channels, rest = divmod(byte_count, samples * _BYTES_PER_SAMPLE)
             if rest == 0 and 1 <= channels <= _MOST_CHANNELS:
-                return WireFormat(rate, channels)
-        known_rate, known_channels = audio_format.get()
-        return WireFormat(known_rate or DEFAULT_SAMPLE_RATE, known_channels or DEFAULT_CHANNELS)
+                self._last = WireFormat(rate, channels)
+        # Without an announcement the first answer stays: the process-wide format may soon be another call's.
+        if self._last is None:
+            rate, channels = audio_format.get()
+            self._last = WireFormat(rate or DEFAULT_SAMPLE_RATE, channels or DEFAULT_CHANNELS)
+        return self._last
 
     def _on_frame(self, data: dict[str, Any]) -> None:
         frame = data.get("frame")

@@ -10,6 +10,7 @@ from speechwire.protocol import ListenV2Options
 from speechwire.protocol.listen_v2_events import TurnInfo
 from speechwire.session import FluxSession
 
+from ._adapt import listed
 from ._following import FollowingPipeline
 from ._session_stt import SessionSTT
 from ._turns import TurnTranslator
@@ -90,9 +91,9 @@ class DeepgramSTTV2(SessionSTT):
         self.eot_timeout_ms = eot_timeout_ms
         self.base_url = base_url
         self.enable_preemptive_generation = enable_preemptive_generation
-        self.keyterm = _listed(keyterm)
-        self.language_hint = _listed(language_hint)
-        self.tag = _listed(tag)
+        self.keyterm = listed(keyterm)
+        self.language_hint = listed(language_hint)
+        self.tag = listed(tag)
         self.chunk_ms = chunk_ms
         self.quality = quality
         self.force_end_turn_on_flush = force_end_turn_on_flush
@@ -109,7 +110,11 @@ class DeepgramSTTV2(SessionSTT):
     def _new_session(self, byte_count: int) -> FluxSession:
         rate = self._declared_rate(byte_count)
         return FluxSession(
-            self.api_key, self._options(rate), pipeline=self._pipeline(rate), base_url=self.base_url
+            self.api_key,
+            self._options(rate),
+            pipeline=self._pipeline(rate),
+            base_url=self.base_url,
+            settings=self.settings,
         )
 
     def _declared_rate(self, byte_count: int) -> int:
@@ -145,7 +150,3 @@ class DeepgramSTTV2(SessionSTT):
             global_event_emitter.emit("speech_stopped")
         response = self._turns.translate(event)
         return () if response is None else (response,)
-
-
-def _listed(value: Sequence[str] | str | None) -> tuple[str, ...]:
-    return () if value is None else (value,) if isinstance(value, str) else tuple(value)

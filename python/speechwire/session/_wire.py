@@ -1,0 +1,156 @@
+"""One connection while it lives, for any endpoint: who receives, who sends, who watches the time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Final, Generic, Protocol, TypeVar
+
+from speechwire.errors import ConnectionLost
+from speechwire.protocol import Closed, State
+from speechwire.transport import ABNORMAL, Close, Connection
+
+__all__ = ["Wire", "WireProtocol"]
+
+EventT = TypeVar("EventT")
+
+_TICK_S: Final = 1.0
+_MIN_TICK_S: Final = 0.01
+
+
+class WireProtocol(Protocol[EventT]):
+    """What every protocol offers. See :mod:`speechwire.protocol`."""
+
+    request_id: str | None
+
+    @property
+    def state(self) -> State: ...
+
+    def receive(self, frame: str | bytes) -> list[EventT]: ...
+
+    def receive_close(self, code: int, reason: str = "") -> Closed: ...
+
+
+class Wire(Generic[EventT]):
+    """Three tasks on one connection, ended together.
+
+    The caller's own task receives; one sends; one watches the time. Only the sender sends, so frames keep the
+    order in which the protocol made them.
+
+    Args:
+        connection: Open.
+        protocol: New, for this connection.
+        send_timeout_s: A send that takes longer means a peer that stopped reading.
+        idle_s: Silence on our side after which the connection is kept alive.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        protocol: WireProtocol[EventT],
+        *,
+        send_timeout_s: float,
+        idle_s: float,
+    ) -> None:
+        protocol.request_id = connection.request_id
+        self._connection = connection
+        self._wire_protocol = protocol
+        self._send_timeout_s = send_timeout_s
+        self._idle_s = idle_s
+        self._now = asyncio.get_running_loop().time
+        self._wake = asyncio.Event()
+        self._verdict: Close | None = None
+        self._fault: BaseException | None = None
+        self._sending_since: float | None = None
+        self._last_sent = self._now()
+
+    def wake(self) -> None:
+        """Say that there is something to send."""
+        self._wake.set()
+
+    async def run(self) -> Closed:
+        """Live until the connection ends; returns how. Cancelling drops the connection."""
+        parts = (self._guard(self._send_all()), self._guard(self._watch()))
+        tasks = [asyncio.create_task(part) for part in parts]
+        try:
+            close = await self._receive_all()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self._connection.abort()
+        if self._fault is not None:
+            raise self._fault
+        return self._wire_protocol.receive_close(close.code, close.reason)
+
+    # What an endpoint adds
+
+    async def _send_all(self) -> None:
+        """Send what there is, for ever."""
+        raise NotImplementedError
+
+    def _handle(self, event: EventT) -> None:
+        """Take one event."""
+        raise NotImplementedError
+
+    async def _room(self) -> None:
+        """Wait until the consumer has room for more events."""
+
+    def _check(self, now: float) -> None:
+        """Look at the endpoint's own deadlines."""
+        raise NotImplementedError
+
+    def _next_due(self) -> float:
+        """When :meth:`_check` or the keep-alive has something to do at the latest."""
+        return self._last_sent + self._idle_s
+
+    async def _keep_alive(self) -> None:
+        """Keep a silent connection open."""
+        await self._connection.ping()
+
+    # What they share
+
+    async def _guard(self, part: Coroutine[None, None, None]) -> None:
+        """When a part fails, the whole ends."""
+        try:
+            await part
+        except ConnectionLost:
+            self._connection.abort()  # the receiver learns how it ended
+        except Exception as fault:
+            self._fault = fault
+            self._connection.abort()
+
+    async def _receive_all(self) -> Close:
+        while True:
+            await self._room()
+            frame = await self._connection.receive()
+            if isinstance(frame, Close):
+                return self._verdict or frame
+            for event in self._wire_protocol.receive(frame):
+                self._handle(event)
+
+    async def _send(self, frame: str | bytes) -> None:
+        self._last_sent = self._sending_since = self._now()
+        await self._connection.send(frame)
+        self._sending_since = None
+
+    async def _watch(self) -> None:
+        while self._verdict is None:
+            await asyncio.sleep(max(_MIN_TICK_S, min(_TICK_S, self._due() - self._now())))
+            now = self._now()
+            if self._sending_since is not None and now - self._sending_since >= self._send_timeout_s:
+                self._give_up(f"the service stopped reading: a send took over {self._send_timeout_s:g} s")
+            self._check(now)
+            if self._wire_protocol.state is State.OPEN and now - self._last_sent >= self._idle_s:
+                self._last_sent = now
+                await self._keep_alive()
+
+    def _due(self) -> float:
+        due = self._next_due()
+        since = self._sending_since
+        return due if since is None else min(due, since + self._send_timeout_s)
+
+    def _give_up(self, reason: str) -> None:
+        """End a connection that is open in name only."""
+        self._verdict = self._verdict or Close(ABNORMAL, reason)
+        self._connection.abort()

@@ -1,0 +1,69 @@
+"""Hands synthesized audio to the framework's output track, in the only shape the track plays correctly."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from speechwire.audio import PcmPipeline
+
+__all__ = ["TRACK_RATE", "Playback", "to_track_format"]
+
+TRACK_RATE = 24_000
+"""Hz of the framework's output track, where it does not say otherwise."""
+
+_FRAME_MS = 20
+_FORMATS = {"linear16": "s16le", "mulaw": "mulaw", "alaw": "alaw"}
+
+
+def to_track_format(encoding: str, sample_rate: int, track_rate: int) -> PcmPipeline:
+    """Return a converter from what Deepgram sends to 20 ms pieces of mono s16le at ``track_rate``."""
+    return PcmPipeline(
+        in_rate=sample_rate,
+        out_rate=track_rate,
+        channels=1,
+        chunk_ms=_FRAME_MS,
+        format=_FORMATS[encoding],
+    )
+
+
+class Playback:
+    """One request's way into one track.
+
+    The track is bound here, at the start: the framework's audio cache exchanges the plugin's track while it
+    records, and audio must not follow it there.
+
+    Args:
+        track: The framework's output track; ``add_new_bytes`` is all it must have.
+        encoding: Of the audio to come: ``linear16``, ``mulaw`` or ``alaw``.
+        sample_rate: Hz of the audio to come.
+        on_first_audio: Awaited once, before the first bytes.
+    """
+
+    def __init__(
+        self, track: Any, encoding: str, sample_rate: int, on_first_audio: Callable[[], Awaitable[None]]
+    ) -> None:
+        self._track = track
+        self._on_first_audio = on_first_audio
+        self._began = False
+        rate = getattr(track, "sample_rate", None) or TRACK_RATE
+        self._frame_bytes = rate * _FRAME_MS // 1000 * 2
+        self._pipeline = to_track_format(encoding, sample_rate, rate)
+        if hasattr(track, "set_input_format"):
+            # Says what is pushed here, whatever another provider said before.
+            track.set_input_format(rate, 1)
+
+    async def write(self, audio: bytes) -> None:
+        """Play ``audio``. Never waits for the playback: the track buffers."""
+        await self._add(self._pipeline.push(audio))
+
+    async def finish(self) -> None:
+        """Play what is left, filled up with silence: the track never plays less than 20 ms."""
+        await self._add([piece.ljust(self._frame_bytes, b"\0") for piece in self._pipeline.flush()])
+
+    async def _add(self, pieces: list[bytes]) -> None:
+        if pieces and not self._began:
+            self._began = True
+            await self._on_first_audio()
+        for piece in pieces:
+            await self._track.add_new_bytes(piece)

@@ -1,0 +1,219 @@
+"""Speech to text with Nova and its kin (``/v1/listen``)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+from videosdk.agents import STTResponse, global_event_emitter
+
+from speechwire.errors import InvalidArgument
+from speechwire.protocol import ListenV1Options
+from speechwire.protocol.listen_v1_events import Results, SpeechStarted
+from speechwire.session import ListenSession
+
+from ._adapt import listed
+from ._following import FollowingPipeline
+from ._results import ResultsTranslator, SpeechStartedFilter
+from ._session_stt import SessionSTT
+from ._wire import DEFAULT_SAMPLE_RATE, WireFormat, WireWatch
+
+__all__ = ["DeepgramSTT"]
+
+
+class DeepgramSTT(SessionSTT):
+    """Deepgram Nova for VideoSDK Agents: interim and final transcripts.
+
+    The stream's audio is passed on as it is, and declared as what it is; ``downmix`` and
+    ``target_sample_rate`` convert it to one channel first (16 kHz mono is a sixth of 48 kHz stereo). A lost connection
+    is replaced and the audio no final result covers is sent again.
+
+    Args:
+        api_key: Deepgram API key; by default the environment's ``DEEPGRAM_API_KEY``.
+        model: ``nova-2``, ``nova-3`` and so on, or a custom model's id.
+        language: BCP-47 tag, or ``multi``.
+        interim_results: Results before they are final, for the framework and for the room.
+        punctuate: Punctuation and capitals.
+        smart_format: Numbers, dates and the like as written.
+        sample_rate: Hz of the input. The default follows the stream, any other value pins it.
+        endpointing: Silence in ms that ends an utterance; negative or False for never.
+        filler_words: Keep "uh" and "um".
+        base_url: Where the service is.
+        keywords: ``word`` or ``word:intensifier``, up to 100; not for Nova-3.
+        keyterm: Phrases to favour; Nova-3 only.
+        profanity_filter: Mask swear words.
+        numerals: Numbers in digits.
+        tag: Labels for the usage report.
+        enable_diarization: Number the speakers; see ``speaker`` in the metadata.
+        channels: Interleaved channels of the input; by default what the stream has.
+        utterance_end_ms: Gap in ms, 1000 to 5000, that brings ``UtteranceEnd``; needs ``interim_results``.
+        multichannel: One series of results per channel; see ``channel`` in the metadata.
+        redact: What to mask: ``pci``, ``ssn``, ``numbers``, ``aggressive_numbers``.
+        replace: ``find:replace`` pairs.
+        search: Terms to look for.
+        detect_entities: Put entities in the finals.
+        diarize_model: ``latest`` or ``v1``, instead of ``enable_diarization``.
+        mip_opt_out: Keep the audio out of the model improvement program.
+        version: Of the model.
+        dictation: Spoken punctuation becomes punctuation.
+        extra: Further query parameters by name, unchecked.
+        target_sample_rate: Hz to convert to before sending, as one channel; by default the stream's.
+        downmix: Send one channel, the mean of all. Neither goes with ``multichannel``.
+        chunk_ms: Length of the chunks sent, when converting.
+        quality: Preset of the conversion: ``fast``, ``balanced`` or ``best``.
+
+    Raises:
+        ValueError: No key, or an argument out of its range; the message names both.
+
+    Events: ``error`` once, when the session has given up; ``event`` with every message and session event of
+    `speechwire`, on the loop, in order.
+
+    Source: Deepgram docs, reference/speech-to-text/listen-streaming.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str | None = None,
+        model: str = "nova-2",
+        language: str = "en-US",
+        interim_results: bool = True,
+        punctuate: bool = True,
+        smart_format: bool = True,
+        sample_rate: int | None = DEFAULT_SAMPLE_RATE,
+        endpointing: int | Literal[False] = 50,
+        filler_words: bool = True,
+        base_url: str = "wss://api.deepgram.com/v1/listen",
+        keywords: Sequence[str] | str | None = None,
+        keyterm: Sequence[str] | str | None = None,
+        profanity_filter: bool = False,
+        numerals: bool = False,
+        tag: Sequence[str] | str | None = None,
+        enable_diarization: bool = False,
+        channels: int | None = None,
+        utterance_end_ms: int | None = None,
+        multichannel: bool | None = None,
+        redact: Sequence[str] | str | None = None,
+        replace: Sequence[str] | str | None = None,
+        search: Sequence[str] | str | None = None,
+        detect_entities: bool | None = None,
+        diarize_model: str | None = None,
+        mip_opt_out: bool | None = None,
+        version: str | None = None,
+        dictation: bool | None = None,
+        extra: dict[str, Any] | None = None,
+        target_sample_rate: int | None = None,
+        downmix: bool = False,
+        chunk_ms: int = 100,
+        quality: str = "balanced",
+    ) -> None:
+        pinned_rate = None if sample_rate == DEFAULT_SAMPLE_RATE else sample_rate
+        super().__init__(
+            api_key=api_key, wire=WireWatch(pinned_rate, channels), interim_results=interim_results
+        )
+        self.model = model
+        self.language = language
+        self.punctuate = punctuate
+        self.smart_format = smart_format
+        self.endpointing = endpointing
+        self.filler_words = filler_words
+        self.base_url = base_url
+        self.target_sample_rate = target_sample_rate
+        self.downmix = downmix
+        self.chunk_ms = chunk_ms
+        self.quality = quality
+        self._declared = WireFormat(sample_rate or DEFAULT_SAMPLE_RATE, channels or 2)
+        self._parameters: dict[str, Any] = {
+            "keywords": listed(keywords),
+            "keyterm": listed(keyterm),
+            "profanity_filter": profanity_filter,
+            "numerals": numerals,
+            "tag": listed(tag),
+            "diarize": None if diarize_model else enable_diarization,
+            "utterance_end_ms": utterance_end_ms,
+            "multichannel": multichannel,
+            "redact": listed(redact),
+            "replace": listed(replace),
+            "search": listed(search),
+            "detect_entities": detect_entities,
+            "diarize_model": diarize_model,
+            "mip_opt_out": mip_opt_out,
+            "version": version,
+            "dictation": dictation,
+            "extra": extra or {},
+        }
+        if multichannel and self._converts:
+            raise InvalidArgument("multichannel", multichannel, "False with downmix or target_sample_rate")
+        self._translator = ResultsTranslator(model, language)
+        self._speech_started = SpeechStartedFilter()
+        # Made once here for their checks: a bad argument is told where it stands, not at the first audio.
+        self._options(self._sent(self._declared)).url(base_url)
+        self._pipeline(self._declared)
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz of the input as it is known now; 48000 while nothing is known."""
+        return self._declared.sample_rate
+
+    async def flush(self) -> None:
+        """Ask for the final result of all audio so far (``Finalize``), behind that audio."""
+        if self._session is not None and not self._closed:
+            self._session.flush()
+
+    def _new_session(self, byte_count: int) -> ListenSession:
+        self._declared = self._wire.format(byte_count)
+        return ListenSession(
+            self.api_key,
+            self._options(self._sent(self._declared)),
+            pipeline=self._pipeline(self._declared),
+            base_url=self.base_url,
+            settings=self.settings,
+        )
+
+    def _outdated(self, byte_count: int) -> bool:
+        return not self._converts and self._wire.format(byte_count) != self._declared
+
+    @property
+    def _converts(self) -> bool:
+        return self.downmix or self.target_sample_rate is not None
+
+    def _sent(self, wire: WireFormat) -> WireFormat:
+        """The format of what is sent when ``wire`` comes in."""
+        return WireFormat(self.target_sample_rate or wire.sample_rate, 1 if self._converts else wire.channels)
+
+    def _pipeline(self, wire: WireFormat) -> FollowingPipeline | None:
+        if not self._converts:
+            return None
+        return FollowingPipeline(
+            self._wire.format,
+            out_rate=self._sent(wire).sample_rate,
+            chunk_ms=self.chunk_ms,
+            quality=self.quality,
+        )
+
+    def _options(self, sent: WireFormat) -> ListenV1Options:
+        silence = self.endpointing
+        return ListenV1Options(
+            model=self.model,
+            language=self.language,
+            interim_results=self.interim_results,
+            punctuate=self.punctuate,
+            smart_format=self.smart_format,
+            sample_rate=sent.sample_rate,
+            channels=sent.channels,
+            endpointing=False if silence is False or silence < 0 else silence,
+            filler_words=self.filler_words,
+            vad_events=True,
+            no_delay=True,
+            **self._parameters,
+        )
+
+    def _responses(self, event: object) -> Iterable[STTResponse]:
+        if isinstance(event, SpeechStarted):
+            if self._speech_started.passes(event, asyncio.get_running_loop().time()):
+                global_event_emitter.emit("speech_started")
+        elif isinstance(event, Results):
+            response = self._translator.translate(event)
+            return () if response is None else (response,)
+        return ()

@@ -1,0 +1,133 @@
+"""Bad arguments and missing engines: clear, and the same from both engines."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from speechwire.audio import PcmPipeline, _select, engine_name
+from speechwire.errors import EngineUnavailable, InvalidArgument, InvalidArgumentType
+
+BAD_VALUES = [
+    ({"in_rate": 3999}, "in_rate must be 4000 to 192000 Hz, got 3999"),
+    ({"out_rate": 192_001}, "out_rate must be 4000 to 192000 Hz, got 192001"),
+    ({"in_rate": 0}, "in_rate must be 4000 to 192000 Hz, got 0"),
+    ({"channels": 0}, "channels must be 1 to 32, got 0"),
+    ({"channels": 33}, "channels must be 1 to 32, got 33"),
+    ({"chunk_ms": 0}, "chunk_ms must be 1 to 10000 ms, got 0"),
+    ({"quality": "good"}, "quality must be one of 'fast', 'balanced', 'best', got 'good'"),
+    ({"engine": "rust"}, "engine must be one of 'auto', 'native', 'numpy', got 'rust'"),
+    ({"format": "s24le"}, "format must be one of 's16le', 'mulaw', 'alaw', 'f32le', got 's24le'"),
+    (
+        {"in_rate": 48_000, "out_rate": 47_999},
+        "out_rate must be a rate whose filter has at most 262144 taps (from 48000 Hz: 47999 x 44 taps), got 47999",
+    ),
+]
+BAD_TYPES = [
+    ({"in_rate": "48000"}, "in_rate must be an int, got str"),
+    ({"out_rate": 16_000.0}, "out_rate must be an int, got float"),
+    ({"channels": None}, "channels must be an int, got NoneType"),
+    ({"channels": True}, "channels must be an int, got bool"),
+    ({"quality": 1}, "quality must be a str, got int"),
+    ({"engine": None}, "engine must be a str, got NoneType"),
+    ({"format": b"s16le"}, "format must be a str, got bytes"),
+]
+
+
+@pytest.fixture(params=["numpy", "native"])
+def engine(request: pytest.FixtureRequest) -> str:
+    if request.param == "native" and engine_name() != "native":
+        pytest.skip("the native engine is not installed")
+    return str(request.param)
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD_VALUES)
+def test_values_out_of_range(engine: str, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        PcmPipeline(**{"engine": engine} | arguments)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD_TYPES)
+def test_wrong_types(engine: str, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidArgumentType) as caught:
+        PcmPipeline(**{"engine": engine} | arguments)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("pcm", [None, "pcm", 7, [1, 2], object(), memoryview(bytes(8))[::2], np.zeros((4, 4)).T])
+def test_push_refuses_what_is_not_bytes(engine: str, pcm: Any) -> None:
+    pipeline = PcmPipeline(engine=engine)
+    with pytest.raises(InvalidArgumentType) as caught:
+        pipeline.push(pcm)
+    assert str(caught.value) == f"pcm must be a C-contiguous bytes-like object, got {type(pcm).__name__}"
+    assert pipeline.flush() == []
+
+
+@pytest.mark.parametrize("arguments", [(), (b"", b"")])
+def test_push_takes_one_argument(engine: str, arguments: tuple[bytes, ...]) -> None:
+    with pytest.raises(TypeError):
+        PcmPipeline(engine=engine).push(*arguments)
+
+
+def test_numpy_integers_are_integers(engine: str) -> None:
+    assert PcmPipeline(in_rate=np.int32(8000), engine=engine).latency > 0  # type: ignore[arg-type]
+
+
+def test_the_variable_says_what_auto_means(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPEECHWIRE_ENGINE", engine)
+    assert engine_name() == engine == PcmPipeline().engine
+
+
+def test_the_argument_outranks_the_variable(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPEECHWIRE_ENGINE", "numpy")
+    assert PcmPipeline(engine=engine).engine == engine
+
+
+def test_the_variable_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPEECHWIRE_ENGINE", "fast")
+    with pytest.raises(InvalidArgument, match="SPEECHWIRE_ENGINE must be one of"):
+        PcmPipeline()
+
+
+@pytest.fixture
+def breaks(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Exception], None]]:
+    """Make the import of the extension fail."""
+    monkeypatch.delenv("SPEECHWIRE_ENGINE", raising=False)
+
+    def with_error(error: Exception) -> None:
+        def refuse(name: str) -> ModuleType:
+            raise error
+
+        monkeypatch.setattr(importlib, "import_module", refuse)
+        _select.load_native.cache_clear()
+
+    yield with_error
+    monkeypatch.undo()
+    _select.load_native.cache_clear()
+
+
+def test_auto_falls_back_where_there_is_no_extension(
+    breaks: Callable[[Exception], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    breaks(ModuleNotFoundError("No module named 'speechwire._native'"))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert engine_name() == "numpy" == PcmPipeline().engine
+    with pytest.raises(EngineUnavailable, match="not installed"):
+        PcmPipeline(engine="native")
+
+
+def test_a_broken_extension_is_never_passed_over(
+    breaks: Callable[[Exception], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    breaks(ImportError("undefined symbol: PyFoo"))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    for engine in ("auto", "native"):
+        with pytest.raises(EngineUnavailable, match="cannot be loaded .undefined symbol: PyFoo"):
+            PcmPipeline(engine=engine)

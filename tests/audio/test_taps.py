@@ -1,0 +1,64 @@
+"""The tables: exact sums, symmetry, limits, and the evaluation they come from."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from speechwire.audio._prototypes import PROTOTYPES
+from speechwire.audio._taps import MAX_TABLE_TAPS, _cosine_series, _half_turn_sine, filter_table
+from speechwire.errors import InvalidArgument
+
+RATES = st.integers(40, 1920).map(lambda n: 100 * n)
+
+
+@settings(max_examples=60, deadline=None)
+@given(in_rate=RATES, out_rate=RATES, quality=st.sampled_from(sorted(PROTOTYPES)))
+def test_every_table_is_exact_and_symmetric(in_rate: int, out_rate: int, quality: str) -> None:
+    try:
+        table = filter_table(in_rate, out_rate, quality)
+    except InvalidArgument:
+        return
+    assert table.taps.size <= MAX_TABLE_TAPS
+    assert table.up * in_rate == table.down * out_rate
+    assert (table.taps.sum(axis=1, dtype=np.int64) == 1 << table.shift).all()
+    mirrored = table.taps[(-np.arange(table.up)) % table.up, ::-1]
+    if table.up == 1:
+        assert (mirrored == table.taps).all()
+    else:  # one tap more on one side; the remainder of a row may sit one tap off the mirror
+        assert np.abs(mirrored[1:, :] - table.taps[1:, :]).max() <= 64
+
+
+def test_the_series_is_the_cosine_series() -> None:
+    position = np.linspace(0, 1, 1001)
+    for prototype in PROTOTYPES.values():
+        expected = sum(a * np.cos(math.pi * k * position) for k, a in enumerate(prototype.series))
+        assert np.abs(_cosine_series(prototype.series, position) - expected).max() < 1e-12
+
+
+def test_the_cosine_is_a_cosine() -> None:
+    position = np.linspace(0, 1, 10_001)
+    assert np.abs(_half_turn_sine(position) - np.cos(math.pi * position)).max() < 4e-16
+
+
+def test_equal_rates_have_one_tap_of_one() -> None:
+    table = filter_table(16_000, 16_000, "best")
+    assert (table.taps.tolist(), table.shift, table.look_ahead) == ([[1]], 0, 0)
+
+
+def test_tables_are_cached_and_read_only() -> None:
+    table = filter_table(48_000, 16_000, "fast")
+    assert filter_table(48_000, 16_000, "fast") is table
+    with pytest.raises(ValueError, match="read-only"):
+        table.taps[0, 0] = 1
+
+
+def test_the_rates_of_practice_are_within_the_limit() -> None:
+    rates = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 88200, 96000, 176400, 192000)
+    for in_rate in rates:
+        for out_rate in rates:
+            assert filter_table(in_rate, out_rate, "best").taps.size <= MAX_TABLE_TAPS

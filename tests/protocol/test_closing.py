@@ -1,0 +1,218 @@
+"""What a client does with each ending, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from speechwire.errors import ConnectionLost, LocalProtocolError, ServiceError
+from speechwire.protocol import Closed, Endpoint, State
+
+Make = Callable[[str], Endpoint[Any]]
+
+ALL = ("ListenV1", "ListenV2", "SpeakV1", "SpeakV2")
+LISTEN = ("ListenV1", "ListenV2")
+SPEAK = ("SpeakV1", "SpeakV2")
+
+# Endpoints, code, reason, kind: without our own close message.
+UNASKED = [
+    (ALL, 1000, "", "transient"),
+    (ALL, 1001, "going away", "transient"),
+    (ALL, 1002, "", "transient"),
+    (ALL, 1002, "DATA-0000", "permanent"),
+    (ALL, 1003, "MESSAGE-0000", "permanent"),
+    (ALL, 1003, "", "permanent"),
+    (ALL, 1005, "", "transient"),
+    (ALL, 1006, "", "transient"),
+    (ALL, 1007, "", "permanent"),
+    (ALL, 1008, "", "permanent"),
+    (ALL, 1008, "DATA-0000", "permanent"),
+    (ALL, 1008, "The payload cannot be decoded. See https://dpgr.am/data0000", "permanent"),
+    (SPEAK, 1008, "DATA-0001", "throttle"),
+    (LISTEN, 1008, "DATA-0001", "permanent"),
+    (ALL, 1008, "DATA-0002", "permanent"),
+    (ALL, 1009, "", "permanent"),
+    (ALL, 1009, "BIG-0000", "permanent"),
+    (ALL, 1009, "BIG-0001", "permanent"),
+    (ALL, 1011, "", "transient"),
+    (ALL, 1011, "keepalive ping timeout", "transient"),
+    (ALL, 1011, "NET-0000", "transient"),
+    (ALL, 1011, "Deepgram did not provide a response message. See https://dpgr.am/net0000", "transient"),
+    (LISTEN, 1011, "NET-0001", "idle"),
+    (LISTEN, 1011, "Deepgram did not receive audio data. See https://dpgr.am/net0001", "idle"),
+    (LISTEN, 1011, "see dpgr.am/NET0001", "idle"),
+    (SPEAK, 1011, "NET-0001", "transient"),
+    (ALL, 1011, "NET-0002", "transient"),
+    (ALL, 1011, "NET-0003", "rotation"),
+    (ALL, 1011, "NET-0004", "idle"),
+    (ALL, 1011, "NET-9999", "transient"),
+    (ALL, 1008, "NET-9999", "permanent"),
+    (ALL, 1012, "", "transient"),
+    (ALL, 1013, "try again later", "transient"),
+    (ALL, 4000, "", "transient"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "reason", "kind"),
+    [(name, code, reason, kind) for names, code, reason, kind in UNASKED for name in names],
+)
+def test_an_end_nobody_asked_for(name: str, code: int, reason: str, kind: str, make: Make) -> None:
+    closed = make(name).receive_close(code, reason)
+    assert (closed.code, closed.reason, closed.kind) == (code, reason, kind)
+    assert isinstance(closed.error, ConnectionLost)
+    assert closed.error.retryable is (kind != "permanent")
+    assert reason in str(closed.error)
+
+
+@pytest.mark.parametrize(
+    ("reason", "found"),
+    [
+        ("NET-0001", "NET-0001"),
+        ("https://dpgr.am/net0001", "NET-0001"),
+        ("big0000!", "BIG-0000"),
+        ("MESSAGE-0000: no", "MESSAGE-0000"),
+        ("planet0001", None),
+        ("NET-00011", None),
+        ("NET-001", None),
+        ("", None),
+    ],
+)
+def test_deepgrams_code_is_found_in_a_reason(reason: str, found: str | None, make: Make) -> None:
+    assert make("ListenV1").receive_close(1011, reason).deepgram_code == found
+
+
+SUMMARY = {"ListenV1": '{"type":"Metadata"}', "SpeakV2": '{"type":"SessionMetadata"}'}
+
+
+def _ask(protocol: Any) -> Any:
+    return protocol.close_stream() if hasattr(protocol, "close_stream") else protocol.close()
+
+
+# Endpoint, whether the last message had come, code, kind: after our own close message.
+ASKED = [
+    *((name, summary, 1000, "success") for name in ALL for summary in (False, True)),
+    ("ListenV1", False, 1005, "transient"),
+    ("ListenV1", True, 1005, "success"),
+    ("ListenV1", False, 1006, "transient"),
+    ("ListenV1", True, 1006, "success"),
+    ("ListenV1", True, 1011, "transient"),
+    ("ListenV2", False, 1005, "success"),
+    ("ListenV2", False, 1006, "transient"),
+    ("ListenV2", False, 1011, "transient"),
+    ("SpeakV1", False, 1005, "success"),
+    ("SpeakV1", False, 1006, "success"),
+    ("SpeakV1", False, 1009, "permanent"),
+    ("SpeakV2", False, 1005, "transient"),
+    ("SpeakV2", True, 1005, "success"),
+    ("SpeakV2", True, 1006, "success"),
+    ("SpeakV2", False, 1006, "transient"),
+]
+
+
+@pytest.mark.parametrize(("name", "summary", "code", "kind"), ASKED)
+def test_the_end_we_asked_for(name: str, summary: bool, code: int, kind: str, make: Make) -> None:
+    protocol = make(name)
+    _ask(protocol)
+    assert protocol.state is State.CLOSING
+    if summary and name in SUMMARY:
+        protocol.receive(SUMMARY[name])
+    closed = protocol.receive_close(code)
+    assert closed.kind == kind
+    assert (closed.error is None) is (kind == "success")
+
+
+@pytest.mark.parametrize("name", SUMMARY)
+def test_a_summary_before_our_close_message_proves_nothing(name: str, make: Make) -> None:
+    protocol = make(name)
+    protocol.receive(SUMMARY[name])
+    _ask(protocol)
+    assert protocol.receive_close(1005).kind == "transient"
+
+
+ERRORS = [
+    ("ListenV2", "INTERNAL_SERVER_ERROR", "transient"),
+    ("ListenV2", "UNPARSABLE_CLIENT_MESSAGE", "permanent"),
+    ("ListenV2", "INACTIVE_CLIENT", "idle"),
+    ("ListenV2", "NEWLY_INVENTED", "transient"),
+    ("ListenV2", "", "transient"),
+    ("SpeakV2", "NET-0004", "idle"),
+    ("SpeakV2", "NET-0003", "rotation"),
+    ("SpeakV2", "NET-0000", "transient"),
+    ("SpeakV2", "DATA-0000", "permanent"),
+    ("SpeakV2", "DATA-0002", "permanent"),
+    ("SpeakV2", "BIG-0000", "permanent"),
+    ("SpeakV2", "MESSAGE-0000", "permanent"),
+]
+
+
+@pytest.mark.parametrize(("name", "code", "kind"), ERRORS)
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_fatal_error_explains_the_end(name: str, code: str, kind: str, asked: bool, make: Make) -> None:
+    protocol = make(name)
+    protocol.receive('{"type":"Connected","request_id":"abc","sequence_id":0}')
+    if asked:
+        _ask(protocol)
+    protocol.receive(f'{{"type":"Error","sequence_id":1,"code":"{code}","description":"so it is"}}')
+    closed = protocol.receive_close(1005)
+    assert closed.kind == kind
+    assert isinstance(closed.error, ServiceError)
+    assert (closed.error.code, closed.error.description) == (code, "so it is")
+    assert closed.error.request_id == "abc"
+    assert closed.error.retryable is (kind != "permanent")
+
+
+def test_an_error_of_the_first_generation_is_not_the_end(make: Make) -> None:
+    for name in ("ListenV1", "SpeakV1"):
+        protocol = make(name)
+        protocol.receive('{"type":"Error","variant":"SchemaError","description":"no"}')
+        assert isinstance(protocol.receive_close(1006).error, ConnectionLost)
+
+
+def test_the_first_end_counts(protocol: Endpoint[Any]) -> None:
+    first = protocol.receive_close(1011, "NET-0000")
+    assert protocol.receive_close(1000) is first
+    assert isinstance(first, Closed)
+
+
+def test_after_the_close_message_nothing_may_be_sent(make: Make) -> None:
+    calls: dict[str, list[Callable[[Any], object]]] = {
+        "ListenV1": [
+            lambda p: p.send_audio(b"12"),
+            lambda p: p.keep_alive(),
+            lambda p: p.finalize(),
+            lambda p: p.configure(keyterms=[]),
+            lambda p: p.close_stream(),
+        ],
+        "ListenV2": [
+            lambda p: p.send_audio(b"12"),
+            lambda p: p.force_end_turn(),
+            lambda p: p.configure(numerals=True),
+            lambda p: p.close_stream(),
+        ],
+        "SpeakV1": [
+            lambda p: p.speak("a"),
+            lambda p: p.flush(),
+            lambda p: p.clear(),
+            lambda p: p.close(),
+        ],
+        "SpeakV2": [
+            lambda p: p.speak("a"),
+            lambda p: p.flush(),
+            lambda p: p.interrupt(5),
+            lambda p: p.configure(speed=1.0),
+            lambda p: p.close(),
+        ],
+    }
+    for name, attempts in calls.items():
+        for attempt in attempts:
+            protocol = make(name)
+            _ask(protocol)
+            with pytest.raises(LocalProtocolError, match="the connection is closing, it must be open"):
+                attempt(protocol)
+            protocol.receive_close(1000)
+            with pytest.raises(LocalProtocolError, match="the connection is closed, it must be open"):
+                attempt(protocol)
+            assert protocol.state is State.CLOSED

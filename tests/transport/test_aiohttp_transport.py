@@ -1,0 +1,300 @@
+"""The network transport against a plain server on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from speechwire.errors import ConnectFailed, ConnectionLost, HandshakeRefused, SpeechwireError
+from speechwire.transport import AiohttpTransport, Close, Connection, Request, shared_transport
+
+KEY = "0123456789abcdef-very-secret"
+Handler = Callable[[web.WebSocketResponse, web.Request], Awaitable[None]]
+
+
+@asynccontextmanager
+async def serving(handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[str]:
+    application = web.Application()
+    application.router.add_get("/v1/listen", handler)
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    assert site._server is not None
+    port = site._server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
+    try:
+        yield f"ws://127.0.0.1:{port}/v1/listen?model=private-customer-term"
+    finally:
+        await runner.cleanup()
+
+
+def websocket(serve: Handler, **headers: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        response = web.WebSocketResponse()
+        response.headers.update(headers)
+        await response.prepare(request)
+        await serve(response, request)
+        return response
+
+    return handler
+
+
+def request(url: str, **more: float) -> Request:
+    return Request(url, {"Authorization": f"Token {KEY}"}, **more)  # type: ignore[arg-type]
+
+
+@asynccontextmanager
+async def connected(serve: Handler, **headers: str) -> AsyncIterator[Connection]:
+    transport = AiohttpTransport()
+    async with serving(websocket(serve, **headers)) as url:
+        connection = await transport.connect(request(url))
+        try:
+            yield connection
+        finally:
+            await connection.aclose()
+            await transport.aclose()
+
+
+async def echo(response: web.WebSocketResponse, request: web.Request) -> None:
+    async for message in response:
+        if message.type is aiohttp.WSMsgType.TEXT:
+            await response.send_str(message.data)
+        else:
+            await response.send_bytes(message.data)
+
+
+async def test_frames_come_back_as_they_went() -> None:
+    async with connected(echo) as connection:
+        for frame in ("", "text ✓", b"\0\xff", b"x" * 100_000):
+            await connection.send(frame)
+            assert await connection.receive() == frame
+
+
+async def test_the_credential_goes_in_a_header_and_the_request_id_comes_back() -> None:
+    async def serve(response: web.WebSocketResponse, request: web.Request) -> None:
+        await response.send_str(request.headers["Authorization"])
+
+    async with connected(serve, **{"dg-request-id": "r-123"}) as connection:
+        assert await connection.receive() == f"Token {KEY}"
+        assert connection.request_id == "r-123"
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"), [(1000, ""), (1008, "DATA-0000"), (1011, "NET-0001 ✓"), (4001, "x")]
+)
+async def test_the_peers_close_is_a_value_and_stays_one(code: int, reason: str) -> None:
+    async def serve(response: web.WebSocketResponse, request: web.Request) -> None:
+        await response.send_str("last words")
+        await response.close(code=code, message=reason.encode())
+
+    async with connected(serve) as connection:
+        assert await connection.receive() == "last words"
+        assert await connection.receive() == Close(code, reason)
+        assert await connection.receive() == Close(code, reason)
+        with pytest.raises(ConnectionLost):
+            await connection.send("too late")
+        with pytest.raises(ConnectionLost):
+            await connection.ping()
+
+
+async def test_a_close_frame_without_a_status_is_1005() -> None:
+    async def serve(response: web.WebSocketResponse, request: web.Request) -> None:
+        assert request.transport is not None
+        request.transport.write(b"\x88\x00")
+        await response.receive()
+
+    async with connected(serve) as connection:
+        assert await connection.receive() == Close(1005, "")
+
+
+async def test_an_end_without_a_close_frame_is_1006() -> None:
+    async def serve(response: web.WebSocketResponse, request: web.Request) -> None:
+        assert request.transport is not None
+        request.transport.close()
+
+    async with connected(serve) as connection:
+        ended = await connection.receive()
+        assert isinstance(ended, Close)
+        assert ended.code == 1006
+
+
+async def test_a_reset_is_1006() -> None:
+    async def serve(response: web.WebSocketResponse, request: web.Request) -> None:
+        assert request.transport is not None
+        raw = request.transport.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        request.transport.abort()
+
+    async with connected(serve) as connection:
+        ended = await connection.receive()
+        assert isinstance(ended, Close)
+        assert ended.code == 1006
+
+
+async def test_a_message_beyond_the_limit_ends_the_connection() -> None:
+    async def serve(response: web.WebSocketResponse, request: web.Request) -> None:
+        await response.send_bytes(b"x" * 5_000_000)
+        await response.receive()
+
+    async with connected(serve) as connection:
+        ended = await connection.receive()
+        assert isinstance(ended, Close)
+        assert ended.code == 1009
+
+
+async def test_a_dead_peer_is_noticed_by_the_heartbeat() -> None:
+    release = asyncio.Event()
+
+    async def serve(response: web.WebSocketResponse, request: web.Request) -> None:
+        assert request.transport is not None
+        request.transport.pause_reading()
+        await release.wait()
+
+    transport = AiohttpTransport()
+    async with serving(websocket(serve)) as url:
+        connection = await transport.connect(request(url, heartbeat_s=0.2))
+        ended = await connection.receive()
+        assert isinstance(ended, Close)
+        assert ended.code == 1006
+        release.set()
+        await transport.aclose()
+
+
+async def test_abort_does_not_wait_for_a_peer_that_reads_nothing() -> None:
+    release = asyncio.Event()
+
+    async def serve(response: web.WebSocketResponse, request: web.Request) -> None:
+        assert request.transport is not None
+        request.transport.pause_reading()
+        await release.wait()
+
+    async with connected(serve) as connection:
+        sending = asyncio.create_task(flood(connection))
+        done, _ = await asyncio.wait({sending}, timeout=0.3)
+        assert not done, "sending must block"
+        connection.abort()
+        connection.abort()
+        with pytest.raises(ConnectionLost):
+            await asyncio.wait_for(sending, 5)
+        assert isinstance(await connection.receive(), Close)
+        release.set()
+
+
+async def flood(connection: Connection) -> None:
+    while True:
+        await connection.send(b"x" * 100_000)
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 429, 500, 503])
+async def test_a_refusal_keeps_what_the_service_said(status: int) -> None:
+    async def refuse(request: web.Request) -> web.StreamResponse:
+        headers = {"dg-error": "Too bad.", "dg-request-id": "r-9"}
+        return web.json_response({"err_code": "X", "err_msg": "Too bad."}, status=status, headers=headers)
+
+    error = await failure_of(refuse)
+    assert isinstance(error, HandshakeRefused)
+    assert error.status == status
+    assert "err_code" in error.body
+    assert error.dg_error == "Too bad."
+    assert error.request_id == "r-9"
+    assert error.retryable == (status in (429, 500, 503))
+
+
+async def test_a_huge_refusal_is_cut() -> None:
+    async def refuse(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=400, text="x" * 1_000_000)
+
+    error = await failure_of(refuse)
+    assert isinstance(error, HandshakeRefused)
+    assert len(error.body) <= 4096
+
+
+async def test_an_answer_that_is_no_upgrade() -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return web.Response(text="a web page")
+
+    error = await failure_of(answer)
+    assert isinstance(error, HandshakeRefused)
+    assert error.status == 200
+
+
+async def test_a_slow_handshake_ends_at_the_deadline() -> None:
+    async def slow(request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(30)
+        raise AssertionError
+
+    error = await failure_of(slow, connect_timeout_s=0.1)
+    assert isinstance(error, ConnectFailed)
+    assert "0.1 s" in str(error)
+
+
+@pytest.mark.parametrize("url", ["ws://127.0.0.1:1/v1/listen", "ws://nowhere.invalid/v1/listen"])
+async def test_nobody_there(url: str) -> None:
+    transport = AiohttpTransport()
+    with pytest.raises(ConnectFailed) as raised:
+        await transport.connect(request(url))
+    assert raised.value.retryable
+    assert raised.value.url == url
+    await transport.aclose()
+
+
+async def failure_of(
+    handler: Callable[[web.Request], Awaitable[web.StreamResponse]], **more: float
+) -> SpeechwireError:
+    """Connect in vain; check on the way that nothing tells the key or the query."""
+    transport = AiohttpTransport()
+    async with serving(handler) as url:
+        with pytest.raises(SpeechwireError) as raised:
+            await transport.connect(request(url, **more))
+        await transport.aclose()
+    seen: BaseException | None = raised.value
+    while seen is not None:
+        for text in (str(seen), repr(seen), repr(seen.args), repr(vars(seen))):
+            assert KEY not in text
+            assert "private-customer-term" not in text
+        seen = seen.__cause__ or seen.__context__
+    return raised.value
+
+
+def test_the_request_does_not_show_the_key() -> None:
+    assert KEY not in repr(request("ws://127.0.0.1/"))
+
+
+async def test_sessions_of_a_loop_share_one_transport_until_the_last_closes() -> None:
+    async with serving(websocket(echo)) as url:
+        first, second = shared_transport(), shared_transport()
+        one, two = await first.connect(request(url)), await second.connect(request(url))
+        await first.aclose()
+        await first.aclose()
+        await two.send("still open")
+        assert await two.receive() == "still open"
+        with pytest.raises(ConnectFailed):
+            await first.connect(request(url))
+        for connection in (one, two):
+            await connection.aclose()
+        await second.aclose()
+        third = shared_transport()
+        three = await third.connect(request(url))
+        await three.aclose()
+        await third.aclose()
+
+
+async def test_cancelled_while_connecting() -> None:
+    async def slow(request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(30)
+        raise AssertionError
+
+    transport = AiohttpTransport()
+    async with serving(slow) as url:
+        connecting = asyncio.create_task(transport.connect(request(url)))
+        await asyncio.sleep(0.1)
+        connecting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await connecting
+        await transport.aclose()

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from speechwire.errors import ConnectFailed, ConnectionLost, HandshakeRefused
+from speechwire.transport import Close, MemoryPeer, MemoryTransport, Request
+
+REQUEST = Request("wss://memory/v1/listen?x=y", {"Authorization": "Token secret"})
+
+
+async def echo(peer: MemoryPeer) -> None:
+    async for frame in peer:
+        peer.send(frame)
+    peer.close()
+
+
+async def test_both_directions_and_the_end() -> None:
+    transport = MemoryTransport(echo)
+    connection = await transport.connect(REQUEST)
+    await connection.send("a")
+    await connection.send(b"b")
+    assert await connection.receive() == "a"
+    assert await connection.receive() == b"b"
+    await connection.aclose(1000)
+    assert await connection.receive() == Close(1000)
+    with pytest.raises(ConnectionLost):
+        await connection.send("c")
+    with pytest.raises(ConnectionLost):
+        await connection.ping()
+    assert transport.peers[0].request is REQUEST
+    await transport.aclose()
+
+
+async def test_frames_before_a_close_arrive_and_a_reset_loses_them() -> None:
+    async def say(peer: MemoryPeer) -> None:
+        peer.send("said")
+        peer.close(1011, "NET-0000") if peer.number == 0 else peer.reset()
+
+    transport = MemoryTransport(say)
+    closing, resetting = await transport.connect(REQUEST), await transport.connect(REQUEST)
+    assert await closing.receive() == "said"
+    assert await closing.receive() == Close(1011, "NET-0000")
+    ended = await resetting.receive()
+    assert isinstance(ended, Close)
+    assert ended.code == 1006
+    await transport.aclose()
+
+
+async def test_a_peer_that_reads_nothing_blocks_the_sender() -> None:
+    received = asyncio.Event()
+
+    async def late(peer: MemoryPeer) -> None:
+        peer.accept("r-1")
+        await received.wait()
+        while not isinstance(await peer.receive(), Close):
+            pass
+
+    transport = MemoryTransport(late, window_bytes=10)
+    connection = await transport.connect(REQUEST)
+    assert connection.request_id == "r-1"
+    await connection.send(b"x" * 11)
+    blocked = asyncio.create_task(connection.send(b"y"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not blocked.done()
+    received.set()
+    await blocked
+    await connection.aclose()
+    await transport.aclose()
+
+
+async def test_abort_frees_a_blocked_sender() -> None:
+    async def silent(peer: MemoryPeer) -> None:
+        peer.accept()
+
+    transport = MemoryTransport(silent, window_bytes=1)
+    connection = await transport.connect(REQUEST)
+    await connection.send(b"xx")
+    blocked = asyncio.create_task(connection.send(b"y"))
+    await asyncio.sleep(0)
+    connection.abort()
+    with pytest.raises(ConnectionLost):
+        await blocked
+    await transport.aclose()
+
+
+async def test_refusals_and_deadlines() -> None:
+    async def refuse(peer: MemoryPeer) -> None:
+        if peer.number == 0:
+            peer.refuse(HandshakeRefused(503))
+        else:
+            await asyncio.sleep(60)
+
+    transport = MemoryTransport(refuse)
+    with pytest.raises(HandshakeRefused):
+        await transport.connect(REQUEST)
+    with pytest.raises(ConnectFailed, match="no answer"):
+        await transport.connect(Request("wss://memory/?x=y", connect_timeout_s=0.01))
+    await transport.aclose()
+
+
+async def test_a_broken_script_resets_and_is_reported() -> None:
+    async def broken(peer: MemoryPeer) -> None:
+        await peer.receive()
+        raise RuntimeError("typo")
+
+    transport = MemoryTransport(broken)
+    connection = await transport.connect(REQUEST)
+    await connection.send("x")
+    assert isinstance(await connection.receive(), Close)
+    with pytest.raises(ExceptionGroup, match="scripted peers failed"):
+        await transport.aclose()
