@@ -42,13 +42,13 @@ class Scene:
 
 def live_scene() -> Scene:
     """Stage the call with the real service; the caller's voice is synthesized here."""
-    return Scene(render(SCRIPT, espeak_voice(), tail_s=TAIL_S), "api.deepgram.com", None)
+    return Scene(render(SCRIPT, espeak_voice, tail_s=TAIL_S), "api.deepgram.com", None)
 
 
 async def offline_scene(stack: AsyncExitStack) -> Scene:
     """Stage the call with real recognition and synthesis on this machine, and no network."""
     emulator = await stack.enter_async_context(Emulator(engine="offline"))
-    call = render(SCRIPT, espeak_voice(), tail_s=TAIL_S)
+    call = render(SCRIPT, espeak_voice, tail_s=TAIL_S)
     return Scene(call, "emulator, offline engine (pocketsphinx and espeak-ng)", emulator.base_url)
 
 

@@ -1,9 +1,18 @@
-"""The caller's voice."""
+"""The caller's voice: espeak-ng, as clear as it can be made."""
 
 from __future__ import annotations
 
-from .caller import Voice
+from speechwire.audio import PcmPipeline
+from speechwire.emulator.offline import Voice, synthesize
+from speechwire.emulator.offline._espeak import NATIVE_RATE
+
+from .caller import SAMPLE_RATE
+
+__all__ = ["espeak_voice"]
 
 
-def espeak_voice() -> Voice:
-    raise NotImplementedError
+def espeak_voice(text: str) -> bytes:
+    """Speak ``text`` as mono s16le at 48 kHz. Blocks for some milliseconds."""
+    pipeline = PcmPipeline(in_rate=NATIVE_RATE, out_rate=SAMPLE_RATE, channels=1, chunk_ms=100, quality="best")
+    speech = synthesize(text, Voice("en-us+m3", 150))
+    return b"".join(pipeline.push(speech) + pipeline.flush())

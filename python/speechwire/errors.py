@@ -70,6 +70,7 @@ class InvalidArgumentType(SpeechwireError, TypeError):
     def __init__(self, argument: str, value: object, expected: str) -> None:
         super().__init__(f"{argument} must be {expected}, got {type(value).__name__}")
         self.argument = argument
+        self.value = value
         self.expected = expected
 
 

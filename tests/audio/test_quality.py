@@ -82,7 +82,7 @@ def table_response(in_rate: int, out_rate: int, quality: str) -> tuple[Floats, F
     place = (np.arange(n_taps)[None, :] + 1) * phases - 1 - np.arange(phases)[:, None]
     impulse = np.zeros(phases * n_taps)  # the filter at the common multiple of the rates
     impulse[place] = table.taps / (phases * 2.0**table.shift)
-    size = 8 * len(impulse)
+    size = 8 * max(len(impulse), 1000)
     levels = np.abs(np.fft.rfft(impulse, size))
     return np.arange(len(levels)) * (in_rate * phases / size), 20 * np.log10(np.maximum(levels, 1e-9))
 

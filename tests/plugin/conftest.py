@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from videosdk.agents import STTResponse, audio_format
 from videosdk.agents.job import _enter_session_scope
+from videosdk.plugins.deepgram._session_stt import SessionSTT
 
 from speechwire.session import ListenSettings
-from videosdk.plugins.deepgram._session_stt import SessionSTT
 
 KEY = "secret-key-of-the-tests"
 

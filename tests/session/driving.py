@@ -1,17 +1,53 @@
-"""Push audio at real pace and collect what a session says."""
+"""Push audio at real pace, collect what a session says, and judge it; for either endpoint."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
 from tests.session.counted import RATE, counted
+from tests.session.fake_service import FakeFlux, FakeNova, FakeService
 
+from speechwire.protocol import ListenV1Options
+from speechwire.protocol.listen_v1_events import Results
+from speechwire.protocol.listen_v2_events import TurnInfo
+from speechwire.session import FluxSession, ListenSession, ListenSettings
 from speechwire.session._session import ListeningSession
+from speechwire.transport import MemoryPeer, MemoryTransport
 
 FRAME_MS = 20
+KEY = "secret-key"
 Listening = ListeningSession[Any]
+
+
+class Endpoint:
+    """A service and a session that talks to it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def service(self, *args: Any, **kwargs: Any) -> FakeService:
+        if self.name == "flux":
+            return FakeFlux(*args, **kwargs)
+        return FakeNova(*args, interim=self.name == "nova", **kwargs)
+
+    def session(self, serve: Callable[[MemoryPeer], Awaitable[None]], **settings: Any) -> Listening:
+        transport = MemoryTransport(serve, window_bytes=settings.pop("window_bytes", 1 << 20))
+        api_key, listen = settings.pop("api_key", KEY), ListenSettings(**settings)
+        if self.name == "flux":
+            return FluxSession(api_key, transport=transport, settings=listen)
+        options = ListenV1Options(
+            encoding="linear16", sample_rate=RATE, interim_results=True if self.name == "nova" else None
+        )
+        return ListenSession(api_key, options, transport=transport, settings=listen)
+
+
+def peers(session: Listening) -> list[MemoryPeer]:
+    transport = session._transport
+    assert isinstance(transport, MemoryTransport)
+    return transport.peers
 
 
 async def speak_into(session: Listening, seconds: float, *, start_s: float = 0.0) -> None:
@@ -27,11 +63,46 @@ async def collect(session: Listening) -> list[Any]:
     return [event async for event in session]
 
 
-async def converse(session: Listening, seconds: float, during: Callable[[], None] | None = None) -> list[Any]:
+async def converse(session: Listening, seconds: float) -> list[Any]:
     """Push, close, and return every event."""
     events = asyncio.create_task(collect(session))
     await speak_into(session, seconds)
-    if during is not None:
-        during()
     await session.aclose()
     return await events
+
+
+def finals(events: list[Any]) -> list[Any]:
+    """What will not change: ended turns, or final results."""
+    return [
+        event
+        for event in events
+        if (isinstance(event, TurnInfo) and event.event == "EndOfTurn")
+        or (isinstance(event, Results) and event.is_final)
+    ]
+
+
+def check_words(service: FakeService, events: list[Any]) -> None:
+    """Every word once, in order, at its own time on the caller's clock."""
+    words = [word for final in finals(events) for word in words_of(final)]
+    assert [int(word.word) for word in words] == service.words
+    for word in words:
+        assert word.start == pytest.approx(int(word.word) / 4, abs=0.002)
+        assert word.end == pytest.approx(int(word.word) / 4 + 0.25, abs=0.002)
+
+
+def words_of(final: Any) -> Any:
+    return final.words if isinstance(final, TurnInfo) else final.channel.alternatives[0].words
+
+
+def check_turns(events: list[Any]) -> None:
+    """Turns are numbered on, each starts once and ends once; results never run backwards."""
+    turns = [event for event in events if isinstance(event, TurnInfo)]
+    ended = [turn.turn_index for turn in finals(events) if isinstance(turn, TurnInfo)]
+    assert ended == list(range(len(ended)))
+    for index in ended:
+        kinds = [turn.event for turn in turns if turn.turn_index == index]
+        assert kinds.count("StartOfTurn") == 1
+        assert kinds[-1] == "EndOfTurn"
+    ends = [turn.audio_window_end for turn in turns]
+    ends += [result.end for result in events if isinstance(result, Results)]
+    assert ends == sorted(ends)

@@ -42,6 +42,9 @@ class ListenMachine(Protocol):
     def receive(self, frame: str | bytes) -> list[Output]:
         """Take one text message, or the empty binary frame."""
 
+    def quiet(self) -> list[Output]:
+        """No other frame is waiting."""
+
     def undecodable(self) -> list[Output]:
         """The audio does not fit its declared format."""
 
@@ -113,6 +116,8 @@ class _ListenDriver:
             await self._report(await self._hearing.settle())
         before = self._machine.keyterms
         await self._outlet.send(self._machine.receive(frame))
+        if self._waiting.empty() and self._held is None:
+            await self._outlet.send(self._machine.quiet())
         if self._machine.keyterms != before:
             await self._hearing.set_keyterms(self._machine.keyterms)
 

@@ -6,37 +6,43 @@ from speechwire.emulator.engine import Heard, Word
 
 __all__ = ["Transcript"]
 
-# Word times and boundaries come from the same audio clock but from different divisions.
-_EPSILON_S = 1e-6
+# A recognizer moves word boundaries by a few 10 ms frames as it goes on listening.
+_TOLERANCE_S = 0.03
 
 
 class Transcript:
-    """Words that start at or after the last cut, settled ones first.
+    """Words that have not been reported as final, settled ones first.
 
-    A cut is by time: what began before it was reported then, and is never reported again even when a
-    recognizer goes on revising it.
+    What was reported is known by its time: words that start before the end of the last reported one are never
+    shown again, even when a recognizer goes on revising them.
     """
 
     def __init__(self) -> None:
         self._settled: tuple[Word, ...] = ()
         self._open: tuple[Word, ...] = ()
-        self._since_s = 0.0
+        self._reported_s = 0.0
 
     @property
     def words(self) -> tuple[Word, ...]:
-        """All words since the last cut."""
+        """All words not yet reported."""
         return self._settled + self._open
+
+    @property
+    def settled(self) -> bool:
+        """Whether none of them can change any more."""
+        return not self._open
 
     def hear(self, heard: Heard) -> None:
         """Take one report; its words replace those of the reports since the last settled one."""
-        fresh = self._after_cut(heard.words)
+        fresh = self._unreported(heard.words)
         self._settled, self._open = (self._settled + fresh, ()) if heard.settled else (self._settled, fresh)
 
-    def cut(self, time_s: float) -> None:
-        """Forget everything that started before ``time_s``."""
-        self._since_s = time_s
-        self._settled = self._after_cut(self._settled)
-        self._open = self._after_cut(self._open)
+    def report(self, words: tuple[Word, ...]) -> None:
+        """These, the first of :attr:`words`, were reported as final."""
+        if words:
+            self._reported_s = words[-1].end_s
+        self._settled = self._unreported(self._settled)
+        self._open = self._unreported(self._open)
 
-    def _after_cut(self, words: tuple[Word, ...]) -> tuple[Word, ...]:
-        return tuple(word for word in words if word.start_s >= self._since_s - _EPSILON_S)
+    def _unreported(self, words: tuple[Word, ...]) -> tuple[Word, ...]:
+        return tuple(word for word in words if word.start_s >= self._reported_s - _TOLERANCE_S)

@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--key", action="append", help="accept only this API key (repeatable; default: any)")
     parser.add_argument("--journal", type=Path, help="append what clients send to this JSON-lines file")
     parser.add_argument("--time-scale", type=float, default=1.0, help="factor on idle and session limits")
-    parser.add_argument("--allow-remote", action="store_true", help="permit a --host that others can reach")
+    parser.add_argument("--allow-remote", action="store_true", help="permit a --host others can reach")
     return parser
 
 

@@ -5,6 +5,7 @@ Nothing here holds a credential: of the ``Authorization`` header only the scheme
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections import deque
@@ -39,6 +40,7 @@ class Connection:
         gaps: Discontinuities of an embedded counter, if the emulator looks for one: (second, missing
             samples).
         audio: The bytes themselves, if the emulator keeps them; at most 64 MiB.
+        digest: SHA-256 of all bytes.
         pings: WebSocket pings.
         sent: Text messages sent, in order; the last 10000.
         sent_audio_bytes: Bytes of audio sent.
@@ -62,6 +64,7 @@ class Connection:
     empty_frames: int = 0
     gaps: list[tuple[float, int]] = field(default_factory=list)
     audio: bytearray = field(default_factory=bytearray)
+    digest: Any = field(default_factory=hashlib.sha256, repr=False)
     pings: int = 0
     sent: deque[Any] = field(default_factory=lambda: deque(maxlen=_MAX_MESSAGES))
     sent_audio_bytes: int = 0
@@ -146,6 +149,7 @@ class Journal:
         else:
             connection.audio_frames += 1
             connection.audio_bytes += len(data)
+            connection.digest.update(data)
         if self._keep_audio:
             connection.audio += data[: _MAX_KEPT_AUDIO - len(connection.audio)]
         self._log(connection, "binary", {"bytes": len(data)})

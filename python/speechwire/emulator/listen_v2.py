@@ -115,6 +115,10 @@ class ListenV2:
         error: Message = {"type": "Error", "sequence_id": self._next_sequence_id()}
         return [Send(error | {"code": code, "description": description}), Close(None)]
 
+    def quiet(self) -> list[Output]:
+        """Nothing waits for this moment: each ``Configure`` is answered as it comes."""
+        return []
+
     def idle(self) -> list[Output]:
         """No frame and no ping came for 60 s."""
         return self.fail(
@@ -165,7 +169,7 @@ class ListenV2:
         self._turn_index += 1
         # The next window starts where this one ended: documented only for windows within a turn.
         self._turn_start_s = self._heard.time_s
-        self._transcript.cut(self._heard.time_s)
+        self._transcript.report(self._words)
         self._words = self._transcript.words
         return ended
 

@@ -1,7 +1,7 @@
 """Fixtures for your own tests: add ``pytest_plugins = ["speechwire.emulator.pytest_plugin"]`` to a conftest.
 
-Works with pytest alone: the emulator runs on an event loop in a thread of its own, so tests may be synchronous or
-use any asyncio plugin.
+Works with pytest alone: the emulator runs on an event loop in a thread of its own, so tests may be
+synchronous or use any asyncio plugin.
 """
 
 from __future__ import annotations

@@ -9,23 +9,26 @@ import uuid
 import warnings
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from aiohttp import WSCloseCode, web
 
-from speechwire.emulator import _parameters
 from speechwire.emulator._auth import Credentials
 from speechwire.emulator._hearing import Hearing
 from speechwire.emulator._inlet import Inlet, Timers
 from speechwire.emulator._listen import drive_listen
 from speechwire.emulator._outlet import Outlet
+from speechwire.emulator._parameters_listen import listen_v1, listen_v2
+from speechwire.emulator._parameters_speak import speak_v1
 from speechwire.emulator._refusal import Refusal
 from speechwire.emulator._speak import Delivery, drive_speak
 from speechwire.emulator.engine import Engine, StreamInfo
 from speechwire.emulator.faults import Fault, FaultSession
 from speechwire.emulator.journal import Connection, Journal
+from speechwire.emulator.listen_v1 import ListenV1
 from speechwire.emulator.listen_v2 import ListenV2
 from speechwire.emulator.scripted import Script, ScriptedEngine
 from speechwire.emulator.speak_v1 import SpeakLimits, SpeakV1
@@ -115,6 +118,7 @@ class Emulator:
         self._runner: web.AppRunner | None = None
         self._open: dict[web.WebSocketResponse, asyncio.Task[Any]] = {}
         self._endpoints: dict[str, Callable[[_Call], Awaitable[_Serve]]] = {
+            "/v1/listen": self._listen_v1,
             "/v2/listen": self._listen_v2,
             "/v1/speak": self._speak_v1,
         }
@@ -259,8 +263,22 @@ class Emulator:
         scale = self.behaviour.time_scale
         return Timers(idle_s * scale, session_s * scale, **rules)
 
+    async def _listen_v1(self, call: _Call) -> _Serve:
+        settings, audio = listen_v1(call.query)
+        record, needs_audio = call.record, self.behaviour.keepalive_needs_audio
+        stream = StreamInfo(record.index, record.endpoint, audio.sample_rate, keyterms=settings.keyterms)
+        created = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        machine = ListenV1(record.request_id, settings, created=created, digest=record.digest.hexdigest)
+        hearing = Hearing(self.engine, stream, audio, multichannel=settings.multichannel)
+        timers = self._timers(10.0, ping_counts=False, text_needs_audio=needs_audio)
+
+        async def serve(inlet: Inlet, outlet: Outlet) -> None:
+            await drive_listen(machine, hearing, inlet, outlet, record, timers)
+
+        return serve
+
     async def _listen_v2(self, call: _Call) -> _Serve:
-        settings, audio = _parameters.listen_v2(call.query)
+        settings, audio = listen_v2(call.query)
         stream = StreamInfo(
             call.record.index, call.record.endpoint, audio.sample_rate, keyterms=settings.keyterms
         )
@@ -273,7 +291,7 @@ class Emulator:
         return serve
 
     async def _speak_v1(self, call: _Call) -> _Serve:
-        settings, audio, speed = _parameters.speak_v1(call.query)
+        settings, audio, speed = speak_v1(call.query)
         behaviour = self.behaviour
         settings = replace(settings, drain_on_close=behaviour.drain_on_close, limits=behaviour.limits)
         stream = StreamInfo(

@@ -69,6 +69,9 @@ class AudioLog(Generic[C]):
         self._queue: deque[Chunk | Mark[C]] = deque()
         self._sent: deque[Chunk | Mark[C]] = deque()
         self._sent_bytes = 0
+        self._forgotten: deque[tuple[int, int]] = (
+            deque()
+        )  # sent, not covered, no longer kept: from where to where
 
     def __bool__(self) -> bool:
         """Whether anything waits to be sent."""
@@ -107,6 +110,11 @@ class AudioLog(Generic[C]):
     def cover(self, position: int) -> None:
         """Say that everything before ``position`` has a result that will not change."""
         self.covered = max(self.covered, min(position, self.end))
+        while self._forgotten and self._forgotten[0][0] < self.covered:
+            start, end = self._forgotten.popleft()
+            if end > self.covered:
+                self._forgotten.appendleft((self.covered, end))
+                break
         self._forget()
 
     def rewind(self) -> int:
@@ -115,8 +123,8 @@ class AudioLog(Generic[C]):
         Returns:
             Bytes that should be sent again and cannot: they gave way to :attr:`replay_bytes`.
         """
-        first = next((item.start for item in self._sent if isinstance(item, Chunk)), self._queue_start())
-        lost = max(0, first - self.covered)
+        lost = sum(end - start for start, end in self._forgotten)
+        self._forgotten.clear()
         while self._sent:
             item = self._sent.pop()
             if isinstance(item, Mark):
@@ -127,11 +135,7 @@ class AudioLog(Generic[C]):
                 self._queue.appendleft(cut)
                 self.queued_bytes += len(cut.data)
         self._sent_bytes = 0
-        self.covered += lost
         return lost
-
-    def _queue_start(self) -> int:
-        return next((item.start for item in self._queue if isinstance(item, Chunk)), self.end)
 
     def _trim(self, chunk: Chunk) -> Chunk:
         """Cut off what is covered, at a frame boundary."""
@@ -145,6 +149,13 @@ class AudioLog(Generic[C]):
             item = self._sent.popleft()
             if isinstance(item, Chunk):
                 self._sent_bytes -= len(item.data)
+                if item.end > self.covered:
+                    self._note_forgotten(max(item.start, self.covered), item.end)
+
+    def _note_forgotten(self, start: int, end: int) -> None:
+        if self._forgotten and self._forgotten[-1][1] == start:
+            start, _ = self._forgotten.pop()
+        self._forgotten.append((start, end))
 
     def _drop_overflow(self) -> int:
         """Drop the oldest queued audio beyond the bound; marks stay, in order."""

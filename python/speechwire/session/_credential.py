@@ -74,9 +74,10 @@ def check_secrecy(url: str, *, allow_insecure: bool) -> None:
 def _checked(key: object) -> str:
     if not isinstance(key, str):
         raise InvalidArgumentType("api_key", key, "a str")
-    if not key.strip() or not key.isascii() or not key.isprintable():
+    key = key.strip()  # a key read from a file ends with a newline
+    if not key or not key.isascii() or not key.isprintable():
         raise InvalidArgument("api_key", "(hidden)", "a non-empty string of printable ASCII characters")
-    return key.strip()
+    return key
 
 
 def _scheme(key: str) -> str:

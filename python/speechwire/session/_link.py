@@ -189,13 +189,15 @@ class Link(Wire[EventT]):
             self._fill_silence(now)
 
     def _check_progress(self, now: float) -> None:
-        """While audio flows, what is covered must grow; a silent caller proves nothing."""
+        """While audio flows, what is covered must grow; a silent caller proves nothing. Nor may closing hang."""
         behind_s = self._timeline.position_s - self._progress_s
-        flowing = now - self._last_audio <= _FLOWING_S
+        closing = self._protocol.state is not State.OPEN
+        flowing = closing or now - self._last_audio <= _FLOWING_S
         if self._patience_s is None or behind_s <= _BEHIND_S or not flowing:
             self._progress_at, self._probed_at = now, None
             return
-        if self._probed_at is None and now - self._progress_at >= self._patience_s:
+        patience_s = self._settings.progress_timeout_s if closing else self._patience_s
+        if self._probed_at is None and now - self._progress_at >= (patience_s or self._patience_s):
             self._probe(now)
         if self._probed_at is not None and now - self._probed_at >= (
             _PROBE_S if self._strategy.probes else 0

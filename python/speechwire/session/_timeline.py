@@ -66,7 +66,8 @@ class Timeline:
 
     def silence(self, caller: int, size: int) -> None:
         """Record that silence was put in after the caller's position ``caller``."""
-        if not self._pieces or self._pieces[-1].moving:
+        last = self._pieces[-1] if self._pieces else None
+        if last is None or last.moving or last.caller != caller:
             self._pieces.append(_Piece(self.position, caller, False))
         self.position += size
 

@@ -20,15 +20,22 @@ pub enum TableError {
         /// Taps of one row.
         n_taps: usize,
     },
-    /// More fractional bits than the rounding allows for.
+    /// Fewer or more fractional bits than the rounding allows for.
     Shift {
         /// Fractional bits asked for.
         shift: u32,
     },
-    /// A coefficient is too large to be split into two 16-bit parts.
+    /// A coefficient is too large to be split into two digits.
     Range {
         /// The coefficient.
         tap: i32,
+    },
+    /// For some input, a sum would leave 32 bits.
+    Gain {
+        /// Largest sum of magnitudes in one lane of the low digit.
+        lane: i64,
+        /// Largest sum of the high digit.
+        total: i64,
     },
 }
 
@@ -40,8 +47,12 @@ impl fmt::Display for TableError {
             Self::Center { center, n_taps } => {
                 write!(f, "expected a center below {n_taps}, got {center}")
             }
-            Self::Shift { shift } => write!(f, "expected at most 30 fractional bits, got {shift}"),
-            Self::Range { tap } => write!(f, "expected taps within 30 bits, got {tap}"),
+            Self::Shift { shift } => write!(f, "expected 11 to 30 fractional bits, got {shift}"),
+            Self::Range { tap } => write!(f, "expected taps of at most 2**24, got {tap}"),
+            Self::Gain { lane, total } => write!(
+                f,
+                "expected lane sums up to 65535 and totals up to 2**31 - 1, got {lane} and {total}"
+            ),
         }
     }
 }

@@ -1,8 +1,11 @@
 //! Filter coefficients in the form the kernels multiply with, and the proof that no sum can wrap.
 //!
-//! A coefficient has about 20 bits and a multiplier 16. So a row is a sum of [`Segment`]s, each a run of 16-bit
-//! taps with an exponent: `tap[k] = sum over segments of taps[k] << exponent`. Most taps fit 16 bits as they are;
-//! only the few in the middle need a second, high part, which is one more segment a vector or two long.
+//! A coefficient has about 20 bits and a multiplier 16. So a coefficient is a number of two digits,
+//! `high << CARRY_BITS` and `low`, and so is a sum of products: two accumulators of 32 bits. Most coefficients are
+//! small enough to be all low digit; only the few in the middle have a high one, so the second accumulator costs
+//! little. Before the low digit's sum could wrap, its excess is carried to the high digit's.
+
+use std::ops::Range;
 
 use crate::error::TableError;
 
@@ -13,33 +16,22 @@ pub(crate) const BLOCK: usize = 16;
 /// A kernel may use more lanes, so that each sums fewer products, but never fewer.
 pub(crate) const LANES: usize = BLOCK / 2;
 
-/// Largest sum of magnitudes one lane may meet: times 32768, the largest sample, it stays within an `i32`.
-pub(crate) const LANE_BOUND: i64 = 65_535;
+/// Bits of the low digit.
+pub(crate) const CARRY_BITS: u32 = 10;
+
+/// Largest sum of magnitudes one lane may meet between two carries: times 32768, the largest sample, and with
+/// the low digit that the last carry left, it stays within an `i32`.
+const LANE_BOUND: i64 = 65_535;
+
+const LARGEST_SAMPLE: i64 = 32_768;
+
+/// Largest coefficient whose high digit has 16 bits.
+const MAX_TAP: u32 = 1 << 24;
 
 /// One block of taps, aligned so that a vector load never crosses a cache line.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(32))]
 pub(crate) struct Block(pub(crate) [i16; BLOCK]);
-
-/// A run of taps whose products, summed per lane, fit 32 bits for any samples.
-#[derive(Debug)]
-pub(crate) struct Segment {
-    /// Index of the first tap.
-    pub(crate) start: usize,
-    /// Blocks of one row.
-    pub(crate) blocks: usize,
-    /// What the sum of products is shifted left by.
-    pub(crate) exponent: u32,
-    taps: Vec<Block>,
-}
-
-impl Segment {
-    /// The taps of one phase.
-    #[inline(always)]
-    pub(crate) fn row(&self, phase: usize) -> &[Block] {
-        &self.taps[phase * self.blocks..][..self.blocks]
-    }
-}
 
 /// A polyphase filter: output `j` is `(sum_k taps[p][k] m[n - center + k] + half) >> shift`, saturated, where `n`
 /// and `p` are quotient and remainder of `j * down / up`.
@@ -50,14 +42,21 @@ pub struct FilterTable {
     pub(crate) center: usize,
     pub(crate) n_taps: usize,
     pub(crate) shift: u32,
-    pub(crate) segments: Vec<Segment>,
+    /// Blocks of a row's low digits.
+    pub(crate) n_blocks: usize,
+    /// The low digits, cut where a carry is due: ranges of blocks that cover the row.
+    pub(crate) cuts: Vec<Range<usize>>,
+    /// The blocks that have high digits.
+    pub(crate) high_blocks: Range<usize>,
+    low: Vec<Block>,
+    high: Vec<Block>,
 }
 
 impl FilterTable {
     /// Make a table from `up` rows of coefficients, one after the other.
     ///
     /// # Errors
-    /// [`TableError`] if the numbers do not fit together, or a coefficient needs more than two 16-bit parts.
+    /// [`TableError`] if the numbers do not fit together, or the sums could leave what the kernels can hold.
     pub fn new(up: usize, down: usize, taps: &[i32], center: usize, shift: u32) -> Result<Self, TableError> {
         if up == 0 || down == 0 || taps.is_empty() {
             return Err(TableError::Empty);
@@ -69,15 +68,17 @@ impl FilterTable {
         if center >= n_taps {
             return Err(TableError::Center { center, n_taps });
         }
-        if shift > 30 {
+        if !(CARRY_BITS + 1..=30).contains(&shift) && taps != [1 << shift] {
             return Err(TableError::Shift { shift });
         }
-        if let Some(&tap) = taps.iter().find(|tap| tap.unsigned_abs() >= 1 << 29) {
+        if let Some(&tap) = taps.iter().find(|tap| tap.unsigned_abs() > MAX_TAP) {
             return Err(TableError::Range { tap });
         }
-        let segments = split(&Rows { taps, n_taps });
-        assert!(segments.iter().all(cannot_wrap), "a segment's lanes could leave 32 bits");
-        Ok(Self { up, down, center, n_taps, shift, segments })
+        let digits = Digits::of(taps, n_taps);
+        let cuts = digits.cuts();
+        digits.prove_no_wrap(&cuts, shift)?;
+        let Digits { n_blocks, high_blocks, low, high } = digits;
+        Ok(Self { up, down, center, n_taps, shift, n_blocks, cuts, high_blocks, low, high })
     }
 
     /// Input samples after an output's own time that it depends on: the latency.
@@ -88,7 +89,7 @@ impl FilterTable {
 
     /// Taps of one row, rounded up to whole blocks: how far a kernel reads.
     pub(crate) fn padded_taps(&self) -> usize {
-        self.n_taps.next_multiple_of(BLOCK)
+        self.n_blocks * BLOCK
     }
 
     /// True if the filter passes every sample unchanged.
@@ -96,112 +97,113 @@ impl FilterTable {
         self.n_taps == 1 && self.up == self.down
     }
 
-    /// The rounding rule, once: add half, shift, saturate.
+    /// The low digits of one phase, `n_blocks` blocks.
     #[inline(always)]
-    #[allow(clippy::cast_possible_truncation)]
-    pub(crate) fn round(&self, sum: i64) -> i16 {
-        let rounded = (sum + ((1 << self.shift) >> 1)) >> self.shift;
-        rounded.clamp(i16::MIN.into(), i16::MAX.into()) as i16
+    pub(crate) fn low(&self, phase: usize) -> &[Block] {
+        &self.low[phase * self.n_blocks..][..self.n_blocks]
+    }
+
+    /// The high digits of one phase, for `high_blocks`.
+    #[inline(always)]
+    pub(crate) fn high(&self, phase: usize) -> &[Block] {
+        let count = self.high_blocks.len();
+        &self.high[phase * count..][..count]
+    }
+
+    /// What is added to the high digit before the last shift, to round half up.
+    #[inline(always)]
+    pub(crate) fn half(&self) -> i32 {
+        1 << (self.shift - CARRY_BITS - 1)
     }
 }
 
-/// The no-wrap proof: in every phase, every lane's magnitudes sum to at most [`LANE_BOUND`]. It also excludes the
-/// one case in which a paired multiply-add itself overflows, two taps of -32768 side by side.
-fn cannot_wrap(segment: &Segment) -> bool {
-    segment.taps.chunks(segment.blocks).all(|row| {
-        let mut lanes = [0; LANES];
-        row.iter().for_each(|block| add_magnitudes(&mut lanes, block));
-        lanes.iter().all(|&sum| sum <= LANE_BOUND)
-    })
+/// Rows of coefficients, padded to whole blocks and split into digits.
+struct Digits {
+    n_blocks: usize,
+    high_blocks: Range<usize>,
+    low: Vec<Block>,
+    high: Vec<Block>,
 }
 
-fn add_magnitudes(lanes: &mut [i64; LANES], block: &Block) {
-    for (lane, pair) in lanes.iter_mut().zip(block.0.chunks_exact(2)) {
-        *lane += i64::from(pair[0].unsigned_abs()) + i64::from(pair[1].unsigned_abs());
-    }
-}
-
-/// The coefficients as they came, padded with zeros in the mind.
-struct Rows<'a> {
-    taps: &'a [i32],
-    n_taps: usize,
-}
-
-impl Rows<'_> {
-    fn rows(&self) -> impl Iterator<Item = &[i32]> {
-        self.taps.chunks(self.n_taps)
-    }
-
-    fn block(row: &[i32], index: usize) -> [i32; BLOCK] {
-        std::array::from_fn(|k| row.get(index * BLOCK + k).copied().unwrap_or(0))
+impl Digits {
+    fn of(taps: &[i32], n_taps: usize) -> Self {
+        let n_blocks = n_taps.div_ceil(BLOCK);
+        let rows: Vec<Vec<[i32; BLOCK]>> = taps.chunks(n_taps).map(blocks_of).collect();
+        let wide = |&index: &usize| rows.iter().any(|row| row[index].iter().any(|&tap| is_wide(tap)));
+        let start = (0..n_blocks).find(wide).unwrap_or(0);
+        let end = (0..n_blocks).rfind(wide).map_or(start, |last| last + 1);
+        let (mut low, mut high) = (Vec::new(), Vec::new());
+        for row in &rows {
+            low.extend(row.iter().enumerate().map(|(index, block)| {
+                let split = (start..end).contains(&index);
+                narrow(block, |tap| if split { tap - (high_digit(tap) << CARRY_BITS) } else { tap })
+            }));
+            high.extend(row[start..end].iter().map(|block| narrow(block, high_digit)));
+        }
+        Self { n_blocks, high_blocks: start..end, low, high }
     }
 
-    /// True if in some phase a tap of this block exceeds 16 bits.
-    fn is_wide(&self, index: usize) -> bool {
-        self.rows().any(|row| Self::block(row, index).iter().any(|tap| i16::try_from(*tap).is_err()))
-    }
-
-    /// Smallest exponent that brings every coefficient's high part into 15 bits and a sign.
-    fn exponent(&self) -> u32 {
-        let largest = self.taps.iter().map(|tap| tap.unsigned_abs()).max().unwrap_or(0);
-        (0..).find(|&e| (largest >> e) < 32_767).unwrap_or(0)
-    }
-
-    fn segment(&self, start: usize, end: usize, exponent: u32, part: impl Fn(usize, i32) -> i32) -> Segment {
-        let narrow = |index, tap| i16::try_from(part(index, tap)).expect("a part fits 16 bits");
-        let taps = self.rows().flat_map(|row| {
-            (start..end).map(move |index| (index, Self::block(row, index)))
-        });
-        let taps = taps.map(|(index, block)| Block(block.map(|tap| narrow(index, tap)))).collect();
-        Segment { start: start * BLOCK, blocks: end - start, exponent, taps }
-    }
-}
-
-/// Low parts in as few segments as the lane bound allows, then the high parts of the blocks that have any.
-fn split(rows: &Rows<'_>) -> Vec<Segment> {
-    let n_blocks = rows.n_taps.div_ceil(BLOCK);
-    let wide: Vec<bool> = (0..n_blocks).map(|index| rows.is_wide(index)).collect();
-    let exponent = rows.exponent();
-    let high = |tap: i32| (tap + ((1 << exponent) >> 1)) >> exponent;
-    let low = |index: usize, tap: i32| if wide[index] { tap - (high(tap) << exponent) } else { tap };
-    let mut segments = cut(rows, 0..n_blocks, 0, &low);
-    for run in runs(&wide) {
-        segments.extend(cut(rows, run, exponent, &|_, tap| high(tap)));
-    }
-    segments
-}
-
-/// Cut a range of blocks wherever one more would break the lane bound.
-fn cut(
-    rows: &Rows<'_>,
-    range: std::ops::Range<usize>,
-    exponent: u32,
-    part: &impl Fn(usize, i32) -> i32,
-) -> Vec<Segment> {
-    let mut segments: Vec<Segment> = Vec::new();
-    let mut start = range.start;
-    for index in range {
-        let longer = rows.segment(start, index + 1, exponent, part);
-        if cannot_wrap(&longer) {
-            if index > start {
-                segments.pop();
+    /// As few ranges of blocks as the lane bound allows.
+    fn cuts(&self) -> Vec<Range<usize>> {
+        let mut cuts: Vec<Range<usize>> = Vec::new();
+        let mut start = 0;
+        for end in 1..=self.n_blocks {
+            if end == self.n_blocks || self.largest_lane(start..end + 1) > LANE_BOUND {
+                cuts.push(start..end);
+                start = end;
             }
-            segments.push(longer);
-        } else {
-            start = index;
-            segments.push(rows.segment(start, index + 1, exponent, part));
         }
+        cuts
     }
-    segments
+
+    /// Largest sum of magnitudes of low digits in any lane of any phase.
+    fn largest_lane(&self, range: Range<usize>) -> i64 {
+        let rows = self.low.chunks(self.n_blocks);
+        rows.map(|row| lane_magnitudes(&row[range.clone()]).into_iter().max().unwrap_or(0)).max().unwrap_or(0)
+    }
+
+    /// The proof, for any input at all. Between carries no lane of the low digit's sum leaves 32 bits; nor does
+    /// the high digit's sum over all lanes, with all that is ever carried to it and the half that rounds it.
+    fn prove_no_wrap(&self, cuts: &[Range<usize>], shift: u32) -> Result<(), TableError> {
+        let lane = cuts.iter().map(|cut| self.largest_lane(cut.clone())).max().unwrap_or(0);
+        let carries = ((cuts.len() + 1) * 2 * LANES) as i64; // a kernel may have twice the lanes
+        let sum = |digits: &[Block]| lane_magnitudes(digits).into_iter().sum::<i64>() * LARGEST_SAMPLE;
+        let n_high = self.high_blocks.len();
+        let high = |phase: usize| sum(&self.high[phase * n_high..][..n_high]);
+        let total = self.low.chunks(self.n_blocks).enumerate().map(|(phase, low)| {
+            high(phase) + (sum(low) >> CARRY_BITS) + carries + (1 << shift.saturating_sub(CARRY_BITS + 1))
+        });
+        let total = total.max().unwrap_or(0);
+        if lane > LANE_BOUND || total > i64::from(i32::MAX) {
+            return Err(TableError::Gain { lane, total });
+        }
+        Ok(())
+    }
 }
 
-fn runs(flags: &[bool]) -> Vec<std::ops::Range<usize>> {
-    let mut runs: Vec<std::ops::Range<usize>> = Vec::new();
-    for index in (0..flags.len()).filter(|&index| flags[index]) {
-        match runs.last_mut() {
-            Some(run) if run.end == index => run.end += 1,
-            _ => runs.push(index..index + 1),
+fn blocks_of(row: &[i32]) -> Vec<[i32; BLOCK]> {
+    let block = |index| std::array::from_fn(|k| row.get(index * BLOCK + k).copied().unwrap_or(0));
+    (0..row.len().div_ceil(BLOCK)).map(block).collect()
+}
+
+fn is_wide(tap: i32) -> bool {
+    i16::try_from(tap).is_err()
+}
+
+fn narrow(block: &[i32; BLOCK], digit: impl Fn(i32) -> i32) -> Block {
+    Block(block.map(|tap| i16::try_from(digit(tap)).expect("a digit has 16 bits")))
+}
+
+fn lane_magnitudes(blocks: &[Block]) -> [i64; LANES] {
+    let mut lanes = [0; LANES];
+    for block in blocks {
+        for (lane, pair) in lanes.iter_mut().zip(block.0.as_chunks::<2>().0) {
+            *lane += i64::from(pair[0].unsigned_abs()) + i64::from(pair[1].unsigned_abs());
         }
     }
-    runs
+    lanes
+}
+
+fn high_digit(tap: i32) -> i32 {
+    (tap + (1 << (CARRY_BITS - 1))) >> CARRY_BITS
 }

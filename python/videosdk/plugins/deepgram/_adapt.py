@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["listed", "logger", "report", "require_api_key", "warn_of_unknown_arguments"]
+from speechwire.errors import InvalidArgument, InvalidArgumentType
+
+__all__ = ["listed", "logger", "named_as", "report", "require_api_key", "warn_of_unknown_arguments"]
 
 logger = logging.getLogger("videosdk.plugins.deepgram")
 
@@ -48,3 +51,19 @@ def warn_of_unknown_arguments(component: Any, arguments: dict[str, Any]) -> None
 def listed(value: Sequence[str] | str | None) -> tuple[str, ...]:
     """Return one string, several or none as a tuple."""
     return () if value is None else (value,) if isinstance(value, str) else tuple(value)
+
+
+@contextmanager
+def named_as(**names: str) -> Iterator[None]:
+    """Tell errors about the core's arguments by the names that the plugin's user wrote.
+
+    Args:
+        **names: From the core's name to the plugin's.
+    """
+    try:
+        yield
+    except InvalidArgument as error:
+        raise InvalidArgument(names.get(error.argument, error.argument), error.value, error.allowed) from None
+    except InvalidArgumentType as error:
+        name = names.get(error.argument, error.argument)
+        raise InvalidArgumentType(name, error.value, error.expected) from None

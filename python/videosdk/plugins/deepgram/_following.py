@@ -9,7 +9,7 @@ from speechwire.audio import PcmPipeline
 from ._adapt import logger
 from ._wire import WireFormat
 
-__all__ = ["FollowingPipeline"]
+__all__ = ["FollowingPipeline", "conversion"]
 
 
 class FollowingPipeline:
@@ -52,11 +52,20 @@ class FollowingPipeline:
 
     def _exchange(self, format: WireFormat) -> PcmPipeline:
         self._format = format
-        self._pipeline = PcmPipeline(
-            in_rate=format.sample_rate,
-            out_rate=self._out_rate,
-            channels=format.channels,
-            chunk_ms=self._chunk_ms,
-            quality=self._quality,
-        )
+        self._pipeline = conversion(format, self._out_rate, self._chunk_ms, self._quality)
         return self._pipeline
+
+
+def conversion(format: WireFormat, out_rate: int, chunk_ms: int, quality: str) -> PcmPipeline:
+    """Return the pipeline from ``format`` to mono at ``out_rate``.
+
+    Raises:
+        InvalidArgument: One of them is out of its range.
+    """
+    return PcmPipeline(
+        in_rate=format.sample_rate,
+        out_rate=out_rate,
+        channels=format.channels,
+        chunk_ms=chunk_ms,
+        quality=quality,
+    )

@@ -72,7 +72,8 @@ class SessionSTT(STT):
             return
         self._wire.attach()
         session = self._running_session(len(audio_frames))
-        if session is not None:
+        # A session that has just failed takes no audio; the delivery task is about to say why.
+        if session is not None and session.error is None:
             session.push(audio_frames)
 
     async def stream_transcribe(

@@ -59,7 +59,10 @@ class WireWatch:
     def format(self, byte_count: int) -> WireFormat:
         """Return the format of a frame of ``byte_count`` bytes that has just arrived on this stream."""
         rate, channels = self._followed(byte_count)
-        return WireFormat(self._pinned_rate or rate, self._pinned_channels or channels)
+        return WireFormat(
+            rate if self._pinned_rate is None else self._pinned_rate,
+            channels if self._pinned_channels is None else self._pinned_channels,
+        )
 
     def _followed(self, byte_count: int) -> WireFormat:
         if self._announced is not None:

@@ -13,8 +13,8 @@ from speechwire.protocol import ListenV1Options
 from speechwire.protocol.listen_v1_events import Results, SpeechStarted
 from speechwire.session import ListenSession
 
-from ._adapt import listed
-from ._following import FollowingPipeline
+from ._adapt import listed, named_as
+from ._following import FollowingPipeline, conversion
 from ._results import ResultsTranslator, SpeechStartedFilter
 from ._session_stt import SessionSTT
 from ._wire import DEFAULT_SAMPLE_RATE, WireFormat, WireWatch
@@ -26,8 +26,8 @@ class DeepgramSTT(SessionSTT):
     """Deepgram Nova for VideoSDK Agents: interim and final transcripts.
 
     The stream's audio is passed on as it is, and declared as what it is; ``downmix`` and
-    ``target_sample_rate`` convert it to one channel first (16 kHz mono is a sixth of 48 kHz stereo). A lost connection
-    is replaced and the audio no final result covers is sent again.
+    ``target_sample_rate`` convert it to one channel first (16 kHz mono is a sixth of 48 kHz stereo). A lost
+    connection is replaced and the audio no final result covers is sent again.
 
     Args:
         api_key: Deepgram API key; by default the environment's ``DEEPGRAM_API_KEY``.
@@ -123,7 +123,7 @@ class DeepgramSTT(SessionSTT):
         self.downmix = downmix
         self.chunk_ms = chunk_ms
         self.quality = quality
-        self._declared = WireFormat(sample_rate or DEFAULT_SAMPLE_RATE, channels or 2)
+        self._declared = WireFormat(sample_rate or DEFAULT_SAMPLE_RATE, 2 if channels is None else channels)
         self._parameters: dict[str, Any] = {
             "keywords": listed(keywords),
             "keyterm": listed(keyterm),
@@ -148,8 +148,10 @@ class DeepgramSTT(SessionSTT):
         self._translator = ResultsTranslator(model, language)
         self._speech_started = SpeechStartedFilter()
         # Made once here for their checks: a bad argument is told where it stands, not at the first audio.
-        self._options(self._sent(self._declared)).url(base_url)
-        self._pipeline(self._declared)
+        with named_as(in_rate="sample_rate"):
+            self._options(self._sent(self._declared)).url(base_url)
+            if self._converts:
+                conversion(self._declared, self._sent(self._declared).sample_rate, chunk_ms, quality)
 
     @property
     def sample_rate(self) -> int:

@@ -10,11 +10,11 @@ from speechwire.protocol import ListenV2Options
 from speechwire.protocol.listen_v2_events import TurnInfo
 from speechwire.session import FluxSession
 
-from ._adapt import listed
-from ._following import FollowingPipeline
+from ._adapt import listed, named_as
+from ._following import FollowingPipeline, conversion
 from ._session_stt import SessionSTT
 from ._turns import TurnTranslator
-from ._wire import DEFAULT_SAMPLE_RATE, WireWatch
+from ._wire import DEFAULT_SAMPLE_RATE, WireFormat, WireWatch
 
 __all__ = ["DeepgramSTTV2"]
 
@@ -99,8 +99,12 @@ class DeepgramSTTV2(SessionSTT):
         self.force_end_turn_on_flush = force_end_turn_on_flush
         self._turns = TurnTranslator(model, enable_preemptive_generation)
         # Made once here for their checks: a bad argument is told where it stands, not at the first audio.
-        self._options(self.target_sample_rate).url(base_url)
-        self._pipeline(self.target_sample_rate).push(b"\0" * 64)
+        with named_as(
+            sample_rate="target_sample_rate", in_rate="input_sample_rate", channels="input_channels"
+        ):
+            self._options(self.target_sample_rate).url(base_url)
+            wire = WireFormat(self.input_sample_rate, 2 if input_channels is None else input_channels)
+            conversion(wire, self.target_sample_rate, chunk_ms, quality)
 
     async def flush(self) -> None:
         """End the turn if ``force_end_turn_on_flush``; else do nothing: Flux knows when a turn ends."""

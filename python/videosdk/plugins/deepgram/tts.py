@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
@@ -185,7 +185,7 @@ class DeepgramTTS(TTS):
         )
 
 
-async def _spoken(session: SpeakSession, request: SpeakRequest, text: Text) -> AsyncIterator[bytes]:
+async def _spoken(session: SpeakSession, request: SpeakRequest, text: Text) -> AsyncGenerator[bytes]:
     """Yield the audio of ``text``, in the session's encoding, while the text is still coming."""
     feeding: asyncio.Task[None] | None = None
     try:

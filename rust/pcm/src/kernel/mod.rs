@@ -1,46 +1,100 @@
 //! The dot products, one file per instruction set. All give the same numbers; the choice is made once per
 //! pipeline.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod scalar;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 use crate::polyphase::Cursor;
 use crate::taps::FilterTable;
 
 /// A code path for the dot products.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Kernel {
-    /// Plain Rust; what all others must equal.
+pub struct Kernel(Path);
+
+/// Private, so that a path which the machine lacks cannot be named: to hold one is the proof that it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Path {
     Scalar,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    #[cfg(target_arch = "aarch64")]
+    Neon,
 }
 
 impl Kernel {
+    /// Plain Rust; what all others must equal.
+    pub const SCALAR: Self = Self(Path::Scalar);
+
     /// The paths this machine has, slowest first.
     #[must_use]
     pub fn available() -> Vec<Self> {
-        vec![Self::Scalar]
+        let mut paths = vec![Self::SCALAR];
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx2") {
+                paths.push(Self(Path::Avx2));
+                if has_avx512() {
+                    paths.push(Self(Path::Avx512));
+                }
+            }
+        }
+        #[cfg(target_arch = "aarch64")]
+        paths.push(Self(Path::Neon));
+        paths
     }
 
     /// The fastest path of this machine.
     #[must_use]
     pub fn fastest() -> Self {
-        Self::available().pop().unwrap_or(Self::Scalar)
+        Self::available().pop().unwrap_or(Self::SCALAR)
     }
 
     /// Its name, as Python shows it.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Scalar => "scalar",
+        match self.0 {
+            Path::Scalar => "scalar",
+            #[cfg(target_arch = "x86_64")]
+            Path::Avx2 => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Path::Avx512 => "avx512",
+            #[cfg(target_arch = "aarch64")]
+            Path::Neon => "neon",
         }
     }
 
     /// Compute `out.len()` outputs and move the cursor past them.
     ///
     /// Every output's window, `table.padded_taps()` long, must lie within `history`.
+    #[allow(unsafe_code)]
     pub(crate) fn run(self, table: &FilterTable, history: &[i16], cursor: &mut Cursor, out: &mut [i16]) {
-        match self {
-            Self::Scalar => scalar::run(table, history, cursor, out),
+        match self.0 {
+            Path::Scalar => scalar::run(table, history, cursor, out),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: only `available` makes this value, after it has found AVX2.
+            Path::Avx2 => unsafe { avx2::run(table, history, cursor, out) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: only `available` makes this value, after it has found every feature that `run` enables.
+            Path::Avx512 => unsafe { avx512::run(table, history, cursor, out) },
+            #[cfg(target_arch = "aarch64")]
+            Path::Neon => neon::run(table, history, cursor, out),
         }
     }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_avx512() -> bool {
+    is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("avx512vnni")
 }

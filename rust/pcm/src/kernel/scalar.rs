@@ -1,28 +1,44 @@
 //! The one loop everything else must equal.
 
 use crate::polyphase::Cursor;
-use crate::taps::{BLOCK, Block, FilterTable, LANES};
+use crate::taps::{BLOCK, Block, CARRY_BITS, FilterTable, LANES};
 
 pub(crate) fn run(table: &FilterTable, history: &[i16], cursor: &mut Cursor, out: &mut [i16]) {
     for sample in out {
-        let window = &history[cursor.position..];
-        let sum = table.segments.iter().map(|segment| {
-            dot(segment.row(cursor.phase), &window[segment.start..]) << segment.exponent
-        });
-        *sample = table.round(sum.sum());
+        *sample = output(table, &history[cursor.position..][..table.padded_taps()], cursor.phase);
         cursor.advance(table);
     }
 }
 
-/// Sums in 32 bits per lane, as vectors do, which the table's proof allows; the lanes then in 64 bits.
-fn dot(taps: &[Block], samples: &[i16]) -> i64 {
-    let mut lanes = [0_i32; LANES];
-    for (block, samples) in taps.iter().zip(samples.chunks_exact(BLOCK)) {
+#[allow(clippy::cast_possible_truncation)]
+fn output(table: &FilterTable, window: &[i16], phase: usize) -> i16 {
+    let (mut low, mut high) = ([0_i32; LANES], [0_i32; LANES]);
+    for cut in &table.cuts {
+        multiply_add(&mut low, &table.low(phase)[cut.clone()], &window[cut.start * BLOCK..]);
+        carry(&mut low, &mut high);
+    }
+    multiply_add(&mut high, table.high(phase), &window[table.high_blocks.start * BLOCK..]);
+    let sum = high.iter().sum::<i32>() + (low.iter().sum::<i32>() >> CARRY_BITS);
+    let rounded = (sum + table.half()) >> (table.shift - CARRY_BITS);
+    rounded.clamp(i16::MIN.into(), i16::MAX.into()) as i16
+}
+
+/// Sums in 32 bits per lane, as vectors do; the table's proof is that nothing is lost.
+#[inline(always)]
+fn multiply_add(lanes: &mut [i32; LANES], taps: &[Block], samples: &[i16]) {
+    for (block, samples) in taps.iter().zip(samples.as_chunks::<BLOCK>().0) {
         for lane in 0..LANES {
             let (even, odd) = (2 * lane, 2 * lane + 1);
             lanes[lane] += i32::from(block.0[even]) * i32::from(samples[even])
                 + i32::from(block.0[odd]) * i32::from(samples[odd]);
         }
     }
-    lanes.into_iter().map(i64::from).sum()
+}
+
+#[inline(always)]
+fn carry(low: &mut [i32; LANES], high: &mut [i32; LANES]) {
+    for (low, high) in low.iter_mut().zip(high) {
+        *high += *low >> CARRY_BITS;
+        *low &= (1 << CARRY_BITS) - 1;
+    }
 }

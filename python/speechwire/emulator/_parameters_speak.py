@@ -1,0 +1,68 @@
+"""Parameters of ``/v1/speak`` and ``/v2/speak``.
+
+Names, values and defaults as in "Deepgram reference: speak-streaming" and "Deepgram docs:
+tts-media-output-settings, tts-speed, flux-tts"; refusals as in "Deepgram docs: errors".
+"""
+
+from __future__ import annotations
+
+import re
+
+from speechwire.emulator._audio_format import AudioFormat
+from speechwire.emulator._query import (
+    Query,
+    Reader,
+    boolean,
+    choice,
+    integer,
+    number,
+    read,
+    unsupported_format,
+)
+from speechwire.emulator._refusal import Refusal
+from speechwire.emulator.speak_v1 import SpeakV1Settings
+
+__all__ = ["speak_v1"]
+
+_NO_VOICE = "No such model/version combination found."
+_AURA = re.compile(r"aura-[a-z]+-en|aura-2-[a-z]+-(en|es|de|nl|fr|it|ja)")
+_AURA_WITH_SPEED = re.compile(r"aura-2-[a-z]+-(en|es)")
+# Listed once; the service refuses it.
+_RETIRED = "aura-2-perseo-it"
+_COMPANDED_RATES = (8000, 16000)
+_LINEAR_RATES = (8000, 16000, 24000, 32000, 48000)
+
+_SPEAK_V1: dict[str, Reader] = {
+    "model": str,
+    "encoding": choice("linear16", "mulaw", "alaw"),
+    "sample_rate": integer,
+    "speed": number,
+    "mip_opt_out": boolean,
+    "container": choice("none"),
+}
+
+
+def speak_v1(query: Query) -> tuple[SpeakV1Settings, AudioFormat, float]:
+    """Check a ``/v1/speak`` query; returns settings, output format and speed.
+
+    Raises:
+        Refusal: As the service would.
+    """
+    values = read(query, _SPEAK_V1)
+    model = values.get("model", "aura-asteria-en")
+    if not _AURA.fullmatch(model) or model == _RETIRED:
+        raise Refusal(400, "Bad Request", _NO_VOICE)
+    speed = values.get("speed", 1.0)
+    if "speed" in values and not (0.7 <= speed <= 1.5 and _AURA_WITH_SPEED.fullmatch(model)):
+        text = "speed must be 0.7 to 1.5, with an Aura-2 voice in English or Spanish"
+        raise Refusal(400, "INVALID_PARAMETER", text)
+    encoding = values.get("encoding", "linear16")
+    rate = values.get("sample_rate", 24000 if encoding == "linear16" else 8000)
+    return SpeakV1Settings(model), _speak_format(encoding, rate, _LINEAR_RATES), speed
+
+
+def _speak_format(encoding: str, rate: int, linear_rates: tuple[int, ...]) -> AudioFormat:
+    rates = linear_rates if encoding == "linear16" else _COMPANDED_RATES
+    if rate not in rates:
+        raise unsupported_format(encoding, rates)
+    return AudioFormat(encoding, rate)

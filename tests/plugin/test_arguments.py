@@ -1,0 +1,147 @@
+"""The constructors: the original plugin's names, order and defaults, and errors that name what is wrong."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from videosdk.agents import STT, TTS
+from videosdk.plugins.deepgram import DeepgramSTT, DeepgramSTTV2, DeepgramTTS
+
+from .conftest import KEY
+
+SEED: dict[type, dict[str, object]] = {
+    DeepgramSTT: {
+        "api_key": None,
+        "model": "nova-2",
+        "language": "en-US",
+        "interim_results": True,
+        "punctuate": True,
+        "smart_format": True,
+        "sample_rate": 48000,
+        "endpointing": 50,
+        "filler_words": True,
+        "base_url": "wss://api.deepgram.com/v1/listen",
+    },
+    DeepgramSTTV2: {
+        "api_key": None,
+        "model": "flux-general-en",
+        "input_sample_rate": 48000,
+        "target_sample_rate": 16000,
+        "eager_eot_threshold": 0.6,
+        "eot_threshold": 0.8,
+        "eot_timeout_ms": 7000,
+        "base_url": "wss://api.deepgram.com/v2/listen",
+        "enable_preemptive_generation": False,
+    },
+    DeepgramTTS: {
+        "api_key": None,
+        "model": "aura-2-thalia-en",
+        "encoding": "linear16",
+        "sample_rate": 24000,
+        "base_url": "wss://api.deepgram.com/v1/speak",
+    },
+}
+CLASSES = list(SEED)
+# What release 1.0.30 of the plugin added.
+LATER: dict[type, set[str]] = {
+    DeepgramSTT: {
+        "keywords",
+        "keyterm",
+        "profanity_filter",
+        "numerals",
+        "tag",
+        "enable_diarization",
+        "channels",
+    },
+    DeepgramSTTV2: {"keyterm", "language_hint", "tag", "input_channels", "interim_results"},
+    DeepgramTTS: {"max_connection_age_sec"},
+}
+
+
+@pytest.mark.parametrize("plugin", CLASSES)
+def test_the_seeds_arguments_stand_first_with_their_defaults(plugin: type) -> None:
+    parameters = inspect.signature(plugin).parameters
+    first = list(parameters.values())[: len(SEED[plugin])]
+    assert {parameter.name: parameter.default for parameter in first} == SEED[plugin]
+    assert [parameter.name for parameter in first] == list(SEED[plugin])
+    assert all(parameter.kind is parameter.KEYWORD_ONLY for parameter in first)
+
+
+@pytest.mark.parametrize("plugin", CLASSES)
+def test_later_arguments_are_accepted_and_all_are_optional(plugin: type) -> None:
+    parameters = inspect.signature(plugin).parameters
+    assert set(parameters) >= LATER[plugin]
+    named = [p for p in parameters.values() if p.kind is not p.VAR_KEYWORD]
+    assert all(parameter.default is not parameter.empty for parameter in named)
+
+
+@pytest.mark.parametrize("plugin", CLASSES)
+def test_the_key_comes_from_the_environment(
+    plugin: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEEPGRAM_API_KEY", KEY)
+    component = plugin()
+    assert component.api_key == KEY
+    assert isinstance(component, STT | TTS)
+
+
+@pytest.mark.parametrize("plugin", CLASSES)
+def test_no_key_is_told(plugin: Callable[[], Any]) -> None:
+    with pytest.raises(ValueError, match="DEEPGRAM_API_KEY"):
+        plugin()
+
+
+@pytest.mark.parametrize("plugin", CLASSES)
+def test_the_seeds_arguments_can_be_read_back(plugin: Callable[..., Any]) -> None:
+    component = plugin(api_key=KEY)
+    expected = {name: value for name, value in SEED[plugin].items() if name != "api_key"}  # type: ignore[index]
+    assert {name: getattr(component, name) for name in expected} == expected
+
+
+@pytest.mark.parametrize("plugin", CLASSES)
+def test_the_key_is_in_no_repr(plugin: Callable[..., Any]) -> None:
+    assert KEY not in repr(plugin(api_key=KEY))
+
+
+@pytest.mark.parametrize(
+    ("plugin", "arguments", "error", "words"),
+    [
+        (DeepgramSTT, {"model": "nova-3", "keywords": ["a"]}, ValueError, "keywords"),
+        (DeepgramSTT, {"model": "flux-general-en"}, ValueError, "Flux"),
+        (DeepgramSTT, {"sample_rate": 100}, ValueError, "100"),
+        (DeepgramSTT, {"channels": 0}, ValueError, "channels"),
+        (DeepgramSTT, {"utterance_end_ms": 10}, ValueError, "utterance_end_ms"),
+        (DeepgramSTT, {"downmix": True, "multichannel": True}, ValueError, "multichannel"),
+        (DeepgramSTT, {"base_url": "https://"}, ValueError, "base_url"),
+        (DeepgramSTTV2, {"eot_threshold": 0.2}, ValueError, "eot_threshold must be .*0.5 .* 1"),
+        (
+            DeepgramSTTV2,
+            {"eager_eot_threshold": 0.85, "enable_preemptive_generation": True},
+            ValueError,
+            "eager_eot_threshold",
+        ),
+        (DeepgramSTTV2, {"target_sample_rate": 12345}, ValueError, "12345"),
+        (DeepgramSTTV2, {"target_sample_rate": "16000"}, TypeError, "target_sample_rate"),
+        (DeepgramSTTV2, {"input_sample_rate": 1}, ValueError, "input_sample_rate"),
+        (DeepgramSTTV2, {"input_channels": 33}, ValueError, "input_channels"),
+        (DeepgramSTTV2, {"chunk_ms": 0}, ValueError, "chunk_ms"),
+        (DeepgramSTTV2, {"quality": "superb"}, ValueError, "quality"),
+        (DeepgramSTTV2, {"model": "nova-3"}, ValueError, "model"),
+        (DeepgramTTS, {"encoding": "mp3"}, ValueError, "encoding"),
+        (DeepgramTTS, {"sample_rate": 12345}, ValueError, "12345"),
+        (DeepgramTTS, {"speed": 9.0}, ValueError, "speed"),
+    ],
+)
+def test_a_bad_argument_is_told_at_once_with_its_value(
+    plugin: Callable[..., Any], arguments: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        plugin(api_key=KEY, **arguments)
+
+
+def test_unknown_arguments_of_the_tts_are_ignored_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    DeepgramTTS(api_key=KEY, voice_colour="warm")
+    assert "voice_colour" in caplog.text

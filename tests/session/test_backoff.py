@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from speechwire.errors import ConnectFailed, HandshakeRefused, InvalidArgument
+from speechwire.session import Backoff, BackoffPolicy
+from speechwire.session._pacer import Pacer
+
+FAILED = ConnectFailed("wss://x", "no route")
+
+
+def test_bounds_grow_to_the_cap_and_then_it_gives_up() -> None:
+    bounds: list[float] = []
+
+    def uniform(low: float, high: float) -> float:
+        bounds.append(high)
+        return high
+
+    backoff = Backoff(BackoffPolicy(base_s=1, factor=2, cap_s=5, max_attempts=6), uniform=uniform)
+    delays = [backoff.refused(FAILED) for _ in range(6)]
+    assert delays == [1, 2, 4, 5, 5, None]
+    assert bounds == [1, 2, 4, 5, 5]
+
+
+@given(st.integers(1, 20), st.integers(0, 2**32))
+def test_jitter_is_full(attempts: int, seed: int) -> None:
+    policy = BackoffPolicy(max_attempts=30)
+    backoff = Backoff(policy, uniform=random.Random(seed).uniform)
+    for attempt in range(attempts):
+        delay = backoff.refused(FAILED)
+        assert delay is not None
+        assert 0 <= delay <= min(policy.cap_s, policy.base_s * policy.factor**attempt)
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404])
+def test_a_permanent_refusal_is_not_repeated(status: int) -> None:
+    assert Backoff(BackoffPolicy()).refused(HandshakeRefused(status)) is None
+
+
+def test_too_many_requests_waits_longer() -> None:
+    policy = BackoffPolicy(base_s=0.1, throttled_base_s=4)
+    delays = [Backoff(policy).refused(HandshakeRefused(429)) for _ in range(50)]
+    assert all(delay is not None and 2 <= delay <= 4 for delay in delays)
+
+
+def test_connections_that_die_at_once_end_it_early() -> None:
+    backoff = Backoff(BackoffPolicy(max_quick_failures=3))
+    outcomes = [backoff.ended(lived_s=0.1, progressed=False) for _ in range(3)]
+    assert outcomes[0] is not None
+    assert outcomes[1] is not None
+    assert outcomes[2] is None
+
+
+@pytest.mark.parametrize(("lived_s", "progressed"), [(0.1, True), (60.0, False)])
+def test_a_connection_that_worked_starts_anew(lived_s: float, progressed: bool) -> None:
+    backoff = Backoff(BackoffPolicy(max_attempts=3, max_quick_failures=2))
+    for _ in range(20):
+        assert backoff.ended(lived_s=0.1, progressed=False) is not None
+        assert backoff.ended(lived_s=lived_s, progressed=progressed) is not None
+        assert backoff.attempts == 1
+
+
+def test_an_end_that_no_retry_can_change() -> None:
+    assert Backoff(BackoffPolicy()).ended(lived_s=60, progressed=True, retryable=False) is None
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"base_s": -1}, {"factor": 0.5}, {"max_attempts": 0}, {"max_quick_failures": 0}]
+)
+def test_nonsense_is_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(InvalidArgument):
+        BackoffPolicy(**wrong)  # type: ignore[arg-type]
+
+
+def test_live_audio_never_waits() -> None:
+    pacer = Pacer(1.25, 1.0)
+    for step in range(10_000):
+        assert pacer.delay_s(step * 0.02) == 0
+        pacer.sent(0.02)
+
+
+@given(st.floats(0.02, 0.5), st.floats(1.05, 4), st.floats(0.1, 3))
+def test_a_backlog_goes_at_the_allowed_speed(chunk_s: float, speed: float, burst_s: float) -> None:
+    pacer, now, sent_s = Pacer(speed, burst_s), 0.0, 0.0
+    for _ in range(100):
+        now += pacer.delay_s(now)
+        assert sent_s <= burst_s + speed * now + 1e-6
+        pacer.sent(chunk_s)
+        sent_s += chunk_s
+    assert now <= sent_s / speed
+
+
+def test_without_a_speed_nothing_waits() -> None:
+    pacer = Pacer(None, 0)
+    pacer.sent(1000)
+    assert pacer.delay_s(0) == 0

@@ -1,0 +1,557 @@
+"""Listening sessions of both endpoints against scripted services, on virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from tests.session.counted import counted
+from tests.session.driving import (
+    Endpoint,
+    check_turns,
+    check_words,
+    collect,
+    converse,
+    finals,
+    peers,
+    speak_into,
+)
+from tests.session.fake_service import Fault, close, deaf, reset, stall
+
+from speechwire.errors import (
+    ConnectFailed,
+    ConnectionLost,
+    HandshakeRefused,
+    InvalidArgument,
+    InvalidArgumentType,
+    ServiceError,
+    SessionClosed,
+    SpeechwireError,
+)
+from speechwire.protocol.listen_v2_events import TurnInfo
+from speechwire.session import (
+    AudioDropped,
+    BackoffPolicy,
+    EventsDropped,
+    FluxSession,
+    Reconnected,
+    Reconnecting,
+    SessionEnded,
+)
+from speechwire.transport import MemoryPeer, MemoryTransport
+
+TURNS = [(1.0, 2.0), (3.5, 5.5), (7.0, 8.0)]
+
+
+@pytest.fixture(params=["flux", "nova", "nova finals"])
+def endpoint(request: pytest.FixtureRequest) -> Endpoint:
+    return Endpoint(request.param)
+
+
+def of(kind: type, events: list[Any]) -> list[Any]:
+    return [event for event in events if isinstance(event, kind)]
+
+
+async def test_a_plain_conversation(endpoint: Endpoint) -> None:
+    service = endpoint.service(TURNS)
+    events = await converse(endpoint.session(service), 9.0)
+    check_words(service, events)
+    check_turns(events)
+    counts = service.counts()
+    assert set(counts.values()) == {1}
+    assert len(counts) == 9000
+    assert events[-1] == SessionEnded(complete=True, pushed_s=9.0, dropped_s=0.0, replayed_s=0.0)
+    kinds = [text["type"] for text in service.heard[0].texts]
+    assert kinds == (["ForceEndTurn", "CloseStream"] if endpoint.name == "flux" else ["CloseStream"])
+
+
+FAULTS: dict[str, Fault] = {
+    "reset": reset,
+    "close 1000": close(1000),
+    "close 1005": close(1005),
+    "close 1006": close(1006),
+    "close 1011 NET-0000": close(1011, "NET-0000"),
+    "close 1011 link": close(1011, "See https://dpgr.am/net0000"),
+    "close 1012 restart": close(1012, "service restart"),
+    "deaf": deaf,
+    "stalled": stall,
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+@pytest.mark.parametrize("at_s", [0.5, 1.6, 2.4, 4.7, 8.0])
+async def test_nothing_is_lost_or_doubled(endpoint: Endpoint, fault: Fault, at_s: float) -> None:
+    service = endpoint.service(TURNS, {0: (at_s, fault)})
+    events = await converse(endpoint.session(service, drain_timeout_s=60.0), 12.0)
+    check_words(service, events)
+    check_turns(events)
+    assert len(service.counts()) == 12000, "a millisecond never arrived"
+    assert len(service.heard) == 2
+    assert len(of(Reconnecting, events)) == len(of(Reconnected, events)) == 1
+    assert not of(AudioDropped, events)
+    assert events[-1].complete
+    assert events[-1].dropped_s == 0
+
+
+async def test_one_fault_after_the_other(endpoint: Endpoint) -> None:
+    faults = {number: (1.3 + 0.4 * number, reset) for number in range(8)}
+    service = endpoint.service(TURNS, faults)
+    patient = BackoffPolicy(max_quick_failures=10)
+    events = await converse(endpoint.session(service, drain_timeout_s=60.0, backoff=patient), 12.0)
+    check_words(service, events)
+    check_turns(events)
+    assert len(service.counts()) == 12000
+    assert not of(AudioDropped, events)
+
+
+async def test_what_was_covered_is_not_replayed(endpoint: Endpoint) -> None:
+    service = endpoint.service(TURNS, {0: (6.5, reset)})
+    await converse(endpoint.session(service, drain_timeout_s=60.0), 12.0)
+    replayed = [ms for ms, count in service.counts().items() if count > 1]
+    assert min(replayed) >= (6000 if endpoint.name.startswith("nova") else 5900)
+
+
+@pytest.mark.parametrize("handshake_s", [0.5, 3.0, 8.0])
+async def test_audio_pushed_while_connecting_is_kept(endpoint: Endpoint, handshake_s: float) -> None:
+    service = endpoint.service(TURNS)
+
+    async def slow(peer: MemoryPeer) -> None:
+        await asyncio.sleep(handshake_s)
+        await service(peer)
+
+    events = await converse(endpoint.session(slow, drain_timeout_s=60.0), 9.0)
+    check_words(service, events)
+    assert set(service.counts().values()) == {1}
+
+
+async def test_a_handshake_beyond_the_deadline_is_tried_again(endpoint: Endpoint) -> None:
+    service = endpoint.service(TURNS)
+
+    async def slow_once(peer: MemoryPeer) -> None:
+        if peer.number == 0:
+            await asyncio.sleep(60)
+        await service(peer)
+
+    events = await converse(endpoint.session(slow_once, drain_timeout_s=60.0), 12.0)
+    check_words(service, events)
+    (retry,) = of(Reconnecting, events)
+    assert isinstance(retry.error, ConnectFailed)
+
+
+@pytest.mark.parametrize("statuses", [[503], [429, 503], [500, 502, 503, 504]])
+async def test_transient_refusals_at_first_and_at_reconnect(endpoint: Endpoint, statuses: list[int]) -> None:
+    service = endpoint.service(TURNS, {len(statuses): (4.0, reset)})
+    refusals = [*statuses, None, *statuses]
+
+    async def flaky(peer: MemoryPeer) -> None:
+        status = refusals[peer.number] if peer.number < len(refusals) else None
+        if status is None:
+            await service(peer)
+        else:
+            peer.refuse(HandshakeRefused(status))
+
+    events = await converse(endpoint.session(flaky, drain_timeout_s=120.0), 20.0)
+    check_words(service, events)
+    check_turns(events)
+    retries = of(Reconnecting, events)
+    assert len(retries) == 2 * len(statuses) + 1
+    assert not of(AudioDropped, events)
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403])
+@pytest.mark.parametrize("at_reconnect", [False, True])
+async def test_a_permanent_refusal_raises_with_its_reason(
+    endpoint: Endpoint, status: int, at_reconnect: bool
+) -> None:
+    service = endpoint.service(TURNS, {0: (2.0, reset)})
+
+    async def refuse(peer: MemoryPeer) -> None:
+        if at_reconnect and peer.number == 0:
+            await service(peer)
+        else:
+            peer.refuse(HandshakeRefused(status, "body", dg_error="Bad thing.", request_id="r-1"))
+
+    session = endpoint.session(refuse)
+    events = asyncio.create_task(collect(session))
+    with pytest.raises(SessionClosed, match="Bad thing") as closed:
+        await speak_into(session, 9.0)
+    assert isinstance(closed.value.__cause__, HandshakeRefused)
+    with pytest.raises(HandshakeRefused, match="Bad thing"):
+        await events
+    await session.aclose()
+    assert isinstance(session.error, HandshakeRefused)
+    assert len(peers(session)) == 1 + at_reconnect
+
+
+@pytest.mark.parametrize(("code", "reason"), [(1008, "DATA-0000"), (1009, "BIG-0000")])
+async def test_a_permanent_close_raises(endpoint: Endpoint, code: int, reason: str) -> None:
+    service = endpoint.service(TURNS, {0: (2.0, close(code, reason))})
+    session = endpoint.session(service)
+    events = asyncio.create_task(collect(session))
+    with pytest.raises(SessionClosed):
+        await speak_into(session, 9.0)
+    with pytest.raises(ConnectionLost, match=reason):
+        await events
+    await session.aclose()
+
+
+async def test_a_fatal_error_message_raises_in_the_services_words() -> None:
+    def complain(peer: MemoryPeer) -> None:
+        peer.send('{"type":"Error","code":"UNPARSABLE_CLIENT_MESSAGE","description":"What?"}')
+        peer.close(1005)
+
+    flux = Endpoint("flux")
+    session = flux.session(flux.service(TURNS, {0: (2.0, complain)}))
+    events = asyncio.create_task(collect(session))
+    with pytest.raises(SessionClosed):
+        await speak_into(session, 9.0)
+    with pytest.raises(ServiceError, match="What"):
+        await events
+
+
+async def test_a_service_that_accepts_and_dies_is_given_up(endpoint: Endpoint) -> None:
+    service = endpoint.service((), dict.fromkeys(range(100), (0.1, reset)))
+    session = endpoint.session(service, backoff=BackoffPolicy(max_quick_failures=4))
+    events = asyncio.create_task(collect(session))
+    with pytest.raises(SessionClosed):
+        await speak_into(session, 60.0)
+    with pytest.raises(ConnectionLost):
+        await events
+    assert len(service.heard) == 4
+
+
+async def test_a_service_that_is_not_there_is_given_up(endpoint: Endpoint) -> None:
+    async def absent(peer: MemoryPeer) -> None:
+        peer.refuse(ConnectFailed("wss://x", "no route"))
+
+    session = endpoint.session(absent, backoff=BackoffPolicy(max_attempts=5), buffer_s=3.0)
+    events = asyncio.create_task(collect(session))
+    with pytest.raises(SessionClosed):
+        await speak_into(session, 600.0)
+    with pytest.raises(ConnectFailed):
+        await events
+    assert len(peers(session)) == 5
+
+
+async def test_an_outage_beyond_the_buffer_is_counted_exactly(endpoint: Endpoint) -> None:
+    service = endpoint.service([(1.0, 2.0), (28.0, 29.0)])
+
+    async def late(peer: MemoryPeer) -> None:
+        if peer.number < 3:
+            await asyncio.sleep(60)
+        await service(peer)
+
+    session = endpoint.session(late, buffer_s=5.0, connect_timeout_s=8.0, drain_timeout_s=60.0)
+    events = await converse(session, 32.0)
+    (dropped,) = of(AudioDropped, events)
+    assert dropped.reason == "buffer full"
+    arrived = len(service.counts())
+    assert events[-1].dropped_s == pytest.approx(32.0 - arrived / 1000)
+    words = [int(word.word) for final in finals(events) for word in final_words(final)]
+    assert words == [112, 113, 114, 115], "what was kept is heard, at its own time"
+
+
+def final_words(final: Any) -> Any:
+    return final.words if isinstance(final, TurnInfo) else final.channel.alternatives[0].words
+
+
+async def test_sent_audio_beyond_the_replay_limit_is_counted() -> None:
+    flux = Endpoint("flux")
+    service = flux.service([(0.0, 20.0)], {0: (12.0, reset)})
+    session = flux.session(service, replay_s=5.0, drain_timeout_s=60.0)
+    events = await converse(session, 22.0)
+    (dropped,) = of(AudioDropped, events)
+    assert dropped.reason == "replay limit"
+    assert dropped.seconds == pytest.approx(7.0, abs=0.1)
+    assert events[-1].dropped_s == dropped.seconds
+
+
+async def test_memory_stays_flat_while_the_peer_stalls(endpoint: Endpoint) -> None:
+    service = endpoint.service((), dict.fromkeys(range(10000), (1.0, stall)))
+    session = endpoint.session(
+        service, buffer_s=5, replay_s=5, backoff=BackoffPolicy(max_quick_failures=10_000, max_attempts=10_000)
+    )
+    events = asyncio.create_task(collect(session))
+    for _ in range(60):
+        await speak_into(session, 10.0)
+        kept = session._log.queued_bytes + session._log.kept_bytes
+        assert kept <= 10 * 32000 + 640
+    await session.aclose()
+    ended = (await events)[-1]
+    assert not ended.complete
+    assert ended.pushed_s == pytest.approx(600)
+    assert 500 < ended.dropped_s <= 600
+
+
+@pytest.mark.parametrize("fault", [deaf, stall], ids=["deaf", "stalled"])
+async def test_a_half_open_connection_is_noticed_soon(endpoint: Endpoint, fault: Fault) -> None:
+    service = endpoint.service(TURNS, {0: (3.0, fault)})
+    session = endpoint.session(service, drain_timeout_s=60.0)
+    loop = asyncio.get_running_loop()
+    began, noticed = loop.time(), []
+
+    async def watch() -> None:
+        async for event in session:
+            if isinstance(event, Reconnecting):
+                noticed.append(loop.time() - began - 3.0)
+
+    watching = asyncio.create_task(watch())
+    await speak_into(session, 40.0)
+    await session.aclose()
+    await watching
+    limit_s = {"flux": 5.0, "nova": 7.5, "nova finals": 24.0}[endpoint.name]
+    assert len(noticed) == 1
+    assert noticed[0] <= limit_s
+
+
+async def test_a_silent_line_is_no_stall(endpoint: Endpoint) -> None:
+    service = endpoint.service(())
+    events = await converse(endpoint.session(service), 120.0)
+    assert len(service.heard) == 1
+    assert not of(Reconnecting, events)
+
+
+async def test_a_caller_that_pauses_is_no_stall(endpoint: Endpoint) -> None:
+    service = endpoint.service([(1.0, 2.0), (5.0, 6.0)])
+    session = endpoint.session(service)
+    events = asyncio.create_task(collect(session))
+    await speak_into(session, 4.7)
+    await asyncio.sleep(600)
+    await speak_into(session, 4.0, start_s=4.7)
+    await session.aclose()
+    check_words(service, await events)
+    assert len(service.heard) == 1
+
+
+async def test_a_silent_connection_is_kept_alive() -> None:
+    nova, flux = Endpoint("nova"), Endpoint("flux")
+    for kind in (nova, flux):
+        service = kind.service(())
+        session = kind.session(service)
+        await speak_into(session, 1.0)
+        await asyncio.sleep(60)
+        keep_alives = [text["type"] for text in service.heard[0].texts].count("KeepAlive")
+        assert (keep_alives, peers(session)[0].pings) == ((15, 0) if kind is nova else (0, 2))
+        await session.aclose()
+
+
+async def test_no_keep_alive_while_audio_flows() -> None:
+    nova = Endpoint("nova")
+    service = nova.service(())
+    await converse(nova.session(service), 30.0)
+    assert [text["type"] for text in service.heard[0].texts] == ["CloseStream"]
+
+
+async def test_after_an_idle_close_the_next_audio_connects(endpoint: Endpoint) -> None:
+    service = endpoint.service([(1.0, 2.0), (5.0, 6.0)], {0: (4.0, close(1011, "NET-0001"))})
+    session = endpoint.session(service, drain_timeout_s=60.0)
+    events = asyncio.create_task(collect(session))
+    await speak_into(session, 4.0)
+    await asyncio.sleep(3600)
+    assert len(service.heard) == 1
+    await speak_into(session, 4.0, start_s=4.0)
+    await session.aclose()
+    check_words(service, await events)
+    assert len(service.heard) == 2
+
+
+async def test_silence_ends_the_turn_of_a_caller_that_stopped() -> None:
+    flux = Endpoint("flux")
+    service = flux.service([(1.0, 2.0), (2.5, 3.0)])
+    session = flux.session(service, silence_after_s=0.5)
+    events = asyncio.create_task(collect(session))
+    await speak_into(session, 2.0)
+    await asyncio.sleep(30)
+    await speak_into(session, 3.0, start_s=2.0)
+    await session.aclose()
+    got = await events
+    check_words(service, got)
+    assert 0.4 * 16000 <= service.heard[0].silence <= 3 * 16000
+
+
+async def test_flush_asks_for_results_behind_the_audio(endpoint: Endpoint) -> None:
+    service = endpoint.service([(0.0, 10.0)])
+    session = endpoint.session(service)
+    events = asyncio.create_task(collect(session))
+    await speak_into(session, 2.0)
+    session.flush()
+    await asyncio.sleep(1)
+    await speak_into(session, 2.0, start_s=2.0)
+    await session.aclose()
+    texts = [[word.word for word in final_words(final)] for final in finals(await events)]
+    assert texts == [["0", "1", "2", "3", "4", "5", "6", "7"], ["8", "9", "10", "11", "12", "13", "14", "15"]]
+
+
+async def test_an_unanswered_flush_is_repeated_after_a_reconnect(endpoint: Endpoint) -> None:
+    service = endpoint.service([(0.0, 2.0)], {0: (2.0, stall)})
+    session = endpoint.session(service, drain_timeout_s=60)
+    events = asyncio.create_task(collect(session))
+    await speak_into(session, 2.0)
+    session.flush()
+    await asyncio.sleep(0.1)
+    peers(session)[0].reset()
+    await asyncio.sleep(10)
+    assert len(service.heard) == 2
+    asked = [text["type"] for text in service.heard[1].texts if text["type"] != "KeepAlive"]
+    assert asked == ["ForceEndTurn" if endpoint.name == "flux" else "Finalize"]
+    await session.aclose()
+    check_words(service, await events)
+
+
+async def test_the_connection_dies_while_draining(endpoint: Endpoint) -> None:
+    service = endpoint.service([(1.0, 9.0)])
+    asked = 0
+
+    async def dies(peer: MemoryPeer) -> None:
+        nonlocal asked
+        if peer.number == 0:
+            async for frame in peer:
+                asked += isinstance(frame, str)
+                if asked == (2 if endpoint.name == "flux" else 1):
+                    peer.reset()
+        else:
+            await service(peer)
+
+    session = endpoint.session(dies, progress_timeout_s=None, drain_timeout_s=60.0)
+    events = await converse(session, 5.0)
+    assert [int(word.word) for final in finals(events) for word in final_words(final)] == list(range(4, 20))
+    assert events[-1].complete
+
+
+async def test_closing_is_bounded_and_tells_what_was_lost(endpoint: Endpoint) -> None:
+    async def nobody(peer: MemoryPeer) -> None:
+        await asyncio.sleep(3600)
+
+    session = endpoint.session(nobody, connect_timeout_s=3600.0)
+    events = asyncio.create_task(collect(session))
+    await speak_into(session, 2.0)
+    began = asyncio.get_running_loop().time()
+    await session.aclose()
+    assert asyncio.get_running_loop().time() - began == pytest.approx(5.0)
+    assert (await events)[-2:] == [
+        AudioDropped(seconds=2.0, reason="closed"),
+        SessionEnded(complete=False, pushed_s=2.0, dropped_s=2.0, replayed_s=0.0),
+    ]
+
+
+async def test_closing_again_or_before_anything_happened(endpoint: Endpoint) -> None:
+    session = endpoint.session(endpoint.service())
+    await session.aclose()
+    await session.aclose()
+    assert await collect(session) == [SessionEnded(complete=True, pushed_s=0, dropped_s=0, replayed_s=0)]
+    assert not peers(session)
+    with pytest.raises(SessionClosed):
+        session.push(b"\0\0")
+    with pytest.raises(SessionClosed):
+        session.flush()
+    with pytest.raises(SessionClosed):
+        await session.connect()
+
+
+async def test_two_tasks_close_at_once(endpoint: Endpoint) -> None:
+    service = endpoint.service(TURNS)
+    session = endpoint.session(service)
+    events = asyncio.create_task(collect(session))
+    await speak_into(session, 9.0)
+    await asyncio.gather(session.aclose(), session.aclose())
+    check_words(service, await events)
+
+
+async def test_connecting_ahead(endpoint: Endpoint) -> None:
+    service = endpoint.service(TURNS)
+    session = endpoint.session(service)
+    await session.connect()
+    assert session.connected
+    assert len(peers(session)) == 1
+    await session.connect()
+    events = await converse(session, 9.0)
+    check_words(service, events)
+    assert len(service.heard) == 1
+
+
+async def test_connecting_ahead_tells_why_not(endpoint: Endpoint) -> None:
+    async def refuse(peer: MemoryPeer) -> None:
+        peer.refuse(HandshakeRefused(401))
+
+    session = endpoint.session(refuse)
+    with pytest.raises(HandshakeRefused):
+        await session.connect()
+    await session.aclose()
+
+
+async def test_a_slow_consumer_loses_interims_first_and_is_told() -> None:
+    flux = Endpoint("flux")
+    service = flux.service(TURNS)
+    session = flux.session(service, event_limit=8)
+    await speak_into(session, 9.0)
+    await session.aclose()
+    events = await collect(session)
+    check_words(service, events)
+    assert isinstance(events[0], EventsDropped)
+
+
+@pytest.mark.parametrize("cut", [1, 3, 321, 641, 5000])
+async def test_a_push_may_end_anywhere(endpoint: Endpoint, cut: int) -> None:
+    service = endpoint.service([(0.25, 0.75)])
+    session = endpoint.session(service)
+    events = asyncio.create_task(collect(session))
+    pcm = counted(0, 16000 * 2)
+    pieces = [pcm[start : start + cut] for start in range(0, len(pcm), cut)]
+    if cut < 4:  # a piece must show two samples
+        pieces = [pcm[:32001], pcm[32001 : 32001 + cut], pcm[32001 + cut :]]
+    for piece in pieces:
+        session.push(piece)
+    await session.aclose()
+    check_words(service, await events)
+    heard = service.heard[0].pieces
+    assert heard[0][0] == 0
+    assert heard[-1][1] == 16000
+    assert all(before[1] == after[0] for before, after in pairwise(heard))
+
+
+async def test_wrong_audio_is_refused(endpoint: Endpoint) -> None:
+    session = endpoint.session(endpoint.service())
+    with pytest.raises(InvalidArgumentType):
+        session.push("text")  # type: ignore[arg-type]
+    session.push(b"")
+    await session.aclose()
+
+
+async def test_junk_from_the_service_ends_nothing(endpoint: Endpoint) -> None:
+    def junk(peer: MemoryPeer) -> None:
+        for frame in (
+            "",
+            "{",
+            "[]",
+            "null",
+            '{"type":3}',
+            '{"type":"New"}',
+            '{"type":"Results"}',
+            b"\0\1",
+            "NaN",
+        ):
+            peer.send(frame)
+        peer.send('{"type":"TurnInfo","event":"EndOfTurn","turn_index":1e999}')
+        peer.send("[" * 100_000)
+
+    service = endpoint.service(TURNS, {0: (2.2, junk)})
+    events = await converse(endpoint.session(service), 9.0)
+    check_words(service, events)
+    assert len(service.heard) == 1
+
+
+async def test_the_transport_of_the_loop_is_shared_and_released() -> None:
+    session = FluxSession("key", base_url="ws://127.0.0.1:1")
+    with pytest.raises(SpeechwireError):
+        await asyncio.wait_for(session.connect(), 300)
+    await session.aclose()
+
+
+def test_a_key_in_the_clear_is_refused() -> None:
+    with pytest.raises(InvalidArgument, match="wss"):
+        FluxSession("key", base_url="ws://api.deepgram.com")
+    FluxSession(
+        "key", base_url="ws://api.deepgram.com", allow_insecure=True, transport=MemoryTransport(stall)
+    )
