@@ -189,7 +189,7 @@ class Link(Wire[EventT]):
             self._fill_silence(now)
 
     def _check_progress(self, now: float) -> None:
-        """While audio flows, what is covered must grow; a silent caller proves nothing. Nor may closing hang."""
+        """While audio flows, or at the end, what is covered must grow; a silent caller proves nothing."""
         behind_s = self._timeline.position_s - self._progress_s
         closing = self._protocol.state is not State.OPEN
         flowing = closing or now - self._last_audio <= _FLOWING_S
