@@ -1,4 +1,4 @@
-"""Nova's state table: interims, endpointing, ``UtteranceEnd``, ``Finalize``, ``Configure``, without a socket."""
+"""Nova's state table: interims, endpointing, ``UtteranceEnd``, ``Finalize``, ``Configure``."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_only_finals_without_interim_results() -> None:
 def test_interims_replace_each_other_about_once_a_second() -> None:
     results = play(machine(endpointing_ms=None, interim_results=True), OSLO, 4.0)
     assert [(text(r), r["start"], r["duration"]) for r in results] == [
-        ("Two", 0.0, 1.0),
+        ("Two tickets", 0.0, 1.0),
         ("Two tickets to Oslo,", 0.0, 2.0),
         ("Two tickets to Oslo, please.", 0.0, 3.0),
         ("Two tickets to Oslo, please.", 0.0, 4.0),

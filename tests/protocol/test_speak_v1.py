@@ -207,9 +207,9 @@ class _Job:
 class ServiceAndClient(RuleBasedStateMachine):
     """The documented service beside the client, each going on at its own pace.
 
-    The service works through commands in order and puts audio, marked with its flush, and answers on a wire. It may
-    refuse a flush at its turn, and keeps the text for the next; it may or may not answer a wiped flush, before or
-    after ``Cleared``.
+    The service works through commands in order and puts audio, marked with its flush, and answers on a
+    wire. It may refuse a flush at its turn, and keeps the text for the next; it may or may not answer a wiped
+    flush, before or after ``Cleared``.
     """
 
     def __init__(self) -> None:

@@ -58,7 +58,7 @@ class LogMachine(RuleBasedStateMachine):
         queued = self.log.queued_bytes
         self.unreplayable += self.log.rewind()
         assert self.log.queued_bytes >= queued
-        self.position = min(self.position, self.log.covered)
+        self.position = min(self.position, self.log.covered // SAMPLE_BYTES * SAMPLE_BYTES)
         self.seen_marks.clear()
 
     @invariant()

@@ -15,7 +15,7 @@ from speechwire.emulator._outlet import Outlet
 from speechwire.emulator.faults import FaultSession
 from speechwire.emulator.journal import Connection, Journal
 
-__all__ = ["Inlet", "Timers", "Timeout"]
+__all__ = ["Inlet", "Timeout", "Timers"]
 
 
 class Timeout(Enum):

@@ -44,6 +44,10 @@ class SpeakMachine(Protocol):
     def job(self) -> tuple[int, str] | None:
         """What is to be spoken now."""
 
+    @property
+    def speed(self) -> float:
+        """The speaking rate now."""
+
     def open(self) -> list[Output]:
         """The first message."""
 
@@ -125,6 +129,7 @@ class _SpeakDriver:
 
     async def _speak_job(self, job_id: int, text: str) -> None:
         self._ahead.clear()
+        self._synthesizer.set_speed(self._machine.speed)
         loop = asyncio.get_running_loop()
         start_s, sent_s = loop.time() + self._delivery.latency_s, 0.0
         await asyncio.sleep(self._delivery.latency_s)

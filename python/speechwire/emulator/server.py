@@ -7,9 +7,7 @@ import contextlib
 import ipaddress
 import uuid
 import warnings
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,58 +15,18 @@ from typing import Any, Self
 from aiohttp import WSCloseCode, web
 
 from speechwire.emulator._auth import Credentials
-from speechwire.emulator._hearing import Hearing
-from speechwire.emulator._inlet import Inlet, Timers
-from speechwire.emulator._listen import drive_listen
+from speechwire.emulator._endpoints import Behaviour, Endpoints, Serve
+from speechwire.emulator._inlet import Inlet
 from speechwire.emulator._outlet import Outlet
-from speechwire.emulator._parameters_listen import listen_v1, listen_v2
-from speechwire.emulator._parameters_speak import speak_v1
 from speechwire.emulator._refusal import Refusal
-from speechwire.emulator._speak import Delivery, drive_speak
 from speechwire.emulator.engine import Engine, StreamInfo
 from speechwire.emulator.faults import Fault, FaultSession
 from speechwire.emulator.journal import Connection, Journal
-from speechwire.emulator.listen_v1 import ListenV1
-from speechwire.emulator.listen_v2 import ListenV2
 from speechwire.emulator.scripted import Script, ScriptedEngine
-from speechwire.emulator.speak_v1 import SpeakLimits, SpeakV1
 
 __all__ = ["Behaviour", "Emulator"]
 
 _MAX_FRAME = 8 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Behaviour:
-    """Where the service has a number, or is documented in two ways.
-
-    Attributes:
-        time_scale: Factor on every idle and session limit; 0.01 makes the 10 s of ``/v1/listen`` 0.1 s.
-        max_connections: Open connections before 429.
-        drain_on_close: Whether ``Close`` on ``/v1/speak`` speaks what is left.
-        keepalive_needs_audio: Whether ``KeepAlive`` keeps a ``/v1/listen`` open that has had no audio.
-        limits: Limits of the speaking endpoints.
-        delivery: How synthesized audio goes out.
-    """
-
-    time_scale: float = 1.0
-    max_connections: int = 1000
-    drain_on_close: bool = True
-    keepalive_needs_audio: bool = True
-    limits: SpeakLimits = field(default_factory=SpeakLimits)
-    delivery: Delivery = field(default_factory=Delivery)
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """One client at the door."""
-
-    record: Connection
-    query: dict[str, list[str]]
-    faults: FaultSession
-
-
-_Serve = Callable[[Inlet, Outlet], Awaitable[None]]
 
 
 class Emulator:
@@ -117,11 +75,7 @@ class Emulator:
         self._journal = Journal(journal, keep_audio=keep_audio)
         self._runner: web.AppRunner | None = None
         self._open: dict[web.WebSocketResponse, asyncio.Task[Any]] = {}
-        self._endpoints: dict[str, Callable[[_Call], Awaitable[_Serve]]] = {
-            "/v1/listen": self._listen_v1,
-            "/v2/listen": self._listen_v2,
-            "/v1/speak": self._speak_v1,
-        }
+        self._endpoints = Endpoints(self.engine, self.behaviour)
 
     async def __aenter__(self) -> Self:
         try:
@@ -192,7 +146,7 @@ class Emulator:
 
     def _application(self) -> web.Application:
         application = web.Application()
-        for path in self._endpoints:
+        for path in self._endpoints.paths:
             application.router.add_get(path, self._admit)
         application.router.add_get("/_emulator", self._show_status)
         application.router.add_post("/v1/auth/grant", self._grant)
@@ -219,7 +173,7 @@ class Emulator:
         query = {name: request.query.getall(name) for name in request.query}
         try:
             self._check(request, record, faults)
-            serve = await self._endpoints[request.path](_Call(record, query, faults))
+            serve = await self._endpoints.open(record, query)
         except Refusal as refusal:
             record.status = refusal.status
             self._journal.opened(record)
@@ -236,7 +190,7 @@ class Emulator:
             raise Refusal(400, "Bad Request", "This endpoint is served over WebSocket only.")
 
     async def _serve(
-        self, request: web.Request, record: Connection, faults: FaultSession, serve: _Serve
+        self, request: web.Request, record: Connection, faults: FaultSession, serve: Serve
     ) -> web.WebSocketResponse:
         # The service accepts no extension, so none is negotiated here.
         ws = web.WebSocketResponse(
@@ -258,54 +212,6 @@ class Emulator:
             self._journal.closed(record, "server", 1001, "")
             outlet.hang_up()
         return ws
-
-    def _timers(self, idle_s: float, session_s: float = float("inf"), **rules: bool) -> Timers:
-        scale = self.behaviour.time_scale
-        return Timers(idle_s * scale, session_s * scale, **rules)
-
-    async def _listen_v1(self, call: _Call) -> _Serve:
-        settings, audio = listen_v1(call.query)
-        record, needs_audio = call.record, self.behaviour.keepalive_needs_audio
-        stream = StreamInfo(record.index, record.endpoint, audio.sample_rate, keyterms=settings.keyterms)
-        created = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        machine = ListenV1(record.request_id, settings, created=created, digest=record.digest.hexdigest)
-        hearing = Hearing(self.engine, stream, audio, multichannel=settings.multichannel)
-        timers = self._timers(10.0, ping_counts=False, text_needs_audio=needs_audio)
-
-        async def serve(inlet: Inlet, outlet: Outlet) -> None:
-            await drive_listen(machine, hearing, inlet, outlet, record, timers)
-
-        return serve
-
-    async def _listen_v2(self, call: _Call) -> _Serve:
-        settings, audio = listen_v2(call.query)
-        stream = StreamInfo(
-            call.record.index, call.record.endpoint, audio.sample_rate, keyterms=settings.keyterms
-        )
-        machine = ListenV2(call.record.request_id, settings)
-        hearing = Hearing(self.engine, stream, audio, multichannel=False)
-
-        async def serve(inlet: Inlet, outlet: Outlet) -> None:
-            await drive_listen(machine, hearing, inlet, outlet, call.record, self._timers(60.0))
-
-        return serve
-
-    async def _speak_v1(self, call: _Call) -> _Serve:
-        settings, audio, speed = speak_v1(call.query)
-        behaviour = self.behaviour
-        settings = replace(settings, drain_on_close=behaviour.drain_on_close, limits=behaviour.limits)
-        stream = StreamInfo(
-            call.record.index, call.record.endpoint, audio.sample_rate, voice=settings.model, speed=speed
-        )
-        machine = SpeakV1(call.record.request_id, settings)
-        synthesizer = await self.engine.synthesizer(stream)
-        timers = self._timers(60.0, behaviour.limits.session_s)
-
-        async def serve(inlet: Inlet, outlet: Outlet) -> None:
-            record = call.record
-            await drive_speak(machine, synthesizer, inlet, outlet, record, timers, audio, behaviour.delivery)
-
-        return serve
 
 
 def _make_engine(engine: str | Engine, script: Script | Callable[[StreamInfo], Script] | None) -> Engine:

@@ -43,11 +43,13 @@ class SpeakV1Settings:
     Attributes:
         model: Voice asked for.
         drain_on_close: Whether ``Close`` speaks what is left before closing; the documents disagree.
+        speed: Speaking rate, 1.0 for normal.
         limits: See :class:`SpeakLimits`.
     """
 
     model: str = "aura-asteria-en"
     drain_on_close: bool = True
+    speed: float = 1.0
     limits: SpeakLimits = SpeakLimits()
 
 
@@ -69,6 +71,11 @@ class SpeakV1:
         self._characters: deque[tuple[float, int]] = deque()
         self._closing = False
         self._closed = False
+
+    @property
+    def speed(self) -> float:
+        """Speaking rate; fixed for the life of the socket."""
+        return self._settings.speed
 
     @property
     def job(self) -> tuple[int, str] | None:

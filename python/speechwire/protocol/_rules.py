@@ -94,7 +94,9 @@ def texts(*, most: int | None = None, longest: int | None = None, item: Rule = t
         items = tuple(item(name, entry) for entry in value)
         for entry in items:
             if longest is not None and len(entry) > longest:
-                raise InvalidArgument(name, entry, f"items of at most {longest} characters")
+                raise InvalidArgument(
+                    name, f"{len(entry)} characters", f"items of at most {longest} characters"
+                )
         return items
 
     return check

@@ -100,7 +100,9 @@ class ListenV1(ListenEndpoint[Event]):
         checked: tuple[str, ...] = texts()("keyterms", keyterms)
         if not self.options.takes_keyterms:
             raise InvalidArgument(
-                "keyterms", keyterms, f"None for {self.options.model}; only Nova-3 has keyterms"
+                "keyterms",
+                f"{len(checked)} terms",
+                f"None for {self.options.model}; only Nova-3 has keyterms",
             )
         check_keyterm_tokens("keyterms", checked)
         return checked
@@ -146,6 +148,5 @@ def _checked_features(features: Mapping[str, bool]) -> dict[str, bool]:
 
 
 def _is_about_configure(error: Error) -> bool:
-    # Services of before October 2026 refuse a Configure by an Error; its `message` is what the client had
-    # sent.
+    # Services of before October 2026 refuse a Configure by an Error, whose `message` is what was sent.
     return "Configure" in error.variant or '"Configure"' in error.message

@@ -121,7 +121,8 @@ class ListenV2(ListenEndpoint[Event]):
                 self._failure = ServiceError(message.code, message.description)
             case ConfigureSuccess():
                 self._configure_slot.release()
-                self._thresholds = message.thresholds
+                if message.thresholds.eot_threshold is not None:
+                    self._thresholds = message.thresholds
             case ConfigureFailure():
                 self._configure_slot.release()
         self._learn_request_id(getattr(message, "request_id", ""))

@@ -214,9 +214,13 @@ class ListenV1Options(Options, frozen=True, kw_only=True):
 
     def _check_vocabulary(self) -> None:
         if self.keyterm and not self.takes_keyterms:
-            raise InvalidArgument("keyterm", self.keyterm, "empty unless the model is Nova-3; use keywords")
+            raise InvalidArgument(
+                "keyterm", f"{len(self.keyterm)} terms", "empty unless the model is Nova-3; use keywords"
+            )
         if self.keywords and _models.is_nova_3(self.model):
-            raise InvalidArgument("keywords", self.keywords, "empty when the model is Nova-3; use keyterm")
+            raise InvalidArgument(
+                "keywords", f"{len(self.keywords)} words", "empty when the model is Nova-3; use keyterm"
+            )
         check_keyterm_tokens("keyterm", self.keyterm)
         if self.language_hint and self.language != "multi":
             raise InvalidArgument("language_hint", self.language_hint, "empty unless language is 'multi'")

@@ -132,8 +132,7 @@ class SpeakV1(Endpoint[Event]):
             return []
         flush = self._waiting[0] if self._waiting else self._buffered
         flush.has_audio = True
-        # Answers come in order: audio of what followed a Clear means that all answers from before it have
-        # come.
+        # Answers come in order: audio of what followed a Clear means that all from before it have come.
         self._wiped = 0
         if self._fences:
             self._discarded_bytes += len(frame)

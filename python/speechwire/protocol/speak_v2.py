@@ -5,6 +5,8 @@ Deepgram docs: flux-tts/client-messages, flux-tts/server-messages, flux-tts/inte
 
 from __future__ import annotations
 
+import enum
+from collections import deque
 from typing import Any, ClassVar
 
 import msgspec
@@ -33,11 +35,19 @@ from speechwire.protocol.speak_v2_events import (
 
 __all__ = ["SpeakV2"]
 
+_INVALID_OFFSET = "INVALID_INTERRUPT_OFFSET"
+_NO_ACTIVE_SPEECH = "NO_ACTIVE_SPEECH"
 # The answers to an Interrupt that had nothing to interrupt, or that came twice, or whose offset was refused.
+# NO_ACTIVE_SPEECH is one to a Flush without a turn as well.
 _INTERRUPT_WARNINGS = frozenset(
-    {"INTERRUPT_IN_PROGRESS", "INVALID_INTERRUPT_OFFSET", "NO_ACTIVE_SPEECH", "NO_AUDIO_GENERATED"}
+    {"INTERRUPT_IN_PROGRESS", _INVALID_OFFSET, _NO_ACTIVE_SPEECH, "NO_AUDIO_GENERATED"}
 )
 _SPEED = number(0.5, 1.5, step=0.05)
+
+
+class _Command(enum.Enum):
+    INTERRUPT = enum.auto()
+    EMPTY_FLUSH = enum.auto()
 
 
 class SpeakV2(Endpoint[Event]):
@@ -58,8 +68,10 @@ class SpeakV2(Endpoint[Event]):
         super().__init__()
         self.options = options or SpeakV2Options()
         self._speech_id: str | None = None
-        self._interrupted_id: str | None = None
-        self._interrupts = 0
+        self._unwanted_id: str | None = None
+        # What may yet be answered by a Warning, in order: interrupts, and flushes without a turn.
+        self._unanswered: deque[_Command] = deque()
+        self._turn_has_text = False
         self._last_offset_ms = -1
         self._discarded_bytes = 0
         self._configure_slot = ConfigureSlot()
@@ -73,7 +85,7 @@ class SpeakV2(Endpoint[Event]):
     @property
     def interrupting(self) -> bool:
         """Whether an ``Interrupt`` waits for its answer, so that audio is thrown away."""
-        return self._interrupts > 0
+        return _Command.INTERRUPT in self._unanswered
 
     @property
     def configure_pending(self) -> bool:
@@ -90,6 +102,7 @@ class SpeakV2(Endpoint[Event]):
         """
         checked_text(text)
         self._require_open("send Speak")
+        self._turn_has_text = True
         return text_frame(type="Speak", text=text)
 
     def flush(self) -> str:
@@ -99,6 +112,9 @@ class SpeakV2(Endpoint[Event]):
             LocalProtocolError: The connection is closing or closed.
         """
         self._require_open("send Flush")
+        if not self._turn_has_text:
+            self._unanswered.append(_Command.EMPTY_FLUSH)
+        self._turn_has_text = False
         return text_frame(type="Flush")
 
     def interrupt(self, playback_offset_ms: int | None = None) -> str:
@@ -119,8 +135,8 @@ class SpeakV2(Endpoint[Event]):
         self._require_open("send Interrupt")
         if playback_offset_ms is not None:
             self._last_offset_ms = playback_offset_ms
-        self._interrupts += 1
-        self._interrupted_id = self._speech_id
+        self._unanswered.append(_Command.INTERRUPT)
+        self._turn_has_text = False
         return text_frame(**message)
 
     def configure(self, *, speed: float) -> str:
@@ -155,9 +171,7 @@ class SpeakV2(Endpoint[Event]):
         return [Audio(data=frame, speech_id=self._speech_id)]
 
     def _is_stale(self) -> bool:
-        # A refused Interrupt leaves its turn running; nobody wants to hear the rest of it.
-        interrupted = self._interrupted_id is not None and self._speech_id == self._interrupted_id
-        return self._interrupts > 0 or interrupted
+        return self.interrupting or (self._unwanted_id is not None and self._unwanted_id == self._speech_id)
 
     def _on_message(self, message: Any) -> list[Event]:
         match message:
@@ -170,7 +184,7 @@ class SpeakV2(Endpoint[Event]):
             case SpeechInterrupted():
                 return [self._on_interrupted(message)]
             case Warning() if message.code in _INTERRUPT_WARNINGS:
-                self._interrupts = max(0, self._interrupts - 1)
+                self._on_interrupt_warning(message.code)
             case ConfigureSuccess() | ConfigureFailure():
                 self._configure_slot.release()
             case SessionMetadata():
@@ -179,8 +193,22 @@ class SpeakV2(Endpoint[Event]):
                 self._failure = ServiceError(message.code, message.description)
         return [message]
 
+    def _on_interrupt_warning(self, code: str) -> None:
+        if code == _NO_ACTIVE_SPEECH and self._unanswered and self._unanswered[0] is _Command.EMPTY_FLUSH:
+            self._unanswered.popleft()
+            return
+        self._interrupt_answered()
+        if code == _INVALID_OFFSET:
+            # The active turn, which the refused Interrupt was to hit, goes on; nobody wants to hear the rest.
+            self._unwanted_id = self._speech_id
+
+    def _interrupt_answered(self) -> None:
+        # Answers come in order: flushes before this interrupt have had theirs, or needed none.
+        while self._unanswered and self._unanswered.popleft() is not _Command.INTERRUPT:
+            pass
+
     def _on_interrupted(self, message: SpeechInterrupted) -> SpeechInterrupted:
-        self._interrupts = max(0, self._interrupts - 1)
+        self._interrupt_answered()
         self._speech_id = None
         discarded, self._discarded_bytes = self._discarded_bytes, 0
         return msgspec.structs.replace(message, discarded_bytes=discarded)

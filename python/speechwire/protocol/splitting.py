@@ -10,8 +10,7 @@ from speechwire.protocol.speak_v1 import SPEAK_CHARACTERS
 
 __all__ = ["split_text"]
 
-# Best first: the end of a sentence, of a clause, of a word. A point inside a number or a name has no blank
-# behind.
+# Best first: the end of a sentence, of a clause, of a word. A point inside a number has no blank behind.
 _BREAKS = (
     re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？]+[」』”’）]*|\n+"),
     re.compile(r"[,;:–—]+(?=\s)|[、，；：]+"),

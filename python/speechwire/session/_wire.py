@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Final, Generic, Protocol, TypeVar
 
 from speechwire.errors import ConnectionLost
@@ -70,8 +70,7 @@ class Wire(Generic[EventT]):
 
     async def run(self) -> Closed:
         """Live until the connection ends; returns how. Cancelling drops the connection."""
-        parts = (self._guard(self._send_all()), self._guard(self._watch()))
-        tasks = [asyncio.create_task(part) for part in parts]
+        tasks = [asyncio.create_task(self._guard(part)) for part in (self._send_all, self._watch)]
         try:
             close = await self._receive_all()
         finally:
@@ -110,10 +109,10 @@ class Wire(Generic[EventT]):
 
     # What they share
 
-    async def _guard(self, part: Coroutine[None, None, None]) -> None:
+    async def _guard(self, part: Callable[[], Awaitable[None]]) -> None:
         """When a part fails, the whole ends."""
         try:
-            await part
+            await part()
         except ConnectionLost:
             self._connection.abort()  # the receiver learns how it ended
         except Exception as fault:
