@@ -35,10 +35,13 @@ def speak(flux: SpeakV2, milliseconds: int = 60) -> list[Output]:
 
 
 def show(outputs: list[Output]) -> list[str]:
-    names = {Close: "close", SendAudio: "audio"}
-    return [
-        names.get(type(o)) or str(o.message["type"]) for o in outputs if isinstance(o, Send) or names[type(o)]
-    ]
+    return [_name(output) for output in outputs]
+
+
+def _name(output: Output) -> str:
+    if isinstance(output, Send):
+        return str(output.message["type"])
+    return "audio" if isinstance(output, SendAudio) else "close"
 
 
 def message(outputs: list[Output], kind: str) -> dict[str, Any]:
@@ -185,7 +188,10 @@ def test_fatal_errors_are_always_followed_by_a_close(text: str, code: str) -> No
     assert receive(flux, "Speak", text="x") == []
 
 
-@pytest.mark.parametrize(("name", "code"), [("idle", "NET-0004"), ("session_over", "NET-0003"), ("receive_binary", "MESSAGE-0000")])  # fmt: skip
+ENDINGS = [("idle", "NET-0004"), ("session_over", "NET-0003"), ("receive_binary", "MESSAGE-0000")]
+
+
+@pytest.mark.parametrize(("name", "code"), ENDINGS)
 def test_other_endings(name: str, code: str) -> None:
     outputs = getattr(machine(), name)()
     assert message(outputs, "Error")["code"] == code

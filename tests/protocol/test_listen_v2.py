@@ -111,6 +111,37 @@ def test_the_life_of_a_turn() -> None:
         assert (protocol.turn_open, protocol.turn_index) == (is_open, next_index)
 
 
+# The documented state table: what the service may do in a state, and the state it then is in.
+STATES: dict[str, list[tuple[str, str]]] = {
+    "initial": [("Update", "initial"), ("StartOfTurn", "ongoing")],
+    "ongoing": [("Update", "ongoing"), ("EagerEndOfTurn", "awaiting"), ("EndOfTurn", "initial")],
+    "awaiting": [("Update", "awaiting"), ("TurnResumed", "ongoing"), ("EndOfTurn", "initial")],
+}
+BETWEEN = ["ConfigureSuccess", "ConfigureFailure", "Warning", "Unheard"]
+
+
+@given(data=st.data())
+def test_every_order_the_state_table_allows(data: st.DataObject) -> None:
+    protocol = ListenV2()
+    protocol.send_audio(bytes(32000 * 100))
+    protocol.receive('{"type":"Connected","sequence_id":0}')
+    state, turn_index, end_s, final_s = "initial", 0, 0.0, 0.0
+    for sequence_id in range(1, data.draw(st.integers(1, 25))):
+        if data.draw(st.integers(0, 4)) == 0:
+            kind = data.draw(st.sampled_from(BETWEEN))
+            assert len(protocol.receive(json.dumps({"type": kind, "sequence_id": sequence_id}))) == 1
+            continue
+        event, state = data.draw(st.sampled_from(STATES[state]))
+        end_s += 0.25
+        (turn,) = protocol.receive(_turn(event, turn_index, end_s, sequence_id=sequence_id))
+        if event == "EndOfTurn":
+            turn_index, final_s = turn_index + 1, end_s
+        assert turn.event == event  # type: ignore[union-attr]
+        assert protocol.turn_open is (state != "initial")
+        assert protocol.turn_index == turn_index
+        assert (protocol.final_s, protocol.progress_s) == (final_s, end_s)
+
+
 def _gaps(protocol: ListenV2, frame: str) -> list[tuple[int, int]]:
     events = protocol.receive(frame)
     return [(event.expected, event.received) for event in events if isinstance(event, SequenceGap)]

@@ -44,10 +44,14 @@ class Endpoint:
         return ListenSession(api_key, options, transport=transport, settings=listen)
 
 
-def peers(session: Listening) -> list[MemoryPeer]:
-    transport = session._transport
+def transport_of(session: Listening) -> MemoryTransport:
+    transport = session._conductor._dialing.transport
     assert isinstance(transport, MemoryTransport)
-    return transport.peers
+    return transport
+
+
+def peers(session: Listening) -> list[MemoryPeer]:
+    return transport_of(session).peers
 
 
 async def speak_into(session: Listening, seconds: float, *, start_s: float = 0.0) -> None:

@@ -10,7 +10,16 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.session.driving import Endpoint, check_turns, check_words, collect, converse, peers, speak_into
+from tests.session.driving import (
+    Endpoint,
+    check_turns,
+    check_words,
+    collect,
+    converse,
+    peers,
+    speak_into,
+    transport_of,
+)
 from tests.session.fake_service import Fault, close, deaf, reset, stall
 from tests.session.fake_voice import FakeAura
 from tests.virtual_time import VirtualTimeLoop
@@ -64,7 +73,7 @@ async def test_a_listening_session_cancelled_at_any_step_leaves_nothing(
                 async for _ in session:  # noqa: B023
                     pass
 
-        await check_cancellation(talk, steps, session._transport)
+        await check_cancellation(talk, steps, transport_of(session))
 
 
 async def test_a_speaking_session_cancelled_at_any_step_leaves_nothing() -> None:
@@ -183,7 +192,11 @@ def check_chain(error: BaseException) -> None:
 @pytest.mark.parametrize("make", [FluxSession, ListenSession, SpeakSession])
 def test_the_key_is_not_in_the_url(make: Any) -> None:
     session = make(SECRET, transport=MemoryTransport(stall))
-    url = session._url if isinstance(session, SpeakSession) else session._strategy.url(session._base_url)
+    url = (
+        session._url
+        if isinstance(session, SpeakSession)
+        else session._strategy.url(session._conductor._base_url)
+    )
     assert url.startswith("wss://api.deepgram.com/")
     assert SECRET not in url
 
@@ -227,5 +240,4 @@ async def live_through(story: list[tuple[float, str]], handshake_s: float, endpo
     assert events[-1].complete
     assert events[-1].dropped_s == 0
     assert await collect(session) == []
-    assert session._transport is not None
-    await session._transport.aclose()
+    await transport_of(session).aclose()

@@ -1,5 +1,7 @@
 """A Deepgram-compatible server for loopback: develop, test and load-test with no key and no network."""
 
+from speechwire.emulator._counter import counted_audio
+from speechwire.emulator._endpoints import Behaviour
 from speechwire.emulator._speak import Delivery
 from speechwire.emulator.engine import Engine, Heard, Recognizer, StreamInfo, Synthesizer, Word
 from speechwire.emulator.faults import (
@@ -19,7 +21,7 @@ from speechwire.emulator.faults import (
 )
 from speechwire.emulator.journal import Connection
 from speechwire.emulator.scripted import Phrase, Script, ScriptedEngine, tag_of
-from speechwire.emulator.server import Behaviour, Emulator
+from speechwire.emulator.server import Emulator
 from speechwire.emulator.speak_v1 import SpeakLimits
 
 __all__ = [
@@ -50,5 +52,6 @@ __all__ = [
     "StreamInfo",
     "Synthesizer",
     "Word",
+    "counted_audio",
     "tag_of",
 ]

@@ -53,9 +53,10 @@ class Behaviour:
 class Endpoints:
     """Reads each endpoint's query and sets up its state machine."""
 
-    def __init__(self, engine: Engine, behaviour: Behaviour) -> None:
+    def __init__(self, engine: Engine, behaviour: Behaviour, *, count_audio: bool = False) -> None:
         self._engine = engine
         self._behaviour = behaviour
+        self._count_audio = count_audio
         self._open: dict[str, Callable[[Connection, Query], Awaitable[Serve]]] = {
             "/v1/listen": self._listen_v1,
             "/v2/listen": self._listen_v2,
@@ -103,7 +104,7 @@ class Endpoints:
         multichannel: bool = False,
     ) -> Serve:
         stream = StreamInfo(record.index, record.endpoint, audio.sample_rate, keyterms=machine.keyterms)
-        hearing = Hearing(self._engine, stream, audio, multichannel=multichannel)
+        hearing = Hearing(self._engine, stream, audio, multichannel=multichannel, count=self._count_audio)
 
         async def serve(inlet: Inlet, outlet: Outlet) -> None:
             await drive_listen(machine, hearing, inlet, outlet, record, timers)

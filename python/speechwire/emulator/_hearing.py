@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from speechwire.emulator._audio_format import AudioFormat, Decoder
+from speechwire.emulator._counter import CounterCheck
 from speechwire.emulator.engine import Engine, Heard, Recognizer, StreamInfo
 
 __all__ = ["ChannelHeard", "Hearing"]
@@ -29,10 +30,17 @@ class Hearing:
         stream: Endpoint, connection and keyterms; rate and channel are filled in here.
         declared: What the client declared its bytes to be.
         multichannel: Recognize each channel; otherwise their mean.
+        count: Check the first channel for jumps of an embedded counter.
     """
 
     def __init__(
-        self, engine: Engine, stream: StreamInfo, declared: AudioFormat, *, multichannel: bool
+        self,
+        engine: Engine,
+        stream: StreamInfo,
+        declared: AudioFormat,
+        *,
+        multichannel: bool,
+        count: bool = False,
     ) -> None:
         self._engine = engine
         self._stream = stream
@@ -40,6 +48,8 @@ class Hearing:
         self._multichannel = multichannel
         self._recognizers: list[Recognizer] = []
         self._samples = 0
+        self._counter = CounterCheck(declared.sample_rate or 1) if count else None
+        self._gaps: list[tuple[float, int]] = []
 
     @property
     def channels(self) -> int:
@@ -72,11 +82,18 @@ class Hearing:
         if not pcm or not pcm[0]:
             return []
         self._samples += len(pcm[0]) // 2
+        if self._counter:
+            self._gaps += self._counter.feed(pcm[0])
         channels = pcm if self._multichannel or len(pcm) == 1 else [_mean(pcm)]
         reports = [
             await recognizer.feed(part) for recognizer, part in zip(self._recognizers, channels, strict=True)
         ]
         return _in_order(reports)
+
+    def gaps(self) -> list[tuple[float, int]]:
+        """Jumps of the embedded counter since the last call; see :class:`CounterCheck`."""
+        gaps, self._gaps = self._gaps, []
+        return gaps
 
     async def settle(self) -> list[ChannelHeard]:
         """Decode all that was heard; nothing if nothing was."""

@@ -104,6 +104,7 @@ class _ListenDriver:
     async def _hear(self, data: bytes) -> None:
         try:
             reports = await self._hearing.feed(data)
+            self._record.gaps += self._hearing.gaps()
         except Undecodable:
             await self._outlet.send(self._machine.undecodable())
             return

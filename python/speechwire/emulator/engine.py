@@ -7,15 +7,15 @@ seconds of audio since the stream began, never wall time.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 __all__ = ["Engine", "Frame", "Heard", "Recognizer", "StreamInfo", "Synthesizer", "Word"]
 
 
-Frame = dict[str, object] | str | bytes
-"""A frame to send verbatim: a dict as JSON text, a str as text, bytes as binary."""
+Frame = Mapping[str, object] | str | bytes
+"""A frame to send verbatim: a mapping as JSON text, a str as text, bytes as binary."""
 
 
 @dataclass(frozen=True, slots=True)

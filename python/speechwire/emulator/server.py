@@ -42,6 +42,7 @@ class Emulator:
         behaviour: Numbers and choices.
         journal: File for a JSON-lines log of what clients sent.
         keep_audio: Keep the audio each connection received.
+        count_audio: Expect :func:`counted_audio` at the declared rate and note where it jumps.
         allow_remote: Listen on an address others can reach. There is no encryption and no real
             authentication.
 
@@ -63,6 +64,7 @@ class Emulator:
         behaviour: Behaviour | None = None,
         journal: Path | None = None,
         keep_audio: bool = False,
+        count_audio: bool = False,
         allow_remote: bool = False,
     ) -> None:
         _check_host(host, allow_remote)
@@ -75,7 +77,7 @@ class Emulator:
         self._journal = Journal(journal, keep_audio=keep_audio)
         self._runner: web.AppRunner | None = None
         self._open: dict[web.WebSocketResponse, asyncio.Task[Any]] = {}
-        self._endpoints = Endpoints(self.engine, self.behaviour)
+        self._endpoints = Endpoints(self.engine, self.behaviour, count_audio=count_audio)
 
     async def __aenter__(self) -> Self:
         try:

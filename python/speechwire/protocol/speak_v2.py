@@ -88,6 +88,11 @@ class SpeakV2(Endpoint[Event]):
         return _Command.INTERRUPT in self._unanswered
 
     @property
+    def discarded_bytes(self) -> int:
+        """Audio thrown away that no `SpeechInterrupted` has reported yet."""
+        return self._discarded_bytes
+
+    @property
     def configure_pending(self) -> bool:
         """Whether a ``Configure`` waits for its answer."""
         return self._configure_slot.pending

@@ -5,55 +5,58 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import Protocol
+from dataclasses import dataclass
 
 from speechwire.errors import SpeechwireError
 from speechwire.session._credential import Credential
 from speechwire.session.backoff import Backoff, BackoffPolicy
 from speechwire.session.events import Reconnecting
-from speechwire.transport import Connection, Request, Transport
+from speechwire.session.governor import Governor
+from speechwire.session.metrics import ListenStats, SpeakStats
+from speechwire.transport import Connection, Request, Transport, shared_transport
 
-__all__ = ["Dialer", "Governor"]
-
-
-class Governor(Protocol):
-    """What sessions of one process share when they connect."""
-
-    def handshake(self) -> AbstractAsyncContextManager[None]:
-        """Wait for permission to open one connection, and hold it during the handshake."""
-
-    def refused(self, error: SpeechwireError, delay_s: float) -> None:
-        """Tell the others that the service refused, and how long this session will wait."""
+__all__ = ["Dialer", "Dialing"]
 
 
-class Dialer:
-    """Opens connections to one place until one works or it is time to give up.
+@dataclass(slots=True)
+class Dialing:
+    """How to reach the service; what both kinds of session need to know.
 
     Args:
-        transport: What opens them.
         credential: Asked at each attempt.
-        policy: How patient to be.
-        connect_timeout_s: Deadline of one attempt, the credential included.
+        transport: ``None`` takes a share of the event loop's.
         governor: Shared with other sessions, if any.
         uniform: Source of jitter.
     """
 
+    credential: Credential
+    transport: Transport | None = None
+    governor: Governor | None = None
+    uniform: Callable[[float, float], float] = random.uniform
+
+
+class Dialer:
+    """Opens connections until one works or it is time to give up. Made inside the event loop.
+
+    Args:
+        dialing: How to reach the service.
+        policy: How patient to be.
+        connect_timeout_s: Deadline of one attempt, the credential not included.
+        stats: Counted into.
+    """
+
     def __init__(
         self,
-        transport: Transport,
-        credential: Credential,
+        dialing: Dialing,
         policy: BackoffPolicy,
-        *,
         connect_timeout_s: float,
-        governor: Governor | None = None,
-        uniform: Callable[[float, float], float] = random.uniform,
+        stats: ListenStats | SpeakStats,
     ) -> None:
-        self.backoff = Backoff(policy, uniform=uniform)
-        self._transport = transport
-        self._credential = credential
+        self.backoff = Backoff(policy, uniform=dialing.uniform)
+        self._dialing = dialing
         self._connect_timeout_s = connect_timeout_s
-        self._governor = governor
+        self._stats = stats
+        self._lease = None if dialing.transport else shared_transport()
 
     async def open(self, url: str, on_retry: Callable[[Reconnecting], None]) -> Connection:
         """Open a connection, waiting between attempts.
@@ -68,17 +71,39 @@ class Dialer:
         """
         while True:
             try:
-                async with self._governor.handshake() if self._governor else nullcontext():
-                    return await self._attempt(url)
+                return await self._governed(url)
             except SpeechwireError as error:
+                self._stats.refused += 1
                 delay_s = self.backoff.refused(error)
                 if delay_s is None:
                     raise
-                if self._governor:
-                    self._governor.refused(error, delay_s)
                 on_retry(Reconnecting(attempt=self.backoff.attempts, delay_s=delay_s, error=error))
             await asyncio.sleep(delay_s)
 
+    async def aclose(self) -> None:
+        """Give back the share of the event loop's transport."""
+        if self._lease is not None:
+            await self._lease.aclose()
+
+    async def _governed(self, url: str) -> Connection:
+        governor = self._dialing.governor
+        if governor is None:
+            return await self._attempt(url)
+        await governor.admit()
+        try:
+            connection = await self._attempt(url)
+        except BaseException as error:
+            governor.failed(error)
+            raise
+        return governor.opened(connection)
+
     async def _attempt(self, url: str) -> Connection:
-        headers = await self._credential.headers(url)
-        return await self._transport.connect(Request(url, headers, connect_timeout_s=self._connect_timeout_s))
+        headers = await self._dialing.credential.headers(url)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        transport = self._dialing.transport or self._lease
+        assert transport is not None
+        connection = await transport.connect(Request(url, headers, connect_timeout_s=self._connect_timeout_s))
+        self._stats.connections += 1
+        self._stats.connect.record(loop.time() - began)
+        return connection

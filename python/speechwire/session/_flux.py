@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from msgspec.structs import replace
 
 from speechwire.protocol import ListenV2, ListenV2Options
@@ -15,6 +18,8 @@ __all__ = ["FluxStrategy"]
 # Flux reports empty updates while nobody speaks and ends no turn: such audio needs no replay, but for the
 # last bit, in which a word may have begun.
 _ONSET_S = 2.0
+# Names of Configure's arguments that differ from the options'.
+_OPTION_OF = {"keyterms": "keyterm", "language_hints": "language_hint"}
 _NO_ACTIVE_TURN = "FORCE_END_TURN_NO_ACTIVE_TURN"
 
 
@@ -32,7 +37,7 @@ class FluxStrategy:
     keeps_alive = False
 
     def __init__(self, options: ListenV2Options, *, force_end_turn: bool) -> None:
-        self._options = options
+        self.options = options
         self._force_end_turn = force_end_turn
         self._finishing = False
         self._turn_offset = 0
@@ -45,16 +50,16 @@ class FluxStrategy:
         self.begin()
 
     def url(self, base_url: str) -> str:
-        return self._options.url(base_url)
+        return self.options.url(base_url)
 
     def format(self) -> AudioFormat:
-        return audio_format(self._options.encoding, self._options.sample_rate)
+        return audio_format(self.options.encoding, self.options.sample_rate)
 
     def resumable(self) -> bool:
-        return self._options.encoding is not None
+        return self.options.encoding is not None
 
     def begin(self) -> None:
-        self.protocol = ListenV2(self._options)
+        self.protocol = ListenV2(self.options)
         self._turn_offset = self._next_turn
         self._repeated_until_s = self._reported_s
         self._quiet_s = 0.0
@@ -85,6 +90,19 @@ class FluxStrategy:
 
     def keep_alive(self) -> str | None:
         return None
+
+    def check_configure(self, changes: Mapping[str, Any]) -> None:
+        ListenV2(self.options).configure(**changes)
+
+    def configure(self, changes: Mapping[str, Any]) -> list[str]:
+        return [self.protocol.configure(**changes)]
+
+    def adopt(self, changes: Mapping[str, Any]) -> None:
+        named = {_OPTION_OF.get(name, name): value for name, value in changes.items() if value is not None}
+        self.options = replace(self.options, **named)
+
+    def billed_s(self, event: flux.Event) -> float:
+        return 0.0
 
     def _turn(self, event: TurnInfo, window_end_s: float) -> list[TurnInfo]:
         repeated = event.audio_window_end <= self._repeated_until_s

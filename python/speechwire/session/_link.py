@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, fields
 from typing import Final, TypeVar
 
 from speechwire.protocol import State
@@ -14,10 +13,11 @@ from speechwire.session._pacer import Pacer
 from speechwire.session._strategy import Strategy
 from speechwire.session._timeline import Timeline
 from speechwire.session._wire import Wire
+from speechwire.session.metrics import ListenStats
 from speechwire.session.settings import ListenSettings
-from speechwire.transport import Connection
+from speechwire.transport import Close, Connection
 
-__all__ = ["Control", "Link", "Stats"]
+__all__ = ["Control", "Link"]
 
 EventT = TypeVar("EventT")
 
@@ -26,41 +26,8 @@ Control = Callable[[], list[str]]
 
 _PROBE_S: Final = 2.0
 _BEHIND_S: Final = 0.5  # less than this between sent and covered is the normal lag of a healthy service
+_SETTLED_S: Final = 2.75  # covered but for the onset that is always kept, and the normal lag
 _FLOWING_S: Final = 1.0  # audio sent within this time: the caller is streaming
-
-
-@dataclass(slots=True)
-class Stats:
-    """What a session did, in bytes, counts and seconds; over all its connections.
-
-    Args:
-        connections: Connections opened.
-        refused: Attempts that opened none.
-        stalls: Connections given up because nothing progressed.
-        keep_alives: ``KeepAlive`` messages and pings.
-        sent_bytes: Audio sent, replays included, silence put in not.
-        replayed_bytes: Of that, what was sent before.
-        lost_bytes: Audio that never reached the service, or could not be replayed.
-        silence_bytes: Silence put in.
-        connected_s: Time with a connection.
-        service_s: The service's own count of audio, where it gives one (v1, at the end of a connection).
-    """
-
-    connections: int = 0
-    refused: int = 0
-    stalls: int = 0
-    keep_alives: int = 0
-    sent_bytes: int = 0
-    replayed_bytes: int = 0
-    lost_bytes: int = 0
-    silence_bytes: int = 0
-    connected_s: float = 0.0
-    service_s: float = 0.0
-
-    def add(self, other: Stats) -> None:
-        """Sum up, for totals over sessions."""
-        for field in fields(self):
-            setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
 
 
 class Link(Wire[EventT]):
@@ -77,6 +44,7 @@ class Link(Wire[EventT]):
 
     Attributes:
         progressed: Whether a result has covered any audio.
+        retired: Whether it was ended to make room for another.
     """
 
     def __init__(
@@ -86,12 +54,14 @@ class Link(Wire[EventT]):
         log: AudioLog[Control],
         timeline: Timeline,
         settings: ListenSettings,
-        stats: Stats,
+        stats: ListenStats,
         emit: Callable[[EventT], None],
     ) -> None:
         idle_s = settings.keep_alive_s if strategy.keeps_alive else settings.ping_s
         super().__init__(connection, strategy.protocol, send_timeout_s=settings.send_timeout_s, idle_s=idle_s)
         self.progressed = False
+        self.retired = False
+        self._advanced = asyncio.Event()
         self._strategy = strategy
         self._protocol = strategy.protocol
         self._log = log
@@ -109,23 +79,49 @@ class Link(Wire[EventT]):
         self._last_audio = self._progress_at = self._now()
         self._probed_at: float | None = None
 
+    # Making room for another
+
+    async def boundary(self, limit_s: float) -> None:
+        """Wait for a moment between turns or utterances, but not longer than this."""
+        try:
+            async with asyncio.timeout(limit_s):
+                while not self._at_boundary():
+                    self._advanced.clear()
+                    await self._advanced.wait()
+        except TimeoutError:
+            pass
+
+    def retire(self) -> None:
+        """End now; what is not covered is the next link's."""
+        self.retired = True
+        self._verdict = Close(1000, "replaced")
+        self._connection.abort()
+
+    def _at_boundary(self) -> bool:
+        open_s = self._timeline.position_s - self._strategy.covered_s()
+        return not self._strategy.wants_silence() and open_s <= _SETTLED_S
+
     # Receiving
 
     def _handle(self, event: EventT) -> None:
         for delivered in self._strategy.deliver(event, self._timeline):
             self._emit(delivered)
+        self._stats.service_s += self._strategy.billed_s(event)
         if self._protocol.progress_s > self._progress_s:
             self._progress_s = self._protocol.progress_s
+            self._stats.lag.record(max(0.0, self._timeline.position_s - self._progress_s))
             self._progress_at = self._now()
             self._probed_at = None
             self.progressed = True
             self._cover()
+        self._advanced.set()
 
     def _cover(self) -> None:
         covered_s = self._strategy.covered_s()
         if covered_s > 0 and self._format.bytes_per_s:
             self._log.cover(self._timeline.end_position(covered_s))
             self._timeline.forget(covered_s)
+            self._stats.covered_s = self._log.covered / self._format.bytes_per_s
 
     # Sending
 
@@ -154,7 +150,7 @@ class Link(Wire[EventT]):
         frame = self._protocol.send_audio(chunk.data)
         size = len(chunk.data)
         self._timeline.audio(chunk.start, size)
-        self._stats.sent_bytes += size
+        self._count(size)
         self._last_audio = self._now()
         if self._format.bytes_per_s:
             self._pacer.sent(size / self._format.bytes_per_s)
@@ -169,7 +165,14 @@ class Link(Wire[EventT]):
         frame = self._protocol.send_audio(bytes(item))
         self._timeline.silence(self._log.end, item)
         self._stats.silence_bytes += item
+        self._count(item)
         await self._send(frame)
+
+    def _count(self, size: int) -> None:
+        self._stats.chunks += 1
+        self._stats.sent_bytes += size
+        if self._format.bytes_per_s:
+            self._stats.sent_s += size / self._format.bytes_per_s
 
     # Watching
 

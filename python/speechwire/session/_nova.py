@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from msgspec.structs import replace
 
 from speechwire.protocol import ListenV1, ListenV1Options
@@ -25,7 +28,7 @@ class NovaStrategy:
     keeps_alive = True
 
     def __init__(self, options: ListenV1Options) -> None:
-        self._options = options
+        self.options = options
         # Interim results come about once a second; without them only the end of an utterance shows progress.
         self.patience = 1.0 if options.interim_results else 5.0
         self._final_s: dict[int, float] = {}
@@ -36,17 +39,17 @@ class NovaStrategy:
         self.begin()
 
     def url(self, base_url: str) -> str:
-        return self._options.url(base_url)
+        return self.options.url(base_url)
 
     def format(self) -> AudioFormat:
-        options = self._options
+        options = self.options
         return audio_format(options.encoding, options.sample_rate, options.channels or 1)
 
     def resumable(self) -> bool:
-        return self._options.encoding is not None
+        return self.options.encoding is not None
 
     def begin(self) -> None:
-        self.protocol = ListenV1(self._options)
+        self.protocol = ListenV1(self.options)
         self._repeated_until_s = self._reported_s
         self._quiet_s = 0.0
 
@@ -80,6 +83,22 @@ class NovaStrategy:
 
     def keep_alive(self) -> str | None:
         return self.protocol.keep_alive()
+
+    def check_configure(self, changes: Mapping[str, Any]) -> None:
+        ListenV1(self.options).configure(**changes)
+
+    def configure(self, changes: Mapping[str, Any]) -> list[str]:
+        return [self.protocol.configure(**changes)]
+
+    def adopt(self, changes: Mapping[str, Any]) -> None:
+        known = self.options.__struct_fields__
+        named = {name: on for name, on in (changes.get("features") or {}).items() if name in known}
+        if changes.get("keyterms") is not None:
+            named["keyterm"] = changes["keyterms"]
+        self.options = replace(self.options, **named)
+
+    def billed_s(self, event: nova.Event) -> float:
+        return event.duration if isinstance(event, nova.Metadata) else 0.0
 
     def _results(self, event: Results) -> list[nova.Event]:
         channel = event.channel_index[0] if event.channel_index else 0

@@ -10,6 +10,7 @@ from speechwire.errors import ServiceError
 from speechwire.protocol import EXCESSIVE_FLUSH, SpeakV1, State, character_limit, flush_limit
 from speechwire.protocol import speak_v1_events as speak
 from speechwire.session._wire import Wire
+from speechwire.session.metrics import SpeakStats
 from speechwire.session.request import Segment, SpeakRequest
 from speechwire.session.settings import SpeakSettings
 from speechwire.transport import Connection
@@ -30,6 +31,7 @@ class SpeakLink(Wire[speak.Event]):
         protocol: New, for this connection.
         requests: In the order in which to speak them; finished ones are taken off.
         settings: Deadlines.
+        stats: Counted into.
         bytes_per_s: Of the audio.
     """
 
@@ -39,6 +41,7 @@ class SpeakLink(Wire[speak.Event]):
         protocol: SpeakV1,
         requests: deque[SpeakRequest],
         settings: SpeakSettings,
+        stats: SpeakStats,
         bytes_per_s: int,
     ) -> None:
         super().__init__(connection, protocol, send_timeout_s=settings.send_timeout_s, idle_s=settings.ping_s)
@@ -46,6 +49,7 @@ class SpeakLink(Wire[speak.Event]):
         self._protocol = protocol
         self._requests = requests
         self._settings = settings
+        self._stats = stats
         self._audio_limit = int(settings.audio_limit_s * bytes_per_s)
         self._characters = character_limit()
         self._flushes = flush_limit()
@@ -109,7 +113,11 @@ class SpeakLink(Wire[speak.Event]):
         if request is not None and segment is not None:
             self.progressed = True
             self._refusals = 0
+            if not segment.arrived:
+                self._stats.first_audio.record(self._now() - segment.flushed_at)
+            before = request.audio_bytes
             request.deliver(segment, event.data)
+            self._stats.audio_bytes += request.audio_bytes - before
 
     def _on_flushed(self, event: speak.Flushed) -> None:
         if event.flush_index is None or event.flush_index not in self._flushed:
@@ -128,7 +136,9 @@ class SpeakLink(Wire[speak.Event]):
         if event.flush_index is None or event.flush_index not in self._flushed:
             return
         request, segment = self._flushed.pop(event.flush_index)
+        self._stats.refused_flushes += 1
         if self._refusals == len(_REFUSED_FLUSH_WAITS_S):
+            self._stats.failed += 1
             request.fail(ServiceError(event.code or EXCESSIVE_FLUSH, event.description, retryable=True))
             self.fence(request)
             return
@@ -204,6 +214,7 @@ class SpeakLink(Wire[speak.Event]):
             return wait_s
         segment.sent += 1
         self._touched = request
+        self._stats.characters += len(text)
         self._characters.add(self._now(), len(text))
         await self._send(self._protocol.speak(text))
         return 0.0
@@ -215,7 +226,8 @@ class SpeakLink(Wire[speak.Event]):
             return wait_s
         if not self._flushed:
             self._progress_at = now
-        segment.flushed = True
+        segment.flushed, segment.flushed_at = True, now
+        self._stats.flushes += 1
         self._flushed[self._protocol.next_flush_index] = (request, segment)
         self._flushes.add(now)
         await self._send(self._protocol.flush())
@@ -248,6 +260,7 @@ class SpeakLink(Wire[speak.Event]):
             and not self._paused
             and now - self._progress_at >= self._settings.progress_timeout_s
         ):
+            self._stats.stalls += 1
             self._give_up(f"no audio for {now - self._progress_at:.1f} s although a flush is outstanding")
         if self.aged and self.idle:
             self.close()

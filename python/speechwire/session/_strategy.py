@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol, TypeVar
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from speechwire.session._timeline import Timeline
 from speechwire.session._wire import WireProtocol
@@ -38,6 +39,8 @@ class ListenProtocol(WireProtocol[EventT], Protocol[EventT]):
 
     def send_audio(self, pcm: bytes) -> bytes: ...
 
+    def give_up_configure(self) -> None: ...
+
 
 class Strategy(Protocol[EventT]):
     """One endpoint's ways, over all connections of a session.
@@ -57,6 +60,9 @@ class Strategy(Protocol[EventT]):
 
     keeps_alive: bool
     """Whether a silent connection needs :meth:`keep_alive`; else a ping does."""
+
+    options: Any
+    """What the next connection declares; may be replaced."""
 
     def url(self, base_url: str) -> str:
         """Where to connect to, with the options now in force."""
@@ -87,6 +93,18 @@ class Strategy(Protocol[EventT]):
 
     def finish(self) -> list[str]:
         """Ask for the last results and the end."""
+
+    def check_configure(self, changes: Mapping[str, Any]) -> None:
+        """Raise `InvalidArgument` if these changes cannot be asked for."""
+
+    def configure(self, changes: Mapping[str, Any]) -> list[str]:
+        """Ask for changes on the current connection."""
+
+    def adopt(self, changes: Mapping[str, Any]) -> None:
+        """Keep changes for later connections."""
+
+    def billed_s(self, event: EventT) -> float:
+        """The service's own count of audio, if this event tells it."""
 
     def keep_alive(self) -> str | None:
         """The message that keeps a silent connection open, or ``None`` for a ping."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 from speechwire.protocol import DEFAULT_BASE_URL, ListenV1Options, ListenV2Options
 from speechwire.protocol import listen_v1_events as nova
 from speechwire.protocol import listen_v2_events as flux
-from speechwire.session._credential import ApiKey
+from speechwire.session._credential import ApiKey, Credential
+from speechwire.session._dialer import Dialing
 from speechwire.session._flux import FluxStrategy
 from speechwire.session._nova import NovaStrategy
 from speechwire.session._pipeline import Pipeline
 from speechwire.session._session import ListeningSession
+from speechwire.session.governor import Governor
 from speechwire.session.settings import ListenSettings
 from speechwire.transport import Transport
 
@@ -38,6 +40,7 @@ class FluxSession(ListeningSession[flux.Event]):
         transport: Default: one shared by all sessions of the event loop. A given one is not closed.
         settings: Limits and deadlines.
         allow_insecure: Permit sending the key over ``ws://`` to another machine.
+        governor: Shared with other sessions; see :class:`SessionPool`.
         force_end_turn: Send ``ForceEndTurn`` before closing, so that an open turn yields its text. Off for
             self-hosted services that do not know it.
 
@@ -55,14 +58,14 @@ class FluxSession(ListeningSession[flux.Event]):
         transport: Transport | None = None,
         settings: ListenSettings | None = None,
         allow_insecure: bool = False,
+        governor: Governor | None = None,
         force_end_turn: bool = True,
     ) -> None:
         super().__init__(
             FluxStrategy(options or ListenV2Options(), force_end_turn=force_end_turn),
-            api_key,
+            Dialing(Credential(api_key), transport, governor),
             pipeline=pipeline,
             base_url=base_url,
-            transport=transport,
             settings=settings,
             allow_insecure=allow_insecure,
         )
@@ -85,13 +88,13 @@ class ListenSession(ListeningSession[nova.Event]):
         transport: Transport | None = None,
         settings: ListenSettings | None = None,
         allow_insecure: bool = False,
+        governor: Governor | None = None,
     ) -> None:
         super().__init__(
             NovaStrategy(options or ListenV1Options()),
-            api_key,
+            Dialing(Credential(api_key), transport, governor),
             pipeline=pipeline,
             base_url=base_url,
-            transport=transport,
             settings=settings,
             allow_insecure=allow_insecure,
         )

@@ -23,6 +23,7 @@ class Segment:
         closed: A flush is wanted after the last piece.
         sent: Pieces sent on this connection.
         flushed: The flush was sent on this connection.
+        flushed_at: When, on the event loop's clock.
         done: All its audio has come.
         refused: A flush of it was refused on this connection.
         arrived: Bytes of its audio that came on this connection.
@@ -34,6 +35,7 @@ class Segment:
     closed: bool = False
     sent: int = 0
     flushed: bool = False
+    flushed_at: float = 0.0
     done: bool = False
     refused: bool = False
     arrived: int = 0

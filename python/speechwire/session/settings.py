@@ -30,6 +30,9 @@ class ListenSettings:
         replay_speed: How fast a backlog is sent, as a multiple of real time; the documentation asks for at
             most 1.25. ``None`` sends as fast as the connection takes it.
         replay_burst_s: This much of a backlog is sent at once before ``replay_speed`` applies.
+        configure_timeout_s: How long ``configure`` waits for the service's answer.
+        max_age_s: A connection this old is replaced by a new one at the next boundary; ``None`` never.
+        rollover_wait_s: How long to wait for a boundary between turns or utterances.
         event_limit: Bound of the events waiting for the consumer.
         backoff: When to try again and when to give up.
     """
@@ -44,12 +47,16 @@ class ListenSettings:
     buffer_s: float = 30.0
     replay_s: float = 30.0
     replay_speed: float | None = 1.25
-    replay_burst_s: float = 1.0
+    replay_burst_s: float = 5.0
+    configure_timeout_s: float = 5.0
+    max_age_s: float | None = 55 * 60.0
+    rollover_wait_s: float = 8.0
     event_limit: int = 1000
     backoff: BackoffPolicy = field(default_factory=BackoffPolicy)
 
     def __post_init__(self) -> None:
         _positive(self, "connect_timeout_s", "send_timeout_s", "drain_timeout_s", "keep_alive_s", "buffer_s")
+        _positive(self, "configure_timeout_s", "max_age_s", "rollover_wait_s")
         _positive(self, "ping_s", "progress_timeout_s", "silence_after_s", "event_limit")
         if self.replay_s < 0:
             raise InvalidArgument("replay_s", self.replay_s, "at least 0 s")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import random
+import dataclasses
 from collections import deque
 from collections.abc import Callable
 from types import TracebackType
@@ -12,12 +12,14 @@ from typing import Self
 from speechwire.errors import ConnectionLost, SessionClosed, SpeechwireError
 from speechwire.protocol import DEFAULT_BASE_URL, Closed, EndKind, SpeakV1, SpeakV1Options
 from speechwire.session._credential import ApiKey, Credential, check_secrecy
-from speechwire.session._dialer import Dialer, Governor
+from speechwire.session._dialer import Dialer, Dialing
 from speechwire.session._speak_link import SpeakLink
 from speechwire.session.events import Reconnecting
+from speechwire.session.governor import Governor
+from speechwire.session.metrics import SpeakStats
 from speechwire.session.request import SpeakRequest
 from speechwire.session.settings import SpeakSettings
-from speechwire.transport import Connection, Transport, shared_transport
+from speechwire.transport import Connection, Transport
 
 __all__ = ["SpeakSession"]
 
@@ -44,6 +46,7 @@ class SpeakSession:
         settings: Limits and deadlines.
         allow_insecure: Permit sending the key over ``ws://`` to another machine.
         on_retry: Told about each attempt that will follow.
+        governor: Shared with other sessions; see :class:`SessionPool`.
 
     Raises:
         InvalidArgument: The URL would send the key in the clear, or the key is empty.
@@ -60,18 +63,14 @@ class SpeakSession:
         allow_insecure: bool = False,
         on_retry: Callable[[Reconnecting], None] | None = None,
         governor: Governor | None = None,
-        uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self._options = options or SpeakV1Options()
         self._url = self._options.url(base_url)
         check_secrecy(self._url, allow_insecure=allow_insecure)
         self._settings = settings or SpeakSettings()
-        self._credential = Credential(api_key)
-        self._transport = transport
-        self._own_transport: Transport | None = None
+        self._dialing = Dialing(Credential(api_key), transport, governor)
+        self._stats = SpeakStats()
         self._on_retry = on_retry or _ignore
-        self._governor = governor
-        self._uniform = uniform
         self._sample_bytes = 2 if self._options.encoding == "linear16" else 1
         self._requests: deque[SpeakRequest] = deque()
         self._changed = asyncio.Event()
@@ -95,6 +94,10 @@ class SpeakSession:
         """Whether a connection is open."""
         return self._link is not None
 
+    def stats(self) -> SpeakStats:
+        """A copy of the counters."""
+        return dataclasses.replace(self._stats)
+
     def request(self) -> SpeakRequest:
         """Open a request to push text to.
 
@@ -104,6 +107,7 @@ class SpeakSession:
         if self._closing:
             raise SessionClosed("the session has been closed")
         request = SpeakRequest(self._wake, self._on_interrupt, self._sample_bytes)
+        self._stats.requests += 1
         self._requests.append(request)
         self._start()
         return request
@@ -142,8 +146,7 @@ class SpeakSession:
     async def aclose(self) -> None:
         """Fail what is open, say ``Close``, and wait a little for the service's answer. Idempotent."""
         self._closing = True
-        for request in tuple(self._requests):
-            request.fail(SessionClosed("the session has been closed"))
+        self._fail_all(SessionClosed("the session has been closed"))
         if self._task is None:
             return
         if self._link is not None:
@@ -171,13 +174,16 @@ class SpeakSession:
         return self._dial_error or SessionClosed("the session was closed while connecting")
 
     def _on_interrupt(self, request: SpeakRequest) -> None:
+        self._stats.interrupted += 1
         if self._link is not None:
             self._link.fence(request)
         self._wake()
 
     async def _run(self) -> None:
+        settings = self._settings
+        dialer = Dialer(self._dialing, settings.backoff, settings.connect_timeout_s, self._stats)
         try:
-            await self._serve()
+            await self._serve(dialer)
         except Exception as fault:
             failure = SessionClosed(f"the session failed: {type(fault).__name__}")
             failure.__cause__ = fault
@@ -185,27 +191,13 @@ class SpeakSession:
             self._fail_all(failure)
         finally:
             self._linked.set()
-            if self._own_transport is not None:
-                await self._own_transport.aclose()
+            await dialer.aclose()
 
-    async def _serve(self) -> None:
-        transport = self._transport or self._lease()
-        dialer = Dialer(
-            transport,
-            self._credential,
-            self._settings.backoff,
-            connect_timeout_s=self._settings.connect_timeout_s,
-            governor=self._governor,
-            uniform=self._uniform,
-        )
+    async def _serve(self, dialer: Dialer) -> None:
         while await self._has_work():
             connection = await self._dial(dialer)
             if connection is not None:
                 await self._converse(connection, dialer)
-
-    def _lease(self) -> Transport:
-        self._own_transport = shared_transport()
-        return self._own_transport
 
     async def _has_work(self) -> bool:
         """Wait for a reason to connect; false when the session is closing."""
@@ -238,7 +230,9 @@ class SpeakSession:
         loop = asyncio.get_running_loop()
         opened = loop.time()
         bytes_per_s = self._options.output_rate * self._sample_bytes
-        link = SpeakLink(connection, SpeakV1(self._options), self._requests, self._settings, bytes_per_s)
+        link = SpeakLink(
+            connection, SpeakV1(self._options), self._requests, self._settings, self._stats, bytes_per_s
+        )
         self._link = link
         self._linked.set()
         try:
@@ -246,6 +240,7 @@ class SpeakSession:
         finally:
             self._link = None
             self._linked.clear()
+            self._stats.connected_s += loop.time() - opened
         if not link.retired:
             await self._recover(closed, dialer, lived_s=loop.time() - opened, progressed=link.progressed)
 
@@ -265,8 +260,10 @@ class SpeakSession:
             or request.resends > self._settings.max_resends
         ):
             dialer.backoff.succeeded()
+            self._stats.failed += 1
             request.fail(error)
             return
+        self._stats.resends += 1
         for segment in request.segments:
             segment.rewind()
         if closed.kind is not EndKind.ROTATION:
@@ -275,6 +272,7 @@ class SpeakSession:
 
     def _fail_all(self, error: SpeechwireError) -> None:
         for request in tuple(self._requests):
+            self._stats.failed += not request.done
             request.fail(error)
         self._requests.clear()
 

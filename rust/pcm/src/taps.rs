@@ -42,14 +42,13 @@ pub struct FilterTable {
     pub(crate) center: usize,
     pub(crate) n_taps: usize,
     pub(crate) shift: u32,
-    /// Blocks of a row's low digits.
+    /// Blocks of a row's low digits; those of the high digits follow them.
     pub(crate) n_blocks: usize,
     /// The low digits, cut where a carry is due: ranges of blocks that cover the row.
     pub(crate) cuts: Vec<Range<usize>>,
     /// The blocks that have high digits.
     pub(crate) high_blocks: Range<usize>,
-    low: Vec<Block>,
-    high: Vec<Block>,
+    rows: Vec<Block>,
 }
 
 impl FilterTable {
@@ -77,8 +76,9 @@ impl FilterTable {
         let digits = Digits::of(taps, n_taps);
         let cuts = digits.cuts();
         digits.prove_no_wrap(&cuts, shift)?;
-        let Digits { n_blocks, high_blocks, low, high } = digits;
-        Ok(Self { up, down, center, n_taps, shift, n_blocks, cuts, high_blocks, low, high })
+        let rows = digits.rows();
+        let Digits { n_blocks, high_blocks, .. } = digits;
+        Ok(Self { up, down, center, n_taps, shift, n_blocks, cuts, high_blocks, rows })
     }
 
     /// Input samples after an output's own time that it depends on: the latency.
@@ -97,17 +97,11 @@ impl FilterTable {
         self.n_taps == 1 && self.up == self.down
     }
 
-    /// The low digits of one phase, `n_blocks` blocks.
+    /// The digits of one phase: `n_blocks` blocks of low ones, then the high ones of `high_blocks`.
     #[inline(always)]
-    pub(crate) fn low(&self, phase: usize) -> &[Block] {
-        &self.low[phase * self.n_blocks..][..self.n_blocks]
-    }
-
-    /// The high digits of one phase, for `high_blocks`.
-    #[inline(always)]
-    pub(crate) fn high(&self, phase: usize) -> &[Block] {
-        let count = self.high_blocks.len();
-        &self.high[phase * count..][..count]
+    pub(crate) fn row(&self, phase: usize) -> &[Block] {
+        let blocks = self.n_blocks + self.high_blocks.len();
+        &self.rows[phase * blocks..][..blocks]
     }
 
     /// What is added to the high digit before the last shift, to round half up.
@@ -141,6 +135,13 @@ impl Digits {
             high.extend(row[start..end].iter().map(|block| narrow(block, high_digit)));
         }
         Self { n_blocks, high_blocks: start..end, low, high }
+    }
+
+    /// Low and high digits of each phase, side by side.
+    fn rows(&self) -> Vec<Block> {
+        let n_high = self.high_blocks.len();
+        let low = self.low.chunks(self.n_blocks).enumerate();
+        low.flat_map(|(phase, low)| [low, &self.high[phase * n_high..][..n_high]].concat()).collect()
     }
 
     /// As few ranges of blocks as the lane bound allows.

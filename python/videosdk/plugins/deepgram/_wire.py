@@ -79,5 +79,5 @@ class WireWatch:
     def _on_frame(self, data: dict[str, Any]) -> None:
         frame = data.get("frame")
         rate, samples = getattr(frame, "sample_rate", 0), getattr(frame, "samples", 0)
-        if rate and samples:
+        if rate > 0 and samples > 0:
             self._announced = (int(rate), int(samples))

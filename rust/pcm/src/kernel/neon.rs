@@ -22,15 +22,16 @@ pub(crate) fn run(table: &FilterTable, history: &[i16], cursor: &mut Cursor, out
 #[target_feature(enable = "neon")]
 #[allow(clippy::cast_possible_truncation)]
 fn output(table: &FilterTable, window: &[i16], phase: usize) -> i16 {
+    let (low_taps, high_taps) = table.row(phase).split_at(table.n_blocks);
     let (mut low, mut high) = ([vdupq_n_s32(0); 4], [vdupq_n_s32(0); 4]);
     for cut in &table.cuts {
-        multiply_add(&mut low, &table.low(phase)[cut.clone()], &window[cut.start * BLOCK..]);
+        multiply_add(&mut low, &low_taps[cut.clone()], &window[cut.start * BLOCK..]);
         for (low, high) in low.iter_mut().zip(&mut high) {
             *high = vaddq_s32(*high, vshrq_n_s32::<{ CARRY_BITS.cast_signed() }>(*low));
             *low = vandq_s32(*low, vdupq_n_s32((1 << CARRY_BITS) - 1));
         }
     }
-    multiply_add(&mut high, table.high(phase), &window[table.high_blocks.start * BLOCK..]);
+    multiply_add(&mut high, high_taps, &window[table.high_blocks.start * BLOCK..]);
     let sum = add_lanes(high) + (add_lanes(low) >> CARRY_BITS);
     let rounded = (sum + table.half()) >> (table.shift - CARRY_BITS);
     rounded.clamp(i16::MIN.into(), i16::MAX.into()) as i16

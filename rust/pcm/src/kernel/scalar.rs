@@ -12,12 +12,13 @@ pub(crate) fn run(table: &FilterTable, history: &[i16], cursor: &mut Cursor, out
 
 #[allow(clippy::cast_possible_truncation)]
 fn output(table: &FilterTable, window: &[i16], phase: usize) -> i16 {
+    let (low_taps, high_taps) = table.row(phase).split_at(table.n_blocks);
     let (mut low, mut high) = ([0_i32; LANES], [0_i32; LANES]);
     for cut in &table.cuts {
-        multiply_add(&mut low, &table.low(phase)[cut.clone()], &window[cut.start * BLOCK..]);
+        multiply_add(&mut low, &low_taps[cut.clone()], &window[cut.start * BLOCK..]);
         carry(&mut low, &mut high);
     }
-    multiply_add(&mut high, table.high(phase), &window[table.high_blocks.start * BLOCK..]);
+    multiply_add(&mut high, high_taps, &window[table.high_blocks.start * BLOCK..]);
     let sum = high.iter().sum::<i32>() + (low.iter().sum::<i32>() >> CARRY_BITS);
     let rounded = (sum + table.half()) >> (table.shift - CARRY_BITS);
     rounded.clamp(i16::MIN.into(), i16::MAX.into()) as i16

@@ -1,17 +1,17 @@
 //! The loop of both x86 kernels: taps across the lanes of a 256-bit vector, several outputs at a time.
 
 use crate::polyphase::Cursor;
-use crate::taps::FilterTable;
+use crate::taps::{Block, FilterTable};
 
 /// Where one output's samples and taps are.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     pub(super) samples: *const i16,
-    pub(super) phase: usize,
+    pub(super) taps: *const Block,
 }
 
 /// The places of the next `count` outputs; the last one's stands in for those that are missing in the group.
-/// Every window is within `history`.
+/// Every window is within `history`, and every row within the table.
 #[inline(always)]
 pub(super) fn places<const GROUP: usize>(
     table: &FilterTable,
@@ -20,13 +20,15 @@ pub(super) fn places<const GROUP: usize>(
     count: usize,
 ) -> [Place; GROUP] {
     let mut last = *cursor;
-    let places = std::array::from_fn(|output| {
+    let mut places = [Place { samples: history.as_ptr(), taps: table.row(0).as_ptr() }; GROUP];
+    for (output, place) in places.iter_mut().enumerate() {
         if output < count {
             last = *cursor;
             cursor.advance(table);
         }
-        Place { samples: history.as_ptr().wrapping_add(last.position), phase: last.phase }
-    });
+        place.samples = history.as_ptr().wrapping_add(last.position);
+        place.taps = table.row(last.phase).as_ptr();
+    }
     assert!(last.position + table.padded_taps() <= history.len(), "a window lies outside the history");
     places
 }
@@ -39,7 +41,7 @@ macro_rules! kernel {
 
         use super::x86::{Place, places};
         use crate::polyphase::Cursor;
-        use crate::taps::{BLOCK, Block, CARRY_BITS, FilterTable};
+        use crate::taps::{BLOCK, CARRY_BITS, FilterTable};
 
         /// Outputs computed together: enough independent sums to hide the latency of a multiply-add, few enough
         /// to stay in registers.
@@ -64,14 +66,15 @@ macro_rules! kernel {
             cursor: &mut Cursor,
             out: &mut [i16],
         ) {
-            let (groups, rest) = out.as_chunks_mut::<GROUP>();
-            for group in groups {
-                *group = outputs::<SHARED>(table, &places(table, history, cursor, GROUP));
+            let mut at = *cursor;
+            for group in out.chunks_mut(GROUP) {
+                let outputs = outputs::<SHARED>(table, &places(table, history, &mut at, group.len()));
+                match <&mut [i16; GROUP]>::try_from(&mut *group) {
+                    Ok(whole) => *whole = outputs,
+                    Err(_) => group.copy_from_slice(&outputs[..group.len()]),
+                }
             }
-            if !rest.is_empty() {
-                let group = outputs::<SHARED>(table, &places(table, history, cursor, rest.len()));
-                rest.copy_from_slice(&group[..rest.len()]);
-            }
+            *cursor = at;
         }
 
         #[target_feature(enable = $features)]
@@ -79,16 +82,15 @@ macro_rules! kernel {
         fn outputs<const SHARED: bool>(table: &FilterTable, places: &[Place; GROUP]) -> [i16; GROUP] {
             let zero = [_mm256_setzero_si256(); GROUP];
             let (mut low, mut high) = (zero, zero);
-            let rows = places.map(|place| table.low(if SHARED { 0 } else { place.phase }).as_ptr());
             for cut in &table.cuts {
-                add_products::<SHARED>(&mut low, rows, places, cut.start, cut.start, cut.len());
+                add_products::<SHARED>(&mut low, places, cut.start, cut.start, cut.len());
                 for (low, high) in low.iter_mut().zip(&mut high) {
                     *high = _mm256_add_epi32(*high, _mm256_srai_epi32::<{ CARRY_BITS.cast_signed() }>(*low));
                     *low = _mm256_and_si256(*low, _mm256_set1_epi32((1 << CARRY_BITS) - 1));
                 }
             }
-            let rows = places.map(|place| table.high(if SHARED { 0 } else { place.phase }).as_ptr());
-            add_products::<SHARED>(&mut high, rows, places, 0, table.high_blocks.start, table.high_blocks.len());
+            let range = &table.high_blocks;
+            add_products::<SHARED>(&mut high, places, table.n_blocks, range.start, range.len());
             finish(low, high, table.half(), table.shift - CARRY_BITS)
         }
 
@@ -97,7 +99,6 @@ macro_rules! kernel {
         #[inline]
         fn add_products<const SHARED: bool>(
             sums: &mut Sums,
-            rows: [*const Block; GROUP],
             places: &[Place; GROUP],
             first: usize,
             at: usize,
@@ -105,9 +106,9 @@ macro_rules! kernel {
         ) {
             for block in 0..count {
                 for output in 0..GROUP {
-                    let row = rows[if SHARED { 0 } else { output }];
+                    let taps = places[if SHARED { 0 } else { output }].taps.wrapping_add(first + block);
                     // SAFETY: `first + count` is within the row; a block is one aligned vector.
-                    let taps = unsafe { _mm256_load_si256(row.add(first + block).cast()) };
+                    let taps = unsafe { _mm256_load_si256(taps.cast()) };
                     let samples = places[output].samples.wrapping_add((at + block) * BLOCK);
                     // SAFETY: `at + count` is within the window, which `places` has checked; any alignment will do.
                     let samples = unsafe { _mm256_loadu_si256(samples.cast()) };
@@ -123,7 +124,7 @@ macro_rules! kernel {
             let mut out = [0; GROUP];
             let half = _mm_set1_epi32(half);
             for (four, out) in out.as_chunks_mut::<4>().0.iter_mut().enumerate() {
-                let (low, high) = (add_lanes(&low[4 * four..]), add_lanes(&high[4 * four..]));
+                let (low, high) = (add_lanes(low.as_chunks().0[four]), add_lanes(high.as_chunks().0[four]));
                 let carried = _mm_add_epi32(high, _mm_srai_epi32::<{ CARRY_BITS.cast_signed() }>(low));
                 let shifted = _mm_sra_epi32(_mm_add_epi32(carried, half), _mm_cvtsi32_si128(shift.cast_signed()));
                 // SAFETY: the target holds 8 bytes; no alignment is asked for.
@@ -135,7 +136,7 @@ macro_rules! kernel {
         /// Four vectors of eight lanes to the vector of their sums.
         #[target_feature(enable = $features)]
         #[inline]
-        fn add_lanes(sums: &[__m256i]) -> __m128i {
+        fn add_lanes(sums: [__m256i; 4]) -> __m128i {
             let pair = |a, b| _mm256_add_epi32(_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
             let (ab, cd) = (pair(sums[0], sums[1]), pair(sums[2], sums[3]));
             let sum = _mm256_add_epi32(_mm256_unpacklo_epi64(ab, cd), _mm256_unpackhi_epi64(ab, cd));

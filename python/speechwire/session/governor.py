@@ -1,0 +1,144 @@
+"""What the sessions of a process share when they connect."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from speechwire.errors import HandshakeRefused, InvalidArgument, SpeechwireError
+from speechwire.session.backoff import Backoff, BackoffPolicy
+from speechwire.transport import Close, Connection
+
+__all__ = ["Governor"]
+
+_TOO_MANY_REQUESTS: Final = 429
+
+
+class Governor:
+    """Keeps many sessions from knocking in step.
+
+    At most so many connections are open and so many handshakes under way; the rest wait their turn. When the
+    service answers 429 to one, all hold back for a while, and then try one at a time until one gets in.
+
+    Args:
+        max_connections: Connections open at once, as the service's contract allows; ``None`` for no limit.
+        max_handshakes: Handshakes under way at once.
+        policy: How long to hold back after 429 (its ``throttled_base_s``, ``factor`` and ``cap_s``).
+    """
+
+    def __init__(
+        self,
+        *,
+        max_connections: int | None = None,
+        max_handshakes: int = 16,
+        policy: BackoffPolicy | None = None,
+    ) -> None:
+        if max_connections is not None and max_connections < 1:
+            raise InvalidArgument("max_connections", max_connections, "at least 1, or None")
+        if max_handshakes < 1:
+            raise InvalidArgument("max_handshakes", max_handshakes, "at least 1")
+        self._max_connections = max_connections
+        self._max_handshakes = max_handshakes
+        self._policy = policy or BackoffPolicy(max_attempts=1 << 30)
+        self._backoff = Backoff(self._policy)
+        self._handshakes = 0
+        self._open = 0
+        self._throttled = False
+        self._hold_until = 0.0
+        self._changed = asyncio.Event()
+
+    @property
+    def open_connections(self) -> int:
+        """Connections open now."""
+        return self._open
+
+    @property
+    def throttled(self) -> bool:
+        """Whether the service has answered 429 and nobody has got in since."""
+        return self._throttled
+
+    async def admit(self) -> None:
+        """Wait for permission to begin a handshake; :meth:`opened` or :meth:`failed` must follow."""
+        loop = asyncio.get_running_loop()
+        while True:
+            hold_s = self._hold_until - loop.time()
+            if hold_s > 0:
+                await asyncio.sleep(hold_s)
+            elif self._has_room():
+                self._handshakes += 1
+                return
+            else:
+                await self._changed.wait()
+
+    def opened(self, connection: Connection) -> Connection:
+        """A handshake succeeded; returns the connection, which counts until it is closed or aborted."""
+        self._handshakes -= 1
+        self._open += 1
+        self._throttled = False
+        self._backoff.succeeded()
+        self._notify()
+        return _Counted(connection, self._closed)
+
+    def failed(self, error: BaseException) -> None:
+        """A handshake failed, or was cancelled."""
+        self._handshakes -= 1
+        if isinstance(error, HandshakeRefused) and error.status == _TOO_MANY_REQUESTS:
+            self._hold_back(error)
+        self._notify()
+
+    def _has_room(self) -> bool:
+        taken = self._open + self._handshakes
+        if self._max_connections is not None and taken >= self._max_connections:
+            return False
+        return self._handshakes < (1 if self._throttled else self._max_handshakes)
+
+    def _hold_back(self, error: SpeechwireError) -> None:
+        now = asyncio.get_running_loop().time()
+        if now >= self._hold_until:  # the others that were refused in the same moment tell nothing new
+            self._hold_until = now + (self._backoff.refused(error) or self._policy.cap_s)
+        self._throttled = True
+
+    def _closed(self) -> None:
+        self._open -= 1
+        self._notify()
+
+    def _notify(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+
+class _Counted:
+    """A connection that reports its end once."""
+
+    def __init__(self, connection: Connection, report: Callable[[], None]) -> None:
+        self._connection = connection
+        self._report: Callable[[], None] | None = report
+
+    @property
+    def request_id(self) -> str | None:
+        return self._connection.request_id
+
+    async def send(self, frame: str | bytes) -> None:
+        await self._connection.send(frame)
+
+    async def receive(self) -> str | bytes | Close:
+        return await self._connection.receive()
+
+    async def ping(self) -> None:
+        await self._connection.ping()
+
+    async def aclose(self, code: int = 1000) -> None:
+        try:
+            await self._connection.aclose(code)
+        finally:
+            self._ended()
+
+    def abort(self) -> None:
+        self._connection.abort()
+        self._ended()
+
+    def _ended(self) -> None:
+        report, self._report = self._report, None
+        if report is not None:
+            report()

@@ -1,0 +1,111 @@
+"""What the emulator tells about its clients: records, status page, log, counted audio."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from speechwire.emulator import Emulator, Phrase, Script, counted_audio
+from speechwire.emulator._counter import CounterCheck
+
+from .conftest import KEY, Client
+
+FLUX = "/v2/listen?model=flux-general-en&encoding=linear16&sample_rate=16000&tag=a&tag=b"
+
+
+async def test_a_record_of_exactly_what_was_sent(client: Client) -> None:
+    async with Emulator(keep_audio=True) as emulator:
+        socket = await client.open(emulator.base_url + FLUX)
+        await socket.send(b"\x01\x02" * 1600, b"", b"\x03", {"type": "ForceEndTurn"}, b"\x04")
+        await socket.send({"type": "CloseStream"})
+        await socket.rest()
+        (record,) = emulator.connections
+    assert record.endpoint == "/v2/listen"
+    assert ("tag", "a") in record.query
+    assert ("tag", "b") in record.query
+    assert (record.audio_frames, record.audio_bytes, record.empty_frames) == (3, 3202, 1)
+    assert record.audio == b"\x01\x02" * 1600 + b"\x03\x04"
+    assert record.audio_s == 1601 / 16000
+    assert record.types == ["ForceEndTurn", "CloseStream"]
+    assert record.sent_types == ["Connected", "Warning", "TurnInfo"]
+    assert (record.closed_by, record.close_code) == ("server", 1005)
+
+
+async def test_who_hung_up(client: Client) -> None:
+    async with Emulator() as emulator:
+        socket = await client.open(emulator.base_url + FLUX)
+        await socket.ws.close(code=4000, message=b"enough")
+        record = emulator.connections[0]
+        assert (record.closed_by, record.close_code, record.close_reason) == ("client", 4000, "enough")
+
+
+async def test_status_page(client: Client) -> None:
+    async with Emulator() as emulator:
+        await client.open(emulator.base_url + FLUX)
+        await client.refusal(emulator.base_url + FLUX, {})
+        async with client.session.get(emulator.http_url + "/_emulator") as response:
+            status = await response.json()
+            page = await response.text()
+    assert (status["engine"], status["open"], status["total"]) == ("scripted", 1, 2)
+    assert [connection["status"] for connection in status["connections"]] == [101, 401]
+    assert KEY not in page
+
+
+async def test_log_of_what_came(client: Client, tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    async with Emulator(journal=path) as emulator:
+        socket = await client.open(emulator.base_url + FLUX)
+        await socket.send(bytes(3200), {"type": "CloseStream"})
+        await socket.rest()
+    text = path.read_text()
+    events = [json.loads(line) for line in text.splitlines()]
+    assert [event["event"] for event in events] == ["upgrade", "binary", "text", "close"]
+    assert events[1]["bytes"] == 3200
+    assert events[2]["message"] == {"type": "CloseStream"}
+    assert events[3]["audio_s"] == 0.1
+    assert KEY not in text
+
+
+async def test_counted_audio_shows_what_is_missing(client: Client) -> None:
+    data = counted_audio(16000)
+    async with Emulator(count_audio=True) as emulator:
+        socket = await client.open(emulator.base_url + FLUX)
+        await socket.send(data[:6400], data[9600:], {"type": "CloseStream"})
+        await socket.rest()
+        assert emulator.connections[0].gaps == [(0.2, 1600)]
+
+
+runs_of_audio = st.lists(st.tuples(st.integers(1, 3000), st.integers(0, 500)), min_size=1, max_size=8)
+
+
+@given(runs_of_audio, st.integers(1, 700))
+def test_counter_finds_every_gap(runs: list[tuple[int, int]], cut: int) -> None:
+    """Runs are pairs of samples that arrive and samples that are lost after them."""
+    data, expected, at = b"", [], 0
+    for kept, lost in runs:
+        data += counted_audio(kept, first=at)
+        at += kept + lost
+        expected += [(len(data) / 2 / 8000, lost)] if lost else []
+    expected = [gap for gap in expected if gap[0] < len(data) / 2 / 8000]
+    check = CounterCheck(8000)
+    pieces = (data[start : start + 2 * cut] for start in range(0, len(data), 2 * cut))
+    assert [gap for piece in pieces for gap in check.feed(piece)] == expected
+
+
+def test_counted_audio_is_a_counter() -> None:
+    samples = np.frombuffer(counted_audio(70000), "<i2").astype(np.int64)
+    assert set(np.diff(samples)) == {1, 1 - 65536}
+
+
+async def test_an_emulator_can_be_closed_twice_and_says_so_if_not_started() -> None:
+    emulator = Emulator(script=Script(Phrase(0, "x", 1)))
+    with pytest.raises(RuntimeError, match="async with"):
+        _ = emulator.base_url
+    async with emulator:
+        pass
+    await emulator.aclose()

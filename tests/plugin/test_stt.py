@@ -1,0 +1,159 @@
+"""`DeepgramSTT` against the emulator over real sockets, inside the framework's own session scope."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from videosdk.agents import global_event_emitter
+from videosdk.plugins.deepgram import DeepgramSTT
+from videosdk.plugins.deepgram._results import SpeechStartedFilter
+
+from speechwire.emulator import CloseWith, Emulator, Phrase, Script
+from speechwire.protocol.listen_v1_events import SpeechStarted
+
+from .conftest import KEY, Listener, speak
+from .test_framework import Microphone
+
+TICKETS = Phrase(0.5, "Two tickets to Oslo, please.", 2.0)
+
+
+def plugin(emulator: Emulator, **arguments: object) -> DeepgramSTT:
+    return DeepgramSTT(api_key=KEY, base_url=f"{emulator.base_url}/v1/listen", **arguments)  # type: ignore[arg-type]
+
+
+async def settled(listener: Listener) -> None:
+    """Wait until a final has come, or long enough."""
+    for _ in range(100):
+        if listener.finals:
+            return
+        await asyncio.sleep(0.02)
+
+
+async def test_interims_and_a_final_with_words_and_times() -> None:
+    async with Emulator(script=Script(TICKETS)) as emulator:
+        stt = plugin(emulator)
+        listener = Listener(stt)
+        await speak(stt, 3.5)
+        await stt.aclose()
+        request_id = emulator.connections[0].request_id
+    assert " ".join(listener.finals) == "Two tickets to Oslo, please."
+    assert any(kind == "INTERIM" for kind, _ in listener.said)
+    final = next(response for response in listener.responses if response.event_type.name == "FINAL")
+    assert final.data.language == "en-US"
+    assert final.data.start_time == pytest.approx(0.5, abs=0.01)
+    assert final.data.end_time == pytest.approx(2.0, abs=0.01)
+    assert final.data.duration > 0
+    assert final.metadata is not None
+    assert final.metadata["model"] == "nova-2"
+    assert final.metadata["request_id"] == request_id
+    assert final.metadata["channel"] == 0
+    assert [word["word"] for word in final.metadata["words"]][-1] == "please."
+
+
+async def test_the_query_is_the_seeds_and_the_truth() -> None:
+    async with Emulator() as emulator:
+        stt = plugin(emulator)
+        Listener(stt)
+        await speak(stt, 0.2)
+        await stt.aclose()
+        connection = emulator.connections[0]
+    expected = {
+        "model": "nova-2",
+        "language": "en-US",
+        "interim_results": "true",
+        "punctuate": "true",
+        "smart_format": "true",
+        "encoding": "linear16",
+        "sample_rate": "48000",
+        "channels": "2",
+        "endpointing": "50",
+        "filler_words": "true",
+        "vad_events": "true",
+        "no_delay": "true",
+    }
+    assert expected.items() <= dict(connection.query).items()
+    assert connection.audio_bytes == 10 * 3840  # passed on as it is
+
+
+async def test_lists_are_repeated_parameters_and_endpointing_can_be_off() -> None:
+    async with Emulator() as emulator:
+        stt = plugin(emulator, tag=["a", "b"], endpointing=-1, keywords="Oslo:2", redact=["pci", "ssn"])
+        Listener(stt)
+        await speak(stt, 0.2)
+        await stt.aclose()
+        query = emulator.connections[0].query
+    assert [value for name, value in query if name == "tag"] == ["a", "b"]
+    assert [value for name, value in query if name == "redact"] == ["pci", "ssn"]
+    assert ("endpointing", "false") in query
+    assert ("keywords", "Oslo:2") in query
+
+
+async def test_downmix_and_a_target_rate_cut_the_uplink_to_a_sixth() -> None:
+    async with Emulator(script=Script(TICKETS)) as emulator:
+        stt = plugin(emulator, downmix=True, target_sample_rate=16_000)
+        listener = Listener(stt)
+        await speak(stt, 3.0)
+        await stt.aclose()
+        connection = emulator.connections[0]
+    assert {"sample_rate": "16000", "channels": "1"}.items() <= dict(connection.query).items()
+    assert connection.audio_bytes == 3 * 32_000
+    assert " ".join(listener.finals) == "Two tickets to Oslo, please."
+
+
+async def test_flush_asks_for_the_final_behind_the_audio() -> None:
+    async with Emulator(script=Script(Phrase(0.1, "Wait for it", 0.9, end_of_turn=0.0))) as emulator:
+        stt = plugin(emulator, endpointing=False)
+        listener = Listener(stt)
+        await speak(stt, 1.0)
+        await stt.flush()
+        await settled(listener)
+        await stt.aclose()
+        assert emulator.connections[0].received[0] == {"type": "Finalize"}
+    assert listener.finals == ["Wait for it"]
+
+
+async def test_the_last_words_come_at_the_close() -> None:
+    async with Emulator(script=Script(Phrase(0.1, "Goodbye then.", 0.9))) as emulator:
+        stt = plugin(emulator, endpointing=False)
+        listener = Listener(stt)
+        await speak(stt, 1.0)
+        await stt.aclose()
+        assert emulator.connections[0].received[-1] == {"type": "CloseStream"}
+    assert listener.finals == ["Goodbye then."]
+
+
+async def test_a_changed_codec_is_declared_anew_and_no_word_is_lost() -> None:
+    async with Emulator(script=Script(Phrase(0.1, "Once.", 0.8))) as emulator:
+        stt = plugin(emulator)
+        listener = Listener(stt)
+        for microphone in (Microphone(1.0), Microphone(1.0, 8_000, "mono")):
+            while microphone.left:
+                frame = await microphone.recv()
+                global_event_emitter.emit("ON_SPEECH_IN", {"frame": frame, "stream": None})
+                await stt.process_audio(frame.to_ndarray()[0].tobytes())
+        await stt.aclose()
+        declared = [(dict(c.query)["sample_rate"], dict(c.query)["channels"]) for c in emulator.connections]
+        heard_s = [connection.audio_s for connection in emulator.connections]
+    assert declared == [("48000", "2"), ("8000", "1")]
+    assert heard_s == [pytest.approx(1.0), pytest.approx(1.0)]
+    assert listener.finals == ["Once.", "Once."]
+
+
+async def test_a_lost_connection_is_mended_in_silence() -> None:
+    fault = CloseWith(1011, "NET-0000", at_s=1.0, connections={0})
+    async with Emulator(script=Script(TICKETS), faults=[fault]) as emulator:
+        stt = plugin(emulator)
+        listener = Listener(stt)
+        await speak(stt, 3.5)
+        await settled(listener)
+        await stt.aclose()
+        assert len(emulator.connections) == 2
+    assert " ".join(listener.finals) == "Two tickets to Oslo, please."
+    assert listener.errors == []
+
+
+def test_speech_started_counts_only_soon_after_another() -> None:
+    event = SpeechStarted(timestamp=0.0)
+    filter = SpeechStartedFilter()
+    assert [filter.passes(event, at) for at in (10.0, 10.5, 11.6, 12.5)] == [False, True, False, True]
