@@ -184,6 +184,19 @@ def test_a_late_answer_of_a_wiped_flush_does_not_end_the_next() -> None:
     assert protocol.receive(FLUSHED) == [Flushed(sequence_id=0, flush_index=1)]
 
 
+def test_audio_of_what_followed_a_clear_ends_the_wait_for_late_answers() -> None:
+    protocol = _speaking("Old.")
+    protocol.clear()
+    protocol.receive(CLEARED)
+    protocol.speak("New.")
+    protocol.flush()
+    protocol.receive(b"new")
+    protocol.receive(FLUSHED)
+    protocol.speak("Words the service makes nothing of.")
+    protocol.flush()
+    assert protocol.receive(FLUSHED) == [Flushed(sequence_id=0, flush_index=2)]
+
+
 def test_marks_alone_may_be_answered_without_audio() -> None:
     protocol = _speaking("Old.")
     protocol.clear()

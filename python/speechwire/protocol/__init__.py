@@ -1,8 +1,15 @@
 """Deepgram's four streaming protocols, without I/O: frames in, events out, and the other way round.
 
-Each protocol object is one connection. It is made from a frozen, checked options struct; its sending methods
-return the frame to send, `receive` turns a frame into events, `receive_close` says what the end means. The
-events of each endpoint are in a module of their own, named as Deepgram names its messages.
+Each protocol object is one connection::
+
+    flux = ListenV2(ListenV2Options(eager_eot_threshold=0.5))
+    flux.options.url()             # where to connect
+    flux.send_audio(pcm)           # the frame to send
+    flux.receive(frame)            # what a frame means: a list of events
+    flux.receive_close(1005)       # what the end means: success, or how to go on
+
+The events of each endpoint are in a module of their own, named as Deepgram names its messages. A call that
+the connection's state forbids raises `LocalProtocolError`; nothing a service sends raises anything.
 """
 
 from speechwire.protocol import listen_v1_events, listen_v2_events, speak_v1_events, speak_v2_events

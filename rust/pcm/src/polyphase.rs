@@ -47,8 +47,8 @@ pub(crate) struct Polyphase {
 
 impl Polyphase {
     pub(crate) fn new(table: Arc<FilterTable>, kernel: Kernel) -> Self {
-        // Room for a window and two blocks, so that the move back comes once in several blocks.
-        let history = vec![0; 2 * table.padded_taps() + 2 * INPUT_BLOCK + table.down.div_ceil(table.up)];
+        // Room for two blocks, so that the move back comes once in several pushes.
+        let history = vec![0; 2 * table.padded_taps() + 2 * INPUT_BLOCK + Self::margin(&table)];
         let (filled, cursor) = (table.center, Cursor::new(&table));
         Self { table, kernel, history, filled, cursor }
     }
@@ -69,7 +69,7 @@ impl Polyphase {
 
     /// Room for `count` more samples, at most [`INPUT_BLOCK`]; they count once [`Self::commit`] is called.
     pub(crate) fn room(&mut self, count: usize) -> &mut [i16] {
-        if self.filled + count + self.table.padded_taps() > self.history.len() {
+        if self.filled + count + Self::margin(&self.table) > self.history.len() {
             // A long step may lie past what has come in: then nothing of it is needed.
             let start = self.cursor.position.min(self.filled);
             self.history.copy_within(start..self.filled, 0);
@@ -77,6 +77,12 @@ impl Polyphase {
             self.cursor.position -= start;
         }
         &mut self.history[self.filled..][..count]
+    }
+
+    /// What kernels may read after the filled part: the padding of the last window, and the windows of a group's
+    /// missing outputs.
+    fn margin(table: &FilterTable) -> usize {
+        table.padded_taps() + Kernel::GROUP * table.down.div_ceil(table.up)
     }
 
     pub(crate) fn commit(&mut self, count: usize) {

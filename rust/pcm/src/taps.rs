@@ -44,11 +44,21 @@ pub struct FilterTable {
     pub(crate) shift: u32,
     /// Blocks of a row's low digits; those of the high digits follow them.
     pub(crate) n_blocks: usize,
-    /// The low digits, cut where a carry is due: ranges of blocks that cover the row.
-    pub(crate) cuts: Vec<Range<usize>>,
-    /// The blocks that have high digits.
-    pub(crate) high_blocks: Range<usize>,
+    /// The row from left to right, in the order in which kernels multiply it.
+    pub(crate) runs: Vec<Run>,
+    high_blocks: Range<usize>,
     rows: Vec<Block>,
+}
+
+/// Consecutive blocks of a row that are multiplied alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Run {
+    /// The blocks, counted from the row's start.
+    pub(crate) blocks: Range<usize>,
+    /// Where their high digits are, counted likewise, if they have any.
+    pub(crate) high: Option<usize>,
+    /// Whether the low digits' sum is carried afterwards.
+    pub(crate) carry: bool,
 }
 
 impl FilterTable {
@@ -76,9 +86,9 @@ impl FilterTable {
         let digits = Digits::of(taps, n_taps);
         let cuts = digits.cuts();
         digits.prove_no_wrap(&cuts, shift)?;
-        let rows = digits.rows();
+        let (runs, rows) = (digits.runs(&cuts), digits.rows());
         let Digits { n_blocks, high_blocks, .. } = digits;
-        Ok(Self { up, down, center, n_taps, shift, n_blocks, cuts, high_blocks, rows })
+        Ok(Self { up, down, center, n_taps, shift, n_blocks, runs, high_blocks, rows })
     }
 
     /// Input samples after an output's own time that it depends on: the latency.
@@ -97,11 +107,16 @@ impl FilterTable {
         self.n_taps == 1 && self.up == self.down
     }
 
-    /// The digits of one phase: `n_blocks` blocks of low ones, then the high ones of `high_blocks`.
+    /// Blocks of one row: all low digits, then the high ones of those blocks that have any.
     #[inline(always)]
-    pub(crate) fn row(&self, phase: usize) -> &[Block] {
-        let blocks = self.n_blocks + self.high_blocks.len();
-        &self.rows[phase * blocks..][..blocks]
+    pub(crate) fn row_blocks(&self) -> usize {
+        self.n_blocks + self.high_blocks.len()
+    }
+
+    /// All rows, one after the other.
+    #[inline(always)]
+    pub(crate) fn rows(&self) -> &[Block] {
+        &self.rows
     }
 
     /// What is added to the high digit before the last shift, to round half up.
@@ -142,6 +157,20 @@ impl Digits {
         let n_high = self.high_blocks.len();
         let low = self.low.chunks(self.n_blocks).enumerate();
         low.flat_map(|(phase, low)| [low, &self.high[phase * n_high..][..n_high]].concat()).collect()
+    }
+
+    /// The cuts, cut again where the high digits begin and end.
+    fn runs(&self, cuts: &[Range<usize>]) -> Vec<Run> {
+        let Range { start, end } = self.high_blocks;
+        let mut edges: Vec<usize> = cuts.iter().map(|cut| cut.end).chain([0, start, end]).collect();
+        edges.sort_unstable();
+        edges.dedup();
+        let run = |pair: &[usize]| Run {
+            blocks: pair[0]..pair[1],
+            high: self.high_blocks.contains(&pair[0]).then(|| self.n_blocks + pair[0] - start),
+            carry: cuts.iter().any(|cut| cut.end == pair[1]),
+        };
+        edges.windows(2).map(run).collect()
     }
 
     /// As few ranges of blocks as the lane bound allows.

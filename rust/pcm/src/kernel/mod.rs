@@ -34,6 +34,9 @@ impl Kernel {
     /// Plain Rust; what all others must equal.
     pub const SCALAR: Self = Self(Path::Scalar);
 
+    /// Most outputs that any path computes together; a path may read the windows of a whole group.
+    pub(crate) const GROUP: usize = 8;
+
     /// The paths this machine has, slowest first.
     #[must_use]
     pub fn available() -> Vec<Self> {
@@ -74,7 +77,7 @@ impl Kernel {
 
     /// Compute `out.len()` outputs and move the cursor past them.
     ///
-    /// Every output's window, `table.padded_taps()` long, must lie within `history`.
+    /// The windows of [`Self::GROUP`] - 1 further outputs must lie within `history`, too.
     #[allow(unsafe_code)]
     pub(crate) fn run(self, table: &FilterTable, history: &[i16], cursor: &mut Cursor, out: &mut [i16]) {
         match self.0 {

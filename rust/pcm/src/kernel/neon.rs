@@ -12,26 +12,30 @@ type Sums = [int32x4_t; 4];
 
 pub(crate) fn run(table: &FilterTable, history: &[i16], cursor: &mut Cursor, out: &mut [i16]) {
     for sample in out {
-        let window = &history[cursor.position..][..table.padded_taps()];
+        let row = &table.rows()[cursor.phase * table.row_blocks()..][..table.row_blocks()];
         // SAFETY: NEON is part of the architecture's base.
-        *sample = unsafe { output(table, window, cursor.phase) };
+        *sample = unsafe { output(table, &history[cursor.position..][..table.padded_taps()], row) };
         cursor.advance(table);
     }
 }
 
 #[target_feature(enable = "neon")]
 #[allow(clippy::cast_possible_truncation)]
-fn output(table: &FilterTable, window: &[i16], phase: usize) -> i16 {
-    let (low_taps, high_taps) = table.row(phase).split_at(table.n_blocks);
+fn output(table: &FilterTable, window: &[i16], row: &[Block]) -> i16 {
     let (mut low, mut high) = ([vdupq_n_s32(0); 4], [vdupq_n_s32(0); 4]);
-    for cut in &table.cuts {
-        multiply_add(&mut low, &low_taps[cut.clone()], &window[cut.start * BLOCK..]);
-        for (low, high) in low.iter_mut().zip(&mut high) {
-            *high = vaddq_s32(*high, vshrq_n_s32::<{ CARRY_BITS.cast_signed() }>(*low));
-            *low = vandq_s32(*low, vdupq_n_s32((1 << CARRY_BITS) - 1));
+    for run in &table.runs {
+        let samples = &window[run.blocks.start * BLOCK..];
+        multiply_add(&mut low, &row[run.blocks.clone()], samples);
+        if let Some(first) = run.high {
+            multiply_add(&mut high, &row[first..][..run.blocks.len()], samples);
+        }
+        if run.carry {
+            for (low, high) in low.iter_mut().zip(&mut high) {
+                *high = vaddq_s32(*high, vshrq_n_s32::<{ CARRY_BITS.cast_signed() }>(*low));
+                *low = vandq_s32(*low, vdupq_n_s32((1 << CARRY_BITS) - 1));
+            }
         }
     }
-    multiply_add(&mut high, high_taps, &window[table.high_blocks.start * BLOCK..]);
     let sum = add_lanes(high) + (add_lanes(low) >> CARRY_BITS);
     let rounded = (sum + table.half()) >> (table.shift - CARRY_BITS);
     rounded.clamp(i16::MIN.into(), i16::MAX.into()) as i16

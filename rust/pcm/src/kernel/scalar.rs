@@ -5,20 +5,25 @@ use crate::taps::{BLOCK, Block, CARRY_BITS, FilterTable, LANES};
 
 pub(crate) fn run(table: &FilterTable, history: &[i16], cursor: &mut Cursor, out: &mut [i16]) {
     for sample in out {
-        *sample = output(table, &history[cursor.position..][..table.padded_taps()], cursor.phase);
+        let row = &table.rows()[cursor.phase * table.row_blocks()..][..table.row_blocks()];
+        *sample = output(table, &history[cursor.position..][..table.padded_taps()], row);
         cursor.advance(table);
     }
 }
 
 #[allow(clippy::cast_possible_truncation)]
-fn output(table: &FilterTable, window: &[i16], phase: usize) -> i16 {
-    let (low_taps, high_taps) = table.row(phase).split_at(table.n_blocks);
+fn output(table: &FilterTable, window: &[i16], row: &[Block]) -> i16 {
     let (mut low, mut high) = ([0_i32; LANES], [0_i32; LANES]);
-    for cut in &table.cuts {
-        multiply_add(&mut low, &low_taps[cut.clone()], &window[cut.start * BLOCK..]);
-        carry(&mut low, &mut high);
+    for run in &table.runs {
+        let samples = &window[run.blocks.start * BLOCK..];
+        multiply_add(&mut low, &row[run.blocks.clone()], samples);
+        if let Some(first) = run.high {
+            multiply_add(&mut high, &row[first..][..run.blocks.len()], samples);
+        }
+        if run.carry {
+            carry(&mut low, &mut high);
+        }
     }
-    multiply_add(&mut high, high_taps, &window[table.high_blocks.start * BLOCK..]);
     let sum = high.iter().sum::<i32>() + (low.iter().sum::<i32>() >> CARRY_BITS);
     let rounded = (sum + table.half()) >> (table.shift - CARRY_BITS);
     rounded.clamp(i16::MIN.into(), i16::MAX.into()) as i16

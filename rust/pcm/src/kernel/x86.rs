@@ -10,26 +10,23 @@ pub(super) struct Place {
     pub(super) taps: *const Block,
 }
 
-/// The places of the next `count` outputs; the last one's stands in for those that are missing in the group.
-/// Every window is within `history`, and every row within the table.
+/// The places of the next outputs, all of whose windows are within `history`, and all rows within the table.
 #[inline(always)]
 pub(super) fn places<const GROUP: usize>(
     table: &FilterTable,
     history: &[i16],
     cursor: &mut Cursor,
-    count: usize,
 ) -> [Place; GROUP] {
-    let mut last = *cursor;
-    let mut places = [Place { samples: history.as_ptr(), taps: table.row(0).as_ptr() }; GROUP];
-    for (output, place) in places.iter_mut().enumerate() {
-        if output < count {
-            last = *cursor;
-            cursor.advance(table);
-        }
-        place.samples = history.as_ptr().wrapping_add(last.position);
-        place.taps = table.row(last.phase).as_ptr();
+    let (rows, blocks) = (table.rows().as_ptr(), table.row_blocks());
+    let mut places = [Place { samples: history.as_ptr(), taps: rows }; GROUP];
+    let mut last = 0;
+    for place in &mut places {
+        last = cursor.position;
+        place.samples = history.as_ptr().wrapping_add(cursor.position);
+        place.taps = rows.wrapping_add(cursor.phase * blocks);
+        cursor.advance(table);
     }
-    assert!(last.position + table.padded_taps() <= history.len(), "a window lies outside the history");
+    assert!(last + table.padded_taps() <= history.len(), "a window lies outside the history");
     places
 }
 
@@ -67,14 +64,17 @@ macro_rules! kernel {
             out: &mut [i16],
         ) {
             let mut at = *cursor;
-            for group in out.chunks_mut(GROUP) {
-                let outputs = outputs::<SHARED>(table, &places(table, history, &mut at, group.len()));
-                match <&mut [i16; GROUP]>::try_from(&mut *group) {
-                    Ok(whole) => *whole = outputs,
-                    Err(_) => group.copy_from_slice(&outputs[..group.len()]),
-                }
+            let (groups, rest) = out.as_chunks_mut::<GROUP>();
+            for group in groups {
+                *group = outputs::<SHARED>(table, &places(table, history, &mut at));
             }
             *cursor = at;
+            if !rest.is_empty() {
+                // A whole group all the same: what comes after the history's filled part is thrown away.
+                let group = outputs::<SHARED>(table, &places(table, history, &mut at));
+                rest.copy_from_slice(&group[..rest.len()]);
+                rest.iter().for_each(|_| cursor.advance(table));
+            }
         }
 
         #[target_feature(enable = $features)]
@@ -82,38 +82,54 @@ macro_rules! kernel {
         fn outputs<const SHARED: bool>(table: &FilterTable, places: &[Place; GROUP]) -> [i16; GROUP] {
             let zero = [_mm256_setzero_si256(); GROUP];
             let (mut low, mut high) = (zero, zero);
-            for cut in &table.cuts {
-                add_products::<SHARED>(&mut low, places, cut.start, cut.start, cut.len());
-                for (low, high) in low.iter_mut().zip(&mut high) {
-                    *high = _mm256_add_epi32(*high, _mm256_srai_epi32::<{ CARRY_BITS.cast_signed() }>(*low));
-                    *low = _mm256_and_si256(*low, _mm256_set1_epi32((1 << CARRY_BITS) - 1));
+            for run in &table.runs {
+                if let Some(first) = run.high {
+                    for block in 0..run.blocks.len() {
+                        let samples = samples(places, run.blocks.start + block);
+                        add_products::<SHARED>(&mut low, places, run.blocks.start + block, &samples);
+                        add_products::<SHARED>(&mut high, places, first + block, &samples);
+                    }
+                } else {
+                    for block in run.blocks.clone() {
+                        add_products::<SHARED>(&mut low, places, block, &samples(places, block));
+                    }
+                }
+                if run.carry {
+                    for (low, high) in low.iter_mut().zip(&mut high) {
+                        *high = _mm256_add_epi32(*high, _mm256_srai_epi32::<{ CARRY_BITS.cast_signed() }>(*low));
+                        *low = _mm256_and_si256(*low, _mm256_set1_epi32((1 << CARRY_BITS) - 1));
+                    }
                 }
             }
-            let range = &table.high_blocks;
-            add_products::<SHARED>(&mut high, places, table.n_blocks, range.start, range.len());
             finish(low, high, table.half(), table.shift - CARRY_BITS)
         }
 
-        /// Multiply `count` blocks, from block `first` of each row and block `at` of each window, into the sums.
+        /// A block of each output's window.
+        #[target_feature(enable = $features)]
+        #[inline]
+        fn samples(places: &[Place; GROUP], block: usize) -> Sums {
+            let mut samples = [_mm256_setzero_si256(); GROUP];
+            for (samples, place) in samples.iter_mut().zip(places) {
+                // SAFETY: the block is one of the window, which `places` has checked; any alignment will do.
+                *samples = unsafe { _mm256_loadu_si256(place.samples.wrapping_add(block * BLOCK).cast()) };
+            }
+            samples
+        }
+
+        /// Multiply samples by the block of taps at index `block` of each row.
         #[target_feature(enable = $features)]
         #[inline]
         fn add_products<const SHARED: bool>(
             sums: &mut Sums,
             places: &[Place; GROUP],
-            first: usize,
-            at: usize,
-            count: usize,
+            block: usize,
+            samples: &Sums,
         ) {
-            for block in 0..count {
-                for output in 0..GROUP {
-                    let taps = places[if SHARED { 0 } else { output }].taps.wrapping_add(first + block);
-                    // SAFETY: `first + count` is within the row; a block is one aligned vector.
-                    let taps = unsafe { _mm256_load_si256(taps.cast()) };
-                    let samples = places[output].samples.wrapping_add((at + block) * BLOCK);
-                    // SAFETY: `at + count` is within the window, which `places` has checked; any alignment will do.
-                    let samples = unsafe { _mm256_loadu_si256(samples.cast()) };
-                    sums[output] = $multiply_add(sums[output], taps, samples);
-                }
+            for output in 0..GROUP {
+                let taps = places[if SHARED { 0 } else { output }].taps.wrapping_add(block);
+                // SAFETY: the block is one of the row; it is one aligned vector.
+                let taps = unsafe { _mm256_load_si256(taps.cast()) };
+                sums[output] = $multiply_add(sums[output], taps, samples[output]);
             }
         }
 
