@@ -51,14 +51,14 @@ def _parse() -> argparse.Namespace:
 async def _run(arguments: argparse.Namespace) -> int:
     async with AsyncExitStack() as stack:
         scene = await _scene(arguments, stack)
-        print(f"audio engine: {engine_name()}   speech service: {scene.service}")
+        print(f"audio engine: {engine_name()}; speech service: {scene.service}")
         print(f"the caller will say {len(SCRIPT)} lines in {scene.call.duration_s:.0f} seconds\n")
         journal = Journal()
         recording = await stage(scene, journal)
     arguments.out.mkdir(parents=True, exist_ok=True)
     wav, picture = arguments.out / "conversation.wav", arguments.out / "timeline.png"
     recording.write(wav)
-    draw(picture, scene.call, journal, recording, title=f"A call to the station cafe ({scene.service})")
+    draw(picture, scene.call, journal, recording, title=f"A call to the station cafe, on the {scene.service}")
     rows = exchanges(scene.call, journal, recording)
     print(f"\n{table(rows)}\n\nconversation  {wav.resolve()}\ntimeline      {picture.resolve()}")
     answered = sum(row.answer_s is not None for row in rows)

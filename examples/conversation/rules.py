@@ -13,12 +13,12 @@ GREETING = "Hello, this is the station cafe. How can I help you?"
 RULES: tuple[tuple[frozenset[str], str], ...] = (
     (
         frozenset({"menu", "eat", "food", "breakfast", "lunch", "dinner"}),
-        "Today we have tomato soup, a warm sandwich with cheese, and a green salad with nuts. "
-        "For something sweet there is apple cake, and of course fresh coffee and tea all day long.",
+        "For breakfast we have fresh rolls with butter and jam, eggs with toast, and porridge with honey. "
+        "Everybody takes coffee or tea with it, and there is orange juice for the children.",
     ),
     (
-        frozenset({"open", "opening", "close", "closing", "hours", "when"}),
-        "We are open from seven in the morning until ten at night.",
+        frozenset({"open", "opening", "close", "closing", "hours", "time"}),
+        "We are open every day, from seven in the morning until ten at night.",
     ),
     (frozenset({"table", "seat", "seats", "book", "reserve"}), "A table is reserved for you."),
     (frozenset({"stop", "thank", "thanks", "bye", "goodbye"}), "Thank you for calling, goodbye."),

@@ -18,11 +18,11 @@ from .voice import espeak_voice
 
 # The second line is spoken while the agent still answers the first: the barge-in.
 SCRIPT = (
-    Line(4.5, "what is on the menu today"),
-    Line(10.0, "stop when do you close today"),
-    Line(19.0, "please book a table for two"),
+    Line(4.5, "what do you have for breakfast"),
+    Line(10.5, "wait what time do you close on sunday"),
+    Line(18.5, "please book a table for two people"),
 )
-TAIL_S = 7.0
+TAIL_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ async def offline_scene(stack: AsyncExitStack) -> Scene:
     """Stage the call with real recognition and synthesis on this machine, and no network."""
     emulator = await stack.enter_async_context(Emulator(engine="offline"))
     call = render(SCRIPT, espeak_voice, tail_s=TAIL_S)
-    return Scene(call, "emulator, offline engine (pocketsphinx and espeak-ng)", emulator.base_url)
+    return Scene(call, "emulator with pocketsphinx and espeak-ng", emulator.base_url)
 
 
 async def scripted_scene(stack: AsyncExitStack) -> Scene:
@@ -58,7 +58,7 @@ async def scripted_scene(stack: AsyncExitStack) -> Scene:
     phrases = [Phrase(line.start_s, f"{line.text.capitalize()}.", line.end_s) for line in call.lines]
     engine = ScriptedEngine(Script(*phrases))
     emulator = await stack.enter_async_context(Emulator(engine=engine))
-    return Scene(call, "emulator, scripted engine", emulator.base_url)
+    return Scene(call, "emulator with a script", emulator.base_url)
 
 
 async def stage(scene: Scene, journal: Journal) -> Recording:

@@ -19,6 +19,7 @@ from .report import Exchange, exchanges
 CALLER, AGENT, QUIET = "#1f6feb", "#d1622b", "#57606a"
 EVENT_COLOURS = {
     "StartOfTurn": "#1a7f37",
+    "Update": QUIET,
     "EagerEndOfTurn": "#bf8700",
     "TurnResumed": "#8250df",
     "EndOfTurn": "#cf222e",
@@ -39,7 +40,9 @@ def draw(path: Path, call: Call, journal: Journal, recording: Recording, *, titl
         [(row.answer_s, f"answers after {row.answer_latency_s:.2f} s") for row in rows if row.answer_s],
         AGENT,
     )
-    _turn_events(events, journal)
+    _turn_events(events, journal, rows)
+    replies = [(reply.at_s, f"“{_short(reply.text)}”") for reply in journal.of("agent", "reply")]
+    _captions(agent, replies, AGENT, top=-0.98)
     for row in rows:
         _latency(events, agent, row)
     agent.set_xlabel("seconds since the caller's first frame")
@@ -54,35 +57,34 @@ def _wave(axes: Axes, samples: np.ndarray, colour: str, label: str) -> None:
     peaks = np.abs(samples[: len(samples) // hop * hop].reshape(-1, hop).astype(np.int32)).max(axis=1) / 32768
     at = np.arange(len(peaks)) / 100
     axes.fill_between(at, -peaks, peaks, color=colour, linewidth=0)
-    axes.set_ylim(-1.15, 1.15)
+    axes.set_ylim(-1.25, 1.15)
     axes.set_yticks([])
     axes.set_ylabel(label, color=colour, fontsize=12, fontweight="bold")
     axes.spines[["top", "right", "left"]].set_visible(False)
 
 
-def _captions(axes: Axes, captions: list[tuple[float, str]], colour: str) -> None:
+def _captions(axes: Axes, captions: list[tuple[float, str]], colour: str, *, top: float = 1.12) -> None:
     for at_s, text in captions:
-        axes.annotate(text, (at_s, 0.98), color=colour, fontsize=8.5, va="top", annotation_clip=True)
+        axes.annotate(text, (at_s, top), color=colour, fontsize=8.5, va="top", annotation_clip=True)
 
 
-def _turn_events(axes: Axes, journal: Journal) -> None:
-    names = list(EVENT_COLOURS)
-    for row, name in enumerate(reversed(names)):
-        entries = journal.of("deepgram", name)
-        axes.plot(
-            [entry.at_s for entry in entries],
-            [row] * len(entries),
-            "|",
-            ms=15,
-            mew=2.5,
-            color=EVENT_COLOURS[name],
-        )
-    updates = journal.of("deepgram", "Update")
-    axes.plot([entry.at_s for entry in updates], [-1] * len(updates), "|", ms=7, color=QUIET)
-    axes.set_yticks(range(-1, len(names)), ["Update", *reversed(names)], fontsize=9)
-    axes.set_ylim(-1.7, len(names) - 0.3)
+def _turn_events(axes: Axes, journal: Journal, rows: list[Exchange]) -> None:
+    names = [name for name in EVENT_COLOURS if journal.of("deepgram", name)]
+    for row, name in enumerate(names):
+        at = [entry.at_s for entry in journal.of("deepgram", name)]
+        axes.plot(at, [-row] * len(at), "|", ms=15, mew=2.5, color=EVENT_COLOURS[name])
+    axes.set_yticks([-row for row in range(len(names))], names, fontsize=9)
+    axes.set_ylim(0.7 - len(names), 0.7)
+    for row in rows:
+        if row.end_of_turn_s is not None:
+            place = (row.end_of_turn_s + 0.15, 0.15 - names.index("EndOfTurn"))
+            axes.annotate(f"“{row.heard}”", place, color=EVENT_COLOURS["EndOfTurn"], fontsize=8.5)
     axes.grid(axis="x", color="#eaeef2")
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _short(text: str, length: int = 56) -> str:
+    return text if len(text) <= length else f"{text[:length].rsplit(' ', 1)[0]} …"
 
 
 def _latency(events: Axes, agent: Axes, row: Exchange) -> None:
@@ -92,4 +94,4 @@ def _latency(events: Axes, agent: Axes, row: Exchange) -> None:
     if row.cut_s is not None:
         agent.axvspan(row.line.start_s, row.cut_s, color="#ffd7d5", zorder=0)
         note = f"barge-in: silent after {row.cut_latency_s:.2f} s"
-        agent.annotate(note, (row.line.start_s, -1.1), color="#cf222e", fontsize=8.5)
+        agent.annotate(note, (row.line.start_s, 0.85), color="#cf222e", fontsize=8.5)

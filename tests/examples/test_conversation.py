@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import wave
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -19,6 +22,8 @@ from examples.conversation.rules import GREETING, answer
 from examples.conversation.scene import SCRIPT, Scene, scripted_scene, stage
 from examples.conversation.timeline import draw
 from speechwire.emulator import tag_of
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Conversation(NamedTuple):
@@ -76,3 +81,13 @@ def test_the_wav_and_the_picture_can_be_read(conversation: Conversation, tmp_pat
     draw(tmp_path / "timeline.svg", scene.call, journal, recording, title="A call")
     assert "answers after" in (tmp_path / "timeline.svg").read_text()
     assert SCRIPT[0].text in table(conversation.exchanges)
+
+
+def test_live_without_a_key_is_told_in_one_line() -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "DEEPGRAM_API_KEY"}
+    command = [sys.executable, "-m", "examples.conversation", "--live"]
+    finished = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert finished.returncode == 2
+    assert finished.stderr.strip().splitlines()[-1].startswith("--live needs DEEPGRAM_API_KEY")

@@ -138,6 +138,18 @@ def test_an_empty_flush_does_not_answer_the_interrupt_behind_it() -> None:
     assert not protocol.interrupting
 
 
+def test_a_flush_whose_turn_is_interrupted_has_no_answer() -> None:
+    protocol = _started("A")
+    protocol.speak("One.")
+    protocol.flush()
+    protocol.interrupt()
+    protocol.receive(INTERRUPTED)
+    assert not protocol.interrupting
+    protocol.interrupt()
+    protocol.receive(_warning("NO_ACTIVE_SPEECH"))
+    assert not protocol.interrupting
+
+
 def test_two_interrupts_have_two_answers() -> None:
     protocol = _started("A")
     protocol.interrupt()
@@ -230,11 +242,12 @@ class ServiceAndClient(RuleBasedStateMachine):
         self.interrupted: set[int] = set()
         self.silenced: set[int] = set()
 
-    # A refused offset and the undocumented answer of an idle service together cannot be told apart.
-    @initialize(habit=st.sampled_from(["refuses offsets", "NO_ACTIVE_SPEECH", "NO_AUDIO_GENERATED"]))
-    def choose(self, habit: str) -> None:
-        self.refuses_offsets = habit == "refuses offsets"
-        self.idle = "NO_AUDIO_GENERATED" if self.refuses_offsets else habit
+    @initialize(
+        refuses_offsets=st.booleans(), idle=st.sampled_from(["NO_ACTIVE_SPEECH", "NO_AUDIO_GENERATED"])
+    )
+    def choose(self, refuses_offsets: bool, idle: str) -> None:
+        self.refuses_offsets = refuses_offsets
+        self.idle = idle
 
     @rule(command=st.sampled_from(["speak", "speak", "flush", "interrupt"]))
     def send(self, command: str) -> None:

@@ -179,6 +179,19 @@ def test_a_gap_that_comes_before_its_final_waits_for_it(stream: Stream) -> None:
     assert stream.receive(_final(3.5, 5, "there.")) == [("Hello you there.", "utterance_end")]
 
 
+def test_a_gap_without_a_number_is_late_when_there_is_interim_text(stream: Stream) -> None:
+    stream.receive(_final(0, 2, "Hello"), _interim(2, 5, "you"))
+    assert stream.receive(_utterance_end(-1)) == []
+    assert stream.receive(_final(2, 6, "you too.", speech_final=True)) == [("Hello you too.", "speech_final")]
+
+
+def test_a_gap_waits_no_longer_than_its_utterance(stream: Stream) -> None:
+    stream.receive(_interim(0, 3, "hello"))
+    assert stream.receive(_utterance_end(2.9)) == []
+    assert stream.receive(_final(0, 2, "Hello.", speech_final=True)) == [("Hello.", "speech_final")]
+    assert stream.receive(_final(2, 6, "How are")) == [("How are", None)]
+
+
 def test_a_gap_among_finals_leaves_the_interim_to_the_next_utterance(stream: Stream) -> None:
     stream.receive(_final(0, 2, "Hello"), _interim(2, 5, "you"))
     assert stream.receive(_utterance_end(1.3)) == [("Hello", "utterance_end")]

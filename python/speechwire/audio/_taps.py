@@ -78,8 +78,8 @@ def filter_table(in_rate: int, out_rate: int, quality: str) -> FilterTable:
 
 
 def _fraction_bits(n_taps: int) -> int:
-    """Enough bits that the rounding noise of the taps, sqrt(n_taps / 12) units, stays below -112 dB."""
-    return 21 + max(0, math.ceil(math.log2(n_taps / 320) / 2))
+    """Enough bits that the rounding noise of the taps, sqrt(n_taps / 12) units, stays below -110 dB."""
+    return math.ceil(18.3 + math.log2(n_taps / 12) / 2)
 
 
 def _sampled(prototype: Prototype, up: int, reach: int, n_taps: int, stretch: float) -> _Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from enum import Enum
 from typing import Protocol
 
@@ -13,10 +14,13 @@ from speechwire.emulator._messages import Output
 from speechwire.emulator._outlet import Outlet
 from speechwire.emulator.engine import Heard
 from speechwire.emulator.journal import Connection
+from speechwire.errors import SpeechwireError
 
 __all__ = ["ListenMachine", "drive_listen"]
 
 _MAX_WAITING_FRAMES = 512
+
+_log = logging.getLogger(__name__)
 
 
 class _End(Enum):
@@ -48,6 +52,9 @@ class ListenMachine(Protocol):
     def undecodable(self) -> list[Output]:
         """The audio does not fit its declared format."""
 
+    def broken(self) -> list[Output]:
+        """The engine has failed."""
+
     def idle(self) -> list[Output]:
         """The idle timer has run out."""
 
@@ -73,6 +80,17 @@ class _ListenDriver:
         await self._waiting.put(_END)
 
     async def work(self) -> None:
+        """Do everything in order; an engine that fails ends the stream as a fault of the service does."""
+        try:
+            await self._work()
+        except SpeechwireError as error:
+            _log.warning("connection %d: %s", self._record.index, error)
+            await self._outlet.send(self._machine.broken())
+            while await self._next() is not _END:
+                # The client may go on sending until it has seen the close.
+                pass
+
+    async def _work(self) -> None:
         await self._hearing.open()
         await self._outlet.send(self._machine.open())
         await self._outlet.strike(0.0)

@@ -24,6 +24,9 @@ _NO_AUDIO = (
     "Deepgram did not receive audio data or a text message within the timeout window. "
     "See https://dpgr.am/net0001"
 )
+_NO_RESPONSE = (
+    "Deepgram did not provide a response message within the timeout window. See https://dpgr.am/net0000"
+)
 
 
 class ListenV1:
@@ -90,6 +93,11 @@ class ListenV1:
         """Neither audio nor text came for 10 s; no result is made of what was heard."""
         self._closed = True
         return [Send(self._metadata()), Close(1011, _NO_AUDIO)]
+
+    def broken(self) -> list[Output]:
+        """The engine has failed."""
+        self._closed = True
+        return [Close(1011, _NO_RESPONSE)]
 
     def undecodable(self) -> list[Output]:
         """The audio does not fit its declared format."""

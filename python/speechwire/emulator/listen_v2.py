@@ -125,6 +125,10 @@ class ListenV2:
             "INACTIVE_CLIENT", "No audio, message or ping was received within the inactivity window."
         )
 
+    def broken(self) -> list[Output]:
+        """The engine has failed."""
+        return self.fail("INTERNAL_SERVER_ERROR", "An internal error occurred; please retry.")
+
     def undecodable(self) -> list[Output]:
         """The audio does not fit its declared format."""
         self._state = _State.CLOSED

@@ -6,7 +6,13 @@ from collections import deque
 
 from speechwire.errors import InvalidArgument
 
-__all__ = ["RollingLimit", "character_limit", "flush_limit"]
+__all__ = ["CHARACTERS", "FLUSHES", "RollingLimit", "character_limit", "flush_limit"]
+
+FLUSHES = 20
+"""Flushes a minute that the service allows a connection; one more is refused by a ``Warning``."""
+
+CHARACTERS = 2400
+"""Characters a minute that the service allows a connection; more end it (1008 DATA-0001)."""
 
 # Two times that differ by less are the same; a wait as long as asked for must be long enough in floats.
 _TOLERANCE_S = 1e-6
@@ -63,10 +69,10 @@ class RollingLimit:
 
 
 def flush_limit() -> RollingLimit:
-    """20 flushes a minute of one connection. The allowance has been seen to come back after 64 s, not 60."""
-    return RollingLimit(20, 65.0)
+    """`FLUSHES` of one connection. The allowance has been seen to come back after 64 s, not 60."""
+    return RollingLimit(FLUSHES, 65.0)
 
 
 def character_limit() -> RollingLimit:
-    """2400 characters a minute of one connection; more end it (1008 DATA-0001)."""
-    return RollingLimit(2400, 60.0)
+    """`CHARACTERS` of one connection."""
+    return RollingLimit(CHARACTERS, 60.0)

@@ -12,6 +12,7 @@ from speechwire.protocol._decode import MessageDecoder
 from speechwire.protocol._endpoint import Endpoint, text_frame
 from speechwire.protocol._paths import Path
 from speechwire.protocol._speak import checked_text
+from speechwire.protocol.limits import FLUSHES
 from speechwire.protocol.options_speak import SpeakV1Options
 from speechwire.protocol.speak_v1_events import (
     WIRE_MESSAGES,
@@ -186,10 +187,13 @@ class SpeakV1(Endpoint[Event]):
         return Warning(code=code, description=description, flush_index=flush_index)
 
     def _refused(self) -> int | None:
-        """The flush a refusal belongs to: the first without audio. Its text stays for the next one."""
-        flush = next((flush for flush in self._waiting if not flush.has_audio), None)
-        if flush is None:
+        """The flush a refusal belongs to. Its text stays for the next one."""
+        silent = [flush for flush in self._waiting if not flush.has_audio]
+        if not silent:
             return None
+        # Answers come in order, so it is the first; but a service that refuses at once is early, and it
+        # refuses none before it has allowed so many.
+        flush = next((flush for flush in silent if flush.index >= FLUSHES), silent[0])
         position = self._waiting.index(flush)
         del self._waiting[position]
         heir = self._waiting[position] if position < len(self._waiting) else self._buffered

@@ -26,6 +26,7 @@ from speechwire.protocol.speak_v2_events import (
     Connected,
     Error,
     Event,
+    Flushed,
     SessionMetadata,
     SpeechInterrupted,
     SpeechMetadata,
@@ -47,7 +48,7 @@ _SPEED = number(0.5, 1.5, step=0.05)
 
 class _Command(enum.Enum):
     INTERRUPT = enum.auto()
-    EMPTY_FLUSH = enum.auto()
+    FLUSH = enum.auto()
 
 
 class SpeakV2(Endpoint[Event]):
@@ -69,9 +70,8 @@ class SpeakV2(Endpoint[Event]):
         self.options = options or SpeakV2Options()
         self._speech_id: str | None = None
         self._unwanted_id: str | None = None
-        # What may yet be answered by a Warning, in order: interrupts, and flushes without a turn.
+        # What may yet be answered by a Warning, in order.
         self._unanswered: deque[_Command] = deque()
-        self._turn_has_text = False
         self._last_offset_ms = -1
         self._discarded_bytes = 0
         self._configure_slot = ConfigureSlot()
@@ -107,7 +107,6 @@ class SpeakV2(Endpoint[Event]):
         """
         checked_text(text)
         self._require_open("send Speak")
-        self._turn_has_text = True
         return text_frame(type="Speak", text=text)
 
     def flush(self) -> str:
@@ -117,9 +116,7 @@ class SpeakV2(Endpoint[Event]):
             LocalProtocolError: The connection is closing or closed.
         """
         self._require_open("send Flush")
-        if not self._turn_has_text:
-            self._unanswered.append(_Command.EMPTY_FLUSH)
-        self._turn_has_text = False
+        self._unanswered.append(_Command.FLUSH)
         return text_frame(type="Flush")
 
     def interrupt(self, playback_offset_ms: int | None = None) -> str:
@@ -141,7 +138,6 @@ class SpeakV2(Endpoint[Event]):
         if playback_offset_ms is not None:
             self._last_offset_ms = playback_offset_ms
         self._unanswered.append(_Command.INTERRUPT)
-        self._turn_has_text = False
         return text_frame(**message)
 
     def configure(self, *, speed: float) -> str:
@@ -186,6 +182,8 @@ class SpeakV2(Endpoint[Event]):
                 self._speech_id = message.speech_id
             case SpeechMetadata():
                 self._speech_id = None
+            case Flushed():
+                self._flush_answered()
             case SpeechInterrupted():
                 return [self._on_interrupted(message)]
             case Warning() if message.code in _INTERRUPT_WARNINGS:
@@ -199,16 +197,22 @@ class SpeakV2(Endpoint[Event]):
         return [message]
 
     def _on_interrupt_warning(self, code: str) -> None:
-        if code == _NO_ACTIVE_SPEECH and self._unanswered and self._unanswered[0] is _Command.EMPTY_FLUSH:
-            self._unanswered.popleft()
+        if code == _NO_ACTIVE_SPEECH and self._flush_answered():
             return
         self._interrupt_answered()
         if code == _INVALID_OFFSET:
             # The active turn, which the refused Interrupt was to hit, goes on; nobody wants to hear the rest.
             self._unwanted_id = self._speech_id
 
+    def _flush_answered(self) -> bool:
+        """Whether the first command without answer was a ``Flush``, which then has one."""
+        if not self._unanswered or self._unanswered[0] is not _Command.FLUSH:
+            return False
+        self._unanswered.popleft()
+        return True
+
     def _interrupt_answered(self) -> None:
-        # Answers come in order: flushes before this interrupt have had theirs, or needed none.
+        # Answers come in order, and a flush whose turn is interrupted has none.
         while self._unanswered and self._unanswered.popleft() is not _Command.INTERRUPT:
             pass
 

@@ -11,7 +11,10 @@ from speechwire.session.events import (
     SessionEnded,
     SessionEvent,
 )
+from speechwire.session.governor import Governor
 from speechwire.session.listen import FluxSession, ListenSession
+from speechwire.session.metrics import Histogram, ListenStats, SpeakStats
+from speechwire.session.pool import PoolStats, SessionPool
 from speechwire.session.request import SpeakRequest
 from speechwire.session.settings import ListenSettings, SpeakSettings
 from speechwire.session.speak import SpeakSession
@@ -22,13 +25,19 @@ __all__ = [
     "BackoffPolicy",
     "EventsDropped",
     "FluxSession",
+    "Governor",
+    "Histogram",
     "ListenSession",
     "ListenSettings",
+    "ListenStats",
+    "PoolStats",
     "Reconnected",
     "Reconnecting",
     "SessionEnded",
     "SessionEvent",
+    "SessionPool",
     "SpeakRequest",
     "SpeakSession",
     "SpeakSettings",
+    "SpeakStats",
 ]

@@ -85,6 +85,11 @@ class Conductor(Generic[EventT]):
         return self._link
 
     @property
+    def over(self) -> bool:
+        """Whether the task has ended, or will never begin."""
+        return self.closing if self._task is None else self._task.done()
+
+    @property
     def kept_bytes(self) -> int:
         """Audio kept: what waits to be sent and what may have to be sent again."""
         return self._log.queued_bytes + self._log.kept_bytes

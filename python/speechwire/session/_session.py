@@ -86,6 +86,11 @@ class ListeningSession(Generic[EventT]):
         return self._conductor.closing or self._conductor.error is not None
 
     @property
+    def over(self) -> bool:
+        """Whether its task has ended: nothing will be sent or counted any more."""
+        return self._conductor.over
+
+    @property
     def buffered_bytes(self) -> int:
         """Audio kept now, as sent: what waits to be sent and what may have to be sent again."""
         return self._conductor.kept_bytes

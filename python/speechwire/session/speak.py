@@ -94,6 +94,11 @@ class SpeakSession:
         """Whether a connection is open."""
         return self._link is not None
 
+    @property
+    def over(self) -> bool:
+        """Whether its task has ended: nothing will be sent or counted any more."""
+        return self._closing if self._task is None else self._task.done()
+
     def stats(self) -> SpeakStats:
         """A copy of the counters."""
         return dataclasses.replace(self._stats)

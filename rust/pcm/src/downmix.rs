@@ -3,6 +3,7 @@
 use crate::format::{Alaw, F32le, Format, Mulaw, S16le, Sample};
 
 /// Average whole frames into `out`, one sample per frame.
+#[inline(always)]
 pub(crate) fn downmix(format: Format, channels: usize, frames: &[u8], out: &mut [i16]) {
     match format {
         Format::S16le => mix::<2, S16le>(channels, frames, out),
@@ -30,6 +31,7 @@ fn mix_stereo<const WIDTH: usize, S: Sample<WIDTH>>(frames: &[[[u8; WIDTH]; 2]],
     }
 }
 
+#[inline(always)]
 #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)]
 fn mix_many<const WIDTH: usize, S: Sample<WIDTH>>(channels: usize, samples: &[[u8; WIDTH]], out: &mut [i16]) {
     let count = channels as i32;

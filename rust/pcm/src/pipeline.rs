@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::downmix::downmix;
 use crate::format::Format;
 use crate::kernel::Kernel;
 use crate::polyphase::{INPUT_BLOCK, Polyphase};
@@ -131,7 +130,8 @@ impl Pipeline {
         let frame = self.layout.frame_bytes();
         for block in frames.chunks(INPUT_BLOCK * frame) {
             let count = block.len() / frame;
-            downmix(self.layout.format, self.layout.channels, block, self.polyphase.room(count));
+            let kernel = self.polyphase.kernel();
+            kernel.downmix(self.layout.format, self.layout.channels, block, self.polyphase.room(count));
             self.render(count, sink);
         }
     }

@@ -22,6 +22,13 @@ impl Cursor {
         Self { position: 0, phase: 0, step: table.down / table.up, phase_step: table.down % table.up }
     }
 
+    /// Move on by `count` outputs.
+    pub(crate) fn advance_by(&mut self, table: &FilterTable, count: usize) {
+        let ahead = self.phase + count * table.down;
+        self.position += ahead / table.up;
+        self.phase = ahead % table.up;
+    }
+
     /// Move to the next output, without dividing.
     #[inline(always)]
     pub(crate) fn advance(&mut self, table: &FilterTable) {

@@ -44,21 +44,11 @@ pub struct FilterTable {
     pub(crate) shift: u32,
     /// Blocks of a row's low digits; those of the high digits follow them.
     pub(crate) n_blocks: usize,
-    /// The row from left to right, in the order in which kernels multiply it.
-    pub(crate) runs: Vec<Run>,
-    high_blocks: Range<usize>,
+    /// The low digits, cut where a carry is due: ranges of blocks that cover the row.
+    pub(crate) cuts: Vec<Range<usize>>,
+    /// The blocks that have high digits.
+    pub(crate) high_blocks: Range<usize>,
     rows: Vec<Block>,
-}
-
-/// Consecutive blocks of a row that are multiplied alike.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Run {
-    /// The blocks, counted from the row's start.
-    pub(crate) blocks: Range<usize>,
-    /// Where their high digits are, counted likewise, if they have any.
-    pub(crate) high: Option<usize>,
-    /// Whether the low digits' sum is carried afterwards.
-    pub(crate) carry: bool,
 }
 
 impl FilterTable {
@@ -83,12 +73,12 @@ impl FilterTable {
         if let Some(&tap) = taps.iter().find(|tap| tap.unsigned_abs() > MAX_TAP) {
             return Err(TableError::Range { tap });
         }
-        let digits = Digits::of(taps, n_taps);
+        let digits = Digits::cheapest(taps, n_taps);
         let cuts = digits.cuts();
         digits.prove_no_wrap(&cuts, shift)?;
-        let (runs, rows) = (digits.runs(&cuts), digits.rows());
+        let rows = digits.rows();
         let Digits { n_blocks, high_blocks, .. } = digits;
-        Ok(Self { up, down, center, n_taps, shift, n_blocks, runs, high_blocks, rows })
+        Ok(Self { up, down, center, n_taps, shift, n_blocks, cuts, high_blocks, rows })
     }
 
     /// Input samples after an output's own time that it depends on: the latency.
@@ -135,10 +125,21 @@ struct Digits {
 }
 
 impl Digits {
-    fn of(taps: &[i32], n_taps: usize) -> Self {
+    /// The more blocks have high digits, the smaller the low ones, and the fewer carries. Take the cheapest: a
+    /// block costs a multiply-add, a carry a shift, an addition and a mask.
+    fn cheapest(taps: &[i32], n_taps: usize) -> Self {
+        let candidates = (CARRY_BITS..16).map(|bits| Self::of(taps, n_taps, (1 << bits) - 1));
+        let cost = |digits: &Self| 2 * digits.high_blocks.len() + 3 * digits.cuts().len();
+        candidates.min_by_key(cost).expect("there are candidates")
+    }
+
+    /// Split those blocks in which some coefficient exceeds `limit`, which has at most 15 bits.
+    fn of(taps: &[i32], n_taps: usize, limit: u32) -> Self {
         let n_blocks = n_taps.div_ceil(BLOCK);
         let rows: Vec<Vec<[i32; BLOCK]>> = taps.chunks(n_taps).map(blocks_of).collect();
-        let wide = |&index: &usize| rows.iter().any(|row| row[index].iter().any(|&tap| is_wide(tap)));
+        let wide = |&index: &usize| {
+            rows.iter().any(|row| row[index].iter().any(|tap| tap.unsigned_abs() > limit))
+        };
         let start = (0..n_blocks).find(wide).unwrap_or(0);
         let end = (0..n_blocks).rfind(wide).map_or(start, |last| last + 1);
         let (mut low, mut high) = (Vec::new(), Vec::new());
@@ -157,20 +158,6 @@ impl Digits {
         let n_high = self.high_blocks.len();
         let low = self.low.chunks(self.n_blocks).enumerate();
         low.flat_map(|(phase, low)| [low, &self.high[phase * n_high..][..n_high]].concat()).collect()
-    }
-
-    /// The cuts, cut again where the high digits begin and end.
-    fn runs(&self, cuts: &[Range<usize>]) -> Vec<Run> {
-        let Range { start, end } = self.high_blocks;
-        let mut edges: Vec<usize> = cuts.iter().map(|cut| cut.end).chain([0, start, end]).collect();
-        edges.sort_unstable();
-        edges.dedup();
-        let run = |pair: &[usize]| Run {
-            blocks: pair[0]..pair[1],
-            high: self.high_blocks.contains(&pair[0]).then(|| self.n_blocks + pair[0] - start),
-            carry: cuts.iter().any(|cut| cut.end == pair[1]),
-        };
-        edges.windows(2).map(run).collect()
     }
 
     /// As few ranges of blocks as the lane bound allows.
@@ -214,10 +201,6 @@ impl Digits {
 fn blocks_of(row: &[i32]) -> Vec<[i32; BLOCK]> {
     let block = |index| std::array::from_fn(|k| row.get(index * BLOCK + k).copied().unwrap_or(0));
     (0..row.len().div_ceil(BLOCK)).map(block).collect()
-}
-
-fn is_wide(tap: i32) -> bool {
-    i16::try_from(tap).is_err()
 }
 
 fn narrow(block: &[i32; BLOCK], digit: impl Fn(i32) -> i32) -> Block {

@@ -42,6 +42,11 @@ class RecognitionProcess:
         except SpeechwireError as error:
             raise EngineUnavailable(str(error)) from error
 
+    @property
+    def alive(self) -> bool:
+        """Whether it still answers."""
+        return self._reader is not None and not self._reader.done()
+
     async def ask(self, request: Request) -> Sequence[Heard]:
         """Run one request.
 
@@ -49,7 +54,7 @@ class RecognitionProcess:
             SpeechwireError: It failed, or the process has ended.
         """
         process = self._process
-        if process is None or process.stdin is None or self._reader is None or self._reader.done():
+        if process is None or process.stdin is None or not self.alive:
             raise SpeechwireError("the recognition process has ended; its own message is on standard error")
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append(answer)

@@ -9,12 +9,14 @@ between the sounds of a synthetic voice costs them a third of the words.
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from speechwire.emulator._confidence import end_of_turn_confidence
 from speechwire.emulator.engine import Heard, Word
+from speechwire.emulator.offline._keyterms import favour
 from speechwire.emulator.offline._packages import require
 from speechwire.emulator.offline._text import present
 
@@ -33,6 +35,7 @@ _PREROLL_FRAMES = 10
 _SETTLE_S = 0.2
 _MAX_UTTERANCE_S = 20.0
 _DECODER_FRAME_S = 0.01
+_HYPOTHESES = 100
 
 _LEVEL = 2500.0
 _NOISE = 200.0
@@ -146,7 +149,7 @@ class SphinxStream:
         noisy = np.frombuffer(frame, "<i2") * gain + self._noise[self._frames % 37]
         self._decoder.process_raw(np.clip(noisy, -32768, 32767).astype("<i2").tobytes(), False, False)
         if self._frames % _HYPOTHESIS_FRAMES == 0:
-            self._words = self._hypothesis(None)
+            self._words = self._hypothesis(settled=False)
 
     def _is_over(self) -> bool:
         assert self._utterance_start is not None
@@ -155,7 +158,7 @@ class SphinxStream:
 
     def _settled(self) -> Heard:
         self._decoder.end_utt()
-        self._words = self._hypothesis(self._decoder.logmath)
+        self._words = self._favoured(self._hypothesis(settled=True))
         heard = self._report(settled=True)
         self._utterance_start, self._words = None, ()
         return heard
@@ -168,14 +171,20 @@ class SphinxStream:
     def _silence_s(self) -> float | None:
         return None if self._last_speech is None else (self._frames - self._last_speech) * _FRAME_S
 
-    def _hypothesis(self, posterior: object) -> tuple[Word, ...]:
+    def _hypothesis(self, *, settled: bool) -> tuple[Word, ...]:
         start = self._utterance_start
         assert start is not None
         return tuple(
-            _word(segment, start * _FRAME_S, segment.prob if posterior else _PARTIAL_CONFIDENCE)
+            _word(segment, start * _FRAME_S, segment.prob if settled else _PARTIAL_CONFIDENCE)
             for segment in self._decoder.seg() or ()
             if segment.word[0] not in "<[+"
         )
+
+    def _favoured(self, words: tuple[Word, ...]) -> tuple[Word, ...]:
+        if not (words and self._keyterms):
+            return words
+        others = (hypothesis.hypstr or "" for hypothesis in islice(self._decoder.nbest(), _HYPOTHESES))
+        return favour(words, others, self._keyterms)
 
 
 def _word(segment: Any, start_s: float, confidence: float) -> Word:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from speechwire.emulator.offline._process import RecognitionProcess
 from speechwire.emulator.offline._recognition import SAMPLE_RATE
 from speechwire.emulator.offline._synthesis import EspeakSynthesizer
 from speechwire.emulator.offline._wire import Request
+from speechwire.errors import SpeechwireError
 
 __all__ = ["OfflineEngine"]
 
@@ -47,7 +49,9 @@ class _OfflineRecognizer:
         if self._open:
             self._open = False
             self._process.streams -= 1
-            await self._ask(Request("close", self._stream))
+            # Of a process that has ended nothing is left to free.
+            with contextlib.suppress(SpeechwireError):
+                await self._ask(Request("close", self._stream))
 
     async def _ask(self, request: Request) -> Sequence[Heard]:
         return await self._process.ask(request)
@@ -112,9 +116,15 @@ class OfflineEngine:
 
     async def _least_busy(self) -> RecognitionProcess:
         async with self._starting:
+            await self._bury_the_dead()
             if all(process.streams for process in self._processes) and len(self._processes) < self._limit:
                 await self._grow()
             return min(self._processes, key=lambda process: process.streams)
+
+    async def _bury_the_dead(self) -> None:
+        for process in [process for process in self._processes if not process.alive]:
+            self._processes.remove(process)
+            await process.aclose()
 
     async def _grow(self) -> None:
         process = RecognitionProcess()

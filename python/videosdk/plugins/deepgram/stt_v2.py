@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from videosdk.agents import STTResponse, global_event_emitter
 
-from speechwire.protocol import ListenV2Options
+from speechwire.protocol import ListenV2, ListenV2Options
 from speechwire.protocol.listen_v2_events import TurnInfo
 from speechwire.session import FluxSession
 
@@ -45,6 +46,9 @@ class DeepgramSTTV2(SessionSTT):
         tag: Labels for the usage report.
         input_channels: Interleaved channels of the input; by default what the stream has.
         interim_results: Publish interim transcripts to the room; the framework gets them in any case.
+        numerals: Numbers in digits.
+        profanity_filter: Mask swear words.
+        mip_opt_out: Keep the audio out of the model improvement program.
         chunk_ms: Length of the chunks sent; Deepgram advises 80.
         quality: Preset of the conversion: ``fast``, ``balanced`` or ``best``.
         force_end_turn_on_flush: End the turn when the framework's own voice activity detection says so.
@@ -75,6 +79,9 @@ class DeepgramSTTV2(SessionSTT):
         tag: Sequence[str] | str | None = None,
         input_channels: int | None = None,
         interim_results: bool = False,
+        numerals: bool | None = None,
+        profanity_filter: bool | None = None,
+        mip_opt_out: bool | None = None,
         chunk_ms: int = 100,
         quality: str = "balanced",
         force_end_turn_on_flush: bool = False,
@@ -94,6 +101,9 @@ class DeepgramSTTV2(SessionSTT):
         self.keyterm = listed(keyterm)
         self.language_hint = listed(language_hint)
         self.tag = listed(tag)
+        self.numerals = numerals
+        self.profanity_filter = profanity_filter
+        self.mip_opt_out = mip_opt_out
         self.chunk_ms = chunk_ms
         self.quality = quality
         self.force_end_turn_on_flush = force_end_turn_on_flush
@@ -110,6 +120,46 @@ class DeepgramSTTV2(SessionSTT):
         """End the turn if ``force_end_turn_on_flush``; else do nothing: Flux knows when a turn ends."""
         if self.force_end_turn_on_flush and self._session is not None:
             self._session.flush()
+
+    async def update_options(
+        self,
+        *,
+        eager_eot_threshold: float | None = None,
+        eot_threshold: float | None = None,
+        eot_timeout_ms: int | None = None,
+        keyterm: Sequence[str] | str | None = None,
+        language_hint: Sequence[str] | str | None = None,
+        numerals: bool | None = None,
+    ) -> None:
+        """Change options in the middle of a call (Flux ``Configure``), and for every later connection.
+
+        ``None`` leaves an option as it is; an empty list clears a list. ``eager_eot_threshold`` only matters
+        with ``enable_preemptive_generation``. Waits for the service's answer.
+
+        Raises:
+            ValueError: An option is out of its range; nothing changed.
+            ServiceError: The service refused; nothing changed.
+        """
+        changes: dict[str, Any] = {
+            "eager_eot_threshold": eager_eot_threshold,
+            "eot_threshold": eot_threshold,
+            "eot_timeout_ms": eot_timeout_ms,
+            "keyterms": None if keyterm is None else listed(keyterm),
+            "language_hints": None if language_hint is None else listed(language_hint),
+            "numerals": numerals,
+        }
+        with named_as(keyterms="keyterm", language_hints="language_hint"):
+            if self._session is not None:
+                await self._session.configure(**changes)
+            else:
+                ListenV2(self._options(self.target_sample_rate)).configure(**changes)
+        self._adopt(changes)
+
+    def _adopt(self, changes: dict[str, Any]) -> None:
+        attributes = {"keyterms": "keyterm", "language_hints": "language_hint"}
+        for name, value in changes.items():
+            if value is not None:
+                setattr(self, attributes.get(name, name), value)
 
     def _new_session(self, byte_count: int) -> FluxSession:
         rate = self._declared_rate(byte_count)
@@ -138,6 +188,9 @@ class DeepgramSTTV2(SessionSTT):
             keyterm=self.keyterm,
             language_hint=self.language_hint,
             tag=self.tag,
+            numerals=self.numerals,
+            profanity_filter=self.profanity_filter,
+            mip_opt_out=self.mip_opt_out,
         )
 
     def _pipeline(self, out_rate: int) -> FollowingPipeline:

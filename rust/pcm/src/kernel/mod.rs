@@ -11,6 +11,8 @@ mod scalar;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+use crate::downmix::downmix;
+use crate::format::Format;
 use crate::polyphase::Cursor;
 use crate::taps::FilterTable;
 
@@ -72,6 +74,17 @@ impl Kernel {
             Path::Avx512 => "avx512",
             #[cfg(target_arch = "aarch64")]
             Path::Neon => "neon",
+        }
+    }
+
+    /// Average whole frames into `out`, one sample per frame.
+    #[allow(unsafe_code)]
+    pub(crate) fn downmix(self, format: Format, channels: usize, frames: &[u8], out: &mut [i16]) {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: only `available` makes these values, after it has found AVX2.
+            Path::Avx2 | Path::Avx512 => unsafe { avx2::downmix(format, channels, frames, out) },
+            _ => downmix(format, channels, frames, out),
         }
     }
 

@@ -23,19 +23,14 @@ pub(crate) fn run(table: &FilterTable, history: &[i16], cursor: &mut Cursor, out
 #[allow(clippy::cast_possible_truncation)]
 fn output(table: &FilterTable, window: &[i16], row: &[Block]) -> i16 {
     let (mut low, mut high) = ([vdupq_n_s32(0); 4], [vdupq_n_s32(0); 4]);
-    for run in &table.runs {
-        let samples = &window[run.blocks.start * BLOCK..];
-        multiply_add(&mut low, &row[run.blocks.clone()], samples);
-        if let Some(first) = run.high {
-            multiply_add(&mut high, &row[first..][..run.blocks.len()], samples);
-        }
-        if run.carry {
-            for (low, high) in low.iter_mut().zip(&mut high) {
-                *high = vaddq_s32(*high, vshrq_n_s32::<{ CARRY_BITS.cast_signed() }>(*low));
-                *low = vandq_s32(*low, vdupq_n_s32((1 << CARRY_BITS) - 1));
-            }
+    for cut in &table.cuts {
+        multiply_add(&mut low, &row[cut.clone()], &window[cut.start * BLOCK..]);
+        for (low, high) in low.iter_mut().zip(&mut high) {
+            *high = vaddq_s32(*high, vshrq_n_s32::<{ CARRY_BITS.cast_signed() }>(*low));
+            *low = vandq_s32(*low, vdupq_n_s32((1 << CARRY_BITS) - 1));
         }
     }
+    multiply_add(&mut high, &row[table.n_blocks..], &window[table.high_blocks.start * BLOCK..]);
     let sum = add_lanes(high) + (add_lanes(low) >> CARRY_BITS);
     let rounded = (sum + table.half()) >> (table.shift - CARRY_BITS);
     rounded.clamp(i16::MIN.into(), i16::MAX.into()) as i16

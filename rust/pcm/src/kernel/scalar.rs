@@ -14,16 +14,11 @@ pub(crate) fn run(table: &FilterTable, history: &[i16], cursor: &mut Cursor, out
 #[allow(clippy::cast_possible_truncation)]
 fn output(table: &FilterTable, window: &[i16], row: &[Block]) -> i16 {
     let (mut low, mut high) = ([0_i32; LANES], [0_i32; LANES]);
-    for run in &table.runs {
-        let samples = &window[run.blocks.start * BLOCK..];
-        multiply_add(&mut low, &row[run.blocks.clone()], samples);
-        if let Some(first) = run.high {
-            multiply_add(&mut high, &row[first..][..run.blocks.len()], samples);
-        }
-        if run.carry {
-            carry(&mut low, &mut high);
-        }
+    for cut in &table.cuts {
+        multiply_add(&mut low, &row[cut.clone()], &window[cut.start * BLOCK..]);
+        carry(&mut low, &mut high);
     }
+    multiply_add(&mut high, &row[table.n_blocks..], &window[table.high_blocks.start * BLOCK..]);
     let sum = high.iter().sum::<i32>() + (low.iter().sum::<i32>() >> CARRY_BITS);
     let rounded = (sum + table.half()) >> (table.shift - CARRY_BITS);
     rounded.clamp(i16::MIN.into(), i16::MAX.into()) as i16

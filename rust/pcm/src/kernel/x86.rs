@@ -1,150 +1,156 @@
 //! The loop of both x86 kernels: taps across the lanes of a 256-bit vector, several outputs at a time.
 
+use crate::kernel::Kernel;
 use crate::polyphase::Cursor;
-use crate::taps::{Block, FilterTable};
+use crate::taps::FilterTable;
 
-/// Where one output's samples and taps are.
-#[derive(Clone, Copy)]
-pub(super) struct Place {
-    pub(super) samples: *const i16,
-    pub(super) taps: *const Block,
-}
-
-/// The places of the next outputs, all of whose windows are within `history`, and all rows within the table.
+/// Check once, for all outputs of a call, that their windows are within `history`, those of a last group's
+/// missing outputs included.
 #[inline(always)]
-pub(super) fn places<const GROUP: usize>(
-    table: &FilterTable,
-    history: &[i16],
-    cursor: &mut Cursor,
-) -> [Place; GROUP] {
-    let (rows, blocks) = (table.rows().as_ptr(), table.row_blocks());
-    let mut places = [Place { samples: history.as_ptr(), taps: rows }; GROUP];
-    let mut last = 0;
-    for place in &mut places {
-        last = cursor.position;
-        place.samples = history.as_ptr().wrapping_add(cursor.position);
-        place.taps = rows.wrapping_add(cursor.phase * blocks);
-        cursor.advance(table);
-    }
-    assert!(last + table.padded_taps() <= history.len(), "a window lies outside the history");
-    places
+pub(super) fn check(table: &FilterTable, history: &[i16], cursor: &Cursor, count: usize) {
+    let last = (cursor.phase + (count + Kernel::GROUP - 1) * table.down) / table.up;
+    assert!(cursor.phase < table.up, "expected a phase below {}", table.up);
+    assert!(cursor.position + last + table.padded_taps() <= history.len(), "a window lies outside the history");
 }
 
-/// Define `run`, given the instruction set, the outputs computed together, and the multiply-add of 16 pairs into
-/// 8 lanes.
+/// Define `run`, given the instruction set, how many outputs share the loads of taps, and the multiply-add of 16
+/// pairs into 8 lanes.
 macro_rules! kernel {
-    ($features:literal, $group:literal, $multiply_add:ident) => {
+    ($features:literal, $shared:literal, $multiply_add:ident) => {
         use std::arch::x86_64::*;
 
-        use super::x86::{Place, places};
+        use super::x86::check;
         use crate::polyphase::Cursor;
-        use crate::taps::{BLOCK, CARRY_BITS, FilterTable};
+        use crate::taps::{BLOCK, Block, CARRY_BITS, FilterTable};
 
-        /// Outputs computed together: enough independent sums to hide the latency of a multiply-add, few enough
-        /// to stay in registers.
-        const GROUP: usize = $group;
+        /// Where a group's windows and rows start.
+        struct Places<const GROUP: usize> {
+            samples: [*const i16; GROUP],
+            taps: [*const Block; GROUP],
+        }
 
-        type Sums = [__m256i; GROUP];
+        impl<const GROUP: usize> Places<GROUP> {
+            /// The same, some blocks further on.
+            #[inline(always)]
+            fn moved(&self, samples: usize, taps: usize) -> Self {
+                let mut moved = Self { ..*self };
+                for output in 0..GROUP {
+                    moved.samples[output] = self.samples[output].wrapping_add(samples * BLOCK);
+                    moved.taps[output] = self.taps[output].wrapping_add(taps);
+                }
+                moved
+            }
+        }
 
         #[target_feature(enable = $features)]
         pub(crate) fn run(table: &FilterTable, history: &[i16], cursor: &mut Cursor, out: &mut [i16]) {
+            check(table, history, cursor, out.len());
+            let samples = history.as_ptr();
             if table.up == 1 {
-                run_rows::<true>(table, history, cursor, out);
+                run_shared(table, samples.wrapping_add(cursor.position), out);
             } else {
-                run_rows::<false>(table, history, cursor, out);
+                run_rows(table, samples, *cursor, out);
+            }
+            cursor.advance_by(table, out.len());
+        }
+
+        /// With one phase all outputs share a row, whose taps are loaded once for a group.
+        #[target_feature(enable = $features)]
+        fn run_shared(table: &FilterTable, mut samples: *const i16, out: &mut [i16]) {
+            let mut places = Places { samples: [samples; $shared], taps: [table.rows().as_ptr(); $shared] };
+            for group in out.chunks_mut($shared) {
+                for output in 0..$shared {
+                    places.samples[output] = samples.wrapping_add(output * table.down);
+                }
+                samples = samples.wrapping_add($shared * table.down);
+                store(outputs::<$shared, true>(table, &places), group);
             }
         }
 
-        /// With one phase all outputs share a row, which is then loaded once per group.
+        /// Every output has its own row. More than four rows and windows would not find registers for addresses.
         #[target_feature(enable = $features)]
-        fn run_rows<const SHARED: bool>(
+        fn run_rows(table: &FilterTable, samples: *const i16, mut cursor: Cursor, out: &mut [i16]) {
+            let (rows, blocks) = (table.rows().as_ptr(), table.row_blocks());
+            let mut places = Places { samples: [samples; 4], taps: [rows; 4] };
+            for group in out.chunks_mut(4) {
+                for output in 0..4 {
+                    places.samples[output] = samples.wrapping_add(cursor.position);
+                    places.taps[output] = rows.wrapping_add(cursor.phase * blocks);
+                    cursor.advance(table);
+                }
+                store(outputs::<4, false>(table, &places), group);
+            }
+        }
+
+        /// The last group may be short; what it has too many came from beyond the history's filled part.
+        #[inline(always)]
+        fn store<const GROUP: usize>(outputs: [i16; GROUP], group: &mut [i16]) {
+            match group.as_chunks_mut::<GROUP>().0.first_mut() {
+                Some(whole) => *whole = outputs,
+                None => group.copy_from_slice(&outputs[..group.len()]),
+            }
+        }
+
+        #[target_feature(enable = $features)]
+        #[inline]
+        fn outputs<const GROUP: usize, const SHARED: bool>(
             table: &FilterTable,
-            history: &[i16],
-            cursor: &mut Cursor,
-            out: &mut [i16],
-        ) {
-            let mut at = *cursor;
-            let (groups, rest) = out.as_chunks_mut::<GROUP>();
-            for group in groups {
-                *group = outputs::<SHARED>(table, &places(table, history, &mut at));
-            }
-            *cursor = at;
-            if !rest.is_empty() {
-                // A whole group all the same: what comes after the history's filled part is thrown away.
-                let group = outputs::<SHARED>(table, &places(table, history, &mut at));
-                rest.copy_from_slice(&group[..rest.len()]);
-                rest.iter().for_each(|_| cursor.advance(table));
-            }
-        }
-
-        #[target_feature(enable = $features)]
-        #[inline]
-        fn outputs<const SHARED: bool>(table: &FilterTable, places: &[Place; GROUP]) -> [i16; GROUP] {
-            let zero = [_mm256_setzero_si256(); GROUP];
-            let (mut low, mut high) = (zero, zero);
-            for run in &table.runs {
-                if let Some(first) = run.high {
-                    for block in 0..run.blocks.len() {
-                        let samples = samples(places, run.blocks.start + block);
-                        add_products::<SHARED>(&mut low, places, run.blocks.start + block, &samples);
-                        add_products::<SHARED>(&mut high, places, first + block, &samples);
-                    }
-                } else {
-                    for block in run.blocks.clone() {
-                        add_products::<SHARED>(&mut low, places, block, &samples(places, block));
-                    }
-                }
-                if run.carry {
-                    for (low, high) in low.iter_mut().zip(&mut high) {
-                        *high = _mm256_add_epi32(*high, _mm256_srai_epi32::<{ CARRY_BITS.cast_signed() }>(*low));
-                        *low = _mm256_and_si256(*low, _mm256_set1_epi32((1 << CARRY_BITS) - 1));
-                    }
+            places: &Places<GROUP>,
+        ) -> [i16; GROUP] {
+            let mut low = [_mm256_setzero_si256(); GROUP];
+            let mut high = low;
+            for cut in &table.cuts {
+                add_products::<GROUP, SHARED>(&mut low, &places.moved(cut.start, cut.start), cut.len());
+                for output in 0..GROUP {
+                    let excess = _mm256_srai_epi32::<{ CARRY_BITS.cast_signed() }>(low[output]);
+                    high[output] = _mm256_add_epi32(high[output], excess);
+                    low[output] = _mm256_and_si256(low[output], _mm256_set1_epi32((1 << CARRY_BITS) - 1));
                 }
             }
-            finish(low, high, table.half(), table.shift - CARRY_BITS)
+            let blocks = &table.high_blocks;
+            add_products::<GROUP, SHARED>(&mut high, &places.moved(blocks.start, table.n_blocks), blocks.len());
+            finish(&low, &high, table.half(), table.shift - CARRY_BITS)
         }
 
-        /// A block of each output's window.
+        /// Multiply `count` blocks into the sums.
         #[target_feature(enable = $features)]
         #[inline]
-        fn samples(places: &[Place; GROUP], block: usize) -> Sums {
-            let mut samples = [_mm256_setzero_si256(); GROUP];
-            for (samples, place) in samples.iter_mut().zip(places) {
-                // SAFETY: the block is one of the window, which `places` has checked; any alignment will do.
-                *samples = unsafe { _mm256_loadu_si256(place.samples.wrapping_add(block * BLOCK).cast()) };
-            }
-            samples
-        }
-
-        /// Multiply samples by the block of taps at index `block` of each row.
-        #[target_feature(enable = $features)]
-        #[inline]
-        fn add_products<const SHARED: bool>(
-            sums: &mut Sums,
-            places: &[Place; GROUP],
-            block: usize,
-            samples: &Sums,
+        fn add_products<const GROUP: usize, const SHARED: bool>(
+            sums: &mut [__m256i; GROUP],
+            places: &Places<GROUP>,
+            count: usize,
         ) {
-            for output in 0..GROUP {
-                let taps = places[if SHARED { 0 } else { output }].taps.wrapping_add(block);
-                // SAFETY: the block is one of the row; it is one aligned vector.
-                let taps = unsafe { _mm256_load_si256(taps.cast()) };
-                sums[output] = $multiply_add(sums[output], taps, samples[output]);
+            for block in 0..count {
+                for output in 0..GROUP {
+                    let taps = places.taps[if SHARED { 0 } else { output }].wrapping_add(block);
+                    // SAFETY: the block is one of the row, and one aligned vector.
+                    let taps = unsafe { _mm256_load_si256(taps.cast()) };
+                    let samples = places.samples[output].wrapping_add(block * BLOCK);
+                    // SAFETY: the block is one of the window, which `check` has found to be within the history; any
+                    // alignment will do.
+                    let samples = unsafe { _mm256_loadu_si256(samples.cast()) };
+                    sums[output] = $multiply_add(sums[output], taps, samples);
+                }
             }
         }
 
         /// Add up the lanes, carry, round half up, saturate: four outputs at a time.
         #[target_feature(enable = $features)]
         #[inline]
-        fn finish(low: Sums, high: Sums, half: i32, shift: u32) -> [i16; GROUP] {
+        fn finish<const GROUP: usize>(
+            low: &[__m256i; GROUP],
+            high: &[__m256i; GROUP],
+            half: i32,
+            shift: u32,
+        ) -> [i16; GROUP] {
             let mut out = [0; GROUP];
-            let half = _mm_set1_epi32(half);
-            for (four, out) in out.as_chunks_mut::<4>().0.iter_mut().enumerate() {
-                let (low, high) = (add_lanes(low.as_chunks().0[four]), add_lanes(high.as_chunks().0[four]));
-                let carried = _mm_add_epi32(high, _mm_srai_epi32::<{ CARRY_BITS.cast_signed() }>(low));
-                let shifted = _mm_sra_epi32(_mm_add_epi32(carried, half), _mm_cvtsi32_si128(shift.cast_signed()));
-                // SAFETY: the target holds 8 bytes; no alignment is asked for.
-                unsafe { _mm_storel_epi64(out.as_mut_ptr().cast(), _mm_packs_epi32(shifted, shifted)) };
+            for four in (0..GROUP).step_by(4) {
+                let carried = _mm_srai_epi32::<{ CARRY_BITS.cast_signed() }>(add_lanes(low, four));
+                let sum = _mm_add_epi32(_mm_add_epi32(add_lanes(high, four), carried), _mm_set1_epi32(half));
+                let shifted = _mm_sra_epi32(sum, _mm_cvtsi32_si128(shift.cast_signed()));
+                let target = out[four..][..4].as_mut_ptr();
+                // SAFETY: the target holds 8 bytes; any alignment will do.
+                unsafe { _mm_storel_epi64(target.cast(), _mm_packs_epi32(shifted, shifted)) };
             }
             out
         }
@@ -152,9 +158,10 @@ macro_rules! kernel {
         /// Four vectors of eight lanes to the vector of their sums.
         #[target_feature(enable = $features)]
         #[inline]
-        fn add_lanes(sums: [__m256i; 4]) -> __m128i {
-            let pair = |a, b| _mm256_add_epi32(_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
-            let (ab, cd) = (pair(sums[0], sums[1]), pair(sums[2], sums[3]));
+        fn add_lanes<const GROUP: usize>(sums: &[__m256i; GROUP], from: usize) -> __m128i {
+            let (a, b, c, d) = (sums[from], sums[from + 1], sums[from + 2], sums[from + 3]);
+            let ab = _mm256_add_epi32(_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
+            let cd = _mm256_add_epi32(_mm256_unpacklo_epi32(c, d), _mm256_unpackhi_epi32(c, d));
             let sum = _mm256_add_epi32(_mm256_unpacklo_epi64(ab, cd), _mm256_unpackhi_epi64(ab, cd));
             _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256::<1>(sum))
         }

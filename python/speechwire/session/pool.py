@@ -1,0 +1,162 @@
+"""Many sessions of one process: one connector, one quota, one set of counters."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from typing import Any, TypeVar
+
+from speechwire.errors import SessionClosed
+from speechwire.protocol import DEFAULT_BASE_URL, ListenV1Options, ListenV2Options, SpeakV1Options
+from speechwire.session._credential import ApiKey
+from speechwire.session.backoff import BackoffPolicy
+from speechwire.session.governor import Governor
+from speechwire.session.listen import FluxSession, ListenSession
+from speechwire.session.metrics import ListenStats, SpeakStats
+from speechwire.session.speak import SpeakSession
+from speechwire.transport import AiohttpTransport, Transport
+
+__all__ = ["PoolStats", "SessionPool"]
+
+Session = FluxSession | ListenSession | SpeakSession
+SessionT = TypeVar("SessionT", FluxSession, ListenSession, SpeakSession)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PoolStats:
+    """What a pool's sessions did and do.
+
+    Args:
+        listen: Sum over all listening sessions, ended ones included.
+        speak: Sum over all speaking sessions, ended ones included.
+        sessions: Open sessions.
+        open_listen: Listening connections open now.
+        open_speak: Speaking connections open now.
+        buffered_bytes: Audio kept by open listening sessions.
+        throttled: Whether the service answers 429.
+    """
+
+    listen: ListenStats
+    speak: SpeakStats
+    sessions: int
+    open_listen: int
+    open_speak: int
+    buffered_bytes: int
+    throttled: bool
+
+
+class SessionPool:
+    """Makes sessions that share what can be shared.
+
+    ::
+
+        async with SessionPool(api_key, max_listen=150, max_speak=45) as pool:
+            session = pool.flux(ListenV2Options(), pipeline=...)
+
+    They share a transport (connector, DNS cache, TLS context), the quota of connections, and the back-off
+    after 429, so that a thousand streams do not retry in step. Arguments not listed here are those of the
+    sessions.
+
+    Args:
+        api_key: A key, or a callable (plain or async) asked for one at each connect.
+        base_url: Where the service is.
+        transport: Default: one of the pool's own, closed with it. A given one is not closed.
+        max_listen: Listening connections open at once, by the contract; more wait. ``None`` for no limit.
+        max_speak: The same for speaking.
+        max_handshakes: Handshakes under way at once, for each of the two.
+        policy: How long to hold back after 429.
+        allow_insecure: Permit sending the key over ``ws://`` to another machine.
+    """
+
+    def __init__(
+        self,
+        api_key: ApiKey,
+        *,
+        base_url: str = DEFAULT_BASE_URL,
+        transport: Transport | None = None,
+        max_listen: int | None = None,
+        max_speak: int | None = None,
+        max_handshakes: int = 16,
+        policy: BackoffPolicy | None = None,
+        allow_insecure: bool = False,
+    ) -> None:
+        self._own_transport = None if transport else AiohttpTransport()
+        self._listen = Governor(max_connections=max_listen, max_handshakes=max_handshakes, policy=policy)
+        self._speak = Governor(max_connections=max_speak, max_handshakes=max_handshakes, policy=policy)
+        self._common: dict[str, Any] = {
+            "base_url": base_url,
+            "transport": transport or self._own_transport,
+            "allow_insecure": allow_insecure,
+        }
+        self._api_key = api_key
+        self._sessions: set[Session] = set()
+        self._ended_listen = ListenStats()
+        self._ended_speak = SpeakStats()
+        self._closed = False
+
+    async def __aenter__(self) -> SessionPool:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def flux(self, options: ListenV2Options | None = None, **arguments: Any) -> FluxSession:
+        """Make a :class:`FluxSession`. The pool lets go of it when it is closed."""
+        return self._add(FluxSession(self._api_key, options, governor=self._listen, **self._with(arguments)))
+
+    def listen(self, options: ListenV1Options | None = None, **arguments: Any) -> ListenSession:
+        """Make a :class:`ListenSession`. The pool lets go of it when it is closed."""
+        return self._add(
+            ListenSession(self._api_key, options, governor=self._listen, **self._with(arguments))
+        )
+
+    def speak(self, options: SpeakV1Options | None = None, **arguments: Any) -> SpeakSession:
+        """Make a :class:`SpeakSession`. The pool lets go of it when it is closed."""
+        return self._add(SpeakSession(self._api_key, options, governor=self._speak, **self._with(arguments)))
+
+    def snapshot(self) -> PoolStats:
+        """Copy and sum all counters. Costs a few microseconds for each open session."""
+        self._let_go()
+        listen, speak, buffered = self._ended_listen, self._ended_speak, 0
+        for session in self._sessions:
+            if isinstance(session, SpeakSession):
+                speak += session.stats()
+            else:
+                listen += session.stats()
+                buffered += session.buffered_bytes
+        return PoolStats(
+            listen=listen,
+            speak=speak,
+            sessions=len(self._sessions),
+            open_listen=self._listen.open_connections,
+            open_speak=self._speak.open_connections,
+            buffered_bytes=buffered,
+            throttled=self._listen.throttled or self._speak.throttled,
+        )
+
+    async def aclose(self) -> None:
+        """Close every session, then what they share. Idempotent."""
+        self._closed = True
+        await asyncio.gather(*(session.aclose() for session in self._sessions))
+        self._let_go()
+        if self._own_transport is not None:
+            await self._own_transport.aclose()
+
+    def _with(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        if self._closed:
+            raise SessionClosed("the pool has been closed")
+        return {**self._common, **arguments}
+
+    def _add(self, session: SessionT) -> SessionT:
+        self._let_go()
+        self._sessions.add(session)
+        return session
+
+    def _let_go(self) -> None:
+        """Sum up and forget sessions whose work is over."""
+        for session in [session for session in self._sessions if session.over]:
+            self._sessions.discard(session)
+            if isinstance(session, SpeakSession):
+                self._ended_speak += session.stats()
+            else:
+                self._ended_listen += session.stats()

@@ -1,0 +1,117 @@
+//! Every code path equals the specification, for any table the proof admits and any input, however cut.
+
+mod common;
+
+use common::{Numbers, bytes, convert, mono_layout};
+use proptest::prelude::*;
+use speechwire_pcm::{Format, Kernel, Layout, TableError};
+
+/// Any table that the proof admits.
+fn tables() -> impl Strategy<Value = Numbers> {
+    let sizes = (1_usize..8, 1_usize..12, 1_usize..90, 11_u32..24, 1_i32..300_000);
+    sizes.prop_flat_map(|(up, down, n_taps, shift, largest)| {
+        let taps = prop::collection::vec(-largest..=largest, up * n_taps);
+        (taps, 0..n_taps).prop_map(move |(taps, center)| Numbers { up, down, center, shift, taps })
+    })
+}
+
+/// Noise, and the extremes that come closest to every bound.
+fn samples() -> impl Strategy<Value = Vec<i16>> {
+    prop_oneof![
+        prop::collection::vec(any::<i16>(), 0..700),
+        (0_usize..700, 1_usize..40).prop_map(|(count, period)| {
+            (0..count).map(|n| if n / period % 2 == 0 { i16::MIN } else { i16::MAX }).collect()
+        }),
+        (0_usize..700).prop_map(|count| vec![i16::MIN; count]),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_path_equals_the_specification(numbers in tables(), mono in samples()) {
+        let made = speechwire_pcm::FilterTable::new(
+            numbers.up, numbers.down, &numbers.taps, numbers.center, numbers.shift,
+        );
+        prop_assume!(made.is_ok());
+        let (table, expected) = (numbers.table(), numbers.specification(&mono));
+        for kernel in Kernel::available() {
+            let got = convert(&table, mono_layout(), kernel, &[&bytes(&mono)]);
+            prop_assert_eq!(&got, &expected, "{}", kernel.name());
+        }
+    }
+
+    #[test]
+    fn any_cut_gives_the_same(
+        pcm in prop::collection::vec(any::<u8>(), 0..6000),
+        cuts in prop::collection::vec(0_usize..6000, 0..8),
+        channels in 1_usize..6,
+        format in prop::sample::select(vec![Format::S16le, Format::Mulaw, Format::Alaw, Format::F32le]),
+        name in prop::sample::select(vec!["48000_16000_balanced", "24000_16000_balanced", "16000_48000_balanced"]),
+    ) {
+        let table = Numbers::read(&format!("table_{name}.i32")).table();
+        let layout = Layout { format, channels, chunk_samples: 160 };
+        let mut edges: Vec<usize> = cuts.into_iter().map(|cut| cut.min(pcm.len())).chain([0, pcm.len()]).collect();
+        edges.sort_unstable();
+        let pieces: Vec<&[u8]> = edges.windows(2).map(|pair| &pcm[pair[0]..pair[1]]).collect();
+        let expected = convert(&table, layout, Kernel::SCALAR, &[&pcm]);
+        for kernel in Kernel::available() {
+            prop_assert_eq!(&convert(&table, layout, kernel, &pieces), &expected, "{}", kernel.name());
+        }
+    }
+}
+
+/// A table of equal taps, with an input that brings every lane and the total as close to wrapping as they get.
+#[test]
+fn the_proof_admits_the_bound_and_nothing_more() {
+    let admits = |tap: i32, shift: u32| {
+        let numbers = Numbers { up: 1, down: 1, center: 0, shift, taps: vec![tap; 16] };
+        let made = speechwire_pcm::FilterTable::new(1, 1, &numbers.taps, 0, shift);
+        made.is_ok().then_some(numbers)
+    };
+    let largest = (1..1 << 24).step_by(1).take(1 << 23).collect::<Vec<i32>>();
+    let count = largest.partition_point(|&tap| admits(tap, 30).is_some());
+    let numbers = admits(largest[count - 1], 30).expect("the last one admitted");
+    assert!(i64::from(largest[count]) * 16 * 32_768 >> 10 > i64::from(i32::MAX) - (1 << 20), "the bound is tight");
+    for extreme in [i16::MIN, i16::MAX] {
+        let mono = vec![extreme; 64];
+        for kernel in Kernel::available() {
+            let got = convert(&numbers.table(), mono_layout(), kernel, &[&bytes(&mono)]);
+            assert_eq!(got, numbers.specification(&mono), "{}", kernel.name());
+        }
+    }
+}
+
+#[test]
+fn a_lane_at_its_bound_does_not_wrap() {
+    // Two taps of 32767 side by side, and one more unit elsewhere in the lane: 65535, times -32768.
+    for spread in 1..6 {
+        let mut taps = vec![0; 16 * (spread + 1)];
+        (taps[0], taps[1], taps[16 * spread]) = (32_767, 32_767, 1);
+        let numbers = Numbers { up: 1, down: 1, center: 0, shift: 17, taps };
+        for extreme in [i16::MIN, i16::MAX] {
+            let mono = vec![extreme; 200];
+            for kernel in Kernel::available() {
+                let got = convert(&numbers.table(), mono_layout(), kernel, &[&bytes(&mono)]);
+                assert_eq!(got, numbers.specification(&mono), "{}", kernel.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_not_a_table_is_refused() {
+    let refused = |up, down, taps: &[i32], center, shift| {
+        speechwire_pcm::FilterTable::new(up, down, taps, center, shift).expect_err("refused")
+    };
+    assert_eq!(refused(0, 1, &[1], 0, 12), TableError::Empty);
+    assert_eq!(refused(1, 1, &[], 0, 12), TableError::Empty);
+    assert_eq!(refused(2, 1, &[1, 2, 3], 0, 12), TableError::Shape { up: 2, taps: 3 });
+    assert_eq!(refused(1, 1, &[1, 2], 2, 12), TableError::Center { center: 2, n_taps: 2 });
+    assert_eq!(refused(1, 1, &[1, 2], 0, 10), TableError::Shift { shift: 10 });
+    assert_eq!(refused(1, 1, &[1 << 25], 0, 12), TableError::Range { tap: 1 << 25 });
+    let gain = refused(1, 1, &[1 << 24; 9], 0, 12);
+    assert!(matches!(gain, TableError::Gain { .. }));
+    assert!(gain.to_string().contains("2**31 - 1"));
+}

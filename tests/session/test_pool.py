@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import asyncio
+import sys
+from types import ModuleType
+from typing import Any
+
+import pytest
+from tests.session.driving import check_words, collect, speak_into
+from tests.session.fake_service import FakeFlux
+from tests.session.fake_voice import FakeAura, heard
+
+from speechwire.errors import HandshakeRefused, InvalidArgument, SessionClosed
+from speechwire.session import Governor, Histogram, ListenSettings, ListenStats, SessionPool
+from speechwire.session.telemetry import export
+from speechwire.transport import MemoryPeer, MemoryTransport
+
+TURNS = [(1.0, 2.0)]
+
+
+class Both:
+    """Recognition and synthesis at one address."""
+
+    def __init__(self) -> None:
+        self.flux, self.aura = FakeFlux(TURNS), FakeAura()
+        self.open = self.most_open = 0
+
+    async def __call__(self, peer: MemoryPeer) -> None:
+        self.open += 1
+        self.most_open = max(self.most_open, self.open)
+        try:
+            await (self.aura if "/speak" in peer.request.url else self.flux)(peer)
+        finally:
+            self.open -= 1
+
+
+async def test_sessions_work_side_by_side_and_are_counted() -> None:
+    service = Both()
+    async with SessionPool("k", transport=MemoryTransport(service)) as pool:
+        flux, voice = pool.flux(), pool.speak()
+        events = asyncio.create_task(collect(flux))
+        await speak_into(flux, 4.0)
+        assert heard(b"".join([pcm async for pcm in voice.speak("Hello.")])) == "Hello."
+        snapshot = pool.snapshot()
+        assert (snapshot.sessions, snapshot.open_listen, snapshot.open_speak) == (2, 1, 1)
+        await flux.aclose()
+        check_words(service.flux, await events)
+    after = pool.snapshot()
+    assert (after.sessions, after.open_listen, after.open_speak, after.buffered_bytes) == (0, 0, 0, 0)
+    assert after.listen.sent_s == pytest.approx(4.0)
+    assert after.listen.chunks == 200
+    assert after.listen.connections == after.speak.connections == 1
+    assert after.listen.lag.count > 10
+    assert after.speak.characters == 6
+    assert after.speak.audio_bytes == 6000
+    assert after.speak.first_audio.count == 1
+    with pytest.raises(SessionClosed):
+        pool.flux()
+
+
+async def test_no_more_connections_than_the_quota() -> None:
+    service = Both()
+    async with SessionPool("k", transport=MemoryTransport(service), max_listen=3) as pool:
+        sessions = [pool.flux(settings=ListenSettings(drain_timeout_s=120)) for _ in range(12)]
+        await asyncio.gather(*(speak_into(session, 3.0) for session in sessions))
+        closings = [asyncio.create_task(session.aclose()) for session in sessions]
+        await asyncio.gather(*closings)
+        for session in sessions:
+            assert (await collect(session))[-1].complete
+    assert service.most_open == 3
+
+
+async def test_after_429_streams_try_one_at_a_time_and_out_of_step() -> None:
+    attempts: list[float] = []
+    loop = asyncio.get_running_loop()
+    service = FakeFlux(())
+
+    async def overloaded(peer: MemoryPeer) -> None:
+        attempts.append(loop.time())
+        if loop.time() < 20:
+            peer.refuse(HandshakeRefused(429))
+        else:
+            await service(peer)
+
+    async with SessionPool("k", transport=MemoryTransport(overloaded), max_handshakes=8) as pool:
+        sessions = [pool.flux(settings=ListenSettings(drain_timeout_s=300, buffer_s=100)) for _ in range(200)]
+        for session in sessions:
+            session.push(b"\1\0" * 1600)
+        await asyncio.sleep(20)
+        during = len(attempts)
+        await asyncio.sleep(60)
+        assert all(session.connected for session in sessions)
+        assert not pool.snapshot().throttled
+    assert during < 30, "200 streams with a back-off each would have knocked more than a thousand times"
+    assert len(attempts) - during <= 210
+
+
+async def test_a_cancelled_handshake_gives_its_place_back() -> None:
+    async def never(peer: MemoryPeer) -> None:
+        await asyncio.sleep(3600)
+
+    governor = Governor(max_connections=1)
+    async with SessionPool("k", transport=MemoryTransport(never), max_listen=1) as pool:
+        first = pool.flux(settings=ListenSettings(connect_timeout_s=3000, drain_timeout_s=1))
+        first.push(b"\0\0")
+        await asyncio.sleep(1)
+        await first.aclose()
+        assert pool.snapshot().open_listen == 0
+    await governor.admit()
+    governor.failed(asyncio.CancelledError())
+    await asyncio.wait_for(governor.admit(), 1)
+
+
+@pytest.mark.parametrize("wrong", [{"max_connections": 0}, {"max_handshakes": 0}])
+def test_a_governor_that_would_let_nobody_in_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InvalidArgument):
+        Governor(**wrong)
+
+
+def test_histograms() -> None:
+    histogram = Histogram()
+    assert histogram.quantile(0.5) == 0
+    for value in (0.01, 0.04, 0.15, 99.0):
+        histogram.record(value)
+    assert histogram.count == 4
+    assert histogram.quantile(0.5) == 0.05
+    assert histogram.quantile(0.75) == 0.2
+    assert histogram.quantile(1.0) == float("inf")
+    assert (histogram + histogram).count == 8
+    total = ListenStats(chunks=1, lag=histogram) + ListenStats(chunks=2, lag=histogram)
+    assert total.chunks == 3
+    assert total.lag.count == 8
+
+
+class FakeMeter:
+    def __init__(self) -> None:
+        self.instruments: dict[str, Any] = {}
+
+    def create_observable_counter(self, name: str, callbacks: list[Any]) -> None:
+        self.instruments[name] = callbacks[0]
+
+    create_observable_gauge = create_observable_counter
+
+
+async def test_counters_reach_opentelemetry(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = ModuleType("opentelemetry.metrics")
+    api.Observation = lambda value, attributes=None: (value, attributes)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "opentelemetry", ModuleType("opentelemetry"))
+    monkeypatch.setitem(sys.modules, "opentelemetry.metrics", api)
+    meter = FakeMeter()
+    async with SessionPool("k", transport=MemoryTransport(Both())) as pool:
+        export(pool, meter)
+        session = pool.flux()
+        await speak_into(session, 1.0)
+        read = {name: list(callback(None)) for name, callback in meter.instruments.items()}
+    assert read["speechwire.listen.chunks"] == [(50, None)]
+    assert read["speechwire.sessions"] == [(1, None)]
+    assert read["speechwire.listen.connect.bucket"][-1] == (1, {"le": "+Inf"})
+    assert read["speechwire.speak.requests"] == [(0, None)]
