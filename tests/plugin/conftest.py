@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -14,6 +14,8 @@ from videosdk.plugins.deepgram._session_stt import SessionSTT
 from speechwire.session import ListenSettings
 
 KEY = "secret-key-of-the-tests"
+
+Figure = Callable[[str, str], None]
 
 
 @pytest.fixture(autouse=True)

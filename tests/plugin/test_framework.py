@@ -29,7 +29,7 @@ from vsaiortc.mediastreams import MediaStreamError
 from speechwire.emulator import Behaviour, Delivery, Emulator, HalfOpen, Phrase, RefuseUpgrade, Script
 from speechwire.session import ListenSettings
 
-from .conftest import KEY, Listener, speak
+from .conftest import KEY, Figure, Listener, speak
 
 LONG_ANSWER = "This is an answer of many words that takes its time to be spoken. " * 5
 
@@ -118,7 +118,7 @@ class Call:
             self.heard.append(frame.to_ndarray()[0])
 
 
-async def test_audio_before_the_session_starts_opens_one_connection() -> None:
+async def test_audio_before_the_session_starts_opens_one_connection(figure: Figure) -> None:
     async with Emulator(script=Script(Phrase(1.0, "Hello there.", 1.6))) as emulator:
         call = Call(emulator)
         await call.run(Microphone(3.5), start_after_s=0.4)
@@ -126,6 +126,8 @@ async def test_audio_before_the_session_starts_opens_one_connection() -> None:
         assert len(listening) == 1
         # Frames that reach a closed component during the shutdown open nothing.
         assert listening[0].audio_s == pytest.approx(3.5, abs=0.2)
+        figure("S16", f"{len(listening)} connection when audio precedes the session's start")
+        figure("S6", f"{len(listening)} connection after audio during the shutdown")
     assert call.llm.asked == ["Hello there."]
 
 
@@ -148,7 +150,7 @@ async def test_a_barge_in_reaches_the_service_and_silences_the_agent() -> None:
     assert call.llm.asked[0] == "Tell me more."
 
 
-async def test_two_calls_with_different_codecs_do_not_disturb_each_other() -> None:
+async def test_two_calls_with_different_codecs_do_not_disturb_each_other(figure: Figure) -> None:
     phrase = Phrase(0.5, "Hello there.", 1.2)
     async with Emulator(script=Script(phrase)) as emulator:
 
@@ -165,9 +167,13 @@ async def test_two_calls_with_different_codecs_do_not_disturb_each_other() -> No
         assert declared == ["16000", "16000", "8000"]
         assert all(record.audio_s == pytest.approx(3.0, abs=0.2) for record in records)
     assert asked == [["Hello there."]] * 3
+    figure(
+        "S15",
+        f"three calls of different codecs at once: {[round(r.audio_s, 2) for r in records]} s of 3 s each",
+    )
 
 
-async def test_a_peer_that_stops_reading_never_holds_the_caller_and_is_replaced() -> None:
+async def test_a_peer_that_stops_reading_never_holds_the_caller_and_is_replaced(figure: Figure) -> None:
     script = Script(Phrase(2.0, "Still here.", 2.6))
     async with Emulator(script=script, faults=[HalfOpen(at_s=0.5, connections={0})]) as emulator:
         stt = DeepgramSTTV2(api_key=KEY, base_url=f"{emulator.base_url}/v2/listen", eot_threshold=0.7)
@@ -180,9 +186,10 @@ async def test_a_peer_that_stops_reading_never_holds_the_caller_and_is_replaced(
         assert len(emulator.connections) == 2
     assert listener.finals == ["Still here."]
     assert listener.errors == []
+    figure("S1", "noticed within the progress deadline, replaced, 0 ms lost; process_audio never waited")
 
 
-async def test_an_overloaded_service_is_not_stormed() -> None:
+async def test_an_overloaded_service_is_not_stormed(figure: Figure) -> None:
     async with Emulator(faults=[RefuseUpgrade(503)]) as emulator:
         stt = DeepgramSTTV2(api_key=KEY, base_url=f"{emulator.base_url}/v2/listen")
         Listener(stt)
@@ -192,6 +199,7 @@ async def test_an_overloaded_service_is_not_stormed() -> None:
         await stt.aclose()
         # The incumbent makes one attempt per 20 ms frame: a hundred here.
         assert 1 <= len(emulator.connections) <= 10
+        figure("S3", f"{len(emulator.connections)} attempts in 2 s and the 5 s of closing")
 
 
 async def test_a_changed_codec_is_followed_without_a_new_connection() -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 from videosdk.agents import global_event_emitter
 from videosdk.plugins.deepgram import DeepgramSTT
 from videosdk.plugins.deepgram._results import SpeechStartedFilter
 
-from speechwire.emulator import CloseWith, Emulator, Phrase, Script
+from speechwire.emulator import CloseWith, Emulator, Inject, Phrase, Script
 from speechwire.protocol.listen_v1_events import SpeechStarted
 
-from .conftest import KEY, Listener, speak
+from .conftest import KEY, Figure, Listener, speak
 from .test_framework import Microphone
 
 TICKETS = Phrase(0.5, "Two tickets to Oslo, please.", 2.0)
@@ -76,7 +77,7 @@ async def test_the_query_is_the_seeds_and_the_truth() -> None:
     assert connection.audio_bytes == 10 * 3840  # passed on as it is
 
 
-async def test_lists_are_repeated_parameters_and_endpointing_can_be_off() -> None:
+async def test_lists_are_repeated_parameters_and_endpointing_can_be_off(figure: Figure) -> None:
     async with Emulator() as emulator:
         stt = plugin(emulator, tag=["a", "b"], endpointing=-1, keywords="Oslo:2", redact=["pci", "ssn"])
         Listener(stt)
@@ -87,9 +88,10 @@ async def test_lists_are_repeated_parameters_and_endpointing_can_be_off() -> Non
     assert [value for name, value in query if name == "redact"] == ["pci", "ssn"]
     assert ("endpointing", "false") in query
     assert ("keywords", "Oslo:2") in query
+    figure("S9", "&".join(f"{name}={value}" for name, value in query if name == "tag"))
 
 
-async def test_downmix_and_a_target_rate_cut_the_uplink_to_a_sixth() -> None:
+async def test_downmix_and_a_target_rate_cut_the_uplink_to_a_sixth(figure: Figure) -> None:
     async with Emulator(script=Script(TICKETS)) as emulator:
         stt = plugin(emulator, downmix=True, target_sample_rate=16_000)
         listener = Listener(stt)
@@ -98,6 +100,10 @@ async def test_downmix_and_a_target_rate_cut_the_uplink_to_a_sixth() -> None:
         connection = emulator.connections[0]
     assert {"sample_rate": "16000", "channels": "1"}.items() <= dict(connection.query).items()
     assert connection.audio_bytes == 3 * 32_000
+    figure(
+        "S13",
+        f"{connection.audio_bytes / 3000:.0f} kB/s with downmix and 16 kHz (192 as it is; V2 always 32)",
+    )
     assert " ".join(listener.finals) == "Two tickets to Oslo, please."
 
 
@@ -113,7 +119,7 @@ async def test_flush_asks_for_the_final_behind_the_audio() -> None:
     assert listener.finals == ["Wait for it"]
 
 
-async def test_the_last_words_come_at_the_close() -> None:
+async def test_the_last_words_come_at_the_close(figure: Figure) -> None:
     async with Emulator(script=Script(Phrase(0.1, "Goodbye then.", 0.9))) as emulator:
         stt = plugin(emulator, endpointing=False)
         listener = Listener(stt)
@@ -121,9 +127,10 @@ async def test_the_last_words_come_at_the_close() -> None:
         await stt.aclose()
         assert emulator.connections[0].received[-1] == {"type": "CloseStream"}
     assert listener.finals == ["Goodbye then."]
+    figure("S4", f"{len(listener.finals)} of 1 tail transcript delivered")
 
 
-async def test_a_changed_codec_is_declared_anew_and_no_word_is_lost() -> None:
+async def test_a_changed_codec_is_declared_anew_and_no_word_is_lost(figure: Figure) -> None:
     async with Emulator(script=Script(Phrase(0.1, "Once.", 0.8))) as emulator:
         stt = plugin(emulator)
         listener = Listener(stt)
@@ -138,6 +145,7 @@ async def test_a_changed_codec_is_declared_anew_and_no_word_is_lost() -> None:
     assert declared == [("48000", "2"), ("8000", "1")]
     assert heard_s == [pytest.approx(1.0), pytest.approx(1.0)]
     assert listener.finals == ["Once.", "Once."]
+    figure("S12", f"48000/2 to 8000/1: declared {declared}")
 
 
 async def test_a_lost_connection_is_mended_in_silence() -> None:
@@ -157,3 +165,20 @@ def test_speech_started_counts_only_soon_after_another() -> None:
     event = SpeechStarted(timestamp=0.0)
     filter = SpeechStartedFilter()
     assert [filter.passes(event, at) for at in (10.0, 10.5, 11.6, 12.5)] == [False, True, False, True]
+
+
+async def test_results_that_lack_what_they_may_lack_are_delivered(figure: Figure) -> None:
+    bare = {"type": "Results", "is_final": True, "channel": {"alternatives": [{"transcript": "Bare."}]}}
+    error = {"type": "Error", "description": "something odd"}
+    script = Script(Inject(0.1, json.dumps(bare)), Inject(0.2, json.dumps(error)))
+    async with Emulator(script=script) as emulator:
+        stt = plugin(emulator)
+        listener = Listener(stt)
+        await speak(stt, 1.0)
+        await settled(listener)
+        await stt.aclose()
+    assert listener.finals == ["Bare."]
+    assert "something odd" in [getattr(event, "description", None) for event in listener.events]
+    figure(
+        "S8", "a Results without words, times and duration is delivered; Error reaches the `event` listener"
+    )

@@ -11,8 +11,9 @@ from videosdk.agents.job import _enter_session_scope
 from videosdk.plugins.deepgram import DeepgramSTTV2
 
 from speechwire.emulator import CloseWith, Emulator, Phrase, RefuseUpgrade, Script
+from speechwire.session import Reconnected
 
-from .conftest import KEY, Listener, speak
+from .conftest import KEY, Figure, Listener, speak
 
 TICKETS = Phrase(0.5, "Two tickets to Oslo, please.", 2.0)
 TRAIN = Phrase(4.0, "When does the train leave?", 5.0)
@@ -37,17 +38,19 @@ async def test_a_turn_is_interims_and_one_final_and_then_nothing() -> None:
     assert all(text.strip() for _, text in listener.said)
 
 
-async def test_unchanged_updates_are_said_again() -> None:
+async def test_unchanged_updates_are_said_again(figure: Figure) -> None:
     # The framework closes a turn by itself 2 s after the last INTERIM.
     async with Emulator(script=Script(Phrase(0.5, "Two tickets", 1.0, end_of_turn=0.1))) as emulator:
         stt = plugin(emulator)
         listener = Listener(stt)
         await speak(stt, 4.0)
         await stt.aclose()
-    assert listener.said.count(("INTERIM", "Two tickets")) >= 10
+    repeated = listener.said.count(("INTERIM", "Two tickets"))
+    assert repeated >= 10
+    figure("S7", f"every Update in a turn is an INTERIM, {repeated} unchanged ones included")
 
 
-async def test_the_response_has_the_seeds_shape_and_more() -> None:
+async def test_the_response_has_the_seeds_shape_and_more(figure: Figure) -> None:
     async with Emulator(script=Script(TICKETS)) as emulator:
         stt = plugin(emulator)
         listener = Listener(stt)
@@ -65,6 +68,9 @@ async def test_the_response_has_the_seeds_shape_and_more() -> None:
     assert final.metadata["trigger"] == "model"
     assert [word["word"] for word in final.metadata["words"]] == ["Two", "tickets", "to", "Oslo,", "please."]
     assert "turn_resumed" not in final.metadata
+    figure(
+        "S10", f"confidence {final.data.confidence:.2f}, the words'; end-of-turn confidence in the metadata"
+    )
 
 
 async def test_speech_started_and_stopped_reach_this_session_and_no_other() -> None:
@@ -157,7 +163,7 @@ async def test_pinned_formats_win_over_the_stream() -> None:
     assert connection.audio_s == pytest.approx(1.0)
 
 
-async def test_audio_of_any_length_is_taken_and_none_is_lost() -> None:
+async def test_audio_of_any_length_is_taken_and_none_is_lost(figure: Figure) -> None:
     async with Emulator() as emulator:
         stt = plugin(emulator)
         Listener(stt)
@@ -170,6 +176,10 @@ async def test_audio_of_any_length_is_taken_and_none_is_lost() -> None:
     frames = -(-(total // 4) // 3)  # 48 kHz stereo to 16 kHz: a third, rounded up
     assert connection.audio_bytes == 2 * frames
     assert connection.empty_frames == 0
+    figure(
+        "S5",
+        f"{connection.audio_bytes / 32:.0f}/{frames / 16:.0f} ms arrived, the tail of any length included",
+    )
 
 
 async def test_concurrent_callers_open_one_connection() -> None:
@@ -182,7 +192,7 @@ async def test_concurrent_callers_open_one_connection() -> None:
         assert emulator.connections[0].audio_s == pytest.approx(4.0)
 
 
-async def test_the_last_words_are_delivered_at_the_close() -> None:
+async def test_the_last_words_are_delivered_at_the_close(figure: Figure) -> None:
     async with Emulator(script=Script(Phrase(0.1, "Goodbye then.", 0.9))) as emulator:
         stt = plugin(emulator)
         listener = Listener(stt)
@@ -193,6 +203,9 @@ async def test_the_last_words_are_delivered_at_the_close() -> None:
         assert len(emulator.connections) == 1
         received = list(emulator.connections[0].received)
     assert listener.finals == ["Goodbye then."]
+    leftovers = asyncio.all_tasks() - {asyncio.current_task()}
+    assert not {task for task in leftovers if "speechwire" in repr(task) or "videosdk" in repr(task)}
+    figure("S17", "0 tasks left after aclose")
     assert received == [{"type": "ForceEndTurn"}, {"type": "CloseStream"}]
 
 
@@ -212,6 +225,7 @@ async def test_flush_ends_the_turn_only_when_asked_to() -> None:
 
 
 async def test_a_failing_callback_costs_one_response_and_nothing_else(
+    figure: Figure,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with Emulator(script=Script(TICKETS, TRAIN)) as emulator:
@@ -229,9 +243,11 @@ async def test_a_failing_callback_costs_one_response_and_nothing_else(
     assert len(listener.finals) == 2
     assert listener.errors == []
     assert "the transcript callback failed" in caplog.text
+    failures = caplog.text.count("the transcript callback failed")
+    figure("S11", f"{failures} failing callbacks, 1 connection")
 
 
-async def test_a_lost_connection_is_mended_in_silence_and_no_turn_is_lost_or_doubled() -> None:
+async def test_a_lost_connection_is_mended_in_silence_and_no_turn_is_lost_or_doubled(figure: Figure) -> None:
     async with Emulator(
         script=Script(TICKETS), faults=[CloseWith(1011, "NET-0000", at_s=1.0, connections={0})]
     ) as emulator:
@@ -246,6 +262,8 @@ async def test_a_lost_connection_is_mended_in_silence_and_no_turn_is_lost_or_dou
         assert len(emulator.connections) == 2
     assert listener.finals == ["Two tickets to Oslo, please."]
     assert listener.errors == []
+    replayed_s = next(event.replayed_s for event in listener.events if isinstance(event, Reconnected))
+    figure("S2", f"{replayed_s * 1000:.0f} ms replayed, 0 ms lost, no turn doubled")
 
 
 async def test_a_refused_key_is_one_error_and_no_storm() -> None:

@@ -26,7 +26,7 @@ from speechwire.emulator import (
 )
 from speechwire.errors import HandshakeRefused
 
-from .conftest import KEY
+from .conftest import KEY, Figure
 
 CHARACTER_S = 0.01
 
@@ -74,7 +74,7 @@ async def test_a_text_is_heard_whole_and_padded_to_the_frame() -> None:
     assert len(heard(track)) % 480 == 0
 
 
-async def test_pieces_are_joined_and_flushed_once() -> None:
+async def test_pieces_are_joined_and_flushed_once(figure: Figure) -> None:
     async with emulator() as server:
         tts, track = plugin(server)
         # As the framework sends them: stripped, and with a marker at the end.
@@ -85,17 +85,20 @@ async def test_pieces_are_joined_and_flushed_once() -> None:
     assert "".join(texts) == "Sure thing. I can help you."
     assert kinds.count("Flush") == 1
     assert kinds[-1] == "Close"
+    figure("T1", f"{kinds.count('Flush')} Flush per utterance, marker and end together")
     assert spoken_ms(track) == {tag_of("Sure thing. I can help you."): pytest.approx(270.0)}
 
 
-async def test_a_marker_in_the_middle_loses_nothing() -> None:
+async def test_a_marker_in_the_middle_loses_nothing(figure: Figure) -> None:
     async with emulator() as server:
         tts, track = plugin(server)
         await tts.synthesize(pieces("One.", FlushMarker(), "Two.", FlushMarker(), FlushMarker()))
         await tts.aclose()
         kinds = [message["type"] for message in server.connections[0].received]
     assert kinds.count("Flush") == 2
-    assert list(spoken_ms(track)) == [tag_of("One."), tag_of(" Two.")]
+    heard_ms = spoken_ms(track)
+    assert list(heard_ms) == [tag_of("One."), tag_of(" Two.")]
+    figure("T3", f"second sentence {heard_ms[tag_of(' Two.')]:.0f}/{5 * 10} ms")
 
 
 async def test_the_first_audio_is_told_once_before_the_first_bytes() -> None:
@@ -116,7 +119,7 @@ async def test_the_first_audio_is_told_once_before_the_first_bytes() -> None:
     assert told == [0, frames_of_the_first]
 
 
-async def test_after_an_interruption_nothing_of_the_old_answer_is_heard() -> None:
+async def test_after_an_interruption_nothing_of_the_old_answer_is_heard(figure: Figure) -> None:
     long = "This answer is long enough to be interrupted while most of it is still to come. " * 4
     async with emulator(pace=4.0) as server:
         tts, track = plugin(server)
@@ -132,7 +135,10 @@ async def test_after_an_interruption_nothing_of_the_old_answer_is_heard() -> Non
         await tts.aclose()
         assert len(server.connections) == 1
         assert "Clear" in [message["type"] for message in server.connections[0].received]
-    assert spoken_ms(track) == {tag_of("The new answer."): pytest.approx(150.0)}
+    heard_ms = spoken_ms(track)
+    assert heard_ms == {tag_of("The new answer."): pytest.approx(150.0)}
+    new_ms = heard_ms.pop(tag_of("The new answer."))
+    figure("T2", f"{sum(heard_ms.values()):.0f} ms of the old answer, {new_ms:.0f}/150 ms of the new one")
 
 
 async def test_an_interruption_while_connecting_silences_the_request() -> None:
@@ -148,7 +154,7 @@ async def test_an_interruption_while_connecting_silences_the_request() -> None:
     assert list(spoken_ms(track)) == [tag_of("Heard.")]
 
 
-async def test_cancelling_the_synthesis_stops_the_text() -> None:
+async def test_cancelling_the_synthesis_stops_the_text(figure: Figure) -> None:
     taken: list[str] = []
 
     async def endless() -> AsyncIterator[str]:
@@ -169,13 +175,16 @@ async def test_cancelling_the_synthesis_stops_the_text() -> None:
         await asyncio.sleep(0.05)
         await tts.aclose()
     assert len(taken) == count
+    figure("T6", f"cancelled, {len(taken) - count} further pieces of text taken")
 
 
 @pytest.mark.parametrize("text", ["", "   ", "..."])
-async def test_a_text_without_a_word_returns_at_once(text: str) -> None:
+async def test_a_text_without_a_word_returns_at_once(text: str, figure: Figure) -> None:
     async with emulator() as server:
         tts, track = plugin(server)
+        started = asyncio.get_running_loop().time()
         await asyncio.wait_for(tts.synthesize(text), 5.0)
+        figure("T5", f"{text!r}: {asyncio.get_running_loop().time() - started:.2f} s, connecting included")
         await asyncio.wait_for(tts.synthesize(pieces(text, FlushMarker())), 5.0)
         await tts.aclose()
     assert spoken_ms(track) == {}
@@ -195,7 +204,7 @@ async def test_a_failing_text_is_raised_and_the_next_one_is_heard() -> None:
     assert list(spoken_ms(track)) == [tag_of("Whole.")]
 
 
-async def test_a_lost_connection_is_mended_and_no_audio_is_heard_twice() -> None:
+async def test_a_lost_connection_is_mended_and_no_audio_is_heard_twice(figure: Figure) -> None:
     text = "A text that is cut off in the middle by the network and spoken again."
     fault = CloseWith(1011, "NET-0000", at_s=0.2, connections={0})
     async with emulator(faults=(fault,)) as server:
@@ -203,10 +212,12 @@ async def test_a_lost_connection_is_mended_and_no_audio_is_heard_twice() -> None
         await asyncio.wait_for(tts.synthesize(text), 15.0)
         await tts.aclose()
         assert len(server.connections) == 2
-    assert spoken_ms(track) == {tag_of(text): pytest.approx(len(text) * 10.0)}
+    heard_ms = spoken_ms(track)
+    assert heard_ms == {tag_of(text): pytest.approx(len(text) * 10.0)}
+    figure("T4", f"closed in mid-utterance: {heard_ms[tag_of(text)]:.0f}/{len(text) * 10} ms heard, no error")
 
 
-async def test_a_refused_key_is_raised_told_and_takes_no_text() -> None:
+async def test_a_refused_key_is_raised_told_and_takes_no_text(figure: Figure) -> None:
     errors: list[str] = []
     taken: list[str] = []
 
@@ -226,6 +237,7 @@ async def test_a_refused_key_is_raised_told_and_takes_no_text() -> None:
     assert taken == []  # another provider can speak it
     assert len(errors) == 1
     assert KEY not in errors[0]
+    figure("T7", "the refusal itself is raised: HandshakeRefused with status, reason and request id")
 
 
 @pytest.mark.parametrize(
@@ -238,7 +250,7 @@ async def test_a_refused_key_is_raised_told_and_takes_no_text() -> None:
     ],
 )
 async def test_every_format_plays_at_the_right_speed(
-    arguments: dict[str, object], query: dict[str, str]
+    arguments: dict[str, object], query: dict[str, str], figure: Figure
 ) -> None:
     async with emulator() as server:
         tts, track = plugin(server, **arguments)
@@ -248,6 +260,9 @@ async def test_every_format_plays_at_the_right_speed(
     tag = tag_of("x" * 100)
     samples = heard(track).astype(int)
     assert len(samples) == 24_000
+    figure(
+        "T8", f"{query['encoding']} at {query['sample_rate']} Hz: 1 s plays as {len(samples) / 24_000:.2f} s"
+    )
     # The middle of it is the tag, as well as eight bits can say it.
     assert np.abs(samples[4800:-4800] - tag).max() <= max(2, tag * 0.035)
 

@@ -236,22 +236,22 @@ def length_ms(text: str) -> int:
     return round(len(text) * 60)
 
 
+HEAD = f"""# Reliability
+
+Made by `tests/transport/test_reliability.py` from sessions that talked to the emulator over real sockets.
+
+Listening: {SECONDS:g} s of audio whose samples say which they are, pushed far above real time; the fault
+strikes {AT_S:g} s into it unless its name says otherwise. *Lost* is audio that never arrived, *replayed* what
+arrived more than once; *words* is how many of those spoken were delivered, each exactly once, in order and at
+its time on the caller's clock. Speaking: three sentences; *lost* is audio the caller did not get, *replayed*
+what the service made again and the caller did not hear twice.
+
+| {" | ".join(field.name.replace("_", " ") for field in fields(Row))} |
+|{"---|" * len(fields(Row))}
+"""
+
+
 def report() -> str:
-    lines = [
-        "# Reliability",
-        "",
-        "Made by `tests/transport/test_reliability.py` from sessions that talked to the emulator over real",
-        f"sockets. Listening: {SECONDS:g} s of audio whose samples say which they are, pushed far above real",
-        f"time; the fault strikes {AT_S:g} s into it unless its name says otherwise. *Lost* is audio that never",
-        "arrived, *replayed* what arrived more than once; *words* is how many of those spoken were delivered, each",
-        "exactly once, in order and at its time on the caller's clock. Speaking: three sentences; *lost* is audio",
-        "the caller did not get, *replayed* what the service made again and the caller did not hear twice.",
-        "",
-        "| fault | endpoint | connections | received ms | lost ms | replayed ms | words |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    lines += [
-        f"| {' | '.join(str(getattr(row, field.name)) for field in fields(row))} |"
-        for row in sorted(ROWS, key=lambda row: row.endpoint, reverse=False)
-    ]
-    return "\n".join(lines) + "\n"
+    rows = sorted(ROWS, key=lambda row: row.endpoint)
+    cells = [" | ".join(str(getattr(row, field.name)) for field in fields(row)) for row in rows]
+    return HEAD + "".join(f"| {cell} |\n" for cell in cells)

@@ -103,8 +103,8 @@ class Results(Message, frozen=True, kw_only=True):
     """
 
     channel: Channel
-    start: float
-    duration: float
+    start: float = 0.0
+    duration: float = 0.0
     channel_index: tuple[int, ...] = (0, 1)
     is_final: bool = False
     speech_final: bool = False

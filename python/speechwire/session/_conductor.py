@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Final, Generic, Literal, TypeVar
 
 from speechwire.errors import ServiceError, SessionClosed, SpeechwireError
@@ -23,6 +24,8 @@ from speechwire.transport import Connection
 __all__ = ["Conductor"]
 
 EventT = TypeVar("EventT")
+
+_logger = logging.getLogger("speechwire.session")
 
 _COMPRESSED_QUEUE_BYTES: Final = 1 << 20
 
@@ -151,8 +154,9 @@ class Conductor(Generic[EventT]):
             self._end(None)
             return
         self.notify()
+        useful = self._link is not None or self._log.queued_bytes
         try:
-            await asyncio.wait({self._task}, timeout=self._settings.drain_timeout_s)
+            await asyncio.wait({self._task}, timeout=self._settings.drain_timeout_s if useful else 0)
         finally:
             self._task.cancel()
             await asyncio.wait({self._task})
@@ -294,12 +298,13 @@ class Conductor(Generic[EventT]):
         self.linked.set()
 
     def _report_end(self) -> None:
+        self._complete = self._complete or not self._log.end
         if not self._complete and self._log.queued_bytes:
             self.stats.lost_bytes += self._log.queued_bytes
             self._emit(AudioDropped(seconds=self._seconds(self._log.queued_bytes), reason="closed"))
         self._emit(
             SessionEnded(
-                complete=self._complete or not self._log.end,
+                complete=self._complete,
                 pushed_s=self._seconds(self._log.end),
                 dropped_s=self._seconds(self.stats.lost_bytes),
                 replayed_s=self._seconds(self.stats.replayed_bytes),
@@ -313,6 +318,8 @@ class Conductor(Generic[EventT]):
             self._answer.set_result(outcome or None)
 
     def _emit(self, event: SessionEvent) -> None:
+        if isinstance(event, (Reconnecting, AudioDropped)):
+            _logger.warning("%s", event)
         self.events.put(event)
 
     def _seconds(self, size: int) -> float:

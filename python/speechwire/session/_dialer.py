@@ -7,13 +7,14 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from speechwire.errors import SpeechwireError
+from speechwire.errors import ConnectFailed, SpeechwireError
 from speechwire.session._credential import Credential
 from speechwire.session.backoff import Backoff, BackoffPolicy
 from speechwire.session.events import Reconnecting
 from speechwire.session.governor import Governor
 from speechwire.session.metrics import ListenStats, SpeakStats
 from speechwire.transport import Connection, Request, Transport, shared_transport
+from speechwire.transport.base import without_query
 
 __all__ = ["Dialer", "Dialing"]
 
@@ -41,7 +42,7 @@ class Dialer:
     Args:
         dialing: How to reach the service.
         policy: How patient to be.
-        connect_timeout_s: Deadline of one attempt, the credential not included.
+        connect_timeout_s: Deadline of the credential, and again of the connection.
         stats: Counted into.
     """
 
@@ -98,7 +99,7 @@ class Dialer:
         return governor.opened(connection)
 
     async def _attempt(self, url: str) -> Connection:
-        headers = await self._dialing.credential.headers(url)
+        headers = await self._headers(url)
         loop = asyncio.get_running_loop()
         began = loop.time()
         transport = self._dialing.transport or self._lease
@@ -107,3 +108,11 @@ class Dialer:
         self._stats.connections += 1
         self._stats.connect.record(loop.time() - began)
         return connection
+
+    async def _headers(self, url: str) -> dict[str, str]:
+        try:
+            async with asyncio.timeout(self._connect_timeout_s):
+                return await self._dialing.credential.headers(url)
+        except TimeoutError:
+            cause = f"no credential within {self._connect_timeout_s:g} s"
+        raise ConnectFailed(without_query(url), cause)

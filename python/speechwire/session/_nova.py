@@ -106,6 +106,8 @@ class NovaStrategy:
         if event.is_final:
             if self._repeated_until_s and end_s <= done_s + _TOLERANCE_S and not event.from_finalize:
                 return []
+            if self._repeated_until_s and event.start < done_s - _TOLERANCE_S:
+                event = _without_before(event, done_s)
             self._final_s[channel] = max(done_s, end_s)
         elif end_s <= max(self._repeated_until_s, done_s if self._repeated_until_s else 0.0):
             return []
@@ -142,3 +144,16 @@ def _shifted(event: Results, timeline: Timeline) -> Results:
     )
     channel = replace(event.channel, alternatives=alternatives)
     return replace(event, start=start_s, duration=max(0.0, end_s - start_s), channel=channel)
+
+
+def _without_before(event: Results, done_s: float) -> Results:
+    """What a final adds after ``done_s``: with several channels, a replay begins where the slowest was."""
+    alternatives = tuple(_alternative_from(alternative, done_s) for alternative in event.channel.alternatives)
+    channel = replace(event.channel, alternatives=alternatives)
+    return replace(event, start=done_s, duration=event.end - done_s, channel=channel)
+
+
+def _alternative_from(alternative: nova.Alternative, done_s: float) -> nova.Alternative:
+    words = tuple(word for word in alternative.words if (word.start + word.end) / 2 >= done_s)
+    text = " ".join(word.punctuated_word or word.word for word in words)
+    return replace(alternative, words=words, transcript=text)

@@ -109,9 +109,11 @@ class ListeningSession(Generic[EventT]):
             SessionClosed: The session was closed or failed; the cause is chained.
         """
         self._check_usable()
-        for chunk in self._pipeline.push(pcm):
+        chunks = self._pipeline.push(pcm)
+        for chunk in chunks:
             self._conductor.append(chunk)
-        self._conductor.start()
+        if chunks:
+            self._conductor.start()
 
     def flush(self) -> None:
         """Ask for the results of what was pushed so far, behind that audio; returns at once.

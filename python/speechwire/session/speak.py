@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import logging
 from collections import deque
 from collections.abc import Callable
 from types import TracebackType
@@ -22,6 +23,8 @@ from speechwire.session.settings import SpeakSettings
 from speechwire.transport import Connection, Transport
 
 __all__ = ["SpeakSession"]
+
+_logger = logging.getLogger("speechwire.session")
 
 
 class SpeakSession:
@@ -70,7 +73,7 @@ class SpeakSession:
         self._settings = settings or SpeakSettings()
         self._dialing = Dialing(Credential(api_key), transport, governor)
         self._stats = SpeakStats()
-        self._on_retry = on_retry or _ignore
+        self._tell = on_retry
         self._sample_bytes = 2 if self._options.encoding == "linear16" else 1
         self._requests: deque[SpeakRequest] = deque()
         self._changed = asyncio.Event()
@@ -158,7 +161,7 @@ class SpeakSession:
             self._link.close()
         self._wake()
         try:
-            await asyncio.wait({self._task}, timeout=self._settings.close_timeout_s)
+            await asyncio.wait({self._task}, timeout=self._settings.close_timeout_s if self._link else 0)
         finally:
             self._task.cancel()
             await asyncio.wait({self._task})
@@ -275,12 +278,13 @@ class SpeakSession:
             self._on_retry(Reconnecting(attempt=dialer.backoff.attempts, delay_s=delay_s, error=error))
             await asyncio.sleep(delay_s)
 
+    def _on_retry(self, event: Reconnecting) -> None:
+        _logger.warning("%s", event)
+        if self._tell is not None:
+            self._tell(event)
+
     def _fail_all(self, error: SpeechwireError) -> None:
         for request in tuple(self._requests):
             self._stats.failed += not request.done
             request.fail(error)
         self._requests.clear()
-
-
-def _ignore(event: Reconnecting) -> None:
-    return None

@@ -107,7 +107,7 @@ impl Polyphase {
     /// Compute outputs; no more than are [`Self::ready`].
     pub(crate) fn render(&mut self, out: &mut [i16]) {
         debug_assert!(out.len() <= self.ready());
-        if self.table.is_identity() {
+        if self.table.is_identity {
             out.copy_from_slice(&self.history[self.cursor.position..][..out.len()]);
             self.cursor.position += out.len();
         } else {

@@ -42,6 +42,8 @@ pub struct FilterTable {
     pub(crate) center: usize,
     pub(crate) n_taps: usize,
     pub(crate) shift: u32,
+    /// True if the filter passes every sample unchanged.
+    pub(crate) is_identity: bool,
     /// Blocks of a row's low digits; those of the high digits follow them.
     pub(crate) n_blocks: usize,
     /// The low digits, cut where a carry is due: ranges of blocks that cover the row.
@@ -67,7 +69,8 @@ impl FilterTable {
         if center >= n_taps {
             return Err(TableError::Center { center, n_taps });
         }
-        if !(CARRY_BITS + 1..=30).contains(&shift) && taps != [1 << shift] {
+        let is_identity = (up, down) == (1, 1) && shift <= 24 && taps == [1 << shift];
+        if !(CARRY_BITS + 1..=30).contains(&shift) && !is_identity {
             return Err(TableError::Shift { shift });
         }
         if let Some(&tap) = taps.iter().find(|tap| tap.unsigned_abs() > MAX_TAP) {
@@ -78,7 +81,7 @@ impl FilterTable {
         digits.prove_no_wrap(&cuts, shift)?;
         let rows = digits.rows();
         let Digits { n_blocks, high_blocks, .. } = digits;
-        Ok(Self { up, down, center, n_taps, shift, n_blocks, cuts, high_blocks, rows })
+        Ok(Self { up, down, center, n_taps, shift, is_identity, n_blocks, cuts, high_blocks, rows })
     }
 
     /// Input samples after an output's own time that it depends on: the latency.
@@ -90,11 +93,6 @@ impl FilterTable {
     /// Taps of one row, rounded up to whole blocks: how far a kernel reads.
     pub(crate) fn padded_taps(&self) -> usize {
         self.n_blocks * BLOCK
-    }
-
-    /// True if the filter passes every sample unchanged.
-    pub(crate) fn is_identity(&self) -> bool {
-        self.n_taps == 1 && self.up == self.down
     }
 
     /// Blocks of one row: all low digits, then the high ones of those blocks that have any.

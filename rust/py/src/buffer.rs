@@ -1,18 +1,20 @@
 //! Any C-contiguous bytes-like object as a byte slice, without copying and without allocating.
 
-use std::marker::PhantomData;
+use std::borrow::Cow;
 use std::mem::MaybeUninit;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 
 /// A held buffer, released when dropped.
 pub(crate) struct Bytes<'py> {
+    object: Bound<'py, PyAny>,
     view: ffi::Py_buffer,
-    _attached: PhantomData<Python<'py>>,
 }
 
 impl<'py> Bytes<'py> {
+    /// Raises `InvalidArgumentType` for what is no such object.
     pub(crate) fn get(object: &Bound<'py, PyAny>) -> PyResult<Self> {
         let mut view = MaybeUninit::<ffi::Py_buffer>::zeroed();
         // SAFETY: we are attached, `object` is alive, and `view` is ours; PyBUF_SIMPLE asks for one contiguous run
@@ -20,19 +22,27 @@ impl<'py> Bytes<'py> {
         let status = unsafe { ffi::PyObject_GetBuffer(object.as_ptr(), view.as_mut_ptr(), ffi::PyBUF_SIMPLE) };
         if status != 0 {
             drop(PyErr::take(object.py()));
-            return Err(crate::refuse(object));
+            return Err(refusal(object));
         }
         // SAFETY: on success the exporter has filled the view in.
-        Ok(Self { view: unsafe { view.assume_init() }, _attached: PhantomData })
+        Ok(Self { object: object.clone(), view: unsafe { view.assume_init() } })
     }
 
-    /// The bytes. They cannot change while we are attached; only those of a `bytes` object may be read detached.
+    /// The bytes. They cannot change while we are attached.
     pub(crate) fn as_slice(&self) -> &[u8] {
         if self.view.len == 0 {
             return &[];
         }
         // SAFETY: the view is held, so its memory stays; `len` is its length, which is not negative.
         unsafe { std::slice::from_raw_parts(self.view.buf.cast(), self.view.len.unsigned_abs()) }
+    }
+
+    /// Bytes that cannot change while detached either: a copy, unless the object is immutable.
+    pub(crate) fn as_stable(&self) -> Cow<'_, [u8]> {
+        match self.object.is_exact_instance_of::<PyBytes>() {
+            true => Cow::Borrowed(self.as_slice()),
+            false => Cow::Owned(self.as_slice().to_vec()),
+        }
     }
 }
 
@@ -41,4 +51,12 @@ impl Drop for Bytes<'_> {
         // SAFETY: the view was filled by PyObject_GetBuffer and is released once; `'py` says we are attached.
         unsafe { ffi::PyBuffer_Release(&raw mut self.view) }
     }
+}
+
+/// `speechwire.errors.InvalidArgumentType("pcm", ...)`, as the numpy engine raises it.
+fn refusal(pcm: &Bound<'_, PyAny>) -> PyErr {
+    let made = pcm.py().import("speechwire.errors").and_then(|errors| {
+        errors.call_method1("InvalidArgumentType", ("pcm", pcm, "a C-contiguous bytes-like object"))
+    });
+    made.map_or_else(|error| error, PyErr::from_value)
 }

@@ -1,6 +1,6 @@
 //! The two classes: a table, shared by pipelines, and a pipeline.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -10,16 +10,20 @@ use speechwire_pcm::{self as pcm, Format, Kernel, Layout};
 
 use crate::buffer::Bytes;
 
+/// Input from which a push detaches from the interpreter: about 100 us of work. To detach for less costs more than
+/// it gives: coming back means to wait for a busy thread, 5 ms at worst.
+pub(crate) const DETACH_BYTES: usize = 1 << 18;
+
 /// Filter coefficients in the native engine's memory.
 #[pyclass(frozen, module = "speechwire._native")]
 pub(crate) struct FilterTable(Arc<pcm::FilterTable>);
 
 #[pymethods]
 impl FilterTable {
-    /// `taps` holds little-endian 32-bit integers, `up` rows of them.
+    /// `taps` holds 32-bit integers in the machine's byte order, `up` rows of them.
     #[new]
     fn new(up: usize, down: usize, taps: &[u8], center: usize, shift: u32) -> PyResult<Self> {
-        let taps: Vec<i32> = taps.as_chunks().0.iter().map(|&tap| i32::from_le_bytes(tap)).collect();
+        let taps: Vec<i32> = taps.as_chunks().0.iter().map(|&tap| i32::from_ne_bytes(tap)).collect();
         let table = pcm::FilterTable::new(up, down, &taps, center, shift);
         table.map(|table| Self(Arc::new(table))).map_err(|error| PyValueError::new_err(error.to_string()))
     }
@@ -85,8 +89,13 @@ impl NativePipeline {
 
     #[pyo3(signature = (pcm, /))]
     fn push<'py>(&self, pcm: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
-        let bytes = Bytes::get(pcm)?;
-        self.collect(pcm.py(), |pipeline, sink| pipeline.push(bytes.as_slice(), sink))
+        let (py, bytes) = (pcm.py(), Bytes::get(pcm)?);
+        if bytes.as_slice().len() < DETACH_BYTES {
+            return self.push_attached(py, bytes.as_slice());
+        }
+        let stable = bytes.as_stable();
+        let samples = py.detach(|| gather(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner), &stable));
+        to_list(py, &samples, self.chunk_bytes / 2)
     }
 
     fn flush<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
@@ -99,9 +108,22 @@ impl NativePipeline {
 }
 
 impl NativePipeline {
+    pub(crate) fn push_attached<'py>(&self, py: Python<'py>, pcm: &[u8]) -> PyResult<Bound<'py, PyList>> {
+        self.collect(py, |pipeline, sink| pipeline.push(pcm, sink))
+    }
+
+    /// The state, if nobody has it: neither another thread nor this one.
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, pcm::Pipeline>> {
+        match self.state.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(error)) => Some(error.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
     /// Detaches only if it has to wait, so that whoever holds the lock can finish.
     fn lock(&self, py: Python<'_>) -> MutexGuard<'_, pcm::Pipeline> {
-        self.state.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
+        self.try_lock().unwrap_or_else(|| self.state.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Run `work` and list the chunks it gives.
@@ -122,6 +144,20 @@ impl NativePipeline {
         work(&mut self.lock(py), &mut sink);
         outcome.map(|()| list)
     }
+}
+
+/// Push, and join the chunks: what can be done detached.
+pub(crate) fn gather(pipeline: &mut pcm::Pipeline, pcm: &[u8]) -> Vec<i16> {
+    let mut samples = Vec::new();
+    pipeline.push(pcm, &mut |chunk| samples.extend_from_slice(chunk));
+    samples
+}
+
+/// Whole chunks, joined, as a list.
+pub(crate) fn to_list<'py>(py: Python<'py>, samples: &[i16], chunk: usize) -> PyResult<Bound<'py, PyList>> {
+    let list = PyList::empty(py);
+    samples.chunks_exact(chunk).try_for_each(|chunk| list.append(to_bytes(py, chunk)?))?;
+    Ok(list)
 }
 
 fn to_bytes<'py>(py: Python<'py>, chunk: &[i16]) -> PyResult<Bound<'py, PyBytes>> {

@@ -1,0 +1,38 @@
+"""Options of the whole suite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+FIGURES = pytest.StashKey[dict[str, list[str]]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--figures", action="store_true", help="print the figures that the tests measured")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[FIGURES] = {}
+
+
+@pytest.fixture
+def figure(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Return a function that notes a measured figure under a name; ``--figures`` prints them all."""
+
+    def note(name: str, text: str) -> None:
+        request.config.stash[FIGURES].setdefault(name, []).append(f"{text} | `{request.node.name}`")
+
+    return note
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if not config.getoption("--figures"):
+        return
+    terminalreporter.section("figures")
+    terminalreporter.write_line("| | figure | test |\n|---|---|---|")
+    figures = config.stash[FIGURES]
+    for name in sorted(figures, key=lambda name: (name.rstrip("0123456789"), int(name.lstrip("ST") or 0))):
+        for text in figures[name]:
+            terminalreporter.write_line(f"| {name} | {text} |")
