@@ -102,7 +102,7 @@ async def test_downmix_and_a_target_rate_cut_the_uplink_to_a_sixth(figure: Figur
     assert connection.audio_bytes == 3 * 32_000
     figure(
         "S13",
-        f"{connection.audio_bytes / 3000:.0f} kB/s with downmix and 16 kHz (192 as it is; V2 always 32)",
+        f"{connection.audio_bytes / 3000:.0f} kB/s with downmix at 16 kHz (192 as it is; V2 32)",
     )
     assert " ".join(listener.finals) == "Two tickets to Oslo, please."
 
@@ -180,5 +180,5 @@ async def test_results_that_lack_what_they_may_lack_are_delivered(figure: Figure
     assert listener.finals == ["Bare."]
     assert "something odd" in [getattr(event, "description", None) for event in listener.events]
     figure(
-        "S8", "a Results without words, times and duration is delivered; Error reaches the `event` listener"
+        "S8", "a Results without words and times is delivered; Error reaches the listeners"
     )

@@ -178,7 +178,7 @@ async def test_audio_of_any_length_is_taken_and_none_is_lost(figure: Figure) -> 
     assert connection.empty_frames == 0
     figure(
         "S5",
-        f"{connection.audio_bytes / 32:.0f}/{frames / 16:.0f} ms arrived, the tail of any length included",
+        f"{connection.audio_bytes / 32:.0f}/{frames / 16:.0f} ms arrived, tails of any length included",
     )
 
 
