@@ -1,4 +1,4 @@
-"""Every behaviour is tested on every code path this machine has, through the fixtures ``path`` and ``build``."""
+"""Every behaviour is tested on every code path this machine has, through the fixture ``build``."""
 
 from __future__ import annotations
 

@@ -26,7 +26,8 @@ BAD_VALUES = [
     ({"format": "s24le"}, "format must be one of 's16le', 'mulaw', 'alaw', 'f32le', got 's24le'"),
     (
         {"in_rate": 48_000, "out_rate": 47_999},
-        "out_rate must be a rate whose filter has at most 262144 taps (from 48000 Hz: 47999 x 44 taps), got 47999",
+        "out_rate must be a rate whose filter has at most 262144 taps"
+        " (from 48000 Hz this one needs 47999 x 44), got 47999",
     ),
 ]
 BAD_TYPES = [
@@ -61,7 +62,10 @@ def test_wrong_types(engine: str, arguments: dict[str, Any], message: str) -> No
     assert str(caught.value) == message
 
 
-@pytest.mark.parametrize("pcm", [None, "pcm", 7, [1, 2], object(), memoryview(bytes(8))[::2], np.zeros((4, 4)).T])
+NOT_BYTES = [None, "pcm", 7, [1, 2], object(), memoryview(bytes(8))[::2], np.zeros((4, 4)).T]
+
+
+@pytest.mark.parametrize("pcm", NOT_BYTES)
 def test_push_refuses_what_is_not_bytes(engine: str, pcm: Any) -> None:
     pipeline = PcmPipeline(engine=engine)
     with pytest.raises(InvalidArgumentType) as caught:

@@ -14,9 +14,13 @@ from speechwire.audio._taps import filter_table
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 AMPLITUDE = 29_000
 # pass edge, tolerance in dB, alias-free from: in units of the lower rate
-ROWS = {"fast": (6.8 / 16, 0.1, 9.2 / 16), "balanced": (7.2 / 16, 0.05, 8.8 / 16), "best": (7.3 / 16, 0.02, 8.05 / 16)}
-RATES = [(48_000, 16_000), (16_000, 48_000), (44_100, 16_000), (44_100, 48_000), (8_000, 16_000), (48_000, 8_000)]
-RATES += [(11_025, 16_000), (24_000, 16_000), (48_000, 44_100)]
+ROWS = {
+    "fast": (6.8 / 16, 0.1, 9.2 / 16),
+    "balanced": (7.2 / 16, 0.05, 8.8 / 16),
+    "best": (7.3 / 16, 0.02, 8.05 / 16),
+}
+RATES = [(48_000, 16_000), (16_000, 48_000), (44_100, 16_000), (44_100, 48_000), (8_000, 16_000)]
+RATES += [(48_000, 8_000), (11_025, 16_000), (24_000, 16_000), (48_000, 44_100)]
 TONES = (137.3, 441.7, 1003.9, 2741.1)
 
 
@@ -27,9 +31,10 @@ def tone_through(in_rate: int, out_rate: int, quality: str, frequency: float) ->
     One code path is enough: the parity tests show that all give the same bytes.
     """
     pipeline = PcmPipeline(in_rate, out_rate, channels=1, quality=quality)
-    samples = np.rint(AMPLITUDE * np.sin(2 * np.pi * frequency * np.arange(in_rate // 2) / in_rate)).astype("<i2")
-    frame = in_rate // 50
-    chunks = [c for i in range(0, len(samples), frame) for c in pipeline.push(samples[i : i + frame].tobytes())]
+    phase = 2 * np.pi * frequency * np.arange(in_rate // 2) / in_rate
+    samples = np.rint(AMPLITUDE * np.sin(phase)).astype("<i2")
+    frames = [samples[i : i + in_rate // 50] for i in range(0, len(samples), in_rate // 50)]
+    chunks = [chunk for frame in frames for chunk in pipeline.push(frame.tobytes())]
     output = np.frombuffer(b"".join(chunks + pipeline.flush()), "<i2").astype(np.float64)
     edge = len(output) // 10
     return output[edge:-edge], (np.arange(len(output)) / out_rate)[edge:-edge]

@@ -42,7 +42,8 @@ def test_a_constant_passes_unchanged(build: Build, convert: Convert) -> None:
     for in_rate, out_rate in ((48_000, 16_000), (16_000, 44_100), (44_100, 16_000)):
         for value in (-32768, -12345, 1, 32767):
             level = np.full(in_rate // 10, value, "<i2").tobytes()
-            got = np.frombuffer(convert(build(in_rate=in_rate, out_rate=out_rate, channels=1), [level]), "<i2")
+            pipeline = build(in_rate=in_rate, out_rate=out_rate, channels=1)
+            got = np.frombuffer(convert(pipeline, [level]), "<i2")
             edge = len(got) // 4  # where the silence before and after does not reach
             assert set(got[edge:-edge].tolist()) == {value}
 
@@ -110,9 +111,8 @@ def test_every_bytes_like_object_is_taken(build: Build, convert: Convert) -> Non
     data = noise(2000)
     array = np.frombuffer(data, "<i2").reshape(-1, 2)
     expected = convert(build(), [data])
-    for form in (bytearray(data), memoryview(data), memoryview(data).cast("h"), array, array.astype(">i2").view("<i2")):
-        pushed = array.astype("<i2") if getattr(form, "dtype", None) == np.dtype("<i2") and form is not array else form
-        assert convert(build(), [pushed]) == expected
+    for form in (bytearray(data), memoryview(data), memoryview(data).cast("h"), array, array[::1]):
+        assert convert(build(), [form]) == expected
     assert build().push(b"") == build().push(bytearray()) == []
 
 

@@ -13,6 +13,7 @@ from livekit.plugins import deepgram
 from speechwire.emulator import Emulator
 from tests.clients.drivers import KEY, Client, Heard, Spoken
 from tests.clients.speech import EAGER_EOT_THRESHOLD, EOT_THRESHOLD, FLUX_VOICE, RATE, VOICE, chunks
+from tests.clients.waiting import connected, until
 
 _TRANSCRIPTS = {SpeechEventType.FINAL_TRANSCRIPT: "finals", SpeechEventType.INTERIM_TRANSCRIPT: "interims"}
 
@@ -49,6 +50,10 @@ async def synthesizer(emulator: Emulator, endpoint: str, told: Spoken) -> AsyncI
 async def _listen(emulator: Emulator, endpoint: str, pcm: bytes) -> Heard:
     heard = Heard()
     async with recognizer(emulator, endpoint, heard) as stt, stt.stream() as stream:
+        connection = await connected(emulator, endpoint)
+        if endpoint == "/v1/listen":
+            # As in a call, the caller speaks when the connection stands; it has been kept alive by then.
+            await until(lambda: connection.types == ["KeepAlive"])
         for chunk in chunks(pcm):
             stream.push_frame(rtc.AudioFrame(chunk, RATE, 1, len(chunk) // 2))
         stream.end_input()

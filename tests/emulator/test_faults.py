@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from typing import Any
 
@@ -100,6 +101,11 @@ async def test_injected_frames_are_sent_as_they_are(client: Client, url: str, fr
             text = message.type is aiohttp.WSMsgType.TEXT
             raw.append(json.loads(message.data) if text and isinstance(frame, dict) else message.data)
         assert emulator.connections[0].is_open
+        await use(socket)
+        with contextlib.suppress(TimeoutError):
+            while True:
+                raw.append((await asyncio.wait_for(socket.ws.receive(), 0.05)).data)
+        assert raw.count(frame) == 1
 
 
 async def test_stall_sends_nothing_more_but_answers_pings(client: Client) -> None:

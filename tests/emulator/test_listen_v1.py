@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from speechwire.emulator import Behaviour, Emulator, Phrase, Script
+from speechwire.emulator import Behaviour, Emulator, Phrase, Script, ScriptedEngine, StreamInfo
+from speechwire.emulator._audio_format import AudioFormat
+from speechwire.emulator._hearing import Hearing
 
 from .conftest import Client, Socket, types
 
@@ -107,11 +109,14 @@ async def test_ten_seconds_without_audio_or_text_end_it(client: Client) -> None:
         for _ in range(5):
             await asyncio.sleep(0.1)
             await socket.send(KEEP_ALIVE)
-        for _ in range(2):
+        (record,) = emulator.connections
+        assert record.is_open
+        for _ in range(7):
             await asyncio.sleep(0.1)
             await socket.ws.ping()  # is answered, but no sign of life
+        assert not record.is_open
         messages = await socket.rest()
-        assert emulator.connections[0].types == ["KeepAlive"] * 5
+        assert record.types == ["KeepAlive"] * 5
     assert types(messages) == ["Metadata"]
     assert socket.close
     assert socket.close[0] == 1011
@@ -156,6 +161,28 @@ async def test_channels_are_recognized_apart_only_if_asked(client: Client) -> No
             messages = await socket.rest()
             assert [text for text in texts(messages) if text] == heard
             assert messages[-1]["duration"] == 1.0
+
+
+async def test_channels_that_are_not_recognized_apart_are_averaged() -> None:
+    heard: list[bytes] = []
+
+    class Listener(ScriptedEngine):
+        async def recognizer(self, stream: StreamInfo) -> Any:
+            recognizer = await super().recognizer(stream)
+            feed = recognizer.feed
+
+            async def overhear(pcm: bytes) -> Any:
+                heard.append(pcm)
+                return await feed(pcm)
+
+            recognizer.feed = overhear  # type: ignore[method-assign]
+            return recognizer
+
+    stream = StreamInfo(0, "/v1/listen", 8000)
+    hearing = Hearing(Listener(), stream, AudioFormat("linear16", 8000, 2), multichannel=False)
+    stereo = np.array([[1000, 3000], [-32768, -32768], [32767, 32767], [5, -7]], "<i2").tobytes()
+    await hearing.feed(stereo)
+    assert np.frombuffer(b"".join(heard), "<i2").tolist() == [2000, -32768, 32767, -1]
 
 
 async def test_undecodable_audio(client: Client) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from speechwire.emulator import Phrase, Script, ScriptedEngine, StreamInfo
 from speechwire.emulator._messages import Close, Output, Send
 from speechwire.emulator._settings_v1 import NovaSettings
-from speechwire.emulator.engine import Heard
+from speechwire.emulator.engine import Heard, Word
 from speechwire.emulator.listen_v1 import ListenV1
 
 STREAM = StreamInfo(0, "/v1/listen", 1000)
@@ -101,6 +101,25 @@ def test_long_speech_is_cut_into_finals_that_are_not_speech_final() -> None:
     assert " ".join(map(text, results)).split() == words
     for before, after in zip(results, results[1:], strict=False):
         assert after["start"] == pytest.approx(before["start"] + before["duration"], abs=1e-5)
+
+
+def test_a_final_waits_until_the_recognizer_has_settled() -> None:
+    nova = machine(endpointing_ms=100)
+    first, revised = (Word("toe", 0.5, 0.8, 0.5, "Toe"),), (Word("two", 0.5, 0.8, 0.9, "Two."),)
+    assert nova.hear(Heard(0.8, first, silence_s=0.0)) == []
+    assert nova.hear(Heard(0.9, first, silence_s=0.1)) == []
+    (final,) = sent(nova.hear(Heard(1.0, revised, True, 0.2)))
+    assert (text(final), final["speech_final"]) == ("Two.", True)
+
+
+def test_a_cut_through_unsettled_words_leaves_the_last_one_to_the_next_final() -> None:
+    nova = machine()
+    spoken = tuple(Word(f"w{n}", n / 2, n / 2 + 0.5, 0.9, f"w{n}") for n in range(9))
+    (cut,) = sent(nova.hear(Heard(4.5, spoken, silence_s=0.0)))
+    longer = (*spoken[:-1], Word("w8s", 4.0, 4.9, 0.9, "w8s"))
+    (final,) = sent(nova.hear(Heard(5.0, longer, True, 0.1)))
+    assert (text(cut), cut["duration"]) == ("w0 w1 w2 w3 w4 w5 w6 w7", 4.0)
+    assert (text(final), final["start"]) == ("w8s", 4.0)
 
 
 def test_speech_started_once_per_onset() -> None:

@@ -1,8 +1,8 @@
 """Golden vectors of the audio engine: make them anew, or check that they still come out the same.
 
-``python tests/golden/regenerate.py`` writes, ``--check`` only compares. A difference means that the arithmetic
-or a filter has changed: on purpose (then commit the new files, and say so in the change log) or by mistake.
-The input comes from integer arithmetic, so that no library's random numbers or sines are part of the contract.
+``python tests/golden/regenerate.py`` writes, ``--check`` only compares. A difference means that the
+arithmetic or a filter has changed: on purpose (then commit the new files, and say so in the change log) or by
+mistake. The input comes from integer arithmetic, so that no library's random numbers are part of the contract.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ PIPELINES: list[dict[str, Any]] = [
 TABLES = [(48_000, 16_000, "fast"), (48_000, 16_000, "balanced"), (48_000, 16_000, "best")]
 TABLES += [(24_000, 16_000, "balanced"), (16_000, 48_000, "balanced")]
 # Rates whose tables are only hashed.
-HASHED = [(44_100, 16_000), (16_000, 44_100), (44_100, 48_000), (11_025, 192_000), (192_000, 11_025), (8_000, 16_000)]
+HASHED = [(44_100, 16_000), (16_000, 44_100), (44_100, 48_000), (8_000, 16_000)]
+HASHED += [(11_025, 192_000), (192_000, 11_025)]
 
 
 def noise(count: int) -> list[int]:
@@ -102,7 +103,8 @@ def manifest(files: dict[str, bytes]) -> str:
 def differences() -> list[str]:
     """Names whose committed content is not what comes out now."""
     files = vectors()
-    names = [name for name in files if not (HERE / name).exists() or (HERE / name).read_bytes() != files[name]]
+    current = {name: (HERE / name).read_bytes() for name in files if (HERE / name).exists()}
+    names = [name for name, content in files.items() if current.get(name) != content]
     if (HERE / "manifest.json").read_text(encoding="utf-8") != manifest(files):
         names.append("manifest.json")
     return names

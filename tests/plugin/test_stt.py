@@ -179,6 +179,4 @@ async def test_results_that_lack_what_they_may_lack_are_delivered(figure: Figure
         await stt.aclose()
     assert listener.finals == ["Bare."]
     assert "something odd" in [getattr(event, "description", None) for event in listener.events]
-    figure(
-        "S8", "a Results without words and times is delivered; Error reaches the listeners"
-    )
+    figure("S8", "a Results without words and times is delivered; Error reaches the listeners")

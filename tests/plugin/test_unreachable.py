@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 
 import pytest
 from videosdk.agents import CustomAudioStreamTrack
-from videosdk.plugins.deepgram import DeepgramSTTV2, DeepgramTTS
+from videosdk.plugins.deepgram import DeepgramSTT, DeepgramSTTV2, DeepgramTTS
 
 from speechwire.errors import ConnectFailed
 from speechwire.session import BackoffPolicy, ListenSettings, SpeakSettings
@@ -62,9 +63,10 @@ async def test_closing_while_it_still_tries_is_quick_and_leaves_nothing(nowhere:
     assert [(event.complete, round(event.dropped_s, 1)) for event in ended] == [(False, 0.5)]
 
 
-@pytest.mark.parametrize("base_url", ["ws://api.example.com/v2/listen", "ws://10.0.0.1/v2/listen"])
-async def test_the_key_is_never_sent_in_the_clear(base_url: str) -> None:
-    stt = DeepgramSTTV2(api_key=KEY, base_url=base_url)
-    with pytest.raises(ValueError, match="base_url"):
-        await speak(stt, 0.1)
-    await stt.aclose()
+@pytest.mark.parametrize("plugin", [DeepgramSTT, DeepgramSTTV2, DeepgramTTS])
+@pytest.mark.parametrize("host", ["api.example.com", "10.0.0.1"])
+def test_the_key_is_never_sent_in_the_clear(plugin: Callable[..., object], host: str) -> None:
+    with pytest.raises(ValueError, match="base_url") as told:
+        plugin(api_key=KEY, base_url=f"ws://{host}")
+    assert KEY not in str(told.value)
+    plugin(api_key=KEY, base_url=f"ws://{host}", allow_insecure=True)

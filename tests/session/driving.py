@@ -35,13 +35,14 @@ class Endpoint:
 
     def session(self, serve: Callable[[MemoryPeer], Awaitable[None]], **settings: Any) -> Listening:
         transport = MemoryTransport(serve, window_bytes=settings.pop("window_bytes", 1 << 20))
-        api_key, listen = settings.pop("api_key", KEY), ListenSettings(**settings)
+        api_key, pipeline = settings.pop("api_key", KEY), settings.pop("pipeline", None)
+        listen = ListenSettings(**settings)
         if self.name == "flux":
-            return FluxSession(api_key, transport=transport, settings=listen)
+            return FluxSession(api_key, transport=transport, settings=listen, pipeline=pipeline)
         options = ListenV1Options(
             encoding="linear16", sample_rate=RATE, interim_results=True if self.name == "nova" else None
         )
-        return ListenSession(api_key, options, transport=transport, settings=listen)
+        return ListenSession(api_key, options, transport=transport, settings=listen, pipeline=pipeline)
 
 
 def transport_of(session: Listening) -> MemoryTransport:

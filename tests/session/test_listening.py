@@ -556,3 +556,21 @@ def test_a_key_in_the_clear_is_refused() -> None:
     FluxSession(
         "key", base_url="ws://api.deepgram.com", allow_insecure=True, transport=MemoryTransport(stall)
     )
+
+
+async def test_the_first_push_connects_without_waiting_for_a_chunk(endpoint: Endpoint) -> None:
+    class Hoarder:
+        def push(self, pcm: bytes, /) -> list[bytes]:
+            return []
+
+        def flush(self) -> list[bytes]:
+            return []
+
+    session = endpoint.session(endpoint.service(), pipeline=Hoarder())
+    session.push(b"")
+    await asyncio.sleep(1)
+    assert not peers(session)
+    session.push(b"\0\0")
+    await asyncio.sleep(1)
+    assert session.connected
+    await session.aclose()

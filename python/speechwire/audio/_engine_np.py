@@ -3,8 +3,8 @@
 mono    m = floor(mean of the channels + 1/2)
 output  y[j] = saturate((sum_k taps[p][k] * m[n - center + k] + half) >> shift),  j * down = n * up + p
 
-All numbers are integers. They are held in float64, which is exact here (``_taps`` proves it when it makes a
-table), because BLAS multiplies float64 fastest.
+All numbers are integers. They are held in float64, which is exact here (``_taps`` proves it when it makes
+a table), because BLAS multiplies float64 fastest.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from speechwire.audio._settings import Settings
 from speechwire.audio._taps import FilterTable
 from speechwire.errors import InvalidArgumentType
 
-__all__ = ["NumpyPipeline"]
+__all__ = ["NumpyPipeline", "as_bytes"]
 
 _Floats = NDArray[np.float64]
 
@@ -55,7 +55,7 @@ class NumpyPipeline:
         return len(self._partial)
 
     def push(self, pcm: object, /) -> list[bytes]:
-        data = _as_bytes(pcm)
+        data = as_bytes(pcm)
         with self._lock:
             self._convert(self._mono(data))
             return self._whole_chunks()
@@ -76,8 +76,8 @@ class NumpyPipeline:
         self._partial = b""
         self._output = bytearray()
         self._history = np.zeros(self._table.center)
-        self._start = -self._table.center  # the first sample of the history, counted from the stream's start
-        self._next = 0  # the next output
+        self._start = -self._table.center  # place of the history's first sample in the stream
+        self._next = 0  # place of the next output
 
     def _mono(self, data: bytes) -> _Floats:
         """Take whole frames, keep the rest, and average the channels."""
@@ -98,7 +98,8 @@ class NumpyPipeline:
         known = self._start + len(history) - table.look_ahead
         end = max(self._next, -(-known * table.up // table.down))
         first = self._next - self._next % table.up
-        samples = _filtered(table, history[first * table.down // table.up - table.center - self._start :], end - first)
+        window = first * table.down // table.up - table.center - self._start
+        samples = _filtered(table, history[window:], end - first)
         self._output += samples[self._next - first :].tobytes()
         self._next = end
         keep = (end - end % table.up) * table.down // table.up - table.center
@@ -112,9 +113,14 @@ class NumpyPipeline:
         return chunks
 
 
-def _as_bytes(pcm: object) -> bytes:
+def as_bytes(pcm: object) -> bytes:
+    """Copy any C-contiguous bytes-like object.
+
+    Raises:
+        InvalidArgumentType: It is none.
+    """
     try:
-        return np.frombuffer(pcm, np.uint8).tobytes()  # type: ignore[call-overload]
+        return bytes(np.frombuffer(pcm, np.uint8))  # type: ignore[call-overload]
     except (TypeError, ValueError, BufferError, AttributeError):
         raise InvalidArgumentType("pcm", pcm, "a C-contiguous bytes-like object") from None
 

@@ -19,8 +19,9 @@ def decode(format: str, data: bytes) -> _Floats:
         return np.frombuffer(data, "<i2").astype(np.float64)
     if format == "f32le":
         with np.errstate(invalid="ignore"):  # signalling not-a-numbers
-            wide = np.nan_to_num(np.frombuffer(data, "<f4").astype(np.float64), nan=0.0, posinf=1.0, neginf=-1.0)
-        return np.clip(np.floor(wide * 32768.0 + 0.5), -32768, 32767)
+            wide = np.frombuffer(data, "<f4").astype(np.float64)
+        rounded = np.clip(np.floor(wide * 32768.0 + 0.5), -32768, 32767)
+        return np.where(np.isnan(wide), 0.0, rounded)
     return g711_table(format)[np.frombuffer(data, np.uint8)]
 
 

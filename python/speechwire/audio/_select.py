@@ -5,15 +5,20 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import sys
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from types import ModuleType
+from typing import Any, cast
 
 from speechwire.audio._engine_np import NumpyPipeline
 from speechwire.audio._settings import ENGINES, Settings, one_of
 from speechwire.audio._taps import filter_table
 from speechwire.errors import EngineUnavailable
 
-__all__ = ["engine_name", "load_native", "make_pipeline", "native_table"]
+__all__ = ["engine_name", "load_native", "make_pipeline", "native_many"]
+
+_PushMany = Callable[[Sequence[Any], Sequence[Any]], list[list[bytes]]]
 
 _NATIVE = "speechwire._native"
 
@@ -46,8 +51,8 @@ def load_native() -> ModuleType:
         return importlib.import_module(_NATIVE)
     except ModuleNotFoundError as error:
         raise EngineUnavailable(
-            "the native audio engine is not installed: install a wheel for this platform, build one with a Rust"
-            ' toolchain, or use engine="numpy"'
+            "the native audio engine is not installed: install a wheel for this platform, build one with a"
+            ' Rust toolchain, or use engine="numpy"'
         ) from error
     except Exception as error:
         raise EngineUnavailable(
@@ -61,7 +66,7 @@ def make_pipeline(settings: Settings, engine: str, kernel: str | None = None) ->
     name = engine_name(engine)
     if name == "numpy":
         return NumpyPipeline(settings, filter_table(settings.in_rate, settings.out_rate, settings.quality))
-    table = native_table(settings.in_rate, settings.out_rate, settings.quality)
+    table = _native_table(settings.in_rate, settings.out_rate, settings.quality)
     return load_native().NativePipeline(
         table,
         settings.in_rate,
@@ -74,7 +79,15 @@ def make_pipeline(settings: Settings, engine: str, kernel: str | None = None) ->
 
 
 @lru_cache(maxsize=32)
-def native_table(in_rate: int, out_rate: int, quality: str) -> object:
+def _native_table(in_rate: int, out_rate: int, quality: str) -> object:
     """The same table, in the native engine's memory; shared by all pipelines that use it."""
     table = filter_table(in_rate, out_rate, quality)
     return load_native().FilterTable(table.up, table.down, table.taps.tobytes(), table.center, table.shift)
+
+
+def native_many(pipelines: Sequence[object]) -> _PushMany | None:
+    """Return the native ``push_many`` if it can take these pipelines: all native."""
+    native = sys.modules.get(_NATIVE)
+    if native is None or set(map(type, pipelines)) != {native.NativePipeline}:
+        return None
+    return cast(_PushMany, native.push_many)

@@ -30,7 +30,13 @@ class Settings:
 
     @classmethod
     def validated(
-        cls, in_rate: object, out_rate: object, channels: object, chunk_ms: object, quality: object, format: object
+        cls,
+        in_rate: object,
+        out_rate: object,
+        channels: object,
+        chunk_ms: object,
+        quality: object,
+        format: object,
     ) -> Settings:
         """Check every argument.
 

@@ -47,7 +47,7 @@ class FilterTable:
     @property
     def look_ahead(self) -> int:
         """Input samples after an output's own time that the output depends on: the latency."""
-        return self.taps.shape[1] - 1 - self.center
+        return int(self.taps.shape[1]) - 1 - self.center
 
 
 @lru_cache(maxsize=32)
@@ -66,10 +66,11 @@ def filter_table(in_rate: int, out_rate: int, quality: str) -> FilterTable:
     prototype = PROTOTYPES[quality]
     stretch = max(1.0, down / up)
     reach = math.ceil(prototype.half_width * stretch) - 1
-    n_taps = 2 * reach + (1 if up == 1 else 2)
+    n_taps = 2 * reach + (1 if up == 1 else 2)  # a row between two samples reaches one further
     if up * n_taps > MAX_TABLE_TAPS:
-        limit = f"a rate whose filter has at most {MAX_TABLE_TAPS} taps (from {in_rate} Hz: {up} x {n_taps} taps)"
-        raise InvalidArgument("out_rate", out_rate, limit)
+        limit = f"a rate whose filter has at most {MAX_TABLE_TAPS} taps"
+        needed = f"from {in_rate} Hz this one needs {up} x {n_taps}"
+        raise InvalidArgument("out_rate", out_rate, f"{limit} ({needed})")
     shift = _fraction_bits(n_taps)
     taps = _quantised(_sampled(prototype, up, reach, n_taps, stretch), reach, shift)
     taps.setflags(write=False)
@@ -97,7 +98,7 @@ def _sampled(prototype: Prototype, up: int, reach: int, n_taps: int, stretch: fl
 
 
 def _cosine_series(series: tuple[float, ...], position: _Floats) -> _Floats:
-    """Sum of series[k] cos(pi k position), by Clenshaw's recurrence; position in [0, 1], or beyond, unused."""
+    """Sum of series[k] cos(pi k position), by Clenshaw's recurrence; positions above 1 give no meaning."""
     twice_cos = 2.0 * _half_turn_sine(np.minimum(position, 1.0))
     before, current, work = np.zeros_like(position), np.zeros_like(position), np.empty_like(position)
     for coefficient in reversed(series[1:]):
@@ -125,7 +126,7 @@ def _quantised(taps: _Floats, center: int, shift: int) -> NDArray[np.int32]:
     rounded = np.rint(taps * (2.0 ** (40 + shift) / fixed)).astype(np.int32)
     # The remainder, a few units, goes to the largest tap, where it is relatively smallest.
     rounded[:, center] += (1 << shift) - rounded.sum(axis=1, dtype=np.int32)
-    return rounded
+    return np.asarray(rounded, dtype=np.int32)
 
 
 def _prove_exact(taps: NDArray[np.int32], shift: int) -> None:

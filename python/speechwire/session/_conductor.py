@@ -88,6 +88,11 @@ class Conductor(Generic[EventT]):
         return self._link
 
     @property
+    def started(self) -> bool:
+        """Whether the task has been started."""
+        return self._task is not None
+
+    @property
     def over(self) -> bool:
         """Whether the task has ended, or will never begin."""
         return self.closing if self._task is None else self._task.done()

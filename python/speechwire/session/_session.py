@@ -112,8 +112,8 @@ class ListeningSession(Generic[EventT]):
         chunks = self._pipeline.push(pcm)
         for chunk in chunks:
             self._conductor.append(chunk)
-        if chunks:
-            self._conductor.start()
+        if chunks or (pcm and not self._conductor.started):
+            self._conductor.start(connect=not chunks)  # the handshake need not wait for a whole chunk
 
     def flush(self) -> None:
         """Ask for the results of what was pushed so far, behind that audio; returns at once.

@@ -62,6 +62,7 @@ class DeepgramSTT(SessionSTT):
         downmix: Send one channel, the mean of all. Neither goes with ``multichannel``.
         chunk_ms: Length of the chunks sent, when converting.
         quality: Preset of the conversion: ``fast``, ``balanced`` or ``best``.
+        allow_insecure: Permit sending the key over ``ws://`` to another machine.
 
     Raises:
         ValueError: No key, or an argument out of its range; the message names both.
@@ -107,6 +108,7 @@ class DeepgramSTT(SessionSTT):
         downmix: bool = False,
         chunk_ms: int = 100,
         quality: str = "balanced",
+        allow_insecure: bool = False,
     ) -> None:
         pinned_rate = None if sample_rate == DEFAULT_SAMPLE_RATE else sample_rate
         super().__init__(
@@ -123,6 +125,7 @@ class DeepgramSTT(SessionSTT):
         self.downmix = downmix
         self.chunk_ms = chunk_ms
         self.quality = quality
+        self.allow_insecure = allow_insecure
         self._declared = WireFormat(sample_rate or DEFAULT_SAMPLE_RATE, 2 if channels is None else channels)
         self._parameters: dict[str, Any] = {
             "keywords": listed(keywords),
@@ -149,7 +152,7 @@ class DeepgramSTT(SessionSTT):
         self._speech_started = SpeechStartedFilter()
         # Made once here for their checks: a bad argument is told where it stands, not at the first audio.
         with named_as(in_rate="sample_rate"):
-            self._options(self._sent(self._declared)).url(base_url)
+            self._session_for(self._declared)
             if self._converts:
                 conversion(self._declared, self._sent(self._declared).sample_rate, chunk_ms, quality)
 
@@ -165,12 +168,16 @@ class DeepgramSTT(SessionSTT):
 
     def _new_session(self, byte_count: int) -> ListenSession:
         self._declared = self._wire.format(byte_count)
+        return self._session_for(self._declared)
+
+    def _session_for(self, wire: WireFormat) -> ListenSession:
         return ListenSession(
             self.api_key,
-            self._options(self._sent(self._declared)),
-            pipeline=self._pipeline(self._declared),
+            self._options(self._sent(wire)),
+            pipeline=self._pipeline(wire),
             base_url=self.base_url,
             settings=self.settings,
+            allow_insecure=self.allow_insecure,
         )
 
     def _outdated(self, byte_count: int) -> bool:

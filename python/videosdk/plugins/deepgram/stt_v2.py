@@ -52,6 +52,7 @@ class DeepgramSTTV2(SessionSTT):
         chunk_ms: Length of the chunks sent; Deepgram advises 80.
         quality: Preset of the conversion: ``fast``, ``balanced`` or ``best``.
         force_end_turn_on_flush: End the turn when the framework's own voice activity detection says so.
+        allow_insecure: Permit sending the key over ``ws://`` to another machine.
 
     Raises:
         ValueError: No key, or an argument out of its range; the message names both.
@@ -85,6 +86,7 @@ class DeepgramSTTV2(SessionSTT):
         chunk_ms: int = 100,
         quality: str = "balanced",
         force_end_turn_on_flush: bool = False,
+        allow_insecure: bool = False,
     ) -> None:
         pinned_rate = None if input_sample_rate == DEFAULT_SAMPLE_RATE else input_sample_rate
         super().__init__(
@@ -107,12 +109,13 @@ class DeepgramSTTV2(SessionSTT):
         self.chunk_ms = chunk_ms
         self.quality = quality
         self.force_end_turn_on_flush = force_end_turn_on_flush
+        self.allow_insecure = allow_insecure
         self._turns = TurnTranslator(model, enable_preemptive_generation)
         # Made once here for their checks: a bad argument is told where it stands, not at the first audio.
         with named_as(
             sample_rate="target_sample_rate", in_rate="input_sample_rate", channels="input_channels"
         ):
-            self._options(self.target_sample_rate).url(base_url)
+            self._session_at(self.target_sample_rate)
             wire = WireFormat(self.input_sample_rate, 2 if input_channels is None else input_channels)
             conversion(wire, self.target_sample_rate, chunk_ms, quality)
 
@@ -162,13 +165,16 @@ class DeepgramSTTV2(SessionSTT):
                 setattr(self, attributes.get(name, name), value)
 
     def _new_session(self, byte_count: int) -> FluxSession:
-        rate = self._declared_rate(byte_count)
+        return self._session_at(self._declared_rate(byte_count))
+
+    def _session_at(self, rate: int) -> FluxSession:
         return FluxSession(
             self.api_key,
             self._options(rate),
             pipeline=self._pipeline(rate),
             base_url=self.base_url,
             settings=self.settings,
+            allow_insecure=self.allow_insecure,
         )
 
     def _declared_rate(self, byte_count: int) -> int:

@@ -41,6 +41,7 @@ class DeepgramTTS(TTS):
         base_url: Where the service is.
         speed: 0.7 to 1.5; Aura-2 voices in English and Spanish only.
         max_connection_age_sec: Replace an idle connection of this age in seconds; by default 55 minutes.
+        allow_insecure: Permit sending the key over ``ws://`` to another machine.
         **kwargs: Ignored, with a warning in the log.
 
     Raises:
@@ -61,6 +62,7 @@ class DeepgramTTS(TTS):
         base_url: str = "wss://api.deepgram.com/v1/speak",
         speed: float | None = None,
         max_connection_age_sec: float | None = None,
+        allow_insecure: bool = False,
         **kwargs: Any,
     ) -> None:
         if encoding != "linear16" and sample_rate == _DEFAULT_RATE:
@@ -72,6 +74,7 @@ class DeepgramTTS(TTS):
         self.encoding = encoding
         self.base_url = base_url
         self.speed = speed
+        self.allow_insecure = allow_insecure
         self.loop: asyncio.AbstractEventLoop | None = None
         age_s = max_connection_age_sec
         self.settings = SpeakSettings() if age_s is None else SpeakSettings(max_age_s=age_s)
@@ -80,7 +83,7 @@ class DeepgramTTS(TTS):
         self._one_at_a_time = asyncio.Lock()
         self._closed = False
         # Made once here for their checks: a bad argument is told where it stands, not at the first text.
-        self._options(model).url(base_url)
+        self._new_session(model)
 
     def reset_first_audio_tracking(self) -> None:
         """Do nothing: every synthesis keeps track of its own first audio."""
@@ -171,17 +174,21 @@ class DeepgramTTS(TTS):
 
     async def _session(self, voice: str) -> SpeakSession:
         if voice not in self._sessions:
-            options = self._options(voice)
-            self._sessions[voice] = SpeakSession(
-                self.api_key, options, base_url=self.base_url, settings=self.settings
-            )
+            self._sessions[voice] = self._new_session(voice)
             if len(self._sessions) > _MOST_VOICES:
                 await self._sessions.pop(next(iter(self._sessions))).aclose()
         return self._sessions[voice]
 
-    def _options(self, voice: str) -> SpeakV1Options:
-        return SpeakV1Options(
+    def _new_session(self, voice: str) -> SpeakSession:
+        options = SpeakV1Options(
             model=voice, encoding=self.encoding, sample_rate=self.sample_rate, speed=self.speed
+        )
+        return SpeakSession(
+            self.api_key,
+            options,
+            base_url=self.base_url,
+            settings=self.settings,
+            allow_insecure=self.allow_insecure,
         )
 
 

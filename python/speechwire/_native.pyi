@@ -1,0 +1,39 @@
+"""The native audio engine. Private: ``speechwire.audio`` chooses it."""
+
+from collections.abc import Sequence
+from typing import final
+
+from typing_extensions import Buffer
+
+@final
+class FilterTable:
+    def __new__(cls, up: int, down: int, taps: bytes, center: int, shift: int) -> FilterTable: ...
+
+@final
+class NativePipeline:
+    def __new__(
+        cls,
+        table: FilterTable,
+        in_rate: int,
+        channels: int,
+        format: str,
+        chunk_samples: int,
+        label: str,
+        kernel: str | None = None,
+    ) -> NativePipeline: ...
+    @property
+    def engine(self) -> str: ...
+    @property
+    def kernel(self) -> str: ...
+    @property
+    def latency(self) -> float: ...
+    @property
+    def chunk_bytes(self) -> int: ...
+    @property
+    def partial_bytes(self) -> int: ...
+    def push(self, pcm: Buffer, /) -> list[bytes]: ...
+    def flush(self) -> list[bytes]: ...
+    def reset(self) -> None: ...
+
+def push_many(pipelines: Sequence[NativePipeline], frames: Sequence[Buffer]) -> list[list[bytes]]: ...
+def kernels() -> list[str]: ...
