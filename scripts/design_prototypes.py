@@ -9,8 +9,9 @@ a continuous-time impulse response of finite length, a truncated cosine series o
 
 so R a[k] is the frequency response at k / (2 R), and 2 R a[0] that at zero. A linear program finds the a[k]
 with the least stop band under a given pass-band ripple: the minimax solution, which needs a third fewer taps
-than a Kaiser window. h(R) = 0 is imposed, which makes the far stop band fall with the cube of the frequency; without it every image
-of an upsampled signal would come in at the full ripple, and their sum would not meet the rejection.
+than a Kaiser window. h(R) = 0 is imposed, which makes the far stop band fall with the cube of the frequency;
+without it every image of an upsampled signal would come in at the full ripple, and their sum would not meet
+the rejection.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ def render(spec: Spec, coefficients: Floats, stop_db: float) -> str:
     )
 
 
-HEADER = '''"""The low-pass prototypes of the presets: written by ``scripts/design_prototypes.py``, not by hand."""
+HEADER = '''"""The low-pass prototypes of the presets, written by ``scripts/design_prototypes.py``."""
 
 from __future__ import annotations
 

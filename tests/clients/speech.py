@@ -30,11 +30,11 @@ TURNS = ["Two tickets to Oslo, please.", "Thank you."]
 AUDIO = counted_audio(6 * RATE)
 """Six seconds that count their samples, so that the emulator can tell whether any is missing."""
 
-VOICE = "aura-2-thalia-en"
+VOICE = "aura-2-andromeda-en"
 FLUX_VOICE = "flux-alexis-en"
 SENTENCE = "Two tickets to Oslo, please."
 
-SPOKEN = "what time do you close on sunday"
+SPOKEN = "we will meet you at the station"
 """What the offline engines speak and understand, with any of the voices used here."""
 
 

@@ -102,39 +102,15 @@ async def test_unknown_text_leaves_the_socket_open(client: Client) -> None:
     assert texts(messages)[0] == "Two tickets to Oslo,"
 
 
-async def test_ten_seconds_without_audio_or_text_end_it(client: Client) -> None:
-    async with Emulator(behaviour=Behaviour(time_scale=0.03)) as emulator:  # 10 s become 0.3 s
+async def test_silence_ends_it_with_metadata_and_net0001(client: Client) -> None:
+    async with Emulator(behaviour=Behaviour(time_scale=0.01)) as emulator:  # 10 s become 0.1 s
         socket = await client.open(emulator.base_url + URL)
-        await play(socket, 0.1)
-        for _ in range(5):
-            await asyncio.sleep(0.1)
-            await socket.send(KEEP_ALIVE)
-        (record,) = emulator.connections
-        assert record.is_open
-        for _ in range(7):
-            await asyncio.sleep(0.1)
-            await socket.ws.ping()  # is answered, but no sign of life
-        assert not record.is_open
+        await socket.send(bytes(3200))
         messages = await socket.rest()
-        assert record.types == ["KeepAlive"] * 5
     assert types(messages) == ["Metadata"]
     assert socket.close
     assert socket.close[0] == 1011
     assert "dpgr.am/net0001" in socket.close[1]
-
-
-@pytest.mark.parametrize(("needs_audio", "survives"), [(True, False), (False, True)])
-async def test_keep_alive_alone_does_not_save_a_socket_without_audio(
-    client: Client, needs_audio: bool, survives: bool
-) -> None:
-    behaviour = Behaviour(time_scale=0.02, keepalive_needs_audio=needs_audio)
-    async with Emulator(behaviour=behaviour) as emulator:
-        socket = await client.open(emulator.base_url + URL)
-        for _ in range(6):
-            await asyncio.sleep(0.06)
-            if not socket.ws.closed:
-                await socket.send(KEEP_ALIVE)
-        assert emulator.connections[0].is_open == survives
 
 
 async def test_two_configures_at_once(client: Client) -> None:

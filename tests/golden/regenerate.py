@@ -2,7 +2,7 @@
 
 ``python tests/golden/regenerate.py`` writes, ``--check`` only compares. A difference means that the
 arithmetic or a filter has changed: on purpose (then commit the new files, and say so in the change log) or by
-mistake. The input comes from integer arithmetic, so that no library's random numbers are part of the contract.
+mistake. The input comes from integer arithmetic, so that no library's random numbers are part of it.
 """
 
 from __future__ import annotations

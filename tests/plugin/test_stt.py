@@ -6,7 +6,7 @@ import asyncio
 import json
 
 import pytest
-from videosdk.agents import global_event_emitter
+from videosdk.agents import STTResponse, global_event_emitter
 from videosdk.plugins.deepgram import DeepgramSTT
 from videosdk.plugins.deepgram._results import SpeechStartedFilter
 
@@ -134,6 +134,17 @@ async def test_a_changed_codec_is_declared_anew_and_no_word_is_lost(figure: Figu
     async with Emulator(script=Script(Phrase(0.1, "Once.", 0.8))) as emulator:
         stt = plugin(emulator)
         listener = Listener(stt)
+        at_work: list[int] = []
+        crowds: list[int] = []
+
+        async def slowly(response: STTResponse) -> None:
+            at_work.append(1)
+            crowds.append(len(at_work))
+            await asyncio.sleep(0.3)
+            await listener.hear(response)
+            at_work.pop()
+
+        stt.on_stt_transcript(slowly)
         for microphone in (Microphone(1.0), Microphone(1.0, 8_000, "mono")):
             while microphone.left:
                 frame = await microphone.recv()
@@ -145,6 +156,7 @@ async def test_a_changed_codec_is_declared_anew_and_no_word_is_lost(figure: Figu
     assert declared == [("48000", "2"), ("8000", "1")]
     assert heard_s == [pytest.approx(1.0), pytest.approx(1.0)]
     assert listener.finals == ["Once.", "Once."]
+    assert max(crowds) == 1  # one response at a time, the old session's before the new one's
     figure("S12", f"48000/2 to 8000/1: declared {declared}")
 
 

@@ -111,7 +111,7 @@ async def test_the_first_audio_is_told_once_before_the_first_bytes() -> None:
 
         tts.on_first_audio_byte(on_first_audio)
         tts.reset_first_audio_tracking()
-        await tts.synthesize("One.")
+        await tts.synthesize("One answer that comes in several pieces.")
         frames_of_the_first = len(track.frame_buffer)
         tts.reset_first_audio_tracking()
         await tts.synthesize("Two.")

@@ -99,8 +99,8 @@ class PcmPipeline(metaclass=ABCMeta):
 def push_many(pipelines: Sequence[PcmPipeline], frames: Sequence[Buffer]) -> list[list[bytes]]:
     """Push one frame into each of many pipelines; the result is that of pushing one by one, in order.
 
-    With the native engine, and enough work to pay for it (about 70 frames of 20 ms), the interpreter is released
-    and the work split over all cores. Threads are started at the first such call and kept.
+    With the native engine, and enough work to pay for it (256 KiB, about 70 frames of 20 ms), the interpreter
+    is released and the work split over all cores. Threads are started at the first such call and kept.
 
     Args:
         pipelines: Pipelines of either engine; one may come twice.

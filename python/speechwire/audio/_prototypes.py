@@ -1,4 +1,4 @@
-"""The low-pass prototypes of the presets: written by ``scripts/design_prototypes.py``, not by hand."""
+"""The low-pass prototypes of the presets, written by ``scripts/design_prototypes.py``."""
 
 from __future__ import annotations
 

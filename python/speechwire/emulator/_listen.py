@@ -72,7 +72,6 @@ class _ListenDriver:
         self._outlet = outlet
         self._record = record
         self._waiting: asyncio.Queue[_Frame] = asyncio.Queue(_MAX_WAITING_FRAMES)
-        self._held: _Frame | None = None
 
     async def read(self, inlet: Inlet, timers: Timers) -> None:
         async for frame in inlet.frames(timers):
@@ -86,38 +85,23 @@ class _ListenDriver:
         except SpeechwireError as error:
             _log.warning("connection %d: %s", self._record.index, error)
             await self._outlet.send(self._machine.broken())
-            while await self._next() is not _END:
+            while await self._waiting.get() is not _END:
                 # The client may go on sending until it has seen the close.
                 pass
 
     async def _work(self) -> None:
-        await self._hearing.open()
         await self._outlet.send(self._machine.open())
         await self._outlet.strike(0.0)
-        while (frame := await self._next()) is not _END:
+        await self._hearing.open()
+        while (frame := await self._waiting.get()) is not _END:
             if self._outlet.closed:
                 continue
             if isinstance(frame, bytes) and frame:
-                await self._hear(self._with_following_audio(frame))
+                await self._hear(frame)
             elif isinstance(frame, Timeout):
                 await self._outlet.send(self._machine.idle())
             elif isinstance(frame, str | bytes):
                 await self._receive(frame)
-
-    async def _next(self) -> _Frame:
-        held, self._held = self._held, None
-        return await self._waiting.get() if held is None else held
-
-    def _with_following_audio(self, frame: bytes) -> bytes:
-        # Recognition that has fallen behind catches up in larger pieces.
-        frames = [frame]
-        while self._held is None and not self._waiting.empty():
-            following = self._waiting.get_nowait()
-            if isinstance(following, bytes) and following:
-                frames.append(following)
-            else:
-                self._held = following
-        return b"".join(frames)
 
     async def _hear(self, data: bytes) -> None:
         try:
@@ -135,7 +119,7 @@ class _ListenDriver:
             await self._report(await self._hearing.settle())
         before = self._machine.keyterms
         await self._outlet.send(self._machine.receive(frame))
-        if self._waiting.empty() and self._held is None:
+        if self._waiting.empty():
             await self._outlet.send(self._machine.quiet())
         if self._machine.keyterms != before:
             await self._hearing.set_keyterms(self._machine.keyterms)

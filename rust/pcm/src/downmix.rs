@@ -17,7 +17,10 @@ pub(crate) fn downmix(format: Format, channels: usize, frames: &[u8], out: &mut 
 fn mix<const WIDTH: usize, S: Sample<WIDTH>>(channels: usize, frames: &[u8], out: &mut [i16]) {
     let samples = frames.as_chunks::<WIDTH>().0;
     match channels {
-        1 => out.iter_mut().zip(samples).for_each(|(mono, &sample)| *mono = S::decode(sample)),
+        1 => out
+            .iter_mut()
+            .zip(samples)
+            .for_each(|(mono, &sample)| *mono = S::decode(sample)),
         2 => mix_stereo::<WIDTH, S>(samples.as_chunks::<2>().0, out),
         _ => mix_many::<WIDTH, S>(channels, samples, out),
     }
@@ -33,10 +36,17 @@ fn mix_stereo<const WIDTH: usize, S: Sample<WIDTH>>(frames: &[[[u8; WIDTH]; 2]],
 
 #[inline(always)]
 #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)]
-fn mix_many<const WIDTH: usize, S: Sample<WIDTH>>(channels: usize, samples: &[[u8; WIDTH]], out: &mut [i16]) {
+fn mix_many<const WIDTH: usize, S: Sample<WIDTH>>(
+    channels: usize,
+    samples: &[[u8; WIDTH]],
+    out: &mut [i16],
+) {
     let count = channels as i32;
     for (mono, frame) in out.iter_mut().zip(samples.chunks_exact(channels)) {
-        let total: i32 = frame.iter().map(|&sample| i32::from(S::decode(sample))).sum();
+        let total: i32 = frame
+            .iter()
+            .map(|&sample| i32::from(S::decode(sample)))
+            .sum();
         *mono = (2 * total + count).div_euclid(2 * count) as i16;
     }
 }

@@ -76,35 +76,43 @@ impl Sample<4> for F32le {
     }
 }
 
-static MULAW: [i16; 256] = {
-    let mut table = [0; 256];
-    let mut code = 0;
-    while code < 256 {
-        table[code] = mulaw(code as u8);
-        code += 1;
-    }
-    table
-};
+static MULAW: [i16; 256] = tables().0;
+static ALAW: [i16; 256] = tables().1;
 
-static ALAW: [i16; 256] = {
-    let mut table = [0; 256];
-    let mut code = 0;
-    while code < 256 {
-        table[code] = alaw(code as u8);
-        code += 1;
+const fn tables() -> ([i16; 256], [i16; 256]) {
+    let (mut mulaws, mut alaws) = ([0; 256], [0; 256]);
+    let mut code = u8::MAX;
+    loop {
+        mulaws[code as usize] = mulaw(code);
+        alaws[code as usize] = alaw(code);
+        if code == 0 {
+            return (mulaws, alaws);
+        }
+        code -= 1;
     }
-    table
-};
+}
 
 const fn mulaw(code: u8) -> i16 {
     let code = !code;
     let magnitude = (((2 * (code & 15) as i16 + 33) << (code >> 4 & 7)) - 33) * 4;
-    if code & 0x80 == 0 { magnitude } else { -magnitude }
+    if code & 0x80 == 0 {
+        magnitude
+    } else {
+        -magnitude
+    }
 }
 
 const fn alaw(code: u8) -> i16 {
     let code = code ^ 0x55;
     let (exponent, linear) = (code >> 4 & 7, 2 * (code & 15) as i16 + 1);
-    let magnitude = if exponent == 0 { linear } else { (linear + 32) << (exponent - 1) } * 8;
-    if code & 0x80 == 0 { -magnitude } else { magnitude }
+    let magnitude = if exponent == 0 {
+        linear
+    } else {
+        (linear + 32) << (exponent - 1)
+    } * 8;
+    if code & 0x80 == 0 {
+        -magnitude
+    } else {
+        magnitude
+    }
 }

@@ -47,8 +47,14 @@ impl Pipeline {
     /// If the layout has no channel, more than 32, or an empty chunk.
     #[must_use]
     pub fn new(table: Arc<FilterTable>, layout: Layout, kernel: Kernel) -> Self {
-        assert!((1..=MAX_CHANNELS).contains(&layout.channels), "expected 1 to 32 channels");
-        assert!(layout.chunk_samples > 0, "expected a chunk of at least one sample");
+        assert!(
+            (1..=MAX_CHANNELS).contains(&layout.channels),
+            "expected 1 to 32 channels"
+        );
+        assert!(
+            layout.chunk_samples > 0,
+            "expected a chunk of at least one sample"
+        );
         Self {
             layout,
             polyphase: Polyphase::new(table, kernel),
@@ -131,7 +137,12 @@ impl Pipeline {
         for block in frames.chunks(INPUT_BLOCK * frame) {
             let count = block.len() / frame;
             let kernel = self.polyphase.kernel();
-            kernel.downmix(self.layout.format, self.layout.channels, block, self.polyphase.room(count));
+            kernel.downmix(
+                self.layout.format,
+                self.layout.channels,
+                block,
+                self.polyphase.room(count),
+            );
             self.render(count, sink);
         }
     }

@@ -19,7 +19,12 @@ pub(crate) struct Cursor {
 
 impl Cursor {
     fn new(table: &FilterTable) -> Self {
-        Self { position: 0, phase: 0, step: table.down / table.up, phase_step: table.down % table.up }
+        Self {
+            position: 0,
+            phase: 0,
+            step: table.down / table.up,
+            phase_step: table.down % table.up,
+        }
     }
 
     /// Move on by `count` outputs.
@@ -57,7 +62,13 @@ impl Polyphase {
         // Room for two blocks, so that the move back comes once in several pushes.
         let history = vec![0; 2 * table.padded_taps() + 2 * INPUT_BLOCK + Self::margin(&table)];
         let (filled, cursor) = (table.center, Cursor::new(&table));
-        Self { table, kernel, history, filled, cursor }
+        Self {
+            table,
+            kernel,
+            history,
+            filled,
+            cursor,
+        }
     }
 
     pub(crate) fn table(&self) -> &FilterTable {
@@ -98,7 +109,10 @@ impl Polyphase {
 
     /// Outputs that can be computed now.
     pub(crate) fn ready(&self) -> usize {
-        let Some(spare) = self.filled.checked_sub(self.cursor.position + self.table.n_taps) else {
+        let Some(spare) = self
+            .filled
+            .checked_sub(self.cursor.position + self.table.n_taps)
+        else {
             return 0;
         };
         ((spare + 1) * self.table.up - self.cursor.phase).div_ceil(self.table.down)
@@ -109,9 +123,10 @@ impl Polyphase {
         debug_assert!(out.len() <= self.ready());
         if self.table.is_identity {
             out.copy_from_slice(&self.history[self.cursor.position..][..out.len()]);
-            self.cursor.position += out.len();
+            self.cursor.advance_by(&self.table, out.len());
         } else {
-            self.kernel.run(&self.table, &self.history, &mut self.cursor, out);
+            self.kernel
+                .run(&self.table, &self.history, &mut self.cursor, out);
         }
     }
 }

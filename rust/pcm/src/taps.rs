@@ -58,12 +58,21 @@ impl FilterTable {
     ///
     /// # Errors
     /// [`TableError`] if the numbers do not fit together, or the sums could leave what the kernels can hold.
-    pub fn new(up: usize, down: usize, taps: &[i32], center: usize, shift: u32) -> Result<Self, TableError> {
+    pub fn new(
+        up: usize,
+        down: usize,
+        taps: &[i32],
+        center: usize,
+        shift: u32,
+    ) -> Result<Self, TableError> {
         if up == 0 || down == 0 || taps.is_empty() {
             return Err(TableError::Empty);
         }
         if !taps.len().is_multiple_of(up) {
-            return Err(TableError::Shape { up, taps: taps.len() });
+            return Err(TableError::Shape {
+                up,
+                taps: taps.len(),
+            });
         }
         let n_taps = taps.len() / up;
         if center >= n_taps {
@@ -80,8 +89,23 @@ impl FilterTable {
         let cuts = digits.cuts();
         digits.prove_no_wrap(&cuts, shift)?;
         let rows = digits.rows();
-        let Digits { n_blocks, high_blocks, .. } = digits;
-        Ok(Self { up, down, center, n_taps, shift, is_identity, n_blocks, cuts, high_blocks, rows })
+        let Digits {
+            n_blocks,
+            high_blocks,
+            ..
+        } = digits;
+        Ok(Self {
+            up,
+            down,
+            center,
+            n_taps,
+            shift,
+            is_identity,
+            n_blocks,
+            cuts,
+            high_blocks,
+            rows,
+        })
     }
 
     /// Input samples after an output's own time that it depends on: the latency.
@@ -136,7 +160,8 @@ impl Digits {
         let n_blocks = n_taps.div_ceil(BLOCK);
         let rows: Vec<Vec<[i32; BLOCK]>> = taps.chunks(n_taps).map(blocks_of).collect();
         let wide = |&index: &usize| {
-            rows.iter().any(|row| row[index].iter().any(|tap| tap.unsigned_abs() > limit))
+            rows.iter()
+                .any(|row| row[index].iter().any(|tap| tap.unsigned_abs() > limit))
         };
         let start = (0..n_blocks).find(wide).unwrap_or(0);
         let end = (0..n_blocks).rfind(wide).map_or(start, |last| last + 1);
@@ -144,18 +169,34 @@ impl Digits {
         for row in &rows {
             low.extend(row.iter().enumerate().map(|(index, block)| {
                 let split = (start..end).contains(&index);
-                narrow(block, |tap| if split { tap - (high_digit(tap) << CARRY_BITS) } else { tap })
+                narrow(block, |tap| {
+                    if split {
+                        tap - (high_digit(tap) << CARRY_BITS)
+                    } else {
+                        tap
+                    }
+                })
             }));
-            high.extend(row[start..end].iter().map(|block| narrow(block, high_digit)));
+            high.extend(
+                row[start..end]
+                    .iter()
+                    .map(|block| narrow(block, high_digit)),
+            );
         }
-        Self { n_blocks, high_blocks: start..end, low, high }
+        Self {
+            n_blocks,
+            high_blocks: start..end,
+            low,
+            high,
+        }
     }
 
     /// Low and high digits of each phase, side by side.
     fn rows(&self) -> Vec<Block> {
         let n_high = self.high_blocks.len();
         let low = self.low.chunks(self.n_blocks).enumerate();
-        low.flat_map(|(phase, low)| [low, &self.high[phase * n_high..][..n_high]].concat()).collect()
+        low.flat_map(|(phase, low)| [low, &self.high[phase * n_high..][..n_high]].concat())
+            .collect()
     }
 
     /// As few ranges of blocks as the lane bound allows.
@@ -174,20 +215,40 @@ impl Digits {
     /// Largest sum of magnitudes of low digits in any lane of any phase.
     fn largest_lane(&self, range: Range<usize>) -> i64 {
         let rows = self.low.chunks(self.n_blocks);
-        rows.map(|row| lane_magnitudes(&row[range.clone()]).into_iter().max().unwrap_or(0)).max().unwrap_or(0)
+        rows.map(|row| {
+            lane_magnitudes(&row[range.clone()])
+                .into_iter()
+                .max()
+                .unwrap_or(0)
+        })
+        .max()
+        .unwrap_or(0)
     }
 
     /// The proof, for any input at all. Between carries no lane of the low digit's sum leaves 32 bits; nor does
     /// the high digit's sum over all lanes, with all that is ever carried to it and the half that rounds it.
     fn prove_no_wrap(&self, cuts: &[Range<usize>], shift: u32) -> Result<(), TableError> {
-        let lane = cuts.iter().map(|cut| self.largest_lane(cut.clone())).max().unwrap_or(0);
-        let carries = ((cuts.len() + 1) * 2 * LANES) as i64; // a kernel may have twice the lanes
-        let sum = |digits: &[Block]| lane_magnitudes(digits).into_iter().sum::<i64>() * LARGEST_SAMPLE;
+        let lane = cuts
+            .iter()
+            .map(|cut| self.largest_lane(cut.clone()))
+            .max()
+            .unwrap_or(0);
+        // Each carry rounds down by less than one; a kernel may have twice the lanes.
+        let carries = i64::try_from((cuts.len() + 1) * 2 * LANES).unwrap_or(i64::MAX);
+        let sum =
+            |digits: &[Block]| lane_magnitudes(digits).into_iter().sum::<i64>() * LARGEST_SAMPLE;
         let n_high = self.high_blocks.len();
         let high = |phase: usize| sum(&self.high[phase * n_high..][..n_high]);
-        let total = self.low.chunks(self.n_blocks).enumerate().map(|(phase, low)| {
-            high(phase) + (sum(low) >> CARRY_BITS) + carries + (1 << shift.saturating_sub(CARRY_BITS + 1))
-        });
+        let total = self
+            .low
+            .chunks(self.n_blocks)
+            .enumerate()
+            .map(|(phase, low)| {
+                high(phase)
+                    + (sum(low) >> CARRY_BITS)
+                    + carries
+                    + (1 << shift.saturating_sub(CARRY_BITS + 1))
+            });
         let total = total.max().unwrap_or(0);
         if lane > LANE_BOUND || total > i64::from(i32::MAX) {
             return Err(TableError::Gain { lane, total });

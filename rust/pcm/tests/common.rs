@@ -7,7 +7,9 @@ use std::sync::Arc;
 use speechwire_pcm::{FilterTable, Format, Kernel, Layout, Pipeline};
 
 pub fn golden(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../tests/golden")
+        .join(name)
 }
 
 /// A table as numbers.
@@ -24,10 +26,21 @@ impl Numbers {
     /// A table among the golden vectors: up, down, taps of a row, center, shift, then the taps.
     pub fn read(name: &str) -> Self {
         let bytes = std::fs::read(golden(name)).expect("a golden table");
-        let values: Vec<i32> = bytes.as_chunks().0.iter().map(|&value| i32::from_le_bytes(value)).collect();
+        let values: Vec<i32> = bytes
+            .as_chunks()
+            .0
+            .iter()
+            .map(|&value| i32::from_le_bytes(value))
+            .collect();
         let size = |index: usize| usize::try_from(values[index]).expect("a size");
         let shift = u32::try_from(values[4]).expect("a shift");
-        Self { up: size(0), down: size(1), center: size(3), shift, taps: values[5..].to_vec() }
+        Self {
+            up: size(0),
+            down: size(1),
+            center: size(3),
+            shift,
+            taps: values[5..].to_vec(),
+        }
     }
 
     pub fn table(&self) -> Arc<FilterTable> {
@@ -43,10 +56,15 @@ impl Numbers {
         (0..count)
             .map(|output| {
                 let (n, phase) = (output * self.down / self.up, output * self.down % self.up);
-                let products = self.taps[phase * n_taps..][..n_taps].iter().enumerate().map(|(k, &tap)| {
-                    let sample = (n + k).checked_sub(self.center).and_then(|index| mono.get(index));
-                    i64::from(tap) * sample.map_or(0, |&sample| i64::from(sample))
-                });
+                let products = self.taps[phase * n_taps..][..n_taps]
+                    .iter()
+                    .enumerate()
+                    .map(|(k, &tap)| {
+                        let sample = (n + k)
+                            .checked_sub(self.center)
+                            .and_then(|index| mono.get(index));
+                        i64::from(tap) * sample.map_or(0, |&sample| i64::from(sample))
+                    });
                 let rounded = (products.sum::<i64>() + half) >> self.shift;
                 i16::try_from(rounded.clamp(i16::MIN.into(), i16::MAX.into())).expect("16 bits")
             })
@@ -55,15 +73,27 @@ impl Numbers {
 }
 
 pub fn mono_layout() -> Layout {
-    Layout { format: Format::S16le, channels: 1, chunk_samples: 333 }
+    Layout {
+        format: Format::S16le,
+        channels: 1,
+        chunk_samples: 333,
+    }
 }
 
 pub fn bytes(samples: &[i16]) -> Vec<u8> {
-    samples.iter().flat_map(|sample| sample.to_le_bytes()).collect()
+    samples
+        .iter()
+        .flat_map(|sample| sample.to_le_bytes())
+        .collect()
 }
 
 /// Push the pieces, flush, and join the chunks.
-pub fn convert(table: &Arc<FilterTable>, layout: Layout, kernel: Kernel, pieces: &[&[u8]]) -> Vec<i16> {
+pub fn convert(
+    table: &Arc<FilterTable>,
+    layout: Layout,
+    kernel: Kernel,
+    pieces: &[&[u8]],
+) -> Vec<i16> {
     let mut pipeline = Pipeline::new(Arc::clone(table), layout, kernel);
     let mut out = Vec::new();
     for piece in pieces {

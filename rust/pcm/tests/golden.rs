@@ -8,9 +8,20 @@ use speechwire_pcm::{Format, Kernel, Layout};
 #[test]
 fn every_path_gives_the_golden_bytes() {
     let input = std::fs::read(golden("input_stereo.pcm")).expect("the input");
-    let layout = Layout { format: Format::S16le, channels: 2, chunk_samples: 1600 };
-    let names = ["48000_16000_2_fast", "48000_16000_2_balanced", "48000_16000_2_best"];
-    for name in names.into_iter().chain(["24000_16000_2_balanced", "16000_48000_2_balanced"]) {
+    let layout = Layout {
+        format: Format::S16le,
+        channels: 2,
+        chunk_samples: 1600,
+    };
+    let names = [
+        "48000_16000_2_fast",
+        "48000_16000_2_balanced",
+        "48000_16000_2_best",
+    ];
+    for name in names
+        .into_iter()
+        .chain(["24000_16000_2_balanced", "16000_48000_2_balanced"])
+    {
         let table = Numbers::read(&format!("table_{}.i32", name.replace("_2_", "_"))).table();
         let expected = std::fs::read(golden(&format!("{name}_s16le.pcm"))).expect("the output");
         for kernel in Kernel::available() {

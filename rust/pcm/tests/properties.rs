@@ -8,10 +8,22 @@ use speechwire_pcm::{Format, Kernel, Layout, TableError};
 
 /// Any table that the proof admits.
 fn tables() -> impl Strategy<Value = Numbers> {
-    let sizes = (1_usize..8, 1_usize..12, 1_usize..90, 11_u32..24, 1_i32..300_000);
+    let sizes = (
+        1_usize..8,
+        1_usize..12,
+        1_usize..90,
+        11_u32..24,
+        1_i32..300_000,
+    );
     sizes.prop_flat_map(|(up, down, n_taps, shift, largest)| {
         let taps = prop::collection::vec(-largest..=largest, up * n_taps);
-        (taps, 0..n_taps).prop_map(move |(taps, center)| Numbers { up, down, center, shift, taps })
+        (taps, 0..n_taps).prop_map(move |(taps, center)| Numbers {
+            up,
+            down,
+            center,
+            shift,
+            taps,
+        })
     })
 }
 
@@ -20,7 +32,15 @@ fn samples() -> impl Strategy<Value = Vec<i16>> {
     prop_oneof![
         prop::collection::vec(any::<i16>(), 0..700),
         (0_usize..700, 1_usize..40).prop_map(|(count, period)| {
-            (0..count).map(|n| if n / period % 2 == 0 { i16::MIN } else { i16::MAX }).collect()
+            (0..count)
+                .map(|n| {
+                    if n / period % 2 == 0 {
+                        i16::MIN
+                    } else {
+                        i16::MAX
+                    }
+                })
+                .collect()
         }),
         (0_usize..700).prop_map(|count| vec![i16::MIN; count]),
     ]
@@ -66,14 +86,23 @@ proptest! {
 #[test]
 fn the_proof_admits_the_bound_and_nothing_more() {
     let admits = |tap: i32, shift: u32| {
-        let numbers = Numbers { up: 1, down: 1, center: 0, shift, taps: vec![tap; 16] };
+        let numbers = Numbers {
+            up: 1,
+            down: 1,
+            center: 0,
+            shift,
+            taps: vec![tap; 16],
+        };
         let made = speechwire_pcm::FilterTable::new(1, 1, &numbers.taps, 0, shift);
         made.is_ok().then_some(numbers)
     };
     let largest = (1..1 << 24).step_by(1).take(1 << 23).collect::<Vec<i32>>();
     let count = largest.partition_point(|&tap| admits(tap, 30).is_some());
     let numbers = admits(largest[count - 1], 30).expect("the last one admitted");
-    assert!(i64::from(largest[count]) * 16 * 32_768 >> 10 > i64::from(i32::MAX) - (1 << 20), "the bound is tight");
+    assert!(
+        i64::from(largest[count]) * 16 * 32_768 >> 10 > i64::from(i32::MAX) - (1 << 20),
+        "the bound is tight"
+    );
     for extreme in [i16::MIN, i16::MAX] {
         let mono = vec![extreme; 64];
         for kernel in Kernel::available() {
@@ -89,7 +118,13 @@ fn a_lane_at_its_bound_does_not_wrap() {
     for spread in 1..6 {
         let mut taps = vec![0; 16 * (spread + 1)];
         (taps[0], taps[1], taps[16 * spread]) = (32_767, 32_767, 1);
-        let numbers = Numbers { up: 1, down: 1, center: 0, shift: 17, taps };
+        let numbers = Numbers {
+            up: 1,
+            down: 1,
+            center: 0,
+            shift: 17,
+            taps,
+        };
         for extreme in [i16::MIN, i16::MAX] {
             let mono = vec![extreme; 200];
             for kernel in Kernel::available() {
@@ -107,10 +142,25 @@ fn what_is_not_a_table_is_refused() {
     };
     assert_eq!(refused(0, 1, &[1], 0, 12), TableError::Empty);
     assert_eq!(refused(1, 1, &[], 0, 12), TableError::Empty);
-    assert_eq!(refused(2, 1, &[1, 2, 3], 0, 12), TableError::Shape { up: 2, taps: 3 });
-    assert_eq!(refused(1, 1, &[1, 2], 2, 12), TableError::Center { center: 2, n_taps: 2 });
-    assert_eq!(refused(1, 1, &[1, 2], 0, 10), TableError::Shift { shift: 10 });
-    assert_eq!(refused(1, 1, &[1 << 25], 0, 12), TableError::Range { tap: 1 << 25 });
+    assert_eq!(
+        refused(2, 1, &[1, 2, 3], 0, 12),
+        TableError::Shape { up: 2, taps: 3 }
+    );
+    assert_eq!(
+        refused(1, 1, &[1, 2], 2, 12),
+        TableError::Center {
+            center: 2,
+            n_taps: 2
+        }
+    );
+    assert_eq!(
+        refused(1, 1, &[1, 2], 0, 10),
+        TableError::Shift { shift: 10 }
+    );
+    assert_eq!(
+        refused(1, 1, &[1 << 25], 0, 12),
+        TableError::Range { tap: 1 << 25 }
+    );
     let gain = refused(1, 1, &[1 << 24; 9], 0, 12);
     assert!(matches!(gain, TableError::Gain { .. }));
     assert!(gain.to_string().contains("2**31 - 1"));

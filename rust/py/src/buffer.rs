@@ -19,13 +19,17 @@ impl<'py> Bytes<'py> {
         let mut view = MaybeUninit::<ffi::Py_buffer>::zeroed();
         // SAFETY: we are attached, `object` is alive, and `view` is ours; PyBUF_SIMPLE asks for one contiguous run
         // of bytes, which is all that is read.
-        let status = unsafe { ffi::PyObject_GetBuffer(object.as_ptr(), view.as_mut_ptr(), ffi::PyBUF_SIMPLE) };
+        let status = unsafe {
+            ffi::PyObject_GetBuffer(object.as_ptr(), view.as_mut_ptr(), ffi::PyBUF_SIMPLE)
+        };
         if status != 0 {
             drop(PyErr::take(object.py()));
             return Err(refusal(object));
         }
         // SAFETY: on success the exporter has filled the view in.
-        Ok(Self { object: object.clone(), view: unsafe { view.assume_init() } })
+        let view = unsafe { view.assume_init() };
+        let object = object.clone();
+        Ok(Self { object, view })
     }
 
     /// The bytes. They cannot change while we are attached.
@@ -39,9 +43,10 @@ impl<'py> Bytes<'py> {
 
     /// Bytes that cannot change while detached either: a copy, unless the object is immutable.
     pub(crate) fn as_stable(&self) -> Cow<'_, [u8]> {
-        match self.object.is_exact_instance_of::<PyBytes>() {
-            true => Cow::Borrowed(self.as_slice()),
-            false => Cow::Owned(self.as_slice().to_vec()),
+        if self.object.is_exact_instance_of::<PyBytes>() {
+            Cow::Borrowed(self.as_slice())
+        } else {
+            Cow::Owned(self.as_slice().to_vec())
         }
     }
 }
@@ -56,7 +61,10 @@ impl Drop for Bytes<'_> {
 /// `speechwire.errors.InvalidArgumentType("pcm", ...)`, as the numpy engine raises it.
 fn refusal(pcm: &Bound<'_, PyAny>) -> PyErr {
     let made = pcm.py().import("speechwire.errors").and_then(|errors| {
-        errors.call_method1("InvalidArgumentType", ("pcm", pcm, "a C-contiguous bytes-like object"))
+        errors.call_method1(
+            "InvalidArgumentType",
+            ("pcm", pcm, "a C-contiguous bytes-like object"),
+        )
     });
     made.map_or_else(|error| error, PyErr::from_value)
 }

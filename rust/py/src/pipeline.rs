@@ -23,9 +23,16 @@ impl FilterTable {
     /// `taps` holds 32-bit integers in the machine's byte order, `up` rows of them.
     #[new]
     fn new(up: usize, down: usize, taps: &[u8], center: usize, shift: u32) -> PyResult<Self> {
-        let taps: Vec<i32> = taps.as_chunks().0.iter().map(|&tap| i32::from_ne_bytes(tap)).collect();
+        let taps: Vec<i32> = taps
+            .as_chunks()
+            .0
+            .iter()
+            .map(|&tap| i32::from_ne_bytes(tap))
+            .collect();
         let table = pcm::FilterTable::new(up, down, &taps, center, shift);
-        table.map(|table| Self(Arc::new(table))).map_err(|error| PyValueError::new_err(error.to_string()))
+        table
+            .map(|table| Self(Arc::new(table)))
+            .map_err(|error| PyValueError::new_err(error.to_string()))
     }
 }
 
@@ -60,10 +67,20 @@ impl NativePipeline {
         let format = Format::from_name(format).ok_or_else(|| unknown("format"))?;
         let kernel = match kernel {
             None => Some(Kernel::fastest()),
-            Some(name) => Kernel::available().into_iter().find(|kernel| kernel.name() == name),
+            Some(name) => Kernel::available()
+                .into_iter()
+                .find(|kernel| kernel.name() == name),
         };
         let kernel = kernel.ok_or_else(|| unknown("kernel"))?;
-        let state = pcm::Pipeline::new(table.0.clone(), Layout { format, channels, chunk_samples }, kernel);
+        let state = pcm::Pipeline::new(
+            table.0.clone(),
+            Layout {
+                format,
+                channels,
+                chunk_samples,
+            },
+            kernel,
+        );
         Ok(Self {
             latency: state.look_ahead() as f64 / f64::from(in_rate),
             chunk_bytes: 2 * chunk_samples,
@@ -94,7 +111,12 @@ impl NativePipeline {
             return self.push_attached(py, bytes.as_slice());
         }
         let stable = bytes.as_stable();
-        let samples = py.detach(|| gather(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner), &stable));
+        let samples = py.detach(|| {
+            gather(
+                &mut self.state.lock().unwrap_or_else(PoisonError::into_inner),
+                &stable,
+            )
+        });
         to_list(py, &samples, self.chunk_bytes / 2)
     }
 
@@ -108,7 +130,11 @@ impl NativePipeline {
 }
 
 impl NativePipeline {
-    pub(crate) fn push_attached<'py>(&self, py: Python<'py>, pcm: &[u8]) -> PyResult<Bound<'py, PyList>> {
+    pub(crate) fn push_attached<'py>(
+        &self,
+        py: Python<'py>,
+        pcm: &[u8],
+    ) -> PyResult<Bound<'py, PyList>> {
         self.collect(py, |pipeline, sink| pipeline.push(pcm, sink))
     }
 
@@ -123,7 +149,11 @@ impl NativePipeline {
 
     /// Detaches only if it has to wait, so that whoever holds the lock can finish.
     fn lock(&self, py: Python<'_>) -> MutexGuard<'_, pcm::Pipeline> {
-        self.try_lock().unwrap_or_else(|| self.state.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner))
+        self.try_lock().unwrap_or_else(|| {
+            self.state
+                .lock_py_attached(py)
+                .unwrap_or_else(PoisonError::into_inner)
+        })
     }
 
     /// Run `work` and list the chunks it gives.
@@ -154,9 +184,15 @@ pub(crate) fn gather(pipeline: &mut pcm::Pipeline, pcm: &[u8]) -> Vec<i16> {
 }
 
 /// Whole chunks, joined, as a list.
-pub(crate) fn to_list<'py>(py: Python<'py>, samples: &[i16], chunk: usize) -> PyResult<Bound<'py, PyList>> {
+pub(crate) fn to_list<'py>(
+    py: Python<'py>,
+    samples: &[i16],
+    chunk: usize,
+) -> PyResult<Bound<'py, PyList>> {
     let list = PyList::empty(py);
-    samples.chunks_exact(chunk).try_for_each(|chunk| list.append(to_bytes(py, chunk)?))?;
+    samples
+        .chunks_exact(chunk)
+        .try_for_each(|chunk| list.append(to_bytes(py, chunk)?))?;
     Ok(list)
 }
 

@@ -3,7 +3,7 @@
 Needs the extra: ``pip install "videosdk-plugins-deepgram[emulator]"``.
 """
 
-from speechwire.emulator.offline._espeak import Voice, synthesize
+from speechwire.emulator.offline._espeak import NATIVE_RATE, Voice, synthesize
 from speechwire.emulator.offline.engine import OfflineEngine
 
-__all__ = ["OfflineEngine", "Voice", "synthesize"]
+__all__ = ["NATIVE_RATE", "OfflineEngine", "Voice", "synthesize"]

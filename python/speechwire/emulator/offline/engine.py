@@ -20,6 +20,7 @@ from speechwire.errors import SpeechwireError
 __all__ = ["OfflineEngine"]
 
 _CHUNK_MS = 20
+_TURN_CHUNKS = 10
 
 
 class _OfflineRecognizer:
@@ -34,7 +35,12 @@ class _OfflineRecognizer:
     async def feed(self, pcm: bytes) -> Sequence[Heard]:
         """Recognize whole samples at the stream's rate."""
         chunks = self._pipeline.push(pcm)
-        return await self._ask(Request("feed", self._stream, b"".join(chunks))) if chunks else []
+        reports: list[Heard] = []
+        # In small pieces, so that streams at home in the same process take turns.
+        for at in range(0, len(chunks), _TURN_CHUNKS):
+            piece = b"".join(chunks[at : at + _TURN_CHUNKS])
+            reports += await self._ask(Request("feed", self._stream, piece))
+        return reports
 
     async def settle(self) -> Sequence[Heard]:
         """Decode all that was heard; of the last 20 ms what fills no chunk waits for more."""

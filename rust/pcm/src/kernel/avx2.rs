@@ -25,7 +25,12 @@ pub(crate) fn downmix(format: Format, channels: usize, frames: &[u8], out: &mut 
     for (vector, mono) in vectors.iter().zip(wholes) {
         let first = vector.as_ptr();
         // SAFETY: a chunk is two vectors; any alignment will do.
-        let (a, b) = unsafe { (_mm256_loadu_si256(first.cast()), _mm256_loadu_si256(first.add(32).cast())) };
+        let (a, b) = unsafe {
+            (
+                _mm256_loadu_si256(first.cast()),
+                _mm256_loadu_si256(first.add(32).cast()),
+            )
+        };
         let packed = _mm256_packs_epi32(mean_of_pairs(a), mean_of_pairs(b));
         // Packing works on halves of vectors and leaves the middle quarters swapped.
         let ordered = _mm256_permute4x64_epi64::<0b11_01_10_00>(packed);

@@ -92,7 +92,13 @@ impl Kernel {
     ///
     /// The windows of [`Self::GROUP`] - 1 further outputs must lie within `history`, too.
     #[allow(unsafe_code)]
-    pub(crate) fn run(self, table: &FilterTable, history: &[i16], cursor: &mut Cursor, out: &mut [i16]) {
+    pub(crate) fn run(
+        self,
+        table: &FilterTable,
+        history: &[i16],
+        cursor: &mut Cursor,
+        out: &mut [i16],
+    ) {
         match self.0 {
             Path::Scalar => scalar::run(table, history, cursor, out),
             #[cfg(target_arch = "x86_64")]

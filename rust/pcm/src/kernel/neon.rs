@@ -14,7 +14,13 @@ pub(crate) fn run(table: &FilterTable, history: &[i16], cursor: &mut Cursor, out
     for sample in out {
         let row = &table.rows()[cursor.phase * table.row_blocks()..][..table.row_blocks()];
         // SAFETY: NEON is part of the architecture's base.
-        *sample = unsafe { output(table, &history[cursor.position..][..table.padded_taps()], row) };
+        *sample = unsafe {
+            output(
+                table,
+                &history[cursor.position..][..table.padded_taps()],
+                row,
+            )
+        };
         cursor.advance(table);
     }
 }
@@ -30,7 +36,11 @@ fn output(table: &FilterTable, window: &[i16], row: &[Block]) -> i16 {
             *low = vandq_s32(*low, vdupq_n_s32((1 << CARRY_BITS) - 1));
         }
     }
-    multiply_add(&mut high, &row[table.n_blocks..], &window[table.high_blocks.start * BLOCK..]);
+    multiply_add(
+        &mut high,
+        &row[table.n_blocks..],
+        &window[table.high_blocks.start * BLOCK..],
+    );
     let sum = add_lanes(high) + (add_lanes(low) >> CARRY_BITS);
     let rounded = (sum + table.half()) >> (table.shift - CARRY_BITS);
     rounded.clamp(i16::MIN.into(), i16::MAX.into()) as i16
@@ -42,8 +52,14 @@ fn multiply_add(sums: &mut Sums, taps: &[Block], samples: &[i16]) {
     for (block, samples) in taps.iter().zip(samples.as_chunks::<BLOCK>().0) {
         let (taps, samples) = (block.0.as_ptr(), samples.as_ptr());
         // SAFETY: a block and its samples are 16 values each.
-        let [t0, t1, m0, m1] =
-            unsafe { [vld1q_s16(taps), vld1q_s16(taps.add(8)), vld1q_s16(samples), vld1q_s16(samples.add(8))] };
+        let [t0, t1, m0, m1] = unsafe {
+            [
+                vld1q_s16(taps),
+                vld1q_s16(taps.add(8)),
+                vld1q_s16(samples),
+                vld1q_s16(samples.add(8)),
+            ]
+        };
         sums[0] = vmlal_s16(sums[0], vget_low_s16(t0), vget_low_s16(m0));
         sums[1] = vmlal_high_s16(sums[1], t0, m0);
         sums[2] = vmlal_s16(sums[2], vget_low_s16(t1), vget_low_s16(m1));

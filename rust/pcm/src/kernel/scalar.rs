@@ -6,7 +6,11 @@ use crate::taps::{BLOCK, Block, CARRY_BITS, FilterTable, LANES};
 pub(crate) fn run(table: &FilterTable, history: &[i16], cursor: &mut Cursor, out: &mut [i16]) {
     for sample in out {
         let row = &table.rows()[cursor.phase * table.row_blocks()..][..table.row_blocks()];
-        *sample = output(table, &history[cursor.position..][..table.padded_taps()], row);
+        *sample = output(
+            table,
+            &history[cursor.position..][..table.padded_taps()],
+            row,
+        );
         cursor.advance(table);
     }
 }
@@ -18,7 +22,11 @@ fn output(table: &FilterTable, window: &[i16], row: &[Block]) -> i16 {
         multiply_add(&mut low, &row[cut.clone()], &window[cut.start * BLOCK..]);
         carry(&mut low, &mut high);
     }
-    multiply_add(&mut high, &row[table.n_blocks..], &window[table.high_blocks.start * BLOCK..]);
+    multiply_add(
+        &mut high,
+        &row[table.n_blocks..],
+        &window[table.high_blocks.start * BLOCK..],
+    );
     let sum = high.iter().sum::<i32>() + (low.iter().sum::<i32>() >> CARRY_BITS);
     let rounded = (sum + table.half()) >> (table.shift - CARRY_BITS);
     rounded.clamp(i16::MIN.into(), i16::MAX.into()) as i16

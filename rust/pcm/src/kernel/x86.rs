@@ -9,8 +9,15 @@ use crate::taps::FilterTable;
 #[inline(always)]
 pub(super) fn check(table: &FilterTable, history: &[i16], cursor: &Cursor, count: usize) {
     let last = (cursor.phase + (count + Kernel::GROUP - 1) * table.down) / table.up;
-    assert!(cursor.phase < table.up, "expected a phase below {}", table.up);
-    assert!(cursor.position + last + table.padded_taps() <= history.len(), "a window lies outside the history");
+    assert!(
+        cursor.phase < table.up,
+        "expected a phase below {}",
+        table.up
+    );
+    assert!(
+        cursor.position + last + table.padded_taps() <= history.len(),
+        "a window lies outside the history"
+    );
 }
 
 /// Define `run`, given the instruction set, how many outputs share the loads of taps, and the multiply-add of 16
@@ -43,7 +50,12 @@ macro_rules! kernel {
         }
 
         #[target_feature(enable = $features)]
-        pub(crate) fn run(table: &FilterTable, history: &[i16], cursor: &mut Cursor, out: &mut [i16]) {
+        pub(crate) fn run(
+            table: &FilterTable,
+            history: &[i16],
+            cursor: &mut Cursor,
+            out: &mut [i16],
+        ) {
             check(table, history, cursor, out.len());
             let samples = history.as_ptr();
             if table.up == 1 {
@@ -57,7 +69,10 @@ macro_rules! kernel {
         /// With one phase all outputs share a row, whose taps are loaded once for a group.
         #[target_feature(enable = $features)]
         fn run_shared(table: &FilterTable, mut samples: *const i16, out: &mut [i16]) {
-            let mut places = Places { samples: [samples; $shared], taps: [table.rows().as_ptr(); $shared] };
+            let mut places = Places {
+                samples: [samples; $shared],
+                taps: [table.rows().as_ptr(); $shared],
+            };
             for group in out.chunks_mut($shared) {
                 for output in 0..$shared {
                     places.samples[output] = samples.wrapping_add(output * table.down);
@@ -71,7 +86,10 @@ macro_rules! kernel {
         #[target_feature(enable = $features)]
         fn run_rows(table: &FilterTable, samples: *const i16, mut cursor: Cursor, out: &mut [i16]) {
             let (rows, blocks) = (table.rows().as_ptr(), table.row_blocks());
-            let mut places = Places { samples: [samples; 4], taps: [rows; 4] };
+            let mut places = Places {
+                samples: [samples; 4],
+                taps: [rows; 4],
+            };
             for group in out.chunks_mut(4) {
                 for output in 0..4 {
                     places.samples[output] = samples.wrapping_add(cursor.position);
@@ -100,15 +118,24 @@ macro_rules! kernel {
             let mut low = [_mm256_setzero_si256(); GROUP];
             let mut high = low;
             for cut in &table.cuts {
-                add_products::<GROUP, SHARED>(&mut low, &places.moved(cut.start, cut.start), cut.len());
+                add_products::<GROUP, SHARED>(
+                    &mut low,
+                    &places.moved(cut.start, cut.start),
+                    cut.len(),
+                );
                 for output in 0..GROUP {
                     let excess = _mm256_srai_epi32::<{ CARRY_BITS.cast_signed() }>(low[output]);
                     high[output] = _mm256_add_epi32(high[output], excess);
-                    low[output] = _mm256_and_si256(low[output], _mm256_set1_epi32((1 << CARRY_BITS) - 1));
+                    low[output] =
+                        _mm256_and_si256(low[output], _mm256_set1_epi32((1 << CARRY_BITS) - 1));
                 }
             }
             let blocks = &table.high_blocks;
-            add_products::<GROUP, SHARED>(&mut high, &places.moved(blocks.start, table.n_blocks), blocks.len());
+            add_products::<GROUP, SHARED>(
+                &mut high,
+                &places.moved(blocks.start, table.n_blocks),
+                blocks.len(),
+            );
             finish(&low, &high, table.half(), table.shift - CARRY_BITS)
         }
 
@@ -146,7 +173,10 @@ macro_rules! kernel {
             let mut out = [0; GROUP];
             for four in (0..GROUP).step_by(4) {
                 let carried = _mm_srai_epi32::<{ CARRY_BITS.cast_signed() }>(add_lanes(low, four));
-                let sum = _mm_add_epi32(_mm_add_epi32(add_lanes(high, four), carried), _mm_set1_epi32(half));
+                let sum = _mm_add_epi32(
+                    _mm_add_epi32(add_lanes(high, four), carried),
+                    _mm_set1_epi32(half),
+                );
                 let shifted = _mm_sra_epi32(sum, _mm_cvtsi32_si128(shift.cast_signed()));
                 let target = out[four..][..4].as_mut_ptr();
                 // SAFETY: the target holds 8 bytes; any alignment will do.
@@ -162,8 +192,12 @@ macro_rules! kernel {
             let (a, b, c, d) = (sums[from], sums[from + 1], sums[from + 2], sums[from + 3]);
             let ab = _mm256_add_epi32(_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
             let cd = _mm256_add_epi32(_mm256_unpacklo_epi32(c, d), _mm256_unpackhi_epi32(c, d));
-            let sum = _mm256_add_epi32(_mm256_unpacklo_epi64(ab, cd), _mm256_unpackhi_epi64(ab, cd));
-            _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256::<1>(sum))
+            let sum =
+                _mm256_add_epi32(_mm256_unpacklo_epi64(ab, cd), _mm256_unpackhi_epi64(ab, cd));
+            _mm_add_epi32(
+                _mm256_castsi256_si128(sum),
+                _mm256_extracti128_si256::<1>(sum),
+            )
         }
     };
 }

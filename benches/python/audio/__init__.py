@@ -1,0 +1,1 @@
+"""Benchmarks of the audio engine against its peers."""

@@ -1,0 +1,74 @@
+"""The report's pictures, as SVG."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+
+mpl.use("svg")
+import matplotlib.pyplot as plt  # noqa: E402 - the backend first
+
+from benches.python.audio.contenders import OUT_RATE  # noqa: E402
+from benches.python.audio.quality import Floats, Quality  # noqa: E402
+
+mpl.rcParams.update({"svg.hashsalt": "speechwire", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3})
+OURS, PEER = "#0b7285", "#adb5bd"
+
+
+def time_per_frame(times: dict[str, float], path: Path) -> None:
+    """Bars, fastest first, on a logarithmic scale."""
+    names = sorted(times, key=lambda name: times[name], reverse=True)
+    figure, axes = plt.subplots(figsize=(8, 0.32 * len(names) + 1))
+    colors = [OURS if name.startswith("speechwire") else PEER for name in names]
+    bars = axes.barh(names, [times[name] for name in names], color=colors)
+    axes.bar_label(bars, fmt="%.1f µs", padding=3)
+    axes.set_xscale("log")
+    axes.set_xlim(right=2.5 * max(times.values()))
+    axes.set_xlabel("CPU time per 20 ms frame, 48 kHz stereo to 16 kHz mono (µs, logarithmic)")
+    axes.grid(visible=False, axis="y")
+    _save(figure, path)
+
+
+def response(results: dict[str, Quality], path: Path, low_hz: float, high_hz: float, low_db: float) -> None:
+    """Level against frequency, one line per contender."""
+    figure, axes = plt.subplots(figsize=(8, 4.5))
+    for name, result in results.items():
+        ours = name.startswith("speechwire")
+        axes.plot(result.frequencies / 1000, result.levels_db, label=name, lw=1.8 if ours else 1, ls="-" if ours else "--")
+    axes.axvline(OUT_RATE / 2000, color="black", lw=0.6)
+    axes.set(xlim=(low_hz / 1000, high_hz / 1000), ylim=(low_db, 3 if low_db < -5 else 0.3))
+    axes.set(xlabel="frequency of the tone that goes in (kHz)", ylabel="level that comes out (dB)")
+    axes.legend(fontsize=7, ncols=2)
+    _save(figure, path)
+
+
+def spectrograms(sweeps: dict[str, Floats], path: Path) -> None:
+    """A sweep to 24 kHz, over which only the first third should remain: all that folds back is an alias."""
+    columns = 3
+    rows = -(-len(sweeps) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(9, 2.3 * rows), sharex=True, sharey=True, squeeze=False)
+    for place, (name, output) in zip(axes.flat, sweeps.items(), strict=False):
+        place.imshow(
+            _spectrogram(output), origin="lower", aspect="auto", vmin=-110, vmax=0, extent=(0, 24, 0, 8), cmap="magma"
+        )
+        place.set_title(name, fontsize=8)
+        place.grid(visible=False)
+    for place in axes.flat[len(sweeps) :]:
+        place.axis("off")
+    figure.supxlabel("frequency that goes in (kHz)")
+    figure.supylabel("frequency that comes out (kHz)")
+    _save(figure, path)
+
+
+def _spectrogram(output: Floats, size: int = 512) -> Floats:
+    frames = np.lib.stride_tricks.sliding_window_view(output / 32768, size)[:: size // 2]
+    levels = np.abs(np.fft.rfft(frames * np.blackman(size), axis=1)) / (0.42 * size / 2)
+    return np.asarray(20 * np.log10(np.maximum(levels, 1e-7)).T)
+
+
+def _save(figure: plt.Figure, path: Path) -> None:
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)

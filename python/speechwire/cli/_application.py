@@ -1,0 +1,80 @@
+"""The group of commands, and what becomes of their errors."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from speechwire import __version__
+from speechwire.cli._failures import EXPECTED, INTERRUPTED, exit_code, one_line
+
+__all__ = ["run"]
+
+_COMMANDS = ("transcribe", "speak", "convert", "emulator", "bench", "doctor")
+
+
+class _Commands(click.Group):
+    """Imports a command when it is asked for: ``convert`` need not wait for an HTTP client."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command = getattr(importlib.import_module(f"speechwire.cli.{cmd_name}"), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(
+    cls=_Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="\b\nExample:\n  speechwire speak 'Hello, world.' -o hello.wav --emulator",
+)
+@click.version_option(__version__, prog_name="speechwire", message="%(prog)s %(version)s")
+@click.pass_context
+def _speechwire(ctx: click.Context) -> None:
+    """Real-time speech with Deepgram: transcribe, speak, convert, and a Deepgram of your own.
+
+    The API key comes from DEEPGRAM_API_KEY or from a --key-file, never from an argument.
+    """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; expected failures become one line on standard error and an exit code."""
+    # What a session logs, a command reports in its own words.
+    logging.getLogger("speechwire").addHandler(logging.NullHandler())
+    try:
+        result = _speechwire.main(
+            args=None if arguments is None else list(arguments), prog_name="speechwire", standalone_mode=False
+        )
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _reader_left()
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("speechwire: interrupted", err=True)
+        return INTERRUPTED
+    except EXPECTED as error:
+        click.echo(f"{_who(error)}: {one_line(error)}", err=True)
+        return exit_code(error)
+    return result if isinstance(result, int) else 0
+
+
+def _who(error: BaseException) -> str:
+    context = getattr(error, "ctx", None) or click.get_current_context(silent=True)
+    return context.command_path if context else "speechwire"
+
+
+def _reader_left() -> int:
+    """``speechwire ... | head``: no fault, but not all was done. Python's own flush at exit must not fail."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1

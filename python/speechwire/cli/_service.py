@@ -1,0 +1,106 @@
+"""Which service a command talks to, and with which key."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from speechwire.emulator import Emulator
+from speechwire.protocol import DEFAULT_BASE_URL
+
+__all__ = ["Access", "Service", "service_options"]
+
+_VARIABLE = "DEEPGRAM_API_KEY"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Where the service is, and the key to it."""
+
+    api_key: str
+    base_url: str
+
+    def __repr__(self) -> str:
+        return f"Access({self.base_url})"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What the user chose.
+
+    Args:
+        emulator: An emulator inside this process, with the offline engine.
+        base_url: ``None`` for Deepgram's own.
+        key_file: Holds the API key; ``None`` takes the environment's.
+    """
+
+    emulator: bool
+    base_url: str | None
+    key_file: Path | None
+
+    @property
+    def key_source(self) -> str:
+        """Where the key comes from, in words."""
+        if self.emulator:
+            return "not needed by the emulator"
+        return "--key-file" if self.key_file else _VARIABLE
+
+    @asynccontextmanager
+    async def access(self) -> AsyncIterator[Access]:
+        """Start the emulator if it is wanted; ends it afterwards.
+
+        Raises:
+            click.UsageError: There is no key, or the options contradict each other.
+            EngineUnavailable: The emulator's packages are not installed.
+        """
+        if not self.emulator:
+            yield Access(self.api_key(), self.base_url or DEFAULT_BASE_URL)
+            return
+        if self.base_url or self.key_file:
+            raise click.UsageError("--emulator runs in this process: leave out --base-url and --key-file")
+        async with Emulator("offline") as emulator:
+            yield Access("offline", emulator.base_url)
+
+    def api_key(self) -> str:
+        """The key; never shown, not even where a key was given in place of a file's name.
+
+        Raises:
+            click.UsageError: There is none.
+        """
+        if self.key_file is None:
+            key = os.environ.get(_VARIABLE, "").strip()
+            if not key:
+                raise click.UsageError(f"no API key: set {_VARIABLE}, or use --key-file, or --emulator")
+            return key
+        try:
+            key = self.key_file.read_text(encoding="ascii").strip()
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not plain text"
+            raise click.UsageError(f"the file named by --key-file cannot be read: {why}") from None
+        if not key:
+            raise click.UsageError("the file named by --key-file is empty")
+        return key
+
+
+def service_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that choose a service; the command gets them as ``service``."""
+
+    @click.option("--emulator", is_flag=True, help="Use an offline emulator instead: no key, no network.")
+    @click.option("--base-url", metavar="URL", help=f"Where the service is (default: {DEFAULT_BASE_URL}).")
+    @click.option(
+        "--key-file",
+        type=click.Path(path_type=Path),
+        help=f"File with the API key (default: the variable {_VARIABLE}).",
+    )
+    @functools.wraps(command)
+    def with_service(*, emulator: bool, base_url: str | None, key_file: Path | None, **rest: Any) -> Any:
+        return command(service=Service(emulator, base_url, key_file), **rest)
+
+    return with_service
