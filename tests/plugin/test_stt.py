@@ -132,7 +132,7 @@ async def test_the_last_words_come_at_the_close(figure: Figure) -> None:
 
 async def test_a_changed_codec_is_declared_anew_and_no_word_is_lost(figure: Figure) -> None:
     async with Emulator(script=Script(Phrase(0.1, "Once.", 0.8))) as emulator:
-        stt = plugin(emulator)
+        stt = plugin(emulator, endpointing=False, interim_results=False)  # the final comes with the close
         listener = Listener(stt)
         at_work: list[int] = []
         crowds: list[int] = []
@@ -140,7 +140,7 @@ async def test_a_changed_codec_is_declared_anew_and_no_word_is_lost(figure: Figu
         async def slowly(response: STTResponse) -> None:
             at_work.append(1)
             crowds.append(len(at_work))
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(1.5 if len(crowds) == 1 else 0)
             await listener.hear(response)
             at_work.pop()
 

@@ -14,7 +14,7 @@ from speechwire.errors import (
     SpeechwireError,
 )
 
-__all__ = ["EXPECTED", "INTERRUPTED", "UNREACHABLE", "exit_code", "one_line"]
+__all__ = ["EXPECTED", "FAILED", "INTERRUPTED", "UNREACHABLE", "exit_code", "one_line"]
 
 EXPECTED = (click.ClickException, SpeechwireError, WavError, OSError)
 """What a command may end with; anything else is a defect and keeps its traceback."""

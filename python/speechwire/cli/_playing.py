@@ -27,6 +27,7 @@ _AHEAD_S = 5.0
 # Less than this may wait in the pipeline for a whole chunk.
 _DONE_S = 0.25
 _LOOK_S = 0.05
+_LEAVE_S = 0.2
 
 Session = ListenSession | FluxSession
 
@@ -42,7 +43,9 @@ def listening_pipeline(wav: WavReader) -> PcmPipeline:
     )
 
 
-async def transcript_of(path: Path, wav: WavReader, session: Session, hearing: Hearing, bar: Bar) -> Transcript:
+async def transcript_of(
+    path: Path, wav: WavReader, session: Session, hearing: Hearing, bar: Bar
+) -> Transcript:
     """Play a file into a session, and put together what the service hears.
 
     Raises:
@@ -61,6 +64,7 @@ async def transcript_of(path: Path, wav: WavReader, session: Session, hearing: H
     finally:
         playing.cancel()
         await asyncio.wait({playing})
+        await _leave(session)
     segments += hearing.close()
     return Transcript(
         path,
@@ -80,18 +84,25 @@ def _caption(event: object, hearing: Hearing, segments: list[Segment]) -> str:
 async def _play(wav: WavReader, session: Session, reach: Callable[[float], None]) -> None:
     """Push the whole file, never far ahead of what has been sent, and close the session."""
     pushed_s = 0.0
-    try:
-        with contextlib.suppress(SessionClosed):  # its reason is raised to whoever reads the events
-            for block in wav.blocks(_CHUNK_MS / 1000):
-                session.push(block)
-                pushed_s = min(pushed_s + _CHUNK_MS / 1000, wav.duration_s)
-                await _unsent_below(_AHEAD_S, session, pushed_s, reach)
-            await _unsent_below(_DONE_S, session, pushed_s, reach)
-    finally:
-        await session.aclose()
+    with contextlib.suppress(SessionClosed):  # its reason is raised to whoever reads the events
+        for block in wav.blocks(_CHUNK_MS / 1000):
+            session.push(block)
+            pushed_s = min(pushed_s + _CHUNK_MS / 1000, wav.duration_s)
+            await _unsent_below(_AHEAD_S, session, pushed_s, reach)
+        await _unsent_below(_DONE_S, session, pushed_s, reach)
+    await session.aclose()
 
 
-async def _unsent_below(limit_s: float, session: Session, pushed_s: float, reach: Callable[[float], None]) -> None:
+async def _leave(session: Session) -> None:
+    """Close without waiting for results that nobody will read; a session that has ended is not touched."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LEAVE_S):
+            await session.aclose()
+
+
+async def _unsent_below(
+    limit_s: float, session: Session, pushed_s: float, reach: Callable[[float], None]
+) -> None:
     """Wait until less than this waits to be sent, or the session has ended."""
     while True:
         stats = session.stats()

@@ -17,13 +17,9 @@ from speechwire.session import SpeakSession
 __all__ = ["speak"]
 
 
-@click.command(
-    epilog="\b\nExample:\n  speechwire speak 'Your train leaves at nine.' -o train.wav --emulator"
-)
+@click.command(epilog="\b\nExample:\n  speechwire speak 'Your train leaves at nine.' -o train.wav --emulator")
 @click.argument("text")
-@click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path), help="WAV file, 16 bit mono."
-)
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="WAV file, 16 bit mono.")
 @click.option("--model", default="aura-2-thalia-en", show_default=True, help="The voice.")
 @click.option("--rate", type=int, help="Rate of the output in Hz (default: 24000).")
 @click.option("--speed", type=float, help="0.7 to 1.5; Aura-2 in English and Spanish.")

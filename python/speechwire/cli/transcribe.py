@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from speechwire.cli._display import Display
-from speechwire.cli._failures import UNREACHABLE, exit_code, one_line
+from speechwire.cli._failures import FAILED, UNREACHABLE, exit_code, one_line
 from speechwire.cli._patience import listen_settings
 from speechwire.cli._playing import SERVICE_RATE, Session, listening_pipeline, transcript_of
 from speechwire.cli._segments import Hearing, NovaHearing, TurnHearing
-from speechwire.cli._service import Access, Service, service_options
+from speechwire.cli._service import Service, service_options
 from speechwire.cli._transcript import FORMATS, Transcript
 from speechwire.cli._wav import WavError, WavReader, wav_reader
 from speechwire.errors import SpeechwireError
@@ -24,8 +23,6 @@ from speechwire.protocol import ListenV1Options, ListenV2Options
 from speechwire.session import SessionPool
 
 __all__ = ["transcribe"]
-
-_LEAVE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +119,10 @@ def _check_outputs(files: Sequence[Path], format: str, output_dir: Path | None) 
 
 async def _transcribe(order: _Order, service: Service) -> int:
     with Display() as display:
-        async with service.access() as access, _pool(access, order.concurrency) as pool:
+        async with (
+            service.access() as access,
+            SessionPool(access.api_key, base_url=access.base_url, max_listen=order.concurrency) as pool,
+        ):
             room = asyncio.Semaphore(order.concurrency)
             tasks = [asyncio.create_task(_one(file, order, pool, room, display)) for file in order.files]
             try:
@@ -131,16 +131,6 @@ async def _transcribe(order: _Order, service: Service) -> int:
                 for task in tasks:
                     task.cancel()
                 await asyncio.wait(tasks)
-
-
-@asynccontextmanager
-async def _pool(access: Access, concurrency: int) -> AsyncIterator[SessionPool]:
-    """A pool that, when this is cancelled, does not wait for the last results of its sessions."""
-    pool = SessionPool(access.api_key, base_url=access.base_url, max_listen=concurrency)
-    try:
-        yield pool
-    finally:
-        await pool.aclose()
 
 
 async def _one(
@@ -184,6 +174,20 @@ def _write(transcript: Transcript, order: _Order, display: Display) -> int:
     if order.output_dir:
         target = order.output_dir / (transcript.file.stem + FORMATS[order.format])
         target.write_text(text, encoding="utf-8")
+    elif order.format == "text" and len(order.files) > 1:
+        display.result("".join(f"{transcript.file}: {line}" for line in text.splitlines(keepends=True)))
     else:
-        display.result(_headed(transcript, text) if _needs_heads(order) else text)
-    return _whole(transcript, display)
+        display.result(text)
+    return _check_whole(transcript, display)
+
+
+def _check_whole(transcript: Transcript, display: Display) -> int:
+    """Nothing is lost in silence."""
+    if transcript.lost_s:
+        why = f"{transcript.lost_s:.2f} s of the audio did not reach the service"
+    elif not transcript.complete:
+        why = "the service did not finish its results in time; the last words may be missing"
+    else:
+        return 0
+    display.note(f"speechwire transcribe: {transcript.file}: {why}")
+    return FAILED

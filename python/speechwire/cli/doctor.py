@@ -1,0 +1,121 @@
+"""``speechwire doctor``: whether everything is there, and whether the service answers."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+import platform
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from speechwire import __version__
+from speechwire.audio import PcmPipeline
+from speechwire.cli._failures import exit_code, one_line
+from speechwire.cli._patience import PROBE
+from speechwire.cli._service import Access, Service, service_options
+from speechwire.errors import SpeechwireError
+from speechwire.session import FluxSession, ListenSession, ListenSettings, SpeakSession, SpeakSettings
+
+__all__ = ["doctor"]
+
+_LIBRARIES = ("numpy", "aiohttp", "msgspec", "videosdk-agents", "pocketsphinx", "espeakng-loader")
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """One line of the report; ``code`` is the exit code it asks for, 0 if all is well."""
+
+    subject: str
+    text: str
+    code: int = 0
+
+
+@click.command(epilog="\b\nExample:\n  speechwire doctor --emulator")
+@service_options
+def doctor(service: Service) -> int:
+    """Check the installation, the key and the service.
+
+    Three connections are opened and closed; no audio and no text is sent.
+    """
+    findings = [*_installation(), *asyncio.run(_service(service))]
+    Console().print(_table(findings), soft_wrap=True)
+    return max(finding.code for finding in findings)
+
+
+def _installation() -> Iterator[_Finding]:
+    python = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    yield _Finding("speechwire", f"{__version__} on {python}")
+    yield _engine()
+    yield _Finding("libraries", ", ".join(f"{name} {_version(name)}" for name in _LIBRARIES))
+
+
+def _engine() -> _Finding:
+    try:
+        pipeline = PcmPipeline()
+    except SpeechwireError as error:
+        return _Finding("audio engine", one_line(error), exit_code(error))
+    return _Finding("audio engine", f"{pipeline.engine}, {pipeline.kernel} code path")
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+async def _service(service: Service) -> list[_Finding]:
+    try:
+        async with service.access() as access:
+            key = _Finding("API key", service.key_source)
+            return [key, *[await _probe(name, probe, access) for name, probe in _PROBES.items()]]
+    except (click.UsageError, SpeechwireError) as error:
+        return [_Finding("service", one_line(error), exit_code(error))]
+
+
+async def _probe(name: str, probe: Callable[[Access], Awaitable[str | None]], access: Access) -> _Finding:
+    begin = time.perf_counter()
+    try:
+        request_id = await probe(access)
+    except SpeechwireError as error:
+        return _Finding(name, one_line(error), exit_code(error))
+    elapsed_ms = (time.perf_counter() - begin) * 1000
+    suffix = f", request {request_id}" if request_id else ""
+    return _Finding(name, f"{access.base_url} answers in {elapsed_ms:.0f} ms{suffix}")
+
+
+async def _listen(access: Access) -> str | None:
+    settings = ListenSettings(backoff=PROBE)
+    async with ListenSession(access.api_key, base_url=access.base_url, settings=settings) as session:
+        await session.connect()
+        return session.request_id
+
+
+async def _flux(access: Access) -> str | None:
+    settings = ListenSettings(backoff=PROBE)
+    async with FluxSession(access.api_key, base_url=access.base_url, settings=settings) as session:
+        await session.connect()
+        return session.request_id
+
+
+async def _speak(access: Access) -> str | None:
+    settings = SpeakSettings(backoff=PROBE)
+    async with SpeakSession(access.api_key, base_url=access.base_url, settings=settings) as session:
+        await session.prewarm()
+        return None
+
+
+_PROBES = {"Nova": _listen, "Flux": _flux, "Aura": _speak}
+
+
+def _table(findings: list[_Finding]) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for finding in findings:
+        verdict = "[red]FAIL[/]" if finding.code else "[green]ok[/]"
+        table.add_row(verdict, finding.subject, finding.text)
+    return table
