@@ -4,6 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 RUST   := $(shell command -v cargo 2>/dev/null)
 STAMP  := $(VENV)/.stamps
+OLDEST := $(VENV)-oldest
 SOURCES := pyproject.toml README.md LICENSE $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed)
 RUST_SOURCES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml)
 REQUIREMENTS := requirements/dev.lock
@@ -19,7 +20,7 @@ BUILT  := dist/videosdk_plugins_deepgram-*-cp311-abi3-*.whl
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rust test-python lint types bench wheel wheel-pure dev lock clean
+.PHONY: help demo test test-rust test-python test-oldest lint types bench wheel wheel-pure dev lock clean
 
 help:            ## list the verbs
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -38,6 +39,9 @@ endif
 
 test-python: $(STAMP)/installed  ## run pytest against the installed wheel
 	SPEECHWIRE_EXPECT_ENGINE=$(ENGINE) $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-oldest: $(STAMP)/oldest  ## run the plugins' tests on the oldest framework of the stated range
+	$(OLDEST)/bin/python -m pytest tests/plugin $(PYTEST_ARGS)
 
 lint: $(STAMP)/environment  ## ruff, rustfmt, clippy
 	$(BIN)/ruff check .
@@ -81,4 +85,12 @@ endif
 	@rm -f $(BUILT)
 	@$(MAKE) --no-print-directory $(WHEEL)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(BUILT)
+	@touch $@
+
+$(STAMP)/oldest: $(STAMP)/installed
+	@test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)
+	@echo "Installing the oldest framework of the range into $(OLDEST) ..."
+	@$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check -r $(REQUIREMENTS)
+	@$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check "videosdk-agents==1.0.29"
+	@$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(BUILT)
 	@touch $@

@@ -131,6 +131,14 @@ def test_latency_is_within_the_preset(build: Build, quality: str, limit: float) 
     assert 0 < build(quality=quality).latency <= limit
 
 
+def test_latency_is_the_same_number_on_every_path(build: Build) -> None:
+    assert build().latency == 63 / 48_000
+    assert (
+        build(in_rate=44_100, quality="best").latency
+        == PcmPipeline(44_100, quality="best", engine="numpy").latency
+    )
+
+
 def test_an_output_comes_as_soon_as_its_latency_allows(build: Build) -> None:
     for in_rate, out_rate in ((48_000, 16_000), (16_000, 48_000), (44_100, 16_000)):
         pipeline = build(in_rate=in_rate, out_rate=out_rate, channels=1, chunk_ms=1)

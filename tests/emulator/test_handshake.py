@@ -226,7 +226,10 @@ def test_only_loopback_unless_told_otherwise() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [({"engine": "magic"}, "engine must be"), ({"engine": "offline", "script": object()}, "scripted engine")],
+    [
+        ({"engine": "magic"}, "engine must be"),
+        ({"engine": "offline", "script": object()}, "script must be None"),
+    ],
 )
 def test_engines_that_do_not_exist(arguments: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):

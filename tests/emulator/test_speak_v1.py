@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import numpy as np
 import pytest
 
-from speechwire.emulator import Behaviour, Delivery, Emulator, SpeakLimits, tag_of
+from speechwire.emulator import (
+    Behaviour,
+    Delivery,
+    Emulator,
+    ScriptedEngine,
+    SpeakLimits,
+    StreamInfo,
+    tag_of,
+)
+from speechwire.emulator._audio_format import AudioFormat, Decoder, encode
+from speechwire.errors import InvalidArgument, SpeechwireError
 
 from .conftest import Client, types
 
@@ -135,17 +146,56 @@ async def test_excessive_flushes_are_warned_about_and_acknowledged_by_nothing_el
     assert heard(messages) == [tag_of("one"), tag_of("two")]
 
 
-@pytest.mark.parametrize(("encoding", "error"), [("mulaw", 0.04), ("alaw", 0.04)])
-async def test_companded_audio(client: Client, encoding: str, error: float) -> None:
+@pytest.mark.parametrize("url", [URL, "/v2/speak?model=flux-alexis-en"])
+async def test_an_engine_that_fails_is_an_internal_error_of_the_service(client: Client, url: str) -> None:
+    class Mute(ScriptedEngine):
+        async def synthesizer(self, stream: StreamInfo) -> Any:
+            synthesizer = await super().synthesizer(stream)
+            synthesizer.speak = self.fail  # type: ignore[method-assign]
+            return synthesizer
+
+        async def fail(self, text: str) -> AsyncIterator[bytes]:
+            yield b"\0\0"
+            raise SpeechwireError("the voice is gone")
+
+    async with Emulator(Mute()) as emulator:
+        socket = await client.open(emulator.base_url + url)
+        await socket.send(speak("x"), FLUSH)
+        await socket.rest()
+        assert socket.close == (1011, "NET-0000")
+
+
+@pytest.mark.parametrize("options", [{"frame_bytes": ()}, {"frame_bytes": (4, 0)}, {"pace": 0.0}])
+def test_delivery_that_could_not_be(options: dict[str, Any]) -> None:
+    with pytest.raises(InvalidArgument):
+        Delivery(**options)
+
+
+@pytest.mark.parametrize("encoding", ["mulaw", "alaw"])
+async def test_companded_audio(client: Client, encoding: str) -> None:
     async with Emulator() as emulator:
         url = f"{emulator.base_url}/v1/speak?model=aura-asteria-en&encoding={encoding}"
         socket = await client.open(url)
         await socket.send(speak("law"), FLUSH)
         messages = await socket.until("Flushed")
-        listener = await client.open(
-            f"{emulator.base_url}/v2/listen?model=flux-general-en&encoding={encoding}&sample_rate=8000"
-        )
-        await listener.ws.close()
     data = b"".join(m for m in messages if isinstance(m, bytes))
     assert len(data) == round(3 * 0.06 * 8000)
-    assert len(set(data)) == 1
+    (code,) = set(data)
+    (pcm,) = Decoder(AudioFormat(encoding, 8000)).decode(bytes([code]))
+    (value,) = np.frombuffer(pcm, "<i2")
+    assert value == pytest.approx(tag_of("law"), rel=0.04)
+
+
+@pytest.mark.parametrize("encoding", ["mulaw", "alaw"])
+def test_companding_is_its_own_inverse_and_monotonous(encoding: str) -> None:
+    codes = bytes(range(256))
+    (pcm,) = Decoder(AudioFormat(encoding, 8000)).decode(codes)
+    values = np.frombuffer(pcm, "<i2").astype(int)
+    again = Decoder(AudioFormat(encoding, 8000)).decode(encode(pcm, encoding))[0]
+    assert again == pcm  # mu-law has two codes for zero
+    assert values.max() == -values.min() == {"mulaw": 32124, "alaw": 32256}[encoding]
+    ramp = np.arange(-32768, 32768, dtype="<i2")
+    (back,) = Decoder(AudioFormat(encoding, 8000)).decode(encode(ramp.tobytes(), encoding))
+    decoded = np.frombuffer(back, "<i2").astype(int)
+    assert (np.diff(decoded) >= 0).all()
+    assert (np.abs(decoded - ramp) <= np.maximum(np.abs(ramp.astype(int)) / 16, 8)).all()

@@ -142,6 +142,10 @@ async def test_a_rollover_loses_and_doubles_nothing(endpoint: Endpoint, at_s: fl
     assert not any(isinstance(event, Reconnecting) for event in got)
     assert session.stats().rollovers == 1
     assert session.stats().replayed_bytes <= 3 * 32000
+    if endpoint.name == "flux":
+        changed_at = service.heard[0].pieces[-1][1] / 16000
+        known = [(begin + 0.26, end) for begin, end in TURNS]  # a turn is known from its first word on
+        assert not any(begin < changed_at < end for begin, end in known), "in the middle of a turn"
 
 
 async def test_an_old_connection_is_replaced(endpoint: Endpoint) -> None:

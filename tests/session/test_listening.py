@@ -18,7 +18,7 @@ from tests.session.driving import (
     peers,
     speak_into,
 )
-from tests.session.fake_service import Fault, close, deaf, reset, stall
+from tests.session.fake_service import FakeNova, Fault, NovaVoice, close, deaf, reset, stall
 
 from speechwire.errors import (
     ConnectFailed,
@@ -323,6 +323,35 @@ async def test_a_caller_that_pauses_is_no_stall(endpoint: Endpoint) -> None:
     await session.aclose()
     check_words(service, await events)
     assert len(service.heard) == 1
+
+
+async def test_a_caller_that_pauses_before_everything_is_answered_is_no_stall() -> None:
+    class Sparing(NovaVoice):
+        """Answers no ``Finalize``, which the documentation permits."""
+
+        def told(self, kind: str) -> bool:
+            return kind != "Finalize" and super().told(kind)
+
+    class SparingService(FakeNova):
+        def voice(self, peer: MemoryPeer) -> NovaVoice:
+            return Sparing(peer, self.words, interim=True)
+
+    service = SparingService([(1.0, 2.0)])
+    session = Endpoint("nova").session(service)
+    await speak_into(session, 3.9)
+    await asyncio.sleep(600)
+    assert len(service.heard) == 1
+    await session.aclose()
+
+
+async def test_a_peer_that_stops_reading_is_left_at_the_send_deadline(endpoint: Endpoint) -> None:
+    service = endpoint.service(TURNS, {0: (2.0, stall)})
+    session = endpoint.session(service, progress_timeout_s=None, window_bytes=16000, drain_timeout_s=60.0)
+    events = await converse(session, 12.0)
+    check_words(service, events)
+    (retry,) = of(Reconnecting, events)
+    assert "stopped reading" in str(retry.error)
+    assert len(service.counts()) == 12000
 
 
 async def test_a_silent_connection_is_kept_alive() -> None:

@@ -7,7 +7,13 @@ import pytest
 from tests.session.fake_service import Fault, close, reset
 from tests.session.fake_voice import FakeAura, heard
 
-from speechwire.errors import ConnectionLost, HandshakeRefused, ServiceError, SessionClosed
+from speechwire.errors import (
+    ConnectionLost,
+    HandshakeRefused,
+    LocalProtocolError,
+    ServiceError,
+    SessionClosed,
+)
 from speechwire.session import BackoffPolicy, SpeakRequest, SpeakSession, SpeakSettings
 from speechwire.transport import MemoryPeer, MemoryTransport
 
@@ -99,6 +105,32 @@ async def test_interruption_while_connecting_says_nothing() -> None:
     assert "Never heard." not in [message.get("text") for message in service.messages[0]]
 
 
+async def test_a_request_that_was_interrupted_takes_no_audio() -> None:
+    request = SpeakRequest(lambda: None, lambda request: None, sample_bytes=2)
+    request.push("text")
+    request.deliver(request.segments[0], b"ab")
+    request.interrupt()
+    request.deliver(request.segments[0], b"cd")
+    request.fail(SessionClosed("late"))
+    assert [pcm async for pcm in request] == []
+    assert request.error is None
+    request.push("ignored")
+    request.end()
+    with pytest.raises(LocalProtocolError):
+        request.push("too late")
+
+
+async def test_the_next_request_need_not_wait_for_cleared() -> None:
+    service = FakeAura(latency_s=0.5)
+    async with session_with(service) as session:
+        old = session.speak("This is the old reply, which nobody wants to hear any more.")
+        await asyncio.sleep(2)
+        old.interrupt()
+        session.speak("New.")
+        await asyncio.sleep(0.01)
+        assert service.kinds()[-3:] == ["Clear", "Speak", "Flush"]
+
+
 async def test_a_service_that_does_not_clear_is_left() -> None:
     service = FakeAura(answers_clear=False)
     async with session_with(service) as session:
@@ -178,7 +210,13 @@ async def test_flushes_and_characters_are_paced() -> None:
     service = FakeAura()
     async with session_with(service) as session:
         long = "".join(f"This is sentence number {number:03d} of a long text. " for number in range(120))
-        assert await listen_to(session.speak(long)) == long
+        began = asyncio.get_running_loop().time()
+        request = session.speak(long)
+        first = await anext(request)
+        assert asyncio.get_running_loop().time() - began < 1, (
+            "what may be sent is spoken while the rest waits"
+        )
+        assert heard(first[:1000] + b"".join([pcm async for pcm in request])) == long
     sizes = [len(message["text"]) for message in service.messages[0] if message["type"] == "Speak"]
     assert sum(sizes) == len(long)
     assert max(sizes) <= 2000

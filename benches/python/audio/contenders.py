@@ -20,7 +20,7 @@ IN_RATE, OUT_RATE, CHANNELS = 48_000, 16_000, 2
 FRAMES = IN_RATE // 50
 FRAME_BYTES = 2 * CHANNELS * FRAMES
 
-Convert = Callable[[bytes], bytes]
+Convert = Callable[[bytes], bytes | list[bytes]]
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,15 @@ class Contender:
 
 def _speechwire(quality: str, engine: str) -> Callable[[int, int], Convert]:
     def make(in_rate: int, out_rate: int) -> Convert:
-        push = PcmPipeline(in_rate, out_rate, CHANNELS, quality=quality, engine=engine, chunk_ms=20).push
-        return lambda frame: b"".join(push(frame))
+        return PcmPipeline(in_rate, out_rate, CHANNELS, quality=quality, engine=engine, chunk_ms=20).push
 
     return make
 
 
 def _downmix(frame: bytes) -> np.ndarray[Any, np.dtype[np.int16]]:
-    """The mean of the channels, as numpy code in the field usually takes it."""
-    return np.frombuffer(frame, "<i2").reshape(-1, 2).mean(axis=1).astype(np.int16)
+    """The mean of the channels, in the fastest numpy code that rounds it rightly."""
+    left, right = np.frombuffer(frame, "<i2").astype(np.int32).reshape(-1, 2).T
+    return ((left + right + 1) >> 1).astype(np.int16)
 
 
 def _seed(in_rate: int, out_rate: int) -> Convert:
@@ -64,7 +64,7 @@ def _resample_poly(in_rate: int, out_rate: int) -> Convert:
     ratio = fractions.Fraction(out_rate, in_rate)
 
     def convert(frame: bytes) -> bytes:
-        mono = np.frombuffer(frame, "<i2").reshape(-1, 2).astype(np.float32).mean(axis=1)
+        mono = _downmix(frame).astype(np.float32)
         resampled = signal.resample_poly(mono, ratio.numerator, ratio.denominator)
         return np.clip(np.rint(resampled), -32768, 32767).astype(np.int16).tobytes()
 
@@ -108,8 +108,7 @@ def _samplerate(quality: str) -> Callable[[int, int], Convert]:
         resampler, ratio = samplerate.Resampler(quality, channels=1), out_rate / in_rate
 
         def convert(frame: bytes) -> bytes:
-            mono = np.frombuffer(frame, "<i2").reshape(-1, 2).astype(np.float32).mean(axis=1) / 32768
-            resampled = resampler.process(mono, ratio)
+            resampled = resampler.process(_downmix(frame).astype(np.float32) / 32768, ratio)
             return np.clip(np.rint(resampled * 32768), -32768, 32767).astype(np.int16).tobytes()
 
         return convert

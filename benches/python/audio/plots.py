@@ -36,7 +36,13 @@ def response(results: dict[str, Quality], path: Path, low_hz: float, high_hz: fl
     figure, axes = plt.subplots(figsize=(8, 4.5))
     for name, result in results.items():
         ours = name.startswith("speechwire")
-        axes.plot(result.frequencies / 1000, result.levels_db, label=name, lw=1.8 if ours else 1, ls="-" if ours else "--")
+        axes.plot(
+            result.frequencies / 1000,
+            result.levels_db,
+            label=name,
+            lw=1.8 if ours else 1,
+            ls="-" if ours else "--",
+        )
     axes.axvline(OUT_RATE / 2000, color="black", lw=0.6)
     axes.set(xlim=(low_hz / 1000, high_hz / 1000), ylim=(low_db, 3 if low_db < -5 else 0.3))
     axes.set(xlabel="frequency of the tone that goes in (kHz)", ylabel="level that comes out (dB)")
@@ -48,10 +54,18 @@ def spectrograms(sweeps: dict[str, Floats], path: Path) -> None:
     """A sweep to 24 kHz, over which only the first third should remain: all that folds back is an alias."""
     columns = 3
     rows = -(-len(sweeps) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(9, 2.3 * rows), sharex=True, sharey=True, squeeze=False)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(9, 2.3 * rows), sharex=True, sharey=True, squeeze=False
+    )
     for place, (name, output) in zip(axes.flat, sweeps.items(), strict=False):
         place.imshow(
-            _spectrogram(output), origin="lower", aspect="auto", vmin=-110, vmax=0, extent=(0, 24, 0, 8), cmap="magma"
+            _spectrogram(output),
+            origin="lower",
+            aspect="auto",
+            vmin=-110,
+            vmax=0,
+            extent=(0, 24, 0, 8),
+            cmap="magma",
         )
         place.set_title(name, fontsize=8)
         place.grid(visible=False)

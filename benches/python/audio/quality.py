@@ -22,8 +22,8 @@ class Quality:
     """Least signal-to-noise ratio over the tones."""
     edge_hz: float
     """Where the response has fallen by 1 dB."""
-    worst_alias_db: float
-    """Largest output for a tone from 8.8 kHz up, relative to the tone."""
+    clean_from_hz: float
+    """From where up a tone leaves nothing above -90 dB of itself; infinite if nowhere."""
     frequencies: Floats
     levels_db: Floats
     """Output over input level at each frequency: below 8 kHz the response, above it the aliases."""
@@ -34,12 +34,16 @@ def through(contender: Contender, mono: Floats) -> Floats:
     convert = contender.make(IN_RATE, OUT_RATE)
     pcm = np.repeat(np.rint(mono).astype("<i2"), 2).tobytes()
     frames = [pcm[i : i + FRAME_BYTES] for i in range(0, len(pcm), FRAME_BYTES)]
-    return np.frombuffer(b"".join(convert(frame) for frame in frames), "<i2").astype(np.float64)
+    converted = [convert(frame) for frame in frames]
+    joined = b"".join(out if isinstance(out, bytes) else b"".join(out) for out in converted)
+    return np.frombuffer(joined, "<i2").astype(np.float64)
 
 
 def tone(frequency: float, seconds: float) -> Floats:
     """A tone at 88 % of full scale; a whole number of frames."""
-    return AMPLITUDE * np.sin(2 * np.pi * frequency * np.arange(round(seconds * 50) * IN_RATE // 50) / IN_RATE)
+    return AMPLITUDE * np.sin(
+        2 * np.pi * frequency * np.arange(round(seconds * 50) * IN_RATE // 50) / IN_RATE
+    )
 
 
 def inner(output: Floats) -> Floats:
@@ -67,13 +71,17 @@ def measure(contender: Contender, points: int) -> Quality:
     for frequency in TONES:
         amplitude, rest = fit(inner(through(contender, tone(frequency, 0.6))), frequency)
         ratios.append(db(amplitude / np.sqrt(2) / max(rest, 1e-9)))
-    frequencies = np.unique(np.concatenate([np.linspace(53.1, 23_950, points), np.linspace(6500, 9500, points)]))
+    frequencies = np.unique(
+        np.concatenate([np.linspace(53.1, 23_950, points), np.linspace(6500, 9500, points)])
+    )
     levels = np.array([level(contender, float(frequency)) for frequency in frequencies])
+    loud = np.flatnonzero(levels > -90)
+    last = int(loud[-1]) if len(loud) else -1
     below = frequencies[(levels < -1) & (frequencies < OUT_RATE / 2)]
     return Quality(
         snr_db=min(ratios),
         edge_hz=float(below[0]) if len(below) else OUT_RATE / 2,
-        worst_alias_db=float(levels[frequencies >= 8800].max()),
+        clean_from_hz=float(frequencies[last + 1]) if last + 1 < len(frequencies) else float("inf"),
         frequencies=frequencies,
         levels_db=levels,
     )

@@ -112,9 +112,9 @@ def push_many(pipelines: Sequence[PcmPipeline], frames: Sequence[Buffer]) -> lis
     """
     if len(pipelines) != len(frames):
         raise InvalidArgument("frames", len(frames), f"as many as there are pipelines, {len(pipelines)}")
-    native = native_many(pipelines)
-    if native is not None:
-        return native(pipelines, frames)
+    native = native_many()
+    if native is not None and (chunks := native(pipelines, frames)) is not None:
+        return chunks
     for pipeline in pipelines:
         if not isinstance(pipeline, PcmPipeline):
             raise InvalidArgumentType("pipelines", pipeline, "a sequence of PcmPipeline")

@@ -18,7 +18,7 @@ from speechwire.errors import EngineUnavailable
 
 __all__ = ["engine_name", "load_native", "make_pipeline", "native_many"]
 
-_PushMany = Callable[[Sequence[Any], Sequence[Any]], list[list[bytes]]]
+_PushMany = Callable[[Sequence[Any], Sequence[Any]], list[list[bytes]] | None]
 
 _NATIVE = "speechwire._native"
 
@@ -85,9 +85,7 @@ def _native_table(in_rate: int, out_rate: int, quality: str) -> object:
     return load_native().FilterTable(table.up, table.down, table.taps.tobytes(), table.center, table.shift)
 
 
-def native_many(pipelines: Sequence[object]) -> _PushMany | None:
-    """Return the native ``push_many`` if it can take these pipelines: all native."""
+def native_many() -> _PushMany | None:
+    """Return the native ``push_many``, if there can be a native pipeline."""
     native = sys.modules.get(_NATIVE)
-    if native is None or set(map(type, pipelines)) != {native.NativePipeline}:
-        return None
-    return cast(_PushMany, native.push_many)
+    return None if native is None else cast(_PushMany, native.push_many)

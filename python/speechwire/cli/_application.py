@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import click
 
 from speechwire import __version__
-from speechwire.cli._failures import EXPECTED, INTERRUPTED, exit_code, one_line
+from speechwire.cli._failures import EXPECTED, FAILED, INTERRUPTED, exit_code, one_line
 
 __all__ = ["run"]
 
@@ -30,6 +30,15 @@ class _Commands(click.Group):
         command = getattr(importlib.import_module(f"speechwire.cli.{cmd_name}"), cmd_name)
         assert isinstance(command, click.Command)
         return command
+
+    def invoke(self, ctx: click.Context) -> int:
+        try:
+            result = super().invoke(ctx)
+        except BrokenPipeError:
+            raise
+        except EXPECTED as error:
+            return _report(error, f"speechwire {ctx.invoked_subcommand}")
+        return result if isinstance(result, int) else 0
 
 
 @click.group(
@@ -53,28 +62,27 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run a command; expected failures become one line on standard error and an exit code."""
     # What a session logs, a command reports in its own words.
     logging.getLogger("speechwire").addHandler(logging.NullHandler())
+    given = None if arguments is None else list(arguments)
     try:
-        result = _speechwire.main(
-            args=None if arguments is None else list(arguments), prog_name="speechwire", standalone_mode=False
-        )
+        result = _speechwire.main(args=given, prog_name="speechwire", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
         return _reader_left()
     except (click.Abort, KeyboardInterrupt):
         click.echo("speechwire: interrupted", err=True)
         return INTERRUPTED
-    except EXPECTED as error:
-        click.echo(f"{_who(error)}: {one_line(error)}", err=True)
-        return exit_code(error)
-    return result if isinstance(result, int) else 0
+    except click.ClickException as error:
+        return _report(error, "speechwire")
+    return int(result or 0)
 
 
-def _who(error: BaseException) -> str:
-    context = getattr(error, "ctx", None) or click.get_current_context(silent=True)
-    return context.command_path if context else "speechwire"
+def _report(error: Exception, command: str) -> int:
+    context = getattr(error, "ctx", None)
+    click.echo(f"{context.command_path if context else command}: {one_line(error)}", err=True)
+    return exit_code(error)
 
 
 def _reader_left() -> int:
     """``speechwire ... | head``: no fault, but not all was done. Python's own flush at exit must not fail."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 1
+    return FAILED

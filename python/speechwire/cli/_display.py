@@ -39,10 +39,11 @@ class Bar:
 
 
 class Display:
-    """Progress on standard error if that is a terminal; results on standard output, notes on standard error."""
+    """Progress on standard error if that is a terminal; results on standard output, notes on the former."""
 
     def __init__(self) -> None:
         console = Console(stderr=True)
+        self._live = console.is_interactive
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=20),
@@ -53,17 +54,16 @@ class Display:
             expand=True,
             redirect_stdout=False,
             redirect_stderr=False,
-            disable=not console.is_terminal,
         )
 
     def __enter__(self) -> Self:
-        self._progress.start()
+        self._start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        self._stop()
 
     def bar(self, name: str, total_s: float | None) -> Bar:
         """Add a line; without a total it only shows that something goes on."""
@@ -82,8 +82,16 @@ class Display:
     @contextmanager
     def _paused(self) -> Iterator[None]:
         """The bars must not share a terminal's line with anything else."""
-        self._progress.stop()
+        self._stop()
         try:
             yield
         finally:
+            self._start()
+
+    def _start(self) -> None:
+        if self._live:
             self._progress.start()
+
+    def _stop(self) -> None:
+        if self._live:
+            self._progress.stop()

@@ -10,8 +10,6 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from speechwire import __version__
 from speechwire.audio import PcmPipeline
@@ -43,7 +41,7 @@ def doctor(service: Service) -> int:
     Three connections are opened and closed; no audio and no text is sent.
     """
     findings = [*_installation(), *asyncio.run(_service(service))]
-    Console().print(_table(findings), soft_wrap=True)
+    click.echo("\n".join(_line(finding) for finding in findings))
     return max(finding.code for finding in findings)
 
 
@@ -113,9 +111,6 @@ async def _speak(access: Access) -> str | None:
 _PROBES = {"Nova": _listen, "Flux": _flux, "Aura": _speak}
 
 
-def _table(findings: list[_Finding]) -> Table:
-    table = Table(box=None, show_header=False, pad_edge=False)
-    for finding in findings:
-        verdict = "[red]FAIL[/]" if finding.code else "[green]ok[/]"
-        table.add_row(verdict, finding.subject, finding.text)
-    return table
+def _line(finding: _Finding) -> str:
+    verdict = click.style("FAIL", fg="red") if finding.code else click.style("ok  ", fg="green")
+    return f"{verdict}  {finding.subject:<12}  {finding.text}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 
 import click
@@ -28,7 +29,7 @@ def speak(
     text: str, output: Path, model: str, rate: int | None, speed: float | None, service: Service
 ) -> None:
     """Have TEXT spoken into a WAV file; - reads it from standard input."""
-    words = click.get_text_stream("stdin").read() if text == "-" else text
+    words = sys.stdin.read() if text == "-" else text
     if not any(character.isalnum() for character in words):
         raise click.UsageError("TEXT has no words to speak")
     options = SpeakV1Options(model=model, sample_rate=rate, speed=speed)

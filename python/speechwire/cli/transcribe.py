@@ -158,7 +158,7 @@ def _listening(wav: WavReader, order: _Order, pool: SessionPool) -> tuple[Sessio
 async def _report(tasks: Sequence[asyncio.Task[Transcript]], order: _Order, display: Display) -> int:
     """Write each transcript in the order of the files; a service that is not there ends it all."""
     worst = 0
-    for file, task in zip(order.files, tasks, strict=True):
+    for task in tasks:
         try:
             worst = max(worst, _write(await task, order, display))
         except (SpeechwireError, WavError, OSError) as error:

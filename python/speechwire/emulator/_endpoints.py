@@ -22,6 +22,7 @@ from speechwire.emulator.listen_v1 import ListenV1
 from speechwire.emulator.listen_v2 import ListenV2
 from speechwire.emulator.speak_v1 import SpeakLimits, SpeakV1
 from speechwire.emulator.speak_v2 import SpeakV2
+from speechwire.errors import InvalidArgument
 
 __all__ = ["Behaviour", "Endpoints", "Serve"]
 
@@ -48,6 +49,10 @@ class Behaviour:
     keepalive_needs_audio: bool = True
     limits: SpeakLimits = field(default_factory=SpeakLimits)
     delivery: Delivery = field(default_factory=Delivery)
+
+    def __post_init__(self) -> None:
+        if self.time_scale <= 0:
+            raise InvalidArgument("time_scale", self.time_scale, "above 0")
 
 
 class Endpoints:

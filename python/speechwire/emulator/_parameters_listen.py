@@ -113,6 +113,8 @@ def listen_v1(query: Query) -> tuple[NovaSettings, AudioFormat]:
 
 def _nova_settings(values: dict[str, Any], query: Query, model: str) -> NovaSettings:
     pairs = (text.partition(":") for text in query.get("replace", ()))
+    # A keyword's intensifier is not told apart: it is favoured or it is not.
+    keywords = (text.partition(":")[0] for text in query.get("keywords", ()))
     return NovaSettings(
         model=model,
         language=values.get("language", "en"),
@@ -123,7 +125,7 @@ def _nova_settings(values: dict[str, Any], query: Query, model: str) -> NovaSett
         formatted=any(values.get(name) for name in ("punctuate", "smart_format", "detect_entities")),
         diarize=bool(values.get("diarize") or values.get("diarize_model")),
         multichannel=values.get("multichannel", False),
-        keyterms=tuple(query.get("keyterm", ())),
+        keyterms=(*query.get("keyterm", ()), *keywords),
         replacements=tuple((find.lower(), replacement) for find, _, replacement in pairs),
     )
 

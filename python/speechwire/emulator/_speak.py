@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections import deque
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -15,8 +16,11 @@ from speechwire.emulator._messages import Output, SendAudio
 from speechwire.emulator._outlet import Outlet
 from speechwire.emulator.engine import Synthesizer
 from speechwire.emulator.journal import Connection
+from speechwire.errors import InvalidArgument, SpeechwireError
 
 __all__ = ["Delivery", "SpeakMachine", "drive_speak"]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,12 @@ class Delivery:
     latency_s: float = 0.0
     frame_bytes: tuple[int, ...] = (3840,)
     in_flight: int = 1
+
+    def __post_init__(self) -> None:
+        if not self.frame_bytes or min(self.frame_bytes) < 1:
+            raise InvalidArgument("frame_bytes", self.frame_bytes, "at least one size of at least one byte")
+        if self.pace is not None and self.pace <= 0:
+            raise InvalidArgument("pace", self.pace, "above 0, or None for as fast as possible")
 
 
 class SpeakMachine(Protocol):
@@ -62,6 +72,9 @@ class SpeakMachine(Protocol):
 
     def job_done(self, job_id: int) -> list[Output]:
         """The end of a job."""
+
+    def broken(self) -> list[Output]:
+        """The engine has failed."""
 
     def idle(self) -> list[Output]:
         """The idle timer has run out."""
@@ -121,6 +134,16 @@ class _SpeakDriver:
         await self._outlet.send(outputs)
 
     async def speak(self) -> None:
+        """Speak job after job; an engine that fails ends the connection as a fault of the service does."""
+        try:
+            await self._speak()
+        except SpeechwireError as error:
+            _log.warning("connection %d: %s", self._record.index, error)
+            async with self._turn:
+                await self._outlet.send(self._machine.broken())
+            await asyncio.Event().wait()
+
+    async def _speak(self) -> None:
         while True:
             await self._work.wait()
             self._work.clear()

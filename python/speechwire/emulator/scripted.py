@@ -24,6 +24,7 @@ from typing import Any
 from speechwire.emulator._confidence import end_of_turn_confidence
 from speechwire.emulator.engine import Frame, Heard, StreamInfo, Word
 from speechwire.emulator.faults import Inject
+from speechwire.errors import InvalidArgument
 
 __all__ = ["Phrase", "Script", "ScriptedEngine", "tag_of"]
 
@@ -71,7 +72,7 @@ class Script:
         step_s: How often the recognizer reports, in seconds of audio.
 
     Raises:
-        ValueError: Phrases overlap, go backwards or outlast the period.
+        InvalidArgument: Phrases overlap, go backwards or outlast the period.
     """
 
     def __init__(self, *steps: Phrase | Inject, period_s: float | None = None, step_s: float = 0.05) -> None:
@@ -88,28 +89,24 @@ class Script:
         """Read ``{"steps": [{"start_s", "text", "end_s"}, {"at_s", "frame"}], "period_s", "step_s"}``.
 
         Raises:
-            ValueError: An unknown or missing field, or what the constructor refuses.
+            InvalidArgument: An unknown or missing field, or what the constructor refuses.
         """
         try:
             steps = [Phrase(**step) if "text" in step else Inject(**step) for step in value["steps"]]
             return cls(*steps, **{name: given for name, given in value.items() if name != "steps"})
         except (TypeError, KeyError) as error:
-            raise ValueError(
-                f"a script is an object with a list of steps, see Script.from_json: {error}"
-            ) from None
+            raise InvalidArgument("script", value, f"as Script.from_json describes it ({error})") from None
 
     def _check(self) -> None:
         end_s = 0.0
         for phrase in self.phrases:
             if not end_s <= phrase.start_s < phrase.end_s:
-                raise ValueError(f"phrases must follow each other and last: {phrase} comes at {end_s} s")
+                raise InvalidArgument("phrase", phrase, f"one that starts at or after {end_s} and lasts")
             end_s = phrase.end_s
         if self.period_s is not None and self.period_s < end_s:
-            raise ValueError(
-                f"period_s must be at least {end_s}, where the last phrase ends; got {self.period_s}"
-            )
+            raise InvalidArgument("period_s", self.period_s, f"at least {end_s}, where the last phrase ends")
         if not 0 < self.step_s <= 0.25:
-            raise ValueError(f"step_s must be above 0 and at most 0.25, got {self.step_s}")
+            raise InvalidArgument("step_s", self.step_s, "above 0 and at most 0.25")
 
     def phrase(self, index: int) -> Phrase | None:
         """The ``index``-th phrase to be heard, counting repetitions."""

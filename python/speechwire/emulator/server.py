@@ -23,10 +23,12 @@ from speechwire.emulator.engine import Engine, StreamInfo
 from speechwire.emulator.faults import Fault, FaultSession
 from speechwire.emulator.journal import Connection, Journal
 from speechwire.emulator.scripted import Script, ScriptedEngine
+from speechwire.errors import InvalidArgument
 
 __all__ = ["Behaviour", "Emulator"]
 
 _MAX_FRAME = 8 * 1024 * 1024
+_GOODBYE_S = 0.2
 
 
 class Emulator:
@@ -47,7 +49,8 @@ class Emulator:
             authentication.
 
     Raises:
-        ValueError: An unknown engine, a script for another engine than the scripted, or a host that is not
+        InvalidArgument: An unknown engine, a script for another engine than the scripted, or a host that is
+            not
             loopback without
             ``allow_remote``.
     """
@@ -121,11 +124,7 @@ class Emulator:
 
     async def aclose(self) -> None:
         """Drop every client, stop listening, release the engine. Safe to call twice."""
-        for ws, task in list(self._open.items()):
-            ws_closed = ws.close(code=WSCloseCode.GOING_AWAY, message=b"")
-            with contextlib.suppress(TimeoutError, ConnectionError):
-                await asyncio.wait_for(ws_closed, 0.2)
-            task.cancel()
+        await asyncio.gather(*(_drop(ws, task) for ws, task in list(self._open.items())))
         if self._runner:
             runner, self._runner = self._runner, None
             await runner.cleanup()
@@ -216,17 +215,22 @@ class Emulator:
         return ws
 
 
+async def _drop(ws: web.WebSocketResponse, task: asyncio.Task[Any]) -> None:
+    with contextlib.suppress(TimeoutError, ConnectionError):
+        async with asyncio.timeout(_GOODBYE_S):
+            await ws.close(code=WSCloseCode.GOING_AWAY, message=b"")
+    task.cancel()
+
+
 def _make_engine(engine: str | Engine, script: Script | Callable[[StreamInfo], Script] | None) -> Engine:
     if engine == "scripted":
         return ScriptedEngine(script)
     if script is not None:
-        raise ValueError(
-            "a script is for the scripted engine; give it to ScriptedEngine, or leave engine out"
-        )
+        raise InvalidArgument("script", script, "None unless the engine is 'scripted'")
     if not isinstance(engine, str):
         return engine
     if engine != "offline":
-        raise ValueError(f"engine must be 'scripted', 'offline' or an engine object, got {engine!r}")
+        raise InvalidArgument("engine", engine, "'scripted', 'offline' or an engine object")
     # Its packages are an extra.
     from speechwire.emulator.offline import OfflineEngine  # noqa: PLC0415
 
@@ -241,7 +245,7 @@ def _check_host(host: str, allow_remote: bool) -> None:
     if loopback:
         return
     if not allow_remote:
-        raise ValueError(f"host must be a loopback address unless allow_remote is given, got {host!r}")
+        raise InvalidArgument("host", host, "a loopback address unless allow_remote is given")
     warnings.warn(
         f"the emulator listens on {host}: unencrypted, and with whatever keys it was told to accept",
         stacklevel=3,

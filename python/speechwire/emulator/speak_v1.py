@@ -114,6 +114,10 @@ class SpeakV1:
         """Nothing came for too long; only the code is documented, not the time."""
         return self.fail(1011, "NET-0001")
 
+    def broken(self) -> list[Output]:
+        """The engine has failed."""
+        return self.fail(1011, "NET-0000")
+
     def session_over(self) -> list[Output]:
         """The session's time is up."""
         return self.fail(1011, "NET-0003")

@@ -73,6 +73,10 @@ class SpeakV2:
         """No frame and no ping came for 60 s."""
         return self.fail("NET-0004", "No client message within the inactivity window")
 
+    def broken(self) -> list[Output]:
+        """The engine has failed."""
+        return self.fail("NET-0000", "An internal error occurred")
+
     def session_over(self) -> list[Output]:
         """The session's time is up."""
         return self.fail("NET-0003", "The maximum session duration has been reached")

@@ -24,7 +24,8 @@ class SpeakLink(Wire[speak.Event]):
     """Speaks one request after the other; keeps apart what belongs to which.
 
     Only the first open request is on the wire. After an interruption ``Clear`` is sent and the next request
-    waits for ``Cleared``; whatever comes before it is thrown away.
+    may follow at once: the service takes messages in order, and the protocol throws away whatever comes
+    before ``Cleared``.
 
     Args:
         connection: Open.
@@ -103,7 +104,7 @@ class SpeakLink(Wire[speak.Event]):
             case speak.Flushed():
                 self._on_flushed(event)
             case speak.Cleared():
-                self._fenced_at = None
+                self._fenced_at = self._fenced_at if self._protocol.clearing else None
                 self.wake()
             case speak.Warning():
                 self._on_warning(event)
@@ -190,9 +191,7 @@ class SpeakLink(Wire[speak.Event]):
             await self._send(self._protocol.close())
             return None
         request = self._active()
-        if request is None or self._fenced_at is not None:
-            return None
-        return await self._send_of(request)
+        return None if request is None else await self._send_of(request)
 
     async def _send_of(self, request: SpeakRequest) -> float | None:
         segment = next((segment for segment in request.segments if not segment.flushed), None)

@@ -3,6 +3,7 @@
 mod buffer;
 mod many;
 mod pipeline;
+mod pool;
 
 use pyo3::prelude::*;
 

@@ -1,18 +1,18 @@
 //! One call for many pipelines: detached, and on all cores.
 
 use std::borrow::Cow;
-use std::num::NonZero;
 use std::sync::{Mutex, PoisonError};
-use std::thread::available_parallelism;
 
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
-use rayon_core::{ThreadPool, ThreadPoolBuilder};
 use speechwire_pcm as pcm;
 
 use crate::buffer::Bytes;
 use crate::pipeline::{DETACH_BYTES, NativePipeline, gather, to_list};
+use crate::pool::Pool;
+
+/// Long enough that taking them costs nothing beside, short enough that nobody waits long for the last.
+const JOBS_AT_ONCE: usize = 8;
 
 /// One pipeline's part of the work.
 struct Job<'a> {
@@ -21,28 +21,26 @@ struct Job<'a> {
     samples: Vec<i16>,
 }
 
-/// Push one frame into each pipeline, all native. If a frame is refused, nothing is pushed.
+/// Push one frame into each pipeline. None if not all pipelines are native: then nothing has been pushed, nor if a
+/// frame is refused.
 #[pyfunction]
-#[allow(clippy::needless_pass_by_value)] // what PyO3 extracts into
 pub(crate) fn push_many<'py>(
     py: Python<'py>,
-    pipelines: Vec<Bound<'py, NativePipeline>>,
-    frames: Vec<Bound<'py, PyAny>>,
-) -> PyResult<Bound<'py, PyList>> {
-    let frames = frames
-        .iter()
-        .map(Bytes::get)
-        .collect::<PyResult<Vec<_>>>()?;
+    pipelines: &Bound<'py, PyAny>,
+    frames: &Bound<'py, PyAny>,
+) -> PyResult<Option<Bound<'py, PyList>>> {
+    let Ok(pipelines) = pipelines.extract::<Vec<Bound<'py, NativePipeline>>>() else { return Ok(None) };
+    let frames = frames.try_iter()?.map(|frame| Bytes::get(&frame?)).collect::<PyResult<Vec<_>>>()?;
     let total: usize = frames.iter().map(|frame| frame.as_slice().len()).sum();
     let is_large = total >= DETACH_BYTES && pipelines.len() > 1;
     if is_large && let Some(lists) = push_together(py, &pipelines, &frames)? {
-        return Ok(lists);
+        return Ok(Some(lists));
     }
     let lists = PyList::empty(py);
     for (pipeline, frame) in pipelines.iter().zip(&frames) {
         lists.append(pipeline.get().push_attached(py, frame.as_slice())?)?;
     }
-    Ok(lists)
+    Ok(Some(lists))
 }
 
 /// None if a pipeline is taken, by another thread or by its own second place in the list: then only one by one,
@@ -68,7 +66,7 @@ fn push_together<'py>(
             samples: Vec::new(),
         })
         .collect();
-    let pool = pool()?;
+    let pool = Pool::get();
     py.detach(|| work(&mut jobs, pool));
     let samples: Vec<(Vec<i16>, usize)> = jobs
         .into_iter()
@@ -82,44 +80,15 @@ fn push_together<'py>(
     Ok(Some(lists))
 }
 
-/// Equal parts to all threads, one of them the caller's.
-fn work(jobs: &mut [Job<'_>], pool: &ThreadPool) {
-    let part = jobs.len().div_ceil(pool.current_num_threads() + 1);
-    let run = |jobs: &mut [Job<'_>]| {
-        for job in jobs {
-            job.samples = gather(job.pipeline, job.pcm);
+/// Jobs are taken a few at a time by whoever is free.
+fn work(jobs: &mut [Job<'_>], pool: &Pool) {
+    let queue = Mutex::new(jobs.chunks_mut(JOBS_AT_ONCE));
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+    pool.run(&|| {
+        while let Some(jobs) = next() {
+            for job in jobs {
+                job.samples = gather(job.pipeline, job.pcm);
+            }
         }
-    };
-    let (own, others) = jobs.split_at_mut(part);
-    pool.in_place_scope(|scope| {
-        for jobs in others.chunks_mut(part) {
-            scope.spawn(move |_| run(jobs));
-        }
-        run(own);
     });
-}
-
-/// The threads, started when first needed, and again in a forked child, which has none of its parent's.
-fn pool() -> PyResult<&'static ThreadPool> {
-    static POOL: Mutex<Option<(u32, &'static ThreadPool)>> = Mutex::new(None);
-    // Taken and left while attached, so that no fork from Python can find it taken.
-    let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
-    match *pool {
-        Some((process, threads)) if process == std::process::id() => Ok(threads),
-        _ => {
-            let others = available_parallelism()
-                .map_or(1, NonZero::get)
-                .saturating_sub(1)
-                .max(1);
-            let threads = ThreadPoolBuilder::new()
-                .num_threads(others)
-                .thread_name(|n| format!("speechwire-{n}"));
-            let threads = threads
-                .build()
-                .map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
-            let threads: &'static ThreadPool = Box::leak(Box::new(threads));
-            *pool = Some((std::process::id(), threads));
-            Ok(threads)
-        }
-    }
 }

@@ -81,8 +81,9 @@ impl NativePipeline {
             },
             kernel,
         );
+        let look_ahead = u32::try_from(state.look_ahead()).unwrap_or(u32::MAX);
         Ok(Self {
-            latency: state.look_ahead() as f64 / f64::from(in_rate),
+            latency: f64::from(look_ahead) / f64::from(in_rate),
             chunk_bytes: 2 * chunk_samples,
             kernel: kernel.name(),
             state: Mutex::new(state),
@@ -90,8 +91,8 @@ impl NativePipeline {
         })
     }
 
-    #[getter]
-    fn engine(&self) -> &'static str {
+    #[classattr]
+    fn engine() -> &'static str {
         "native"
     }
 

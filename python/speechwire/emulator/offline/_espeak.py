@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from speechwire.emulator.offline._packages import require
-from speechwire.errors import EngineUnavailable
+from speechwire.errors import EngineUnavailable, InvalidArgument
 
 __all__ = ["NATIVE_RATE", "Voice", "synthesize"]
 
@@ -83,15 +83,13 @@ def synthesize(text: str, voice: Voice | None = None) -> bytes:
 
     Raises:
         EngineUnavailable: espeak-ng is not installed or does not start.
-        ValueError: There is no such voice.
+        InvalidArgument: There is no such voice.
     """
     voice = voice or Voice()
     with _lock:
         library = _library()
         if library.espeak_SetVoiceByName(voice.name.encode()):
-            raise ValueError(
-                f"voice must be one espeak-ng knows, such as 'en-us' or 'en-us+f3', got {voice.name!r}"
-            )
+            raise InvalidArgument("voice", voice.name, "one espeak-ng knows, such as 'en-us' or 'en-us+f3'")
         library.espeak_SetParameter(_PARAMETER_RATE, voice.words_per_minute, 0)
         library.espeak_SetParameter(_PARAMETER_PITCH, voice.pitch, 0)
         _pieces.clear()
