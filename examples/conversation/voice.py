@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from speechwire.audio import PcmPipeline
-from speechwire.emulator.offline import Voice, synthesize
-from speechwire.emulator.offline._espeak import NATIVE_RATE
+from speechwire.emulator.offline import NATIVE_RATE, Voice, synthesize
 
 from .caller import SAMPLE_RATE
 

@@ -5,6 +5,8 @@ from typing import ClassVar, final
 
 from typing_extensions import Buffer
 
+__all__ = ["FilterTable", "NativePipeline", "kernels", "push_many"]
+
 @final
 class FilterTable:
     def __new__(cls, up: int, down: int, taps: bytes, center: int, shift: int) -> FilterTable: ...

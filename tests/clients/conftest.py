@@ -17,7 +17,9 @@ from tests.clients.table import TABLE, Table
 
 from speechwire.emulator import Emulator, Engine
 
-ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+LIMIT_S = 40.0
 
 Start = Callable[..., Awaitable[Emulator]]
 
@@ -61,7 +63,14 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if session.config.getoption("--write-table", default=False) and exitstatus == 0:
-        (Path(__file__).parent / "README.md").write_text(session.config.stash[TABLE].text(), encoding="utf-8")
+        (HERE / "README.md").write_text(session.config.stash[TABLE].text(), encoding="utf-8")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            # What a client waits for may never come.
+            item.add_marker(pytest.mark.timeout(LIMIT_S))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -57,9 +57,15 @@ async def pipeline(service: FrameProcessor, note: Callable[[Frame], None]) -> As
     await runner.add_workers(worker)
     running = asyncio.create_task(runner.run())
     await started.wait()
-    yield worker
-    await worker.queue_frame(EndFrame())
-    await running
+    try:
+        yield worker
+    except BaseException:
+        await worker.cancel()
+        raise
+    else:
+        await worker.queue_frame(EndFrame())
+    finally:
+        await running
 
 
 def nova(emulator: Emulator) -> DeepgramSTTService:

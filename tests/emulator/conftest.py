@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import aiohttp
@@ -92,6 +92,13 @@ async def client() -> AsyncIterator[Client]:
         client = Client(session)
         yield client
         await client.aclose()
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Wait until the other side of a socket has got there."""
+    async with asyncio.timeout(10.0):
+        while not condition():
+            await asyncio.sleep(0.002)
 
 
 def types(messages: Sequence[Any]) -> list[str]:

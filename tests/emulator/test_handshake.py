@@ -9,7 +9,7 @@ import pytest
 
 from speechwire.emulator import Behaviour, Emulator, RefuseUpgrade, SlowUpgrade
 
-from .conftest import KEY, Client
+from .conftest import KEY, Client, eventually
 
 NOVA = "/v1/listen?model=nova-3&encoding=linear16&sample_rate=16000"
 FLUX = "/v2/listen?model=flux-general-en&encoding=linear16&sample_rate=16000"
@@ -79,14 +79,14 @@ async def test_temporary_tokens_open_sockets_until_they_expire(client: Client) -
     async with Emulator(keys={KEY}) as emulator:
         async with client.session.post(
             emulator.http_url + "/v1/auth/grant",
-            json={"ttl_seconds": 0.2},
+            json={"ttl_seconds": 1.0},
             headers={"Authorization": f"Token {KEY}"},
         ) as response:
             granted = await response.json()
-        assert granted["expires_in"] == 0.2
+        assert granted["expires_in"] == 1.0
         headers = {"Authorization": f"Bearer {granted['access_token']}"}
         socket = await client.open(emulator.base_url + FLUX, headers=headers)
-        await asyncio.sleep(0.25)
+        await asyncio.sleep(1.05)
         assert (await client.refusal(emulator.base_url + FLUX, headers))[0] == 401
         await socket.send({"type": "CloseStream"})
         await socket.rest()
@@ -203,7 +203,7 @@ async def test_too_many_connections(client: Client) -> None:
         assert (await client.refusal(emulator.base_url + FLUX))[0] == 429
         await sockets[0].send({"type": "CloseStream"})
         await sockets[0].rest()
-        await asyncio.sleep(0.01)
+        await eventually(lambda: emulator.status()["open"] == 1)
         await client.open(emulator.base_url + FLUX)
 
 

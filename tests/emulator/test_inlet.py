@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 from aiohttp import WSMessage, WSMsgType, web
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.virtual_time import VirtualTimeLoop
 
@@ -119,6 +119,7 @@ arrivals = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(arrivals, st.sampled_from([NOVA, FLUX]))
 def test_idle_is_always_a_full_limit_after_the_last_sign_of_life(
     gaps: list[tuple[float, str]], timers: Timers

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speechwire.emulator import Emulator, Phrase, Script, counted_audio
 from speechwire.emulator._counter import CounterCheck
 
-from .conftest import KEY, Client
+from .conftest import KEY, Client, eventually
 
 FLUX = "/v2/listen?model=flux-general-en&encoding=linear16&sample_rate=16000&tag=a&tag=b"
 
@@ -41,6 +41,7 @@ async def test_who_hung_up(client: Client) -> None:
         socket = await client.open(emulator.base_url + FLUX)
         await socket.ws.close(code=4000, message=b"enough")
         record = emulator.connections[0]
+        await eventually(lambda: not record.is_open)
         assert (record.closed_by, record.close_code, record.close_reason) == ("client", 4000, "enough")
 
 
@@ -83,6 +84,7 @@ async def test_counted_audio_shows_what_is_missing(client: Client) -> None:
 runs_of_audio = st.lists(st.tuples(st.integers(1, 3000), st.integers(0, 500)), min_size=1, max_size=8)
 
 
+@settings(deadline=None)
 @given(runs_of_audio, st.integers(1, 700))
 def test_counter_finds_every_gap(runs: list[tuple[int, int]], cut: int) -> None:
     """Runs are pairs of samples that arrive and samples that are lost after them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 from typing import Any
 
@@ -111,6 +112,20 @@ async def test_silence_ends_it_with_metadata_and_net0001(client: Client) -> None
     assert socket.close
     assert socket.close[0] == 1011
     assert "dpgr.am/net0001" in socket.close[1]
+
+
+@pytest.mark.parametrize(("needs_audio", "survives"), [(True, False), (False, True)])
+async def test_keep_alive_alone_does_not_save_a_socket_without_audio(
+    client: Client, needs_audio: bool, survives: bool
+) -> None:
+    behaviour = Behaviour(time_scale=0.1, keepalive_needs_audio=needs_audio)  # 10 s become 1 s
+    async with Emulator(behaviour=behaviour) as emulator:
+        socket = await client.open(emulator.base_url + URL)
+        for _ in range(13):
+            await asyncio.sleep(0.1)
+            with contextlib.suppress(ConnectionError):
+                await socket.send(KEEP_ALIVE)
+        assert emulator.connections[0].is_open == survives
 
 
 async def test_two_configures_at_once(client: Client) -> None:

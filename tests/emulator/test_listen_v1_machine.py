@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speechwire.emulator import Phrase, Script, ScriptedEngine, StreamInfo
@@ -265,6 +265,7 @@ def test_channels_are_reported_apart() -> None:
 starts = st.lists(st.floats(0.05, 1.2), min_size=1, max_size=6)
 
 
+@settings(deadline=None)
 @given(starts, st.sampled_from([10, 300, 1000, None]), st.booleans(), st.integers(0, 200))
 def test_every_word_is_final_exactly_once(
     gaps: list[float], endpointing_ms: int | None, interim: bool, finalize_at: int

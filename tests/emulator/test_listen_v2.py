@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from speechwire.emulator import Behaviour, Emulator, Inject, Phrase, Script
+from speechwire.emulator import Behaviour, Emulator, Inject, Phrase, Script, ScriptedEngine, StreamInfo
 
 from .conftest import Client, Socket, types
 
@@ -206,6 +206,16 @@ async def test_leaving_in_mid_stream_leaves_nothing_behind(client: Client) -> No
     await client.aclose()
     assert len(asyncio.all_tasks()) == tasks
     assert {record.close_code for record in emulator.connections} <= {1001, 1006}
+
+
+async def test_what_was_settled_is_not_reported_again() -> None:
+    recognizer = await ScriptedEngine(OSLO).recognizer(StreamInfo(0, "/v2/listen", 1000))
+    await recognizer.feed(bytes(2400))
+    (settled,) = await recognizer.settle()
+    later = await recognizer.feed(bytes(600))
+    assert [word.text for word in settled.words] == ["two", "tickets"]
+    assert [word.text for word in later[-1].words] == ["to", "oslo"]
+    assert settled.time_s == 1.2
 
 
 def test_scripts_repeat() -> None:

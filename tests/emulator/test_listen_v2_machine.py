@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speechwire.emulator._messages import Close, Output, Send
@@ -246,6 +246,7 @@ reports = st.lists(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(reports, st.sampled_from([None, 0.3, 0.6]), st.sampled_from([0.6, 0.9, 1.0]))
 def test_whatever_is_heard_the_documented_guarantees_hold(
     steps: list[Any], eager: float | None, threshold: float

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speechwire.audio import PcmPipeline
@@ -48,6 +48,7 @@ def test_keyterms_choose_among_what_was_likely(
 sentences = st.lists(st.sampled_from("abcd"), min_size=1, max_size=6).map(" ".join)
 
 
+@settings(deadline=None)
 @given(sentences, st.lists(sentences, max_size=4), st.lists(st.sampled_from("abcd"), max_size=2))
 def test_favoured_words_stay_in_time_and_order(best: str, others: list[str], terms: list[str]) -> None:
     before = words(best)
@@ -71,6 +72,7 @@ def test_casing_and_punctuation(said: str, over: bool, shown: str) -> None:
     assert " ".join(word.display for word in present(words(said), over=over)) == shown
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1e6), st.floats(0, 1e6))
 def test_confidence_grows_with_silence_and_never_reaches_one(a: float, b: float) -> None:
     low, high = sorted((a, b))

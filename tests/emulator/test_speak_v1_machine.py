@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speechwire.emulator._messages import Close, Output, Send, SendAudio
@@ -130,6 +130,7 @@ def test_close_at_once() -> None:
 steps = st.lists(st.sampled_from(["Speak", "Flush", "Clear", "audio", "done"]), max_size=60)
 
 
+@settings(deadline=None)
 @given(steps, st.integers(1, 4))
 def test_every_flush_is_answered_once_in_order_or_wiped_by_clear(names: list[str], limit: int) -> None:
     aura = machine(limits=SpeakLimits(flushes_per_minute=limit))

@@ -17,7 +17,7 @@ def speak(text: str) -> dict[str, Any]:
 
 
 async def test_audio_comes_without_flush_and_flushed_before_the_last_of_it(client: Client) -> None:
-    delivery = Delivery(pace=4.0, frame_bytes=(640,))
+    delivery = Delivery(pace=1.0, frame_bytes=(640,))
     async with Emulator(behaviour=Behaviour(delivery=delivery)) as emulator:
         socket = await client.open(emulator.base_url + URL)
         await socket.send(speak("Your train leaves at nine. "))

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speechwire.emulator._messages import Close, Output, Send, SendAudio
@@ -198,6 +198,7 @@ def test_other_endings(name: str, code: str) -> None:
     assert isinstance(outputs[-1], Close)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["Speak", "Flush", "Interrupt", "audio", "done"]), max_size=60))
 def test_audio_comes_only_between_the_start_and_the_end_of_its_turn(names: list[str]) -> None:
     flux = machine()

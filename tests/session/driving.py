@@ -111,3 +111,8 @@ def check_turns(events: list[Any]) -> None:
     ends = [turn.audio_window_end for turn in turns]
     ends += [result.end for result in events if isinstance(result, Results)]
     assert ends == sorted(ends)
+
+
+def of(kind: type, events: list[Any]) -> list[Any]:
+    """The events of one type."""
+    return [event for event in events if isinstance(event, kind)]

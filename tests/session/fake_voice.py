@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 from speechwire.transport import MemoryPeer
@@ -35,6 +35,8 @@ class FakeAura:
     Args:
         faults: By connection: after how many characters of audio, what happens.
         flushes: Flushes allowed on a connection in 60 s.
+        refused: Flushes of a connection, from 0, that are refused anyway.
+        keeps_text: Whether the text of a refused flush stays for the next one.
         answers_clear: Whether ``Cleared`` ever comes.
         latency_s: One way; what is on its way when ``Clear`` comes still arrives.
     """
@@ -44,12 +46,14 @@ class FakeAura:
         faults: Mapping[int, tuple[int, Fault]] | None = None,
         *,
         flushes: int = 20,
+        refused: Collection[int] = (),
         keeps_text: bool = True,
         answers_clear: bool = True,
         latency_s: float = 0.05,
     ) -> None:
         self.faults = dict(faults or {})
         self.flushes = flushes
+        self.refused = refused
         self.keeps_text = keeps_text
         self.answers_clear = answers_clear
         self.latency_s = latency_s
@@ -108,7 +112,8 @@ class _Conversation:
     def flush(self) -> None:
         now = asyncio.get_running_loop().time()
         self.flushed_at = [at for at in self.flushed_at if now - at < 60]
-        if len(self.flushed_at) >= self.service.flushes:
+        ordinal = [message["type"] for message in self.messages].count("Flush") - 1
+        if len(self.flushed_at) >= self.service.flushes or ordinal in self.service.refused:
             if not self.service.keeps_text:
                 self.buffer = ""
             self.later(

@@ -41,14 +41,18 @@ async def test_sessions_work_side_by_side_and_are_counted() -> None:
         events = asyncio.create_task(collect(flux))
         await speak_into(flux, 4.0)
         assert heard(b"".join([pcm async for pcm in voice.speak("Hello.")])) == "Hello."
+        before = flux.stats()
+        chunks, lags = before.chunks, before.lag.count
+        await speak_into(flux, 1.0, start_s=4.0)
+        assert (before.chunks, before.lag.count) == (chunks, lags), "a copy does not change"
         snapshot = pool.snapshot()
         assert (snapshot.sessions, snapshot.open_listen, snapshot.open_speak) == (2, 1, 1)
         await flux.aclose()
         check_words(service.flux, await events)
     after = pool.snapshot()
     assert (after.sessions, after.open_listen, after.open_speak, after.buffered_bytes) == (0, 0, 0, 0)
-    assert after.listen.sent_s == pytest.approx(4.0)
-    assert after.listen.chunks == 200
+    assert after.listen.sent_s == pytest.approx(5.0)
+    assert after.listen.chunks == 250
     assert after.listen.connections == after.speak.connections == 1
     assert after.listen.lag.count > 10
     assert after.speak.characters == 6

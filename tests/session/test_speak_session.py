@@ -137,7 +137,11 @@ async def test_a_service_that_does_not_clear_is_left() -> None:
         old = session.speak("This is the old reply, which nobody wants to hear any more.")
         await asyncio.sleep(1)
         old.interrupt()
+        began = asyncio.get_running_loop().time()
         assert await listen_to(session.speak("New.")) == "New."
+        assert asyncio.get_running_loop().time() - began < 2, (
+            "within the fence's deadline, not the progress one"
+        )
     assert len(service.messages) == 2
 
 
@@ -196,6 +200,19 @@ async def test_a_refused_flush_is_sent_again(keeps_text: bool) -> None:
     async with session_with(service) as session:
         for number in range(3):
             assert await listen_to(session.speak(f"Number {number}.")) == f"Number {number}."
+    assert len(service.messages) == 1
+
+
+@pytest.mark.parametrize("refused", [{0}, {1}, {0, 1}, {2}, {0, 2}])
+async def test_a_refused_flush_among_others_loses_and_doubles_nothing(refused: set[int]) -> None:
+    service = FakeAura(refused=refused, latency_s=0.2)
+    async with session_with(service) as session:
+        request = session.request()
+        for piece in ("One. ", "Two. ", "Three. "):
+            request.push(piece)
+            request.flush()
+        request.end()
+        assert await listen_to(request) == "One. Two. Three. "
     assert len(service.messages) == 1
 
 

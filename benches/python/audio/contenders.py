@@ -53,7 +53,7 @@ def _seed(in_rate: int, out_rate: int) -> Convert:
     def convert(frame: bytes) -> bytes:
         mono = np.frombuffer(frame, np.int16).reshape(-1, 2).astype(np.float32).mean(axis=1)
         resampled = signal.resample(mono, int(len(mono) * out_rate / in_rate))
-        return np.clip(resampled, -32767, 32767).astype(np.int16).tobytes()
+        return bytes(np.clip(resampled, -32767, 32767).astype(np.int16))
 
     return convert
 
@@ -66,7 +66,7 @@ def _resample_poly(in_rate: int, out_rate: int) -> Convert:
     def convert(frame: bytes) -> bytes:
         mono = _downmix(frame).astype(np.float32)
         resampled = signal.resample_poly(mono, ratio.numerator, ratio.denominator)
-        return np.clip(np.rint(resampled), -32768, 32767).astype(np.int16).tobytes()
+        return bytes(np.clip(np.rint(resampled), -32768, 32767).astype(np.int16))
 
     return convert
 
@@ -109,7 +109,7 @@ def _samplerate(quality: str) -> Callable[[int, int], Convert]:
 
         def convert(frame: bytes) -> bytes:
             resampled = resampler.process(_downmix(frame).astype(np.float32) / 32768, ratio)
-            return np.clip(np.rint(resampled * 32768), -32768, 32767).astype(np.int16).tobytes()
+            return bytes(np.clip(np.rint(resampled * 32768), -32768, 32767).astype(np.int16))
 
         return convert
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
+from benches.python.audio.contenders import OUT_RATE
+from benches.python.audio.quality import Floats, Quality
+from matplotlib.figure import Figure
 
 mpl.use("svg")
-import matplotlib.pyplot as plt  # noqa: E402 - the backend first
-
-from benches.python.audio.contenders import OUT_RATE  # noqa: E402
-from benches.python.audio.quality import Floats, Quality  # noqa: E402
-
 mpl.rcParams.update({"svg.hashsalt": "speechwire", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3})
 OURS, PEER = "#0b7285", "#adb5bd"
 
@@ -82,7 +81,7 @@ def _spectrogram(output: Floats, size: int = 512) -> Floats:
     return np.asarray(20 * np.log10(np.maximum(levels, 1e-7)).T)
 
 
-def _save(figure: plt.Figure, path: Path) -> None:
+def _save(figure: Figure, path: Path) -> None:
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)

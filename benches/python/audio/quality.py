@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-
 from benches.python.audio.contenders import FRAME_BYTES, IN_RATE, OUT_RATE, Contender
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -88,7 +87,7 @@ def measure(contender: Contender, points: int) -> Quality:
 
 
 def level(contender: Contender, frequency: float) -> float:
-    """The tone itself below the output's Nyquist frequency, all that comes out above it; in dB of the input."""
+    """In dB of the input: the tone itself below half the output's rate, above it all that comes out."""
     output = inner(through(contender, tone(frequency, 0.3)))
     if frequency < OUT_RATE / 2:
         return db(fit(output, frequency)[0] / AMPLITUDE)

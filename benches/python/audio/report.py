@@ -1,7 +1,7 @@
 """Run the whole comparison and write ``report.md`` with its pictures.
 
-``python -m benches.python.audio.report [--fast] [--output DIRECTORY]``: a minute, or ten seconds with ``--fast``,
-which proves that the benches work and measures nothing worth quoting.
+``python -m benches.python.audio.report [--fast] [--output DIRECTORY]``: half a minute, or some seconds with
+``--fast``, which proves that the benches work and measures nothing worth quoting.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 
 from benches.python.audio import plots, quality, speed
 from benches.python.audio.contenders import Contender, installed
+
 from speechwire.audio import engine_name
 
 DEFAULT_OUTPUT = Path(__file__).parents[2] / "report"
@@ -99,10 +100,10 @@ def write(output: Path, fast: bool) -> Path:
     lines = [
         "# Audio engine: 48 kHz stereo to 16 kHz mono in 20 ms frames\n",
         f"{datetime.now(UTC):%Y-%m-%d}. {machine()}.\n",
-        "Medians of turns taken in one run. SNR: the worst of four tones off the frame grid. Aliases: all that"
-        " a tone above 8 kHz leaves in the output, relative to the tone.\n",
+        "Medians of turns taken in one run. SNR: the worst of four tones off the frame grid. Aliases: all"
+        " that a tone above 8 kHz leaves in the output, relative to the tone.\n",
         comparison(times, results, contenders),
-        "![time per frame](time.svg)\n\n![response](response.svg)\n\n![pass band](passband.svg)\n\n![sweep](sweep.svg)\n",
+        "".join(f"![{name}]({name}.svg)\n\n" for name in ("time", "response", "passband", "sweep")),
     ]
     if missing:
         lines.append("Not installed here, so not measured: " + ", ".join(missing) + ".\n")

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
-
 from benches.python.audio.contenders import CHANNELS, FRAME_BYTES, IN_RATE, OUT_RATE, Contender
+
 from speechwire.audio import PcmPipeline, push_many
 
 TURN_S = 0.004  # about what one turn takes
@@ -65,10 +66,10 @@ def per_kernel(turns: int) -> dict[str, float]:
         settings = Settings.validated(IN_RATE, OUT_RATE, CHANNELS, 100, quality, "s16le")
         for kernel in load_native().kernels():
             pipeline: Any = make_pipeline(settings, "native", kernel)
-            calls[f"{quality}, {kernel}"] = lambda push=pipeline.push: push(frame)
+            calls[f"{quality}, {kernel}"] = partial(pipeline.push, frame)
     settings = Settings.validated(IN_RATE, IN_RATE, 1, 100, "fast", "s16le")
     empty: Any = make_pipeline(settings, "native")
-    calls["(the call alone, no samples)"] = lambda: empty.push(b"")
+    calls["(the call alone, no samples)"] = partial(empty.push, b"")
     return interleaved(calls, turns)
 
 
@@ -78,9 +79,14 @@ def per_length(turns: int) -> dict[float, float]:
     calls: dict[str, Callable[[], object]] = {}
     for length in lengths:
         push, data = PcmPipeline().push, noise(int(IN_RATE * length) * 2 * CHANNELS)
-        calls[str(length)] = lambda push=push, data=data: push(data)
+        calls[str(length)] = partial(push, data)
     times = interleaved(calls, turns)
     return {length: times[str(length)] * 1e3 / (IN_RATE * length) for length in lengths}
+
+
+def one_by_one(pipelines: list[PcmPipeline], frames: list[bytes]) -> list[list[bytes]]:
+    """The loop that ``push_many`` replaces."""
+    return [pipeline.push(frame) for pipeline, frame in zip(pipelines, frames, strict=True)]
 
 
 def many_streams(counts: Sequence[int], turns: int) -> dict[int, tuple[float, float]]:
@@ -89,14 +95,9 @@ def many_streams(counts: Sequence[int], turns: int) -> dict[int, tuple[float, fl
     for count in counts:
         alone = [PcmPipeline() for _ in range(count)]
         together = [PcmPipeline() for _ in range(count)]
-        frames = [frame] * count
 
-        def loop(alone: list[PcmPipeline] = alone, frames: list[bytes] = frames) -> object:
-            return [pipeline.push(frame) for pipeline, frame in zip(alone, frames, strict=True)]
-
-        def many(together: list[PcmPipeline] = together, frames: list[bytes] = frames) -> object:
-            return push_many(together, frames)
-
+        loop = partial(one_by_one, alone, [frame] * count)
+        many = partial(push_many, together, [frame] * count)
         times = interleaved({"loop": loop, "many": many}, turns)
         results[count] = (times["loop"] / count, times["many"] / count)
     return results

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from benches.python.audio.contenders import FRAME_BYTES
 from benches.python.audio.speed import noise
+
 from speechwire.audio import PcmPipeline, engine_name, push_many
 
 ENGINES = ["numpy"] if engine_name() == "numpy" else ["numpy", "native"]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 __all__ = ["main"]
 
-_EXTRA = frozenset({"click", "rich"})
+_EXTRA = ("click", "rich")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,15 +21,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0, 1 for a failure, 2 for wrong usage, 3 if the service refused or cannot be reached,
         130 after Ctrl-C.
     """
-    try:
-        application = importlib.import_module("speechwire.cli._application")
-    except ModuleNotFoundError as error:
-        if error.name not in _EXTRA:
-            raise
+    missing = next((name for name in _EXTRA if not _importable(name)), None)
+    if missing:
         print(
-            f"speechwire: the command line needs {error.name}, which is not installed:"
+            f"speechwire: the command line needs {missing}, which is not installed:"
             ' pip install "videosdk-plugins-deepgram[cli]"',
             file=sys.stderr,
         )
         return 1
-    return int(application.run(arguments))
+    return int(importlib.import_module("speechwire.cli._application").run(arguments))
+
+
+def _importable(name: str) -> bool:
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError:
+        return False
+    return True

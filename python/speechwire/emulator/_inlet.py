@@ -101,14 +101,15 @@ class Inlet:
                 case WSMsgType.PING:
                     await self._ping(message.data)
                 case WSMsgType.PONG:
-                    self._alive_if(self._timers.ping_counts)
+                    self._extend_if(self._timers.ping_counts)
                 case _:
                     self._ended(message.type, message.data, message.extra)
                     return None
 
     def _text(self, text: str) -> str:
         self._journal.text(self._record, text)
-        self._alive_if(not self._timers.text_needs_audio or self._record.audio_frames > 0)
+        if not self._timers.text_needs_audio or self._record.audio_frames > 0:
+            self._alive()
         return text
 
     def _binary(self, data: bytes) -> bytes:
@@ -118,20 +119,21 @@ class Inlet:
 
     async def _ping(self, data: bytes) -> None:
         self._record.pings += 1
-        self._alive_if(self._timers.ping_counts)
+        self._extend_if(self._timers.ping_counts)
         if not self._outlet.closed:
             # Should the client be gone, the next receive reports how.
             with contextlib.suppress(ConnectionError):
                 await self._ws.pong(data)
 
-    def _alive_if(self, counts: bool) -> None:
+    def _alive(self) -> None:
+        # The running timeout ends with the frame that is being returned, so only the next one has to know.
+        self._idle_s = asyncio.get_running_loop().time() + self._timers.idle_s
+
+    def _extend_if(self, counts: bool) -> None:
         if counts:
             self._alive()
-
-    def _alive(self) -> None:
-        self._idle_s = asyncio.get_running_loop().time() + self._timers.idle_s
-        if self._timeout and not self._timeout.expired():
-            self._timeout.reschedule(min(self._idle_s, self._over_s))
+            if self._timeout and not self._timeout.expired():
+                self._timeout.reschedule(min(self._idle_s, self._over_s))
 
     def _ended(self, kind: WSMsgType, data: object, extra: object) -> None:
         if kind is WSMsgType.CLOSE:

@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from speechwire.emulator._confidence import end_of_turn_confidence
-from speechwire.emulator.engine import Frame, Heard, StreamInfo, Word
+from speechwire.emulator.engine import Heard, StreamInfo, Word
 from speechwire.emulator.faults import Inject
 from speechwire.errors import InvalidArgument
 
@@ -127,6 +127,8 @@ class _ScriptedRecognizer:
         self._step = max(round(script.step_s * sample_rate), 1)
         self._samples = 0
         self._index = 0
+        self._phrase = script.phrase(0)
+        self._unsettled = self._phrase.words() if self._phrase else ()
         self._injected = 0
         self._silence_from_s: float | None = None
         self._silence_confidence: float | None = None
@@ -135,12 +137,13 @@ class _ScriptedRecognizer:
         """Report at every multiple of the step that these samples reach."""
         start, self._samples = self._samples, self._samples + len(pcm) // 2
         first = (start // self._step + 1) * self._step
-        steps = range(first, self._samples + 1, self._step)
-        return [replace(self._report(at), frames=self._frames(at / self._rate)) for at in steps]
+        return [self._with_frames(self._report(at)) for at in range(first, self._samples + 1, self._step)]
 
     async def settle(self) -> Sequence[Heard]:
         """Report all that was heard, to the sample."""
-        return [replace(self._report(self._samples), settled=True)]
+        heard = replace(self._report(self._samples), settled=True)
+        self._unsettled = tuple(word for word in self._unsettled if word not in heard.words)
+        return [heard]
 
     async def set_keyterms(self, keyterms: tuple[str, ...]) -> None:
         """The script is what is heard, whatever is favoured."""
@@ -148,23 +151,30 @@ class _ScriptedRecognizer:
     async def aclose(self) -> None:
         """Nothing is held."""
 
-    def _frames(self, time_s: float) -> tuple[Frame, ...]:
-        due = [step.frame for step in self._script.injections if step.at_s <= time_s + _EPSILON_S]
-        new, self._injected = due[self._injected :], len(due)
-        return tuple(new)
+    def _with_frames(self, heard: Heard) -> Heard:
+        injections, first = self._script.injections, self._injected
+        while (
+            self._injected < len(injections) and injections[self._injected].at_s <= heard.time_s + _EPSILON_S
+        ):
+            self._injected += 1
+        due = tuple(step.frame for step in injections[first : self._injected])
+        return replace(heard, frames=due) if due else heard
 
     def _report(self, sample: int) -> Heard:
-        time_s = sample / self._rate
-        phrase = self._script.phrase(self._index)
+        time_s, phrase = sample / self._rate, self._phrase
         if phrase is None or time_s < phrase.start_s:
             return self._silence(time_s)
-        words = tuple(word for word in phrase.words() if word.end_s <= time_s + _EPSILON_S)
+        words = tuple(word for word in self._unsettled if word.end_s <= time_s + _EPSILON_S)
         if time_s < phrase.end_s - _EPSILON_S:
             return Heard(time_s, words, silence_s=0.0)
-        self._index += 1
+        self._end_phrase(phrase)
+        return replace(self._silence(time_s), words=words, settled=True)
+
+    def _end_phrase(self, phrase: Phrase) -> None:
         self._silence_from_s, self._silence_confidence = phrase.end_s, phrase.end_of_turn
-        silence = self._silence(time_s)
-        return Heard(time_s, words, True, silence.silence_s, silence.end_of_turn)
+        self._index += 1
+        self._phrase = self._script.phrase(self._index)
+        self._unsettled = self._phrase.words() if self._phrase else ()
 
     def _silence(self, time_s: float) -> Heard:
         if self._silence_from_s is None:

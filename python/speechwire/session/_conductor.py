@@ -156,12 +156,14 @@ class Conductor(Generic[EventT]):
         """Finish what is queued within the deadline, then end."""
         self.closing = True
         if self._task is None:
+            self._complete = True
             self._end(None)
             return
         self.notify()
-        useful = self._link is not None or self._log.queued_bytes
+        nothing_left = self._link is None and not self._log.queued_bytes
+        self._complete = self._complete or nothing_left
         try:
-            await asyncio.wait({self._task}, timeout=self._settings.drain_timeout_s if useful else 0)
+            await asyncio.wait({self._task}, timeout=0 if nothing_left else self._settings.drain_timeout_s)
         finally:
             self._task.cancel()
             await asyncio.wait({self._task})
@@ -277,6 +279,7 @@ class Conductor(Generic[EventT]):
         try:
             self._spare = await dialer.open(self._strategy.url(self._base_url), self._emit)
         except SpeechwireError as failure:
+            _logger.warning("the connection stays, as no other could be opened: %s", failure)
             self._settle_rollover(failure)
             return
         await link.boundary(self._settings.rollover_wait_s)
@@ -303,7 +306,6 @@ class Conductor(Generic[EventT]):
         self.linked.set()
 
     def _report_end(self) -> None:
-        self._complete = self._complete or not self._log.end
         if not self._complete and self._log.queued_bytes:
             self.stats.lost_bytes += self._log.queued_bytes
             self._emit(AudioDropped(seconds=self._seconds(self._log.queued_bytes), reason="closed"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
@@ -97,7 +96,7 @@ class ListeningSession(Generic[EventT]):
 
     def stats(self) -> ListenStats:
         """A copy of the counters. See also :attr:`buffered_bytes`."""
-        return dataclasses.replace(self._conductor.stats)
+        return ListenStats() + self._conductor.stats
 
     def push(self, pcm: bytes) -> None:
         """Take audio of any length. Returns at once: connecting and sending happen behind it.

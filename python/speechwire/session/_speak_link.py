@@ -149,6 +149,7 @@ class SpeakLink(Wire[speak.Event]):
         if heir is not None and heir.flushed:
             heir.absorb(segment)
             request.segments.remove(segment)
+            request.owe_flush()
         else:
             segment.flushed, segment.refused = False, True
         self.wake()

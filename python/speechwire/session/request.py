@@ -21,6 +21,7 @@ class Segment:
     Args:
         pieces: Texts, each fit for one ``Speak``.
         closed: A flush is wanted after the last piece.
+        extra: A flush without text, for what a refused one may have left in the service's buffer.
         sent: Pieces sent on this connection.
         flushed: The flush was sent on this connection.
         flushed_at: When, on the event loop's clock.
@@ -33,6 +34,7 @@ class Segment:
 
     pieces: list[str] = field(default_factory=list)
     closed: bool = False
+    extra: bool = False
     sent: int = 0
     flushed: bool = False
     flushed_at: float = 0.0
@@ -62,7 +64,7 @@ class Segment:
     @property
     def has_words(self) -> bool:
         """Whether there is anything to pronounce."""
-        return any(character.isalnum() for piece in self.pieces for character in piece)
+        return self.extra or any(character.isalnum() for piece in self.pieces for character in piece)
 
 
 class SpeakRequest:
@@ -210,7 +212,9 @@ class SpeakRequest:
         if (
             self._ended
             and not self.done
-            and not any(s.pieces and not s.done and s.closed for s in self.segments)
+            and not any(
+                segment.closed and segment.has_words and not segment.done for segment in self.segments
+            )
         ):
             self._complete = True
             self._notify()
@@ -220,6 +224,12 @@ class SpeakRequest:
         if not self.done:
             self.error = error
             self._notify()
+
+    def owe_flush(self) -> None:
+        """Flush once more behind what has been: which of several flushes was refused is not certain."""
+        after = max(i for i, segment in enumerate(self.segments) if segment.flushed) + 1
+        if after == len(self.segments) or not self.segments[after].extra:
+            self.segments.insert(after, Segment(closed=True, extra=True))
 
     def following(self, segment: Segment) -> Segment | None:
         """The segment after this one."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import logging
 from collections import deque
 from collections.abc import Callable
@@ -104,7 +103,7 @@ class SpeakSession:
 
     def stats(self) -> SpeakStats:
         """A copy of the counters."""
-        return dataclasses.replace(self._stats)
+        return SpeakStats() + self._stats
 
     def request(self) -> SpeakRequest:
         """Open a request to push text to.

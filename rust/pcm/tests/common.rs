@@ -1,5 +1,10 @@
 //! What the tests share: tables, noise, and the specification written the slow way.
-#![allow(dead_code)]
+#![allow(
+    dead_code,
+    missing_docs,
+    clippy::must_use_candidate,
+    clippy::missing_panics_doc
+)]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,4 +1,5 @@
 //! Every code path equals the specification, for any table the proof admits and any input, however cut.
+#![allow(clippy::cast_possible_truncation)]
 
 mod common;
 
@@ -96,11 +97,12 @@ fn the_proof_admits_the_bound_and_nothing_more() {
         let made = speechwire_pcm::FilterTable::new(1, 1, &numbers.taps, 0, shift);
         made.is_ok().then_some(numbers)
     };
-    let largest = (1..1 << 24).step_by(1).take(1 << 23).collect::<Vec<i32>>();
-    let count = largest.partition_point(|&tap| admits(tap, 30).is_some());
-    let numbers = admits(largest[count - 1], 30).expect("the last one admitted");
+    let taps: Vec<i32> = (1..1 << 23).collect();
+    let count = taps.partition_point(|&tap| admits(tap, 30).is_some());
+    let (last, next) = (taps[count - 1], taps[count]);
+    let numbers = admits(last, 30).expect("the last one admitted");
     assert!(
-        i64::from(largest[count]) * 16 * 32_768 >> 10 > i64::from(i32::MAX) - (1 << 20),
+        (i64::from(next) * 16 * 32_768) >> 10 > i64::from(i32::MAX) - (1 << 20),
         "the bound is tight"
     );
     for extreme in [i16::MIN, i16::MAX] {
@@ -112,12 +114,13 @@ fn the_proof_admits_the_bound_and_nothing_more() {
     }
 }
 
+/// Two taps of 32767 side by side, and more elsewhere in the lane: 65535 in all is the bound, and what is above must
+/// be carried in between. In a debug build a wrap panics.
 #[test]
 fn a_lane_at_its_bound_does_not_wrap() {
-    // Two taps of 32767 side by side, and one more unit elsewhere in the lane: 65535, times -32768.
-    for spread in 1..6 {
+    for (spread, more) in [(1, 1), (5, 1), (1, 2), (1, 20), (3, 255), (5, 32_767)] {
         let mut taps = vec![0; 16 * (spread + 1)];
-        (taps[0], taps[1], taps[16 * spread]) = (32_767, 32_767, 1);
+        (taps[0], taps[1], taps[16 * spread]) = (32_767, 32_767, more);
         let numbers = Numbers {
             up: 1,
             down: 1,
@@ -130,6 +133,39 @@ fn a_lane_at_its_bound_does_not_wrap() {
             for kernel in Kernel::available() {
                 let got = convert(&numbers.table(), mono_layout(), kernel, &[&bytes(&mono)]);
                 assert_eq!(got, numbers.specification(&mono), "{}", kernel.name());
+            }
+        }
+    }
+}
+
+/// Long steps, and pushes that fill the history to its end, where a group reads furthest.
+#[test]
+fn a_full_history_has_room_for_every_window() {
+    let mono: Vec<i16> = (0..60_000_i32)
+        .map(|n| (n * 7919 % 65_536 - 32_768) as i16)
+        .collect();
+    let pcm = bytes(&mono);
+    for (up, down, n_taps) in [(1, 48, 20), (1, 48, 500), (7, 300, 33), (3, 2, 64)] {
+        let taps = (0..up * n_taps)
+            .map(|k| i32::try_from(k % 97).expect("small") * 40 - 1900)
+            .collect();
+        let numbers = Numbers {
+            up,
+            down,
+            center: n_taps / 2,
+            shift: 20,
+            taps,
+        };
+        let expected = numbers.specification(&mono);
+        for kernel in Kernel::available() {
+            for size in [4096, 4094, 1333] {
+                let pieces: Vec<&[u8]> = pcm.chunks(size).collect();
+                assert_eq!(
+                    convert(&numbers.table(), mono_layout(), kernel, &pieces),
+                    expected,
+                    "{}",
+                    kernel.name()
+                );
             }
         }
     }

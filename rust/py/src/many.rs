@@ -29,8 +29,13 @@ pub(crate) fn push_many<'py>(
     pipelines: &Bound<'py, PyAny>,
     frames: &Bound<'py, PyAny>,
 ) -> PyResult<Option<Bound<'py, PyList>>> {
-    let Ok(pipelines) = pipelines.extract::<Vec<Bound<'py, NativePipeline>>>() else { return Ok(None) };
-    let frames = frames.try_iter()?.map(|frame| Bytes::get(&frame?)).collect::<PyResult<Vec<_>>>()?;
+    let Ok(pipelines) = pipelines.extract::<Vec<Bound<'py, NativePipeline>>>() else {
+        return Ok(None);
+    };
+    let frames = frames
+        .try_iter()?
+        .map(|frame| Bytes::get(&frame?))
+        .collect::<PyResult<Vec<_>>>()?;
     let total: usize = frames.iter().map(|frame| frame.as_slice().len()).sum();
     let is_large = total >= DETACH_BYTES && pipelines.len() > 1;
     if is_large && let Some(lists) = push_together(py, &pipelines, &frames)? {

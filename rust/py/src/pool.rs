@@ -97,7 +97,7 @@ impl Pool {
                     state.panicked |= outcome.is_err();
                     self.done.notify_all();
                 }
-                _ => state = self.begin.wait(state).unwrap_or_else(PoisonError::into_inner),
+                _ => state = wait(&self.begin, state),
             }
         }
     }
@@ -110,15 +110,17 @@ impl Drop for Withdraw<'_> {
         let mut state = lock(&self.0.state);
         state.work = None;
         while state.running > 0 {
-            state = self
-                .0
-                .done
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            state = wait(&self.0.done, state);
         }
     }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn wait<'a, T>(condition: &Condvar, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+    condition
+        .wait(guard)
+        .unwrap_or_else(PoisonError::into_inner)
 }

@@ -63,8 +63,7 @@ def _retime(words: tuple[Word, ...], texts: list[str]) -> Iterator[Word]:
 
 
 def _share(start_s: float, end_s: float, old: tuple[Word, ...], texts: list[str]) -> Iterator[Word]:
-    each_s = (end_s - start_s) / max(len(texts), 1)
+    edges = [start_s + (end_s - start_s) * index / len(texts) for index in range(len(texts))]
     confidence = sum(word.confidence for word in old) / len(old)
-    for index, text in enumerate(texts):
-        begin_s = start_s + index * each_s
-        yield Word(text, begin_s, min(begin_s + each_s, end_s), confidence, text)
+    for text, begin_s, finish_s in zip(texts, edges, [*edges[1:], end_s], strict=False):
+        yield Word(text, begin_s, finish_s, confidence, text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import BinaryIO
 
@@ -53,6 +54,8 @@ def _read(source: BinaryIO) -> Request | None:
 
 def main() -> None:
     """Serve until the engine closes the pipe."""
+    # Ctrl-C in a shell reaches this process too; the engine is the one to end it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Whatever a library prints must not end up between the answers.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

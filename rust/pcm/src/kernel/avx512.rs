@@ -1,7 +1,7 @@
 //! AVX-512 with VNNI, on 256-bit vectors: multiply and add are one instruction.
 //!
-//! 512-bit vectors would need twice the padding and a longer sum over the lanes, and gain nothing where they are
-//! executed in two halves (measured; see `benches/README.md`).
+//! Not 512-bit vectors: windows start anywhere, so nearly every load of 64 bytes would cross a cache line, and loads
+//! are what limits the speed; and rows would need twice the padding.
 #![allow(unsafe_code, clippy::wildcard_imports)]
 
 use super::x86::kernel;

@@ -147,31 +147,17 @@ macro_rules! kernel {
             places: &Places<GROUP>,
             count: usize,
         ) {
-            for pair in 0..count / 2 {
-                add_block::<GROUP, SHARED>(sums, places, 2 * pair);
-                add_block::<GROUP, SHARED>(sums, places, 2 * pair + 1);
-            }
-            if count % 2 == 1 {
-                add_block::<GROUP, SHARED>(sums, places, count - 1);
-            }
-        }
-
-        #[target_feature(enable = $features)]
-        #[inline]
-        fn add_block<const GROUP: usize, const SHARED: bool>(
-            sums: &mut [__m256i; GROUP],
-            places: &Places<GROUP>,
-            block: usize,
-        ) {
-            for output in 0..GROUP {
-                let taps = places.taps[if SHARED { 0 } else { output }].wrapping_add(block);
-                // SAFETY: the block is one of the row, and one aligned vector.
-                let taps = unsafe { _mm256_load_si256(taps.cast()) };
-                let samples = places.samples[output].wrapping_add(block * BLOCK);
-                // SAFETY: the block is one of the window, which `check` has found to be within the history;
-                // any alignment will do.
-                let samples = unsafe { _mm256_loadu_si256(samples.cast()) };
-                sums[output] = $multiply_add(sums[output], taps, samples);
+            for block in 0..count {
+                for output in 0..GROUP {
+                    let taps = places.taps[if SHARED { 0 } else { output }].wrapping_add(block);
+                    // SAFETY: the block is one of the row, and one aligned vector.
+                    let taps = unsafe { _mm256_load_si256(taps.cast()) };
+                    let samples = places.samples[output].wrapping_add(block * BLOCK);
+                    // SAFETY: the block is one of the window, which `check` has found to be within the
+                    // history; any alignment will do.
+                    let samples = unsafe { _mm256_loadu_si256(samples.cast()) };
+                    sums[output] = $multiply_add(sums[output], taps, samples);
+                }
             }
         }
 

@@ -1,0 +1,67 @@
+//! After it is made a pipeline never allocates, whatever is pushed.
+#![allow(unsafe_code)]
+
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout as Memory, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use common::Numbers;
+use speechwire_pcm::{Format, Kernel, Layout, Pipeline};
+
+struct Counting;
+
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: everything is passed on to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Memory) -> *mut u8 {
+        COUNT.fetch_add(1, Ordering::SeqCst);
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Memory) {
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[test]
+fn pushing_does_not_allocate() {
+    let pcm = vec![77_u8; 100_000];
+    for name in [
+        "48000_16000_balanced",
+        "16000_48000_balanced",
+        "24000_16000_balanced",
+    ] {
+        let table = Numbers::read(&format!("table_{name}.i32")).table();
+        for kernel in Kernel::available() {
+            for format in [Format::S16le, Format::Mulaw, Format::Alaw, Format::F32le] {
+                let layout = Layout {
+                    format,
+                    channels: 3,
+                    chunk_samples: 160,
+                };
+                let mut pipeline = Pipeline::new(table.clone(), layout, kernel);
+                let before = COUNT.load(Ordering::SeqCst);
+                let mut samples = 0;
+                for size in [0, 1, 2, 3, 999, 1920, 100_000] {
+                    pipeline.push(&pcm[..size], &mut |chunk| samples += chunk.len());
+                }
+                pipeline.flush(&mut |chunk| samples += chunk.len());
+                pipeline.reset();
+                assert_eq!(
+                    COUNT.load(Ordering::SeqCst),
+                    before,
+                    "{name}, {}, {format:?}",
+                    kernel.name()
+                );
+                assert!(samples > 0);
+            }
+        }
+    }
+}

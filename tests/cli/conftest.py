@@ -1,0 +1,96 @@
+"""Commands run inside this process by default, and as real processes where that is the point."""
+
+from __future__ import annotations
+
+import os
+import struct
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from speechwire.cli import main
+from speechwire.emulator.offline import Voice, synthesize
+
+ROOT = Path(__file__).resolve().parents[2]
+PHRASE = "i would like to book a table for two"
+ESPEAK_RATE = 22_050
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Outcome]
+
+
+def riff(format: bytes, audio: bytes, *, before: bytes = b"", size: int | None = None) -> bytes:
+    """A WAV file of a format chunk and audio, with any chunks before the audio."""
+    declared = len(audio) if size is None else size
+    chunks = b"fmt " + struct.pack("<I", len(format)) + format + before
+    body = b"WAVE" + chunks + b"data" + struct.pack("<I", declared) + audio
+    return b"RIFF" + struct.pack("<I", len(body) & 0xFFFFFFFF) + body
+
+
+def header(coding: int, bits: int, channels: int = 1, rate: int = 16_000) -> bytes:
+    frame = channels * bits // 8
+    return struct.pack("<HHIIHH", coding, channels, rate, rate * frame, frame, bits)
+
+
+@pytest.fixture(autouse=True)
+def somewhere_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("DEEPGRAM_API_KEY", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str]) -> Run:
+    def run(*arguments: object) -> Outcome:
+        capfd.readouterr()
+        code = main([str(argument) for argument in arguments])
+        out, err = capfd.readouterr()
+        return Outcome(code, out, err)
+
+    return run
+
+
+def environment(**more: str) -> dict[str, str]:
+    paths = [str(ROOT / "python"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(paths)} | more
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "speechwire", *map(str, arguments)]
+
+
+@pytest.fixture
+def spawn() -> Run:
+    """Run as a process of its own."""
+
+    def spawn(*arguments: object, given: str | None = None) -> Outcome:
+        done = subprocess.run(
+            command(*arguments), capture_output=True, text=True, input=given, timeout=60, env=environment()
+        )
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+    return spawn
+
+
+@pytest.fixture(scope="session")
+def speech() -> bytes:
+    """A WAV file of a caller's phrase."""
+    pcm = synthesize(PHRASE, Voice("en-us+klatt3", 160))
+    return riff(header(1, 16, rate=ESPEAK_RATE), pcm)
+
+
+@pytest.fixture
+def call(speech: bytes, tmp_path: Path) -> Path:
+    path = tmp_path / "call.wav"
+    path.write_bytes(speech)
+    return path

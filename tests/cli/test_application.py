@@ -1,0 +1,150 @@
+"""The group: help and its examples, exit codes, one-line errors, interruption, the missing extra."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import Run, command, environment
+
+from speechwire import __version__
+from speechwire.cli import main
+from speechwire.cli._failures import exit_code, one_line
+from speechwire.errors import (
+    ConnectFailed,
+    ConnectionLost,
+    HandshakeRefused,
+    InvalidArgument,
+    ServiceError,
+    SessionClosed,
+)
+
+COMMANDS = ["transcribe", "speak", "convert", "emulator", "bench", "doctor"]
+
+
+def examples(text: str) -> list[str]:
+    return re.findall(r"^\s+(speechwire .*)$", text.partition("Example")[2], re.MULTILINE)
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",), ("-h",)])
+def test_the_front_page_names_every_command(run: Run, arguments: tuple[str, ...]) -> None:
+    outcome = run(*arguments)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert all(f"\n  {name} " in outcome.out for name in COMMANDS)
+
+
+def test_the_version(run: Run) -> None:
+    assert run("--version").out == f"speechwire {__version__}\n"
+
+
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_the_examples_of_the_help_work(run: Run, spawn: Run, call: Path, name: str) -> None:
+    shutil.copy(call, "in.wav")
+    shutil.copy(call, "other.wav")
+    given = examples(run(*filter(None, [name]), "--help").out)
+    assert given
+    for example in given:
+        arguments = shlex.split(example)[1:]
+        if arguments[0] == "emulator":
+            assert serve_and_interrupt(arguments) == 0
+            continue
+        outcome = spawn(*arguments)
+        assert outcome.code == 0, outcome
+        assert "Traceback" not in outcome.err
+
+
+def serve_and_interrupt(arguments: list[str]) -> int:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command(*arguments), stdout=pipe, text=True, env=environment()) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("ws://127.0.0.1:")
+        process.send_signal(signal.SIGINT)
+        return process.wait(30)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command_path", "words"),
+    [
+        (["bogus"], "speechwire", "No such command 'bogus'"),
+        (["--bogus"], "speechwire", "No such option"),
+        (["speak"], "speechwire speak", "Missing argument"),
+        (["transcribe", "--speed", "1", "x.wav"], "speechwire transcribe", "x>1.0"),
+        (["bench", "--seconds", "x"], "speechwire bench", "not a valid float"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_2(run: Run, arguments: list[str], command_path: str, words: str) -> None:
+    outcome = run(*arguments)
+    assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1)
+    assert outcome.err.startswith(f"{command_path}: ")
+    assert words in outcome.err
+
+
+@pytest.mark.parametrize("arguments", [["--bogus"], ["--port", "x"]])
+def test_wrong_usage_of_the_emulator_is_2(run: Run, arguments: list[str]) -> None:
+    assert run("emulator", *arguments).code == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ConnectFailed("wss://host", "no such host"), 3),
+        (HandshakeRefused(401), 3),
+        (ConnectionLost(1011), 3),
+        (ServiceError("DATA-0000", "undecodable"), 1),
+        (InvalidArgument("speed", 9, "0.7 to 1.5"), 2),
+        (FileNotFoundError(2, "No such file", "a.wav"), 1),
+    ],
+)
+def test_exit_codes(error: Exception, code: int) -> None:
+    assert exit_code(error) == code
+    closed = SessionClosed("the session has failed")
+    closed.__cause__ = error
+    assert exit_code(closed) == (1 if isinstance(error, OSError) else code)
+
+
+def test_a_message_of_many_lines_becomes_one() -> None:
+    assert one_line(ServiceError("", "first\nsecond\r\n  third")).endswith("first second third")
+
+
+def test_a_reader_that_leaves_is_no_fault_of_ours() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(command("--help"), stdout=write, stderr=subprocess.PIPE, env=environment())
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+@pytest.mark.parametrize("missing", ["click", "rich"])
+def test_without_the_extra_one_line_tells_what_to_install(missing: str) -> None:
+    script = (
+        f"import sys; sys.modules[{missing!r}] = None\nfrom speechwire.cli import main; sys.exit(main([]))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment())
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert f"needs {missing}" in done.stderr
+    assert 'pip install "videosdk-plugins-deepgram[cli]"' in done.stderr
+
+
+def test_a_defect_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr("speechwire.cli.doctor._installation", broken)
+    with pytest.raises(RuntimeError, match="a defect"):
+        main(["doctor", "--emulator"])
+
+
+def test_convert_does_not_wait_for_an_http_client() -> None:
+    script = (
+        "import sys; from speechwire.cli import main; main(['convert', '--help']);"
+        "sys.exit('aiohttp' in sys.modules)"
+    )
+    quiet = subprocess.DEVNULL
+    assert subprocess.run([sys.executable, "-c", script], env=environment(), stdout=quiet).returncode == 0
