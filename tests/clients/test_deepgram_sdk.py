@@ -186,7 +186,9 @@ async def test_an_interruption_splits_the_text(start: Start) -> None:
     assert interrupted.audio_played_ms == 700
 
 
-@pytest.mark.xfail(reason="the emulator counts audio_played_ms from the turn, the SDK's schema from the session")
+@pytest.mark.xfail(
+    reason="the emulator counts audio_played_ms from the turn, the SDK's schema from the session"
+)
 async def test_interruptions_count_from_the_session(start: Start) -> None:
     """The audio played at an interruption of a second turn counts from the start of the session."""
     emulator = await start(ScriptedEngine())

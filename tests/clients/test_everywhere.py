@@ -35,6 +35,13 @@ LISTEN_V1 = {
 }
 
 
+WORD_BY_WORD = pytest.mark.xfail(reason="the emulator speaks each Speak of Flux TTS apart, here every word")
+FLUX_ROUND_TRIP = [
+    pytest.param(client, marks=WORD_BY_WORD if client is LIVEKIT else (), id=client.name)
+    for client in CLIENTS
+]
+
+
 def check_heard(connection: Connection, heard: Heard, expected: list[str]) -> None:
     """Nothing was lost, doubled or changed, either way."""
     assert heard.finals == expected
@@ -46,7 +53,9 @@ def check_heard(connection: Connection, heard: Heard, expected: list[str]) -> No
 
 def check_spoken(connection: Connection, spoken: Spoken, expected: bytes) -> None:
     """All of the audio came, and no other."""
-    assert "".join(message["text"] for message in connection.received if "text" in message).strip() == SENTENCE
+    assert (
+        "".join(message["text"] for message in connection.received if "text" in message).strip() == SENTENCE
+    )
     assert spoken.audio == expected
     assert len(expected) == connection.sent_audio_bytes
     assert spoken.problems == []
@@ -119,7 +128,7 @@ async def test_real_speech_survives_the_round_trip(client: Client, start: Start)
     assert heard.problems == spoken.problems == []
 
 
-@every_client
+@pytest.mark.parametrize("client", FLUX_ROUND_TRIP)
 async def test_real_speech_survives_the_round_trip_through_flux(client: Client, start: Start) -> None:
     emulator = await start("offline")
     spoken = await (client.speak_v2 or client.speak_v1)(emulator, SPOKEN)

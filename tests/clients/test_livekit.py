@@ -12,7 +12,16 @@ from livekit.agents.stt import SpeechEventType
 from tests.clients.conftest import Start
 from tests.clients.drivers import Heard, Spoken
 from tests.clients.livekit_plugin import LIVEKIT, listen_v2, recognizer, synthesizer
-from tests.clients.speech import AUDIO, EAGER_EOT_THRESHOLD, RATE, SCRIPT, SENTENCE, TURNS, chunks, spoken_tags
+from tests.clients.speech import (
+    AUDIO,
+    EAGER_EOT_THRESHOLD,
+    RATE,
+    SCRIPT,
+    SENTENCE,
+    TURNS,
+    chunks,
+    spoken_tags,
+)
 from tests.clients.waiting import all_closed, connected, until
 
 from speechwire.emulator import Behaviour, CloseWith, Delivery, ScriptedEngine

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speechwire.emulator._messages import Close, Output, Send
+from speechwire.emulator._settings_v2 import FluxSettings
 from speechwire.emulator.engine import Heard, Word
-from speechwire.emulator.listen_v2 import FluxSettings, ListenV2
+from speechwire.emulator.listen_v2 import ListenV2
 
 
 def word(text: str, start_s: float) -> Word:

@@ -65,7 +65,7 @@ async def transcript_of(
         playing.cancel()
         await asyncio.wait({playing})
         await _leave(session)
-    pass
+    segments += hearing.close()
     return Transcript(
         path,
         wav.duration_s,

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from speechwire.emulator._messages import Message, Unparsable
-
-if TYPE_CHECKING:
-    from speechwire.emulator.listen_v2 import FluxSettings
+from speechwire.emulator._settings_v2 import FluxSettings
 
 __all__ = ["ConfigureRefused", "apply_configure", "check_flux_values"]
 

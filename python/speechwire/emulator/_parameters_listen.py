@@ -14,7 +14,7 @@ from speechwire.emulator._configure_v2 import ConfigureRefused, check_flux_value
 from speechwire.emulator._query import Query, Reader, audio_format, boolean, choice, integer, number, read
 from speechwire.emulator._refusal import Refusal
 from speechwire.emulator._settings_v1 import NovaSettings, keyterm_tokens
-from speechwire.emulator.listen_v2 import FluxSettings
+from speechwire.emulator._settings_v2 import FluxSettings
 
 __all__ = ["listen_v1", "listen_v2"]
 

@@ -7,42 +7,20 @@ behaviour is not documented the choice is stated beside the code.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 
 from speechwire.emulator._configure_v2 import ConfigureRefused, apply_configure
 from speechwire.emulator._messages import Close, Message, Output, Send, Unparsable, parse_message, type_of
+from speechwire.emulator._settings_v2 import FluxSettings
 from speechwire.emulator._transcript import Transcript
 from speechwire.emulator.engine import Heard, Word
 
-__all__ = ["FluxSettings", "ListenV2"]
+__all__ = ["ListenV2"]
 
 _ACCEPTED = ("CloseStream", "Configure", "ForceEndTurn")
 _UPDATE_EVERY_S = 0.25
 _EPSILON_S = 1e-6
-
-
-@dataclass(frozen=True, slots=True)
-class FluxSettings:
-    """What the query string sets and ``Configure`` changes.
-
-    Attributes:
-        eot_threshold: Confidence that ends a turn, 0.5 to 1.0; 1.0 leaves it to the timeout.
-        eager_eot_threshold: Confidence for ``EagerEndOfTurn``, 0.3 to 0.9; None for none.
-        eot_timeout_ms: Silence that ends a turn whatever the confidence.
-        keyterms: Favoured terms.
-        language_hints: Hinted languages; only the multilingual model takes them.
-        numerals: Whether numbers are written as digits.
-        multilingual: Whether events carry ``languages``.
-    """
-
-    eot_threshold: float = 0.7
-    eager_eot_threshold: float | None = None
-    eot_timeout_ms: int = 5000
-    keyterms: tuple[str, ...] = ()
-    language_hints: tuple[str, ...] = ()
-    numerals: bool = False
-    multilingual: bool = False
 
 
 class _State(Enum):
