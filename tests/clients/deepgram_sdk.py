@@ -13,9 +13,10 @@ from deepgram import AsyncDeepgramClient, DeepgramClient, DeepgramClientEnvironm
 from deepgram.core.events import EventType
 from deepgram.speak.v1.types import SpeakV1Text
 from deepgram.speak.v2.types import SpeakV2Speak
-from speechwire.emulator import Emulator
 from tests.clients.drivers import KEY, Client, Heard, Spoken
 from tests.clients.speech import EAGER_EOT_THRESHOLD, EOT_THRESHOLD, FLUX_VOICE, RATE, VOICE, chunks
+
+from speechwire.emulator import Emulator
 
 NOVA: dict[str, Any] = {
     "model": "nova-3",

@@ -46,7 +46,7 @@ class Spoken:
 
 
 Listen = Callable[[Emulator, bytes, int], Awaitable[Heard]]
-"""Streams 16 kHz mono s16le and returns after the given number of final texts, or when the stream has ended."""
+"""Streams 16 kHz mono s16le; returns after so many final texts, or when the stream has ended."""
 
 Speak = Callable[[Emulator, str], Awaitable[Spoken]]
 """Has a text spoken at 16 kHz and returns once the client says it is complete."""

@@ -1,15 +1,16 @@
-"""The plugin that was published under this project's distribution name before it, driven as the framework does."""
+"""The plugin published under this project's distribution name before it, driven as the framework does."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Any
 
-from speechwire.emulator import Emulator
 from tests.clients.drivers import KEY, Client, Heard, Spoken
 from tests.clients.speech import EAGER_EOT_THRESHOLD, EOT_THRESHOLD, RATE, VOICE, chunks
 from videosdk.agents import STTResponse
 from videosdk.plugins import deepgram
+
+from speechwire.emulator import Emulator
 
 
 class Track:

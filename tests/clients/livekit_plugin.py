@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
 from livekit import rtc
 from livekit.agents.stt import SpeechEventType
 from livekit.plugins import deepgram
-from speechwire.emulator import Emulator
 from tests.clients.drivers import KEY, Client, Heard, Spoken
 from tests.clients.speech import EAGER_EOT_THRESHOLD, EOT_THRESHOLD, FLUX_VOICE, RATE, VOICE, chunks
 from tests.clients.waiting import connected, until
+
+from speechwire.emulator import Emulator
 
 _TRANSCRIPTS = {SpeechEventType.FINAL_TRANSCRIPT: "finals", SpeechEventType.INTERIM_TRANSCRIPT: "interims"}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
 
 from pipecat.frames.frames import (
     EndFrame,
@@ -26,9 +25,10 @@ from pipecat.services.deepgram.flux.tts import DeepgramFluxTTSService
 from pipecat.services.deepgram.stt import DeepgramSTTService
 from pipecat.services.deepgram.tts import DeepgramTTSService
 from pipecat.workers.runner import WorkerRunner
-from speechwire.emulator import Emulator
 from tests.clients.drivers import KEY, Client, Heard, Spoken
 from tests.clients.speech import EAGER_EOT_THRESHOLD, EOT_THRESHOLD, FLUX_VOICE, RATE, VOICE, chunks
+
+from speechwire.emulator import Emulator
 
 
 class Watcher(FrameProcessor):
@@ -154,4 +154,4 @@ async def speak_v2(emulator: Emulator, text: str) -> Spoken:
     return await _speak(flux_tts(emulator), text)
 
 
-PIPECAT: Any = Client("pipecat-ai", "pipecat-ai", listen_v1, listen_v2, speak_v1, speak_v2)
+PIPECAT = Client("pipecat-ai", "pipecat-ai", listen_v1, listen_v2, speak_v1, speak_v2)

@@ -18,10 +18,10 @@ __all__ = ["TABLE", "Table", "answers", "requests"]
 _INTRODUCTION = """\
 # Clients no one here wrote
 
-Written by `make test-clients TABLE=1` from a run of the tests in this folder: every client comes from the package
+Written by a run of the tests in this folder (`make test-clients TABLE=1`): every client comes from the package
 index as it is, is driven through its public API only, and speaks to `speechwire.emulator` over real sockets.
-Audio is 16 kHz mono s16le in 20 ms frames unless a client cuts it anew. `n × B` is n binary frames of B bytes; a name
-with a factor is that many messages of this type one after the other.
+Audio is 16 kHz mono s16le in 20 ms frames unless a client cuts it anew. `3 × 640 B` are three binary frames of
+640 bytes each; a name with a factor is that many messages of this type one after the other.
 """
 
 

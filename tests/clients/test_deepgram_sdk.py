@@ -48,6 +48,11 @@ class Talk:
         return [message for message in self.messages if type(message).__name__ == name][count - 1]
 
 
+async def audio_of(talk: Talk, sentences: int) -> None:
+    """Wait until the sentence has been heard so often."""
+    await until(lambda: len(talk.audio) == sentences * len(spoken_tags(SENTENCE)))
+
+
 @asynccontextmanager
 async def talk(connecting: Any) -> AsyncIterator[Talk]:
     """Read until the server has closed."""
@@ -177,7 +182,7 @@ async def test_an_interruption_splits_the_text(start: Start) -> None:
     emulator = await start(ScriptedEngine())
     async with talk(client(emulator).speak.v2.connect(**FLUX_TTS)) as flux:
         await flux.socket.send_speak(SpeakV2Speak(text=SENTENCE))
-        await until(lambda: len(flux.audio) == len(spoken_tags(SENTENCE)))
+        await audio_of(flux, 1)
         offset = {"type": "time_ms", "value": 700}
         await flux.socket.send_interrupt(SpeakV2Interrupt.model_validate({"playback_offset": offset}))
         interrupted = await flux.until("SpeakV2SpeechInterrupted")
@@ -196,7 +201,7 @@ async def test_interruptions_count_from_the_session(start: Start) -> None:
     async with talk(client(emulator).speak.v2.connect(**FLUX_TTS)) as flux:
         for turn in (1, 2):
             await flux.socket.send_speak(SpeakV2Speak(text=SENTENCE))
-            await until(lambda turn=turn: len(flux.audio) == turn * len(spoken_tags(SENTENCE)))
+            await audio_of(flux, turn)
             if turn == 1:
                 await flux.socket.send_flush()
                 await flux.until("SpeakV2SpeechMetadata")
@@ -213,7 +218,7 @@ async def test_interruptions_rebase_the_total(start: Start) -> None:
     emulator = await start(ScriptedEngine())
     async with talk(client(emulator).speak.v2.connect(**FLUX_TTS)) as flux:
         await flux.socket.send_speak(SpeakV2Speak(text=SENTENCE))
-        await until(lambda: len(flux.audio) == len(spoken_tags(SENTENCE)))
+        await audio_of(flux, 1)
         offset = {"type": "time_ms", "value": 700}
         await flux.socket.send_interrupt(SpeakV2Interrupt.model_validate({"playback_offset": offset}))
         await flux.until("SpeakV2SpeechInterrupted")

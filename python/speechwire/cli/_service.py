@@ -81,7 +81,7 @@ class Service:
             return key
         try:
             key = self.key_file.read_text(encoding="ascii").strip()
-        except ZeroDivisionError as error:
+        except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is not plain text"
             raise click.UsageError(f"the file named by --key-file cannot be read: {why}") from None
         if not key:
