@@ -17,7 +17,11 @@ from typing import Any
 import pytest
 from tests.cli.conftest import PHRASE, Run, command, environment, header, riff
 
-from speechwire.emulator import CloseWith, Emulator, Phrase, RefuseUpgrade, Script
+from speechwire.cli._display import Display
+from speechwire.cli._playing import transcript_of
+from speechwire.cli._transcript import Transcript
+from speechwire.cli.transcribe import _check_whole
+from speechwire.emulator import CloseWith, Emulator, Phrase, RefuseUpgrade, Script, Stall
 
 KEY = "a-secret-key-of-the-tests"
 NOWHERE = "ws://127.0.0.1:1"
@@ -106,15 +110,48 @@ def test_the_service_is_told_what_was_asked_for(run: Run, serve: Serve) -> None:
 
 
 @pytest.mark.usefixtures("key")
-def test_many_files_keep_their_order_and_their_number_at_once(run: Run, serve: Serve) -> None:
-    emulator = serve()
-    files = [silence(f"{number}.wav", 4.0 - number) for number in range(3)]
-    outcome = run("transcribe", *files, "--concurrency", 2, "--speed", 50, "--base-url", emulator.base_url)
-    assert outcome.code == 0
+def test_many_files_keep_their_order_and_their_number_at_once(
+    run: Run, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once, numbers = 0, []
+
+    async def counted(*arguments: Any) -> Transcript:
+        nonlocal at_once
+        at_once += 1
+        numbers.append(at_once)
+        try:
+            return await transcript_of(*arguments)
+        finally:
+            at_once -= 1
+
+    monkeypatch.setattr("speechwire.cli.transcribe.transcript_of", counted)
+    files = [silence(f"{number}.wav", 5.0 - number) for number in range(4)]
+    outcome = run("transcribe", *files, "--concurrency", 2, "--speed", 50, "--base-url", serve().base_url)
+    assert (outcome.code, max(numbers)) == (0, 2)
     names = [line.partition(":")[0] for line in outcome.out.splitlines()]
     assert names == sorted(names)
-    assert set(names) == {"0.wav", "1.wav", "2.wav"}
-    assert len(emulator.connections) == 3
+    assert set(names) == {file.name for file in files}
+
+
+@pytest.mark.usefixtures("key")
+def test_a_file_longer_than_the_sessions_buffer_arrives_whole(run: Run, serve: Serve) -> None:
+    emulator = serve()
+    arguments = ("--speed", 100, "--base-url", emulator.base_url)
+    outcome = run("transcribe", silence("in.wav", 60.0), *arguments)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert emulator.connections[0].audio_bytes == 60 * 32_000
+
+
+@pytest.mark.parametrize(
+    ("lost_s", "complete", "words"),
+    [(1.5, False, "1.50 s of the audio did not reach"), (0.0, False, "did not finish its results")],
+)
+def test_what_is_missing_is_told(
+    lost_s: float, complete: bool, words: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    transcript = Transcript(Path("in.wav"), 4.0, (), lost_s, complete)
+    assert _check_whole(transcript, Display()) == 1
+    assert words in capfd.readouterr().err
 
 
 @pytest.mark.usefixtures("key")
@@ -129,7 +166,7 @@ def test_a_bad_file_does_not_stop_the_others(run: Run, serve: Serve) -> None:
 
 @pytest.mark.usefixtures("key")
 def test_ctrl_c_leaves_at_once_with_130_and_no_partial_file(serve: Serve) -> None:
-    emulator = serve()
+    emulator = serve(faults=[Stall(0.5)])  # no last results: nobody may wait for them
     arguments = ("transcribe", silence("in.wav", 60.0), "-o", "out", "--base-url", emulator.base_url)
     pipe = subprocess.PIPE
     with subprocess.Popen(command(*arguments), stderr=pipe, text=True, env=environment()) as process:
@@ -137,7 +174,7 @@ def test_ctrl_c_leaves_at_once_with_130_and_no_partial_file(serve: Serve) -> Non
             assert process.poll() is None
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=20)  # the file would take 48 s
+        _, err = process.communicate(timeout=20)
     assert (process.returncode, err.strip()) == (130, "speechwire: interrupted")
     assert list(Path("out").iterdir()) == []
 

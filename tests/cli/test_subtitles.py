@@ -77,6 +77,12 @@ def test_subrip() -> None:
     )
 
 
+def test_a_cue_gives_way_to_the_next() -> None:
+    # The service's times are 32-bit floats, and a late segment may be told first.
+    made = cues([Segment("second", 1.0, 2.0), Segment("first", 0.0, 1.2)])
+    assert [(cue.text, cue.start_s, cue.end_s) for cue in made] == [("first", 0.0, 1.0), ("second", 1.0, 2.0)]
+
+
 def test_webvtt_escapes_its_own_marks() -> None:
     assert vtt([Segment("a <b> & c", 0, 1)]) == (
         "WEBVTT\n\n00:00:00.000 --> 00:00:01.000\na &lt;b&gt; &amp; c\n"

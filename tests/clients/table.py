@@ -18,10 +18,11 @@ __all__ = ["TABLE", "Table", "answers", "requests"]
 _INTRODUCTION = """\
 # Clients no one here wrote
 
-Written by a run of the tests in this folder (`make test-clients TABLE=1`): every client comes from the package
-index as it is, is driven through its public API only, and speaks to `speechwire.emulator` over real sockets.
-Audio is 16 kHz mono s16le in 20 ms frames unless a client cuts it anew. `3 × 640 B` are three binary frames of
-640 bytes each; a name with a factor is that many messages of this type one after the other.
+Written by a run of the tests in this folder (`make test-clients TABLE=1`): every client comes from the
+package index as it is, is driven through its public API only, and speaks to `speechwire.emulator` over real
+sockets. Audio is 16 kHz mono s16le in 20 ms frames unless a client cuts it anew. `300 × 640 B` are 300 binary
+frames of 640 bytes, `2 × Flush` is the same message twice. What the emulator sent is listed by kind, in order
+of first appearance.
 """
 
 
@@ -78,10 +79,10 @@ def requests(journal: Path, index: int) -> list[str]:
 
 
 def answers(connection: Connection) -> list[str]:
-    """What a connection sent: its text messages, then its audio."""
-    names = [_name(message) for message in connection.sent]
+    """What kinds of messages a connection sent, then how much audio."""
+    kinds = list(dict.fromkeys(_name(message) for message in connection.sent))
     audio = [f"{connection.sent_audio_bytes} B of audio"] if connection.sent_audio_bytes else []
-    return _runs(names) + audio
+    return kinds + audio
 
 
 def _frames(journal: Path, index: int) -> Iterator[str]:

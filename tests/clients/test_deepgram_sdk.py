@@ -74,7 +74,7 @@ def check_against_schema(connection: Connection, talk: Talk) -> None:
 
 
 async def test_every_message_of_nova_fits_the_schema(start: Start) -> None:
-    """Every message of a Nova stream, `UtteranceEnd` among them, validates against the SDK's own types."""
+    """Every message of a Nova stream, `UtteranceEnd` among them, validates against the SDK's types."""
     emulator = await start(ScriptedEngine(SCRIPT))
     connecting = client(emulator).listen.v1.connect(**NOVA, utterance_end_ms=1000)
     async with talk(connecting) as nova:
@@ -227,7 +227,7 @@ async def test_interruptions_rebase_the_total(start: Start) -> None:
 
 
 async def test_a_granted_token_opens_a_stream(start: Start) -> None:
-    """A temporary token from `auth.v1.tokens.grant` opens a stream as Bearer; the key itself is not sent."""
+    """A temporary token from `auth.v1.tokens.grant` opens a stream, as Bearer."""
     emulator = await start(ScriptedEngine(SCRIPT), keys={KEY})
     grant = await client(emulator).auth.v1.tokens.grant()
     bearer = AsyncDeepgramClient(access_token=grant.access_token, environment=environment(emulator))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from livekit import rtc
-from livekit.agents import APIConnectOptions, APIStatusError
+from livekit.agents import APIStatusError
 from livekit.agents.stt import SpeechEventType
 from tests.clients.conftest import Start
 from tests.clients.drivers import Heard, Spoken
@@ -27,7 +27,6 @@ from tests.clients.waiting import all_closed, connected, until
 from speechwire.emulator import Behaviour, CloseWith, Delivery, ScriptedEngine
 
 CLIENT = LIVEKIT
-NO_RETRY = APIConnectOptions(max_retry=0)
 
 
 def push(stream: Any, pcm: bytes) -> None:
@@ -121,7 +120,7 @@ async def test_a_wrong_key_is_refused(start: Start, complaints: list[str]) -> No
     emulator = await start(ScriptedEngine(), keys={"another"})
     heard = Heard()
     async with recognizer(emulator, "/v1/listen", heard) as stt:
-        stream = stt.stream(conn_options=NO_RETRY)
+        stream = stt.stream()
         with pytest.raises(APIStatusError) as refused:
             await asyncio.wait_for(anext(aiter(stream)), 10.0)
         await stream.aclose()

@@ -35,7 +35,7 @@ class Contender:
 
 def _speechwire(quality: str, engine: str) -> Callable[[int, int], Convert]:
     def make(in_rate: int, out_rate: int) -> Convert:
-        return PcmPipeline(in_rate, out_rate, CHANNELS, quality=quality, engine=engine, chunk_ms=20).push
+        return PcmPipeline(in_rate, out_rate, CHANNELS, quality=quality, engine=engine).push
 
     return make
 

@@ -100,8 +100,9 @@ def write(output: Path, fast: bool) -> Path:
     lines = [
         "# Audio engine: 48 kHz stereo to 16 kHz mono in 20 ms frames\n",
         f"{datetime.now(UTC):%Y-%m-%d}. {machine()}.\n",
-        "Medians of turns taken in one run. SNR: the worst of four tones off the frame grid. Aliases: all"
-        " that a tone above 8 kHz leaves in the output, relative to the tone.\n",
+        "Medians of turns taken in one run; speechwire with its defaults, so chunks of 100 ms. SNR: the worst"
+        " of four tones off the frame grid. Aliases: all that a tone above 8 kHz leaves, relative"
+        " to the tone.\n",
         comparison(times, results, contenders),
         "".join(f"![{name}]({name}.svg)\n\n" for name in ("time", "response", "passband", "sweep")),
     ]

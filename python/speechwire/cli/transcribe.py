@@ -121,7 +121,7 @@ async def _transcribe(order: _Order, service: Service) -> int:
     with Display() as display:
         async with (
             service.access() as access,
-            SessionPool(access.api_key, base_url=access.base_url, max_listen=order.concurrency) as pool,
+            SessionPool(access.api_key, base_url=access.base_url) as pool,
         ):
             room = asyncio.Semaphore(order.concurrency)
             tasks = [asyncio.create_task(_one(file, order, pool, room, display)) for file in order.files]

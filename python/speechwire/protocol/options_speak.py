@@ -114,6 +114,11 @@ class SpeakV2Options(Options, frozen=True, kw_only=True):
         "tag": texts(),
     }
 
+    @property
+    def output_rate(self) -> int:
+        """The rate of the audio that will come, in Hz; 24000 is assumed where the voice decides."""
+        return self.sample_rate or (24000 if self.encoding == "linear16" else 8000)
+
     def _check(self) -> None:
         if _models.is_aura(self.model) or _models.is_listen_v1(self.model):
             _models.refuse(self.model, "a Flux voice (Aura voices are on /v1/speak)")

@@ -7,7 +7,13 @@ import dataclasses
 from typing import Any, TypeVar
 
 from speechwire.errors import SessionClosed
-from speechwire.protocol import DEFAULT_BASE_URL, ListenV1Options, ListenV2Options, SpeakV1Options
+from speechwire.protocol import (
+    DEFAULT_BASE_URL,
+    ListenV1Options,
+    ListenV2Options,
+    SpeakV1Options,
+    SpeakV2Options,
+)
 from speechwire.session._credential import ApiKey
 from speechwire.session.backoff import BackoffPolicy
 from speechwire.session.governor import Governor
@@ -110,7 +116,7 @@ class SessionPool:
             ListenSession(self._api_key, options, governor=self._listen, **self._with(arguments))
         )
 
-    def speak(self, options: SpeakV1Options | None = None, **arguments: Any) -> SpeakSession:
+    def speak(self, options: SpeakV1Options | SpeakV2Options | None = None, **arguments: Any) -> SpeakSession:
         """Make a :class:`SpeakSession`. The pool lets go of it when it is closed."""
         return self._add(SpeakSession(self._api_key, options, governor=self._speak, **self._with(arguments)))
 

@@ -10,10 +10,11 @@ from types import TracebackType
 from typing import Self
 
 from speechwire.errors import ConnectionLost, SessionClosed, SpeechwireError
-from speechwire.protocol import DEFAULT_BASE_URL, Closed, EndKind, SpeakV1, SpeakV1Options
+from speechwire.protocol import DEFAULT_BASE_URL, Closed, EndKind, SpeakV1Options, SpeakV2Options
+from speechwire.session._aura_link import AuraLink
 from speechwire.session._credential import ApiKey, Credential, check_secrecy
 from speechwire.session._dialer import Dialer, Dialing
-from speechwire.session._speak_link import SpeakLink
+from speechwire.session._flux_speech_link import FluxSpeechLink
 from speechwire.session.events import Reconnecting
 from speechwire.session.governor import Governor
 from speechwire.session.metrics import SpeakStats
@@ -27,7 +28,7 @@ _logger = logging.getLogger("speechwire.session")
 
 
 class SpeakSession:
-    """Speaks requests, one after the other, with Aura (``/v1/speak``).
+    """Speaks requests, one after the other, with Aura (``/v1/speak``) or Flux TTS (``/v2/speak``).
 
     ::
 
@@ -42,7 +43,7 @@ class SpeakSession:
 
     Args:
         api_key: A key, or a callable (plain or async) asked for one at each connect.
-        options: The voice and the audio format.
+        options: The voice and the audio format; their type chooses the endpoint.
         base_url: Where the service is.
         transport: Default: one shared by all sessions of the event loop. A given one is not closed.
         settings: Limits and deadlines.
@@ -57,7 +58,7 @@ class SpeakSession:
     def __init__(
         self,
         api_key: ApiKey,
-        options: SpeakV1Options | None = None,
+        options: SpeakV1Options | SpeakV2Options | None = None,
         *,
         base_url: str = DEFAULT_BASE_URL,
         transport: Transport | None = None,
@@ -66,7 +67,7 @@ class SpeakSession:
         on_retry: Callable[[Reconnecting], None] | None = None,
         governor: Governor | None = None,
     ) -> None:
-        self._options = options or SpeakV1Options()
+        self._options: SpeakV1Options | SpeakV2Options = options or SpeakV1Options()
         self._url = self._options.url(base_url)
         check_secrecy(self._url, allow_insecure=allow_insecure)
         self._settings = settings or SpeakSettings()
@@ -76,7 +77,7 @@ class SpeakSession:
         self._sample_bytes = 2 if self._options.encoding == "linear16" else 1
         self._requests: deque[SpeakRequest] = deque()
         self._changed = asyncio.Event()
-        self._link: SpeakLink | None = None
+        self._link: AuraLink | FluxSpeechLink | None = None
         self._linked = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._wanted = False
@@ -236,10 +237,7 @@ class SpeakSession:
     async def _converse(self, connection: Connection, dialer: Dialer) -> None:
         loop = asyncio.get_running_loop()
         opened = loop.time()
-        bytes_per_s = self._options.output_rate * self._sample_bytes
-        link = SpeakLink(
-            connection, SpeakV1(self._options), self._requests, self._settings, self._stats, bytes_per_s
-        )
+        link = self._make_link(connection)
         self._link = link
         self._linked.set()
         try:
@@ -250,6 +248,12 @@ class SpeakSession:
             self._stats.connected_s += loop.time() - opened
         if not link.retired:
             await self._recover(closed, dialer, lived_s=loop.time() - opened, progressed=link.progressed)
+
+    def _make_link(self, connection: Connection) -> AuraLink | FluxSpeechLink:
+        rest = (self._requests, self._settings, self._stats, self._options.output_rate * self._sample_bytes)
+        if isinstance(self._options, SpeakV2Options):
+            return FluxSpeechLink(connection, self._options, *rest)
+        return AuraLink(connection, self._options, *rest)
 
     async def _recover(self, closed: Closed, dialer: Dialer, *, lived_s: float, progressed: bool) -> None:
         """Decide what the end of a connection means for the request that was being spoken."""

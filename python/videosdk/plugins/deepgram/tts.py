@@ -1,4 +1,4 @@
-"""Text to speech with Aura (``/v1/speak``)."""
+"""Text to speech with Aura (``/v1/speak``) and Flux TTS (``/v2/speak``)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from videosdk.agents import TTS, FlushMarker
 
 from speechwire.errors import SpeechwireError
-from speechwire.protocol import SpeakV1Options
+from speechwire.protocol import SpeakV1Options, SpeakV2Options
 from speechwire.session import SpeakRequest, SpeakSession, SpeakSettings
 
 from ._adapt import report, require_api_key, warn_of_unknown_arguments
@@ -27,19 +27,21 @@ Text = AsyncIterator[str | FlushMarker] | str
 
 
 class DeepgramTTS(TTS):
-    """Deepgram Aura for VideoSDK Agents: speech while the text is still being written.
+    """Deepgram Aura and Flux TTS for VideoSDK Agents: speech while the text is still being written.
 
     Audio belongs to the request that asked for it: after `interrupt` nothing of it is played, whatever is
     still on its way. A lost connection is replaced, and the text that was not heard is spoken again.
 
     Args:
         api_key: Deepgram API key; by default the environment's ``DEEPGRAM_API_KEY``.
-        model: The voice.
+        model: The voice: ``aura-2-thalia-en``, ``flux-alexis-en`` and so on. Flux voices begin to speak
+            before the text is complete; they use ``/v2/speak``.
         encoding: ``linear16``, ``mulaw`` or ``alaw``; decoded before it is played.
         sample_rate: Hz that Deepgram is asked for: 8000, 16000, 24000, 32000 or 48000; with mulaw and alaw
             8000 (the default there) or 16000. Converted to the track's rate.
         base_url: Where the service is.
-        speed: 0.7 to 1.5; Aura-2 voices in English and Spanish only.
+        speed: 0.7 to 1.5 for Aura-2 voices in English and Spanish; 0.5 to 1.5 in steps of 0.05 for Flux
+            voices.
         max_connection_age_sec: Replace an idle connection of this age in seconds; by default 55 minutes.
         allow_insecure: Permit sending the key over ``ws://`` to another machine.
         **kwargs: Ignored, with a warning in the log.
@@ -49,7 +51,7 @@ class DeepgramTTS(TTS):
 
     Events: ``error`` when a synthesis has failed for good.
 
-    Source: Deepgram docs, tts-websocket.
+    Source: Deepgram docs, tts-websocket and flux-tts/state.
     """
 
     def __init__(
@@ -180,16 +182,22 @@ class DeepgramTTS(TTS):
         return self._sessions[voice]
 
     def _new_session(self, voice: str) -> SpeakSession:
-        options = SpeakV1Options(
-            model=voice, encoding=self.encoding, sample_rate=self.sample_rate, speed=self.speed
-        )
+        flux = voice.startswith("flux-")
+        make_options = SpeakV2Options if flux else SpeakV1Options
         return SpeakSession(
             self.api_key,
-            options,
-            base_url=self.base_url,
+            make_options(model=voice, encoding=self.encoding, sample_rate=self.sample_rate, speed=self.speed),
+            base_url=_base_url_for(flux, self.base_url),
             settings=self.settings,
             allow_insecure=self.allow_insecure,
         )
+
+
+def _base_url_for(flux: bool, base_url: str) -> str:
+    """Return ``base_url`` with the path of the endpoint that speaks with the voice, if it names one."""
+    ours, other = ("/v2/speak", "/v1/speak") if flux else ("/v1/speak", "/v2/speak")
+    stem = base_url.removesuffix(other)
+    return base_url if stem == base_url else stem + ours
 
 
 async def _spoken(session: SpeakSession, request: SpeakRequest, text: Text) -> AsyncGenerator[bytes]:

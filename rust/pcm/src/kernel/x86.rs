@@ -117,86 +117,48 @@ macro_rules! kernel {
         ) -> [i16; GROUP] {
             let mut low = [_mm256_setzero_si256(); GROUP];
             let mut high = low;
-            let wide = &table.high_blocks;
-            if table.cuts.len() == 1 {
-                add_low::<GROUP, SHARED>(&mut low, places, 0, wide.start);
-                add_both::<GROUP, SHARED>(&mut low, &mut high, places, wide.start, wide.end, table.n_blocks);
-                add_low::<GROUP, SHARED>(&mut low, places, wide.end, table.n_blocks);
-                carry(&mut low, &mut high);
-            } else {
-                for cut in &table.cuts {
-                    add_low::<GROUP, SHARED>(&mut low, places, cut.start, cut.end);
-                    carry(&mut low, &mut high);
+            for cut in &table.cuts {
+                add_products::<GROUP, SHARED>(
+                    &mut low,
+                    &places.moved(cut.start, cut.start),
+                    cut.len(),
+                );
+                for output in 0..GROUP {
+                    let excess = _mm256_srai_epi32::<{ CARRY_BITS.cast_signed() }>(low[output]);
+                    high[output] = _mm256_add_epi32(high[output], excess);
+                    low[output] =
+                        _mm256_and_si256(low[output], _mm256_set1_epi32((1 << CARRY_BITS) - 1));
                 }
-                let windows = places.moved(wide.start, table.n_blocks);
-                add_low::<GROUP, SHARED>(&mut high, &windows, 0, wide.len());
             }
+            let blocks = &table.high_blocks;
+            add_products::<GROUP, SHARED>(
+                &mut high,
+                &places.moved(blocks.start, table.n_blocks),
+                blocks.len(),
+            );
             finish(&low, &high, table.half(), table.shift - CARRY_BITS)
         }
 
-        /// Multiply blocks into the sums.
+        /// Multiply `count` blocks into the sums.
         #[target_feature(enable = $features)]
         #[inline]
-        fn add_low<const GROUP: usize, const SHARED: bool>(
+        fn add_products<const GROUP: usize, const SHARED: bool>(
             sums: &mut [__m256i; GROUP],
             places: &Places<GROUP>,
-            start: usize,
-            end: usize,
+            count: usize,
         ) {
-            for block in start..end {
+            for block in 0..count {
                 for output in 0..GROUP {
-                    let row = places.taps[if SHARED { 0 } else { output }];
-                    let samples = load_samples(places.samples[output], block);
-                    sums[output] = $multiply_add(sums[output], load_taps(row, block), samples);
+                    let taps = places.taps[if SHARED { 0 } else { output }].wrapping_add(block);
+                    // SAFETY: the block is one of the row, and one aligned vector.
+                    let taps = unsafe { _mm256_load_si256(taps.cast()) };
+                    let samples = places.samples[output].wrapping_add(block * BLOCK);
+                    // SAFETY: the block is one of the window, which `check` has found to be within the
+                    // history; any alignment will do.
+                    let samples = unsafe { _mm256_loadu_si256(samples.cast()) };
+                    sums[output] = $multiply_add(sums[output], taps, samples);
                 }
             }
-        }
-
-        /// Multiply blocks by both their digits, of which the high ones start at block `first` of the row. The
-        /// samples are loaded once, for loads are what limits the speed.
-        #[target_feature(enable = $features)]
-        #[inline]
-        fn add_both<const GROUP: usize, const SHARED: bool>(
-            low: &mut [__m256i; GROUP],
-            high: &mut [__m256i; GROUP],
-            places: &Places<GROUP>,
-            start: usize,
-            end: usize,
-            first: usize,
-        ) {
-            for block in start..end {
-                for output in 0..GROUP {
-                    let row = places.taps[if SHARED { 0 } else { output }];
-                    let samples = load_samples(places.samples[output], block);
-                    low[output] = $multiply_add(low[output], load_taps(row, block), samples);
-                    high[output] = $multiply_add(high[output], load_taps(row, first + block - start), samples);
-                }
-            }
-        }
-
-        #[target_feature(enable = $features)]
-        #[inline]
-        fn carry<const GROUP: usize>(low: &mut [__m256i; GROUP], high: &mut [__m256i; GROUP]) {
-            for output in 0..GROUP {
-                let excess = _mm256_srai_epi32::<{ CARRY_BITS.cast_signed() }>(low[output]);
-                high[output] = _mm256_add_epi32(high[output], excess);
-                low[output] = _mm256_and_si256(low[output], _mm256_set1_epi32((1 << CARRY_BITS) - 1));
-            }
-        }
-
-        #[target_feature(enable = $features)]
-        #[inline]
-        fn load_taps(row: *const Block, block: usize) -> __m256i {
-            // SAFETY: the block is one of the row, and one aligned vector.
-            unsafe { _mm256_load_si256(row.wrapping_add(block).cast()) }
-        }
-
-        #[target_feature(enable = $features)]
-        #[inline]
-        fn load_samples(window: *const i16, block: usize) -> __m256i {
-            // SAFETY: the block is one of the window, which `check` has found to be within the history; any
-            // alignment will do.
-            unsafe { _mm256_loadu_si256(window.wrapping_add(block * BLOCK).cast()) }
         }
 
         /// Add up the lanes, carry, round half up, saturate: four outputs at a time.
