@@ -338,3 +338,31 @@ async def test_a_bad_option_is_told_by_its_own_name_and_changes_nothing(connecte
         await stt.aclose()
     assert stt.eot_threshold == 0.8
     assert stt.keyterm == ()
+
+
+async def test_a_microphone_that_is_muted_in_mid_turn_does_not_leave_the_turn_open() -> None:
+    async with Emulator(script=Script(Phrase(0.1, "Hold on.", 0.6))) as emulator:
+        stt = plugin(emulator)
+        settings = stt.settings
+        listener = Listener(stt)
+        stt.settings = settings  # the plugin's own
+        await speak(stt, 0.7)  # and then nothing: the framework stops calling
+        for _ in range(100):
+            if listener.finals:
+                break
+            await asyncio.sleep(0.05)
+        await stt.aclose()
+    assert listener.finals == ["Hold on."]
+
+
+async def test_the_connection_is_opened_by_the_first_frame() -> None:
+    async with Emulator() as emulator:
+        stt = plugin(emulator)
+        Listener(stt)
+        await stt.process_audio(bytes(3840))  # a fifth of a chunk
+        for _ in range(100):
+            if emulator.connections:
+                break
+            await asyncio.sleep(0.02)
+        assert len(emulator.connections) == 1
+        await stt.aclose()

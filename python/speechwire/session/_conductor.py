@@ -121,8 +121,11 @@ class Conductor(Generic[EventT]):
         self.notify()
 
     def start(self, *, connect: bool = False) -> None:
-        """Start the task if need be, and let it look for work; ``connect`` even without audio."""
-        self._wanted = self._wanted or connect
+        """Start the task if need be, and let it look for work; ``connect`` even without audio.
+
+        The first start connects in any case: the handshake need not wait for the first whole chunk.
+        """
+        self._wanted = self._wanted or connect or self._task is None
         if self._task is None:
             loop = asyncio.get_running_loop()
             self._began = loop.time()

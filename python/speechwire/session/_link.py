@@ -24,7 +24,7 @@ EventT = TypeVar("EventT")
 Control = Callable[[], list[str]]
 """Makes the frames of a control message for the connection of that moment."""
 
-_PROBE_S: Final = 2.0
+_PROBE_S: Final = 1.4  # the answer to Finalize takes 0.2 to 0.55 s
 _BEHIND_S: Final = 0.5  # less than this between sent and covered is the normal lag of a healthy service
 _SETTLED_S: Final = 2.75  # covered but for the onset that is always kept, and the normal lag
 _FLOWING_S: Final = 1.0  # audio sent within this time: the caller is streaming

@@ -40,7 +40,7 @@ class ListenSettings:
     connect_timeout_s: float = 10.0
     send_timeout_s: float = 5.0
     drain_timeout_s: float = 5.0
-    progress_timeout_s: float | None = 4.0
+    progress_timeout_s: float | None = 3.5
     keep_alive_s: float = 4.0
     ping_s: float = 20.0
     silence_after_s: float | None = None

@@ -9,7 +9,7 @@ from videosdk.agents import STTResponse, global_event_emitter
 
 from speechwire.protocol import ListenV2, ListenV2Options
 from speechwire.protocol.listen_v2_events import TurnInfo
-from speechwire.session import FluxSession
+from speechwire.session import FluxSession, ListenSettings
 
 from ._adapt import listed, named_as
 from ._following import FollowingPipeline, conversion
@@ -20,6 +20,7 @@ from ._wire import DEFAULT_SAMPLE_RATE, WireFormat, WireWatch
 __all__ = ["DeepgramSTTV2"]
 
 _DEFAULT_TARGET_RATE = 16_000
+_SILENCE_AFTER_S = 0.5
 _ACCEPTED_RATES = frozenset({8_000, 16_000, 24_000, 44_100, 48_000})
 
 
@@ -111,6 +112,8 @@ class DeepgramSTTV2(SessionSTT):
         self.force_end_turn_on_flush = force_end_turn_on_flush
         self.allow_insecure = allow_insecure
         self._turns = TurnTranslator(model, enable_preemptive_generation)
+        # A muted microphone stops the audio, and a turn only ends by audio.
+        self.settings = ListenSettings(silence_after_s=_SILENCE_AFTER_S)
         # Made once here for their checks: a bad argument is told where it stands, not at the first audio.
         with named_as(
             sample_rate="target_sample_rate", in_rate="input_sample_rate", channels="input_channels"

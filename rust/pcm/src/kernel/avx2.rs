@@ -5,7 +5,7 @@ use super::x86::kernel;
 use crate::downmix::downmix as plain_downmix;
 use crate::format::Format;
 
-kernel!("avx2", 8, multiply_add);
+kernel!("avx2", 4, multiply_add);
 
 #[target_feature(enable = "avx2")]
 #[inline]

@@ -6,7 +6,7 @@
 
 use super::x86::kernel;
 
-kernel!("avx2,avx512f,avx512bw,avx512vl,avx512vnni", 4, multiply_add);
+kernel!("avx2,avx512f,avx512bw,avx512vl,avx512vnni", 8, multiply_add);
 
 #[target_feature(enable = "avx2,avx512f,avx512bw,avx512vl,avx512vnni")]
 #[inline]
