@@ -20,7 +20,7 @@ BUILT  := dist/videosdk_plugins_deepgram-*-cp311-abi3-*.whl
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rust test-python test-oldest lint types bench wheel wheel-pure dev lock clean
+.PHONY: help demo test test-rust test-python test-oldest reliability lint types bench wheel wheel-pure dev lock clean
 
 help:            ## list the verbs
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -42,6 +42,9 @@ test-python: $(STAMP)/installed  ## run pytest against the installed wheel
 
 test-oldest: $(STAMP)/oldest  ## run the plugins' tests on the oldest framework of the stated range
 	$(OLDEST)/bin/python -m pytest tests/plugin $(PYTEST_ARGS)
+
+reliability: $(STAMP)/installed  ## run the fault matrix and write docs/reliability.md from it
+	SPEECHWIRE_RELIABILITY=docs/reliability.md $(BIN)/python -m pytest tests/transport/test_reliability.py
 
 lint: $(STAMP)/environment  ## ruff, rustfmt, clippy
 	$(BIN)/ruff check .

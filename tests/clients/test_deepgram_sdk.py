@@ -212,7 +212,10 @@ async def test_interruptions_count_from_the_session(start: Start) -> None:
     assert interrupted.audio_played_ms == length_ms + 700
 
 
-@pytest.mark.xfail(reason="the emulator's session total keeps audio that an Interrupt said was not played")
+@pytest.mark.xfail(
+    raises=AssertionError,
+    reason="the emulator's session total keeps audio that an Interrupt said was not played",
+)
 async def test_interruptions_rebase_the_total(start: Start) -> None:
     """The session's total counts of an interrupted turn only what was played."""
     emulator = await start(ScriptedEngine())

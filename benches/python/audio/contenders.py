@@ -46,7 +46,7 @@ def _downmix(frame: bytes) -> np.ndarray[Any, np.dtype[np.int16]]:
     return ((left + right + 1) >> 1).astype(np.int16)
 
 
-def _seed(in_rate: int, out_rate: int) -> Convert:
+def _first_version(in_rate: int, out_rate: int) -> Convert:
     """Per frame an FFT, without memory: what the plugin's first version does."""
     from scipy import signal  # noqa: PLC0415
 
@@ -138,10 +138,10 @@ OURS = [
     Contender("speechwire balanced, numpy", _speechwire("balanced", "numpy")),
 ]
 PEERS = [
-    Contender("numpy + soxr HQ", _soxr("HQ"), "soxr"),
+    Contender("numpy + soxr HQ", _soxr("HQ"), "soxr HQ"),
     Contender("numpy + soxr QQ", _soxr("QQ")),
     Contender("PyAV (swresample)", _pyav),
-    Contender("scipy.signal.resample (first version)", _seed, "seed"),
+    Contender("scipy.signal.resample (first version)", _first_version, "the first version"),
     Contender("scipy resample_poly", _resample_poly),
     Contender("audio-resampler", _audio_resampler, "audio-resampler"),
     Contender("samplerate sinc_fastest", _samplerate("sinc_fastest")),

@@ -24,8 +24,6 @@ _CHUNK_MS = 100
 _BYTES_PER_S = 2 * SERVICE_RATE
 # The session paces what it is given. It is given little more than that, since beyond its bound it drops.
 _AHEAD_S = 5.0
-# Less than this may wait in the pipeline for a whole chunk.
-_DONE_S = 0.25
 _LOOK_S = 0.05
 _LEAVE_S = 0.2
 
@@ -84,12 +82,16 @@ def _caption(event: object, hearing: Hearing, segments: list[Segment]) -> str:
 async def _play(wav: WavReader, session: Session, reach: Callable[[float], None]) -> None:
     """Push the whole file, never far ahead of what has been sent, and close the session."""
     pushed_s = 0.0
-    with contextlib.suppress(SessionClosed):  # its reason is raised to whoever reads the events
+    try:
         for block in wav.blocks(_CHUNK_MS / 1000):
             session.push(block)
             pushed_s = min(pushed_s + _CHUNK_MS / 1000, wav.duration_s)
-            await _unsent_below(_AHEAD_S, session, pushed_s, reach)
-        await _unsent_below(_DONE_S, session, pushed_s, reach)
+            await _wait_for_room(session, pushed_s, reach)
+    except SessionClosed:
+        return  # its reason is raised to whoever reads the events
+    except OSError:
+        await _leave(session)  # or whoever reads the events would wait for ever
+        raise
     await session.aclose()
 
 
@@ -100,14 +102,12 @@ async def _leave(session: Session) -> None:
             await session.aclose()
 
 
-async def _unsent_below(
-    limit_s: float, session: Session, pushed_s: float, reach: Callable[[float], None]
-) -> None:
-    """Wait until less than this waits to be sent, or the session has ended."""
+async def _wait_for_room(session: Session, pushed_s: float, reach: Callable[[float], None]) -> None:
+    """Wait until little is left to be sent, or the session has ended."""
     while True:
         stats = session.stats()
         sent_s = (stats.sent_bytes - stats.replayed_bytes - stats.silence_bytes) / _BYTES_PER_S
         reach(max(0.0, sent_s))
-        if session.closed or pushed_s - sent_s < limit_s:
+        if session.closed or pushed_s - sent_s < _AHEAD_S:
             return
         await asyncio.sleep(_LOOK_S)
