@@ -97,6 +97,11 @@ class AudioLog(Generic[C]):
         """Queue something to do after the audio pushed so far."""
         self._queue.append(Mark(self.end, control))
 
+    @property
+    def next(self) -> Chunk | Mark[C] | None:
+        """What :meth:`take` would take."""
+        return self._queue[0] if self._queue else None
+
     def take(self) -> Chunk | Mark[C]:
         """Take the next thing to send. It counts as sent from now on, so no cancellation can lose it."""
         item = self._queue.popleft()

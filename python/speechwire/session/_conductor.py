@@ -136,7 +136,7 @@ class Conductor(Generic[EventT]):
         """Let the task look for work."""
         self._changed.set()
         if self._link is not None:
-            self._link.wake()
+            self._link.advance()
 
     def expect_answer(self) -> asyncio.Future[ServiceError | None]:
         """The outcome of the ``Configure`` that will be sent next: ``None``, or the refusal."""

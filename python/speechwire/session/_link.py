@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, TypeVar
 
+from speechwire.errors import ConnectionLost
 from speechwire.protocol import State
 from speechwire.session._audio_log import AudioLog, Chunk
 from speechwire.session._pacer import Pacer
@@ -78,6 +79,7 @@ class Link(Wire[EventT]):
         self._progress_s = 0.0
         self._last_audio = self._progress_at = self._now()
         self._probed_at: float | None = None
+        self._resting = False  # the sending task waits for something to do
 
     # Making room for another
 
@@ -125,6 +127,30 @@ class Link(Wire[EventT]):
 
     # Sending
 
+    def advance(self) -> None:
+        """Send what waits: at once while the socket has room, which spares a task switch, or by the task."""
+        while self._may_send_now() and isinstance(chunk := self._log.next, Chunk):
+            self._log.take()
+            self._send_now(self._taken(chunk))
+        if self._log or self._urgent:
+            self._wake.set()
+
+    def _may_send_now(self) -> bool:
+        return (
+            self._resting
+            and not self._urgent
+            and self._protocol.state is State.OPEN
+            and self._pacer.delay_s(self._now()) <= 0
+            and self._connection.ready
+        )
+
+    def _send_now(self, frame: bytes) -> None:
+        self._last_sent = self._now()
+        try:
+            self._connection.send_now(frame)
+        except ConnectionLost:
+            self._connection.abort()  # the receiver learns how it ended
+
     async def _send_all(self) -> None:
         while True:
             if self._urgent:
@@ -133,7 +159,9 @@ class Link(Wire[EventT]):
                 await self._send_next()
             else:
                 self._wake.clear()
+                self._resting = True
                 await self._wake.wait()
+                self._resting = False
 
     async def _send_next(self) -> None:
         delay_s = self._pacer.delay_s(self._now())
@@ -141,12 +169,13 @@ class Link(Wire[EventT]):
             await asyncio.sleep(delay_s)
         item = self._log.take()
         if isinstance(item, Chunk):
-            await self._send_audio(item)
+            await self._send(self._taken(item))
         else:
             for frame in item.control():
                 await self._send(frame)
 
-    async def _send_audio(self, chunk: Chunk) -> None:
+    def _taken(self, chunk: Chunk) -> bytes:
+        """Account for audio that is sent now; returns its frame."""
         frame = self._protocol.send_audio(chunk.data)
         size = len(chunk.data)
         self._timeline.audio(chunk.start, size)
@@ -156,7 +185,7 @@ class Link(Wire[EventT]):
             self._pacer.sent(size / self._format.bytes_per_s)
         else:
             self._log.cover(chunk.end)
-        await self._send(frame)
+        return frame
 
     async def _send_urgent(self, item: str | int) -> None:
         if isinstance(item, str):

@@ -122,6 +122,13 @@ class _Counted:
     async def send(self, frame: str | bytes) -> None:
         await self._connection.send(frame)
 
+    @property
+    def ready(self) -> bool:
+        return self._connection.ready
+
+    def send_now(self, frame: bytes) -> None:
+        self._connection.send_now(frame)
+
     async def receive(self) -> str | bytes | Close:
         return await self._connection.receive()
 

@@ -127,6 +127,28 @@ class _AiohttpConnection:
         except (aiohttp.ClientError, OSError, RuntimeError) as error:
             raise self._lost(error) from None
 
+    @property
+    def ready(self) -> bool:
+        connection = self._response.connection
+        transport = connection.transport if connection is not None else None
+        # With nothing left in the buffer aiohttp writes a frame and returns without waiting.
+        return (
+            transport is not None
+            and not self._socket.closed
+            and not transport.is_closing()
+            and transport.get_write_buffer_size() == 0
+        )
+
+    def send_now(self, frame: bytes) -> None:
+        sending = self._socket.send_bytes(frame)
+        try:
+            sending.send(None)
+        except StopIteration:
+            return
+        except (aiohttp.ClientError, OSError, RuntimeError) as error:
+            raise self._lost(error) from None
+        sending.close()  # the frame is written; only a wait for room was left
+
     async def receive(self) -> str | bytes | Close:
         if self._close is not None:
             return self._close

@@ -150,6 +150,14 @@ class _MemoryConnection:
         await self._peer._to_server.put_when_room(frame)
         self._check_open()
 
+    @property
+    def ready(self) -> bool:
+        return self._peer._to_server.has_room
+
+    def send_now(self, frame: bytes) -> None:
+        self._check_open()
+        self._peer._to_server.put(frame)
+
     async def receive(self) -> str | bytes | Close:
         return await self._peer._to_client.get()
 
@@ -189,8 +197,12 @@ class _Pipe:
             self._size += len(frame)
             self._notify()
 
+    @property
+    def has_room(self) -> bool:
+        return self.closed is None and (self._window_bytes is None or self._size <= self._window_bytes)
+
     async def put_when_room(self, frame: str | bytes) -> None:
-        while self.closed is None and self._window_bytes is not None and self._size > self._window_bytes:
+        while self.closed is None and not self.has_room:
             await self._wait()
         self.put(frame)
 
