@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import httpx
 import pytest
 from deepgram import AsyncDeepgramClient
 from deepgram.core.api_error import ApiError
@@ -135,6 +136,17 @@ async def test_finalize_is_answered_at_once(start: Start) -> None:
     assert [final.channel.alternatives[0].transcript for final in finals] == ["Two"]
 
 
+async def test_the_last_words_come_before_the_end(start: Start) -> None:
+    """`CloseStream` in mid-phrase brings what was heard as a final, then `Metadata`, then the close."""
+    emulator = await start(ScriptedEngine(Script(Phrase(0.2, "Two tickets to Oslo.", 2.2))))
+    async with talk(client(emulator).listen.v1.connect(**NOVA)) as nova:
+        await nova.socket.send_media(AUDIO[: 4 * RATE])
+        await nova.socket.send_close_stream()
+    assert nova.names[-2:] == ["ListenV1Results", "ListenV1Metadata"]
+    last = nova.messages[-2]
+    assert (last.is_final, last.channel.alternatives[0].transcript) == (True, "Two tickets to")
+
+
 async def test_a_turn_is_ended_by_hand(start: Start) -> None:
     """`ForceEndTurn` ends the turn with the trigger `manual`."""
     emulator = await start(ScriptedEngine(Script(Phrase(0.2, "Two tickets to Oslo.", 2.2))))
@@ -167,11 +179,11 @@ async def test_nothing_is_heard_after_cleared(start: Start) -> None:
         await aura.socket.send_clear()
         # The SDK takes it for a SpeakV1Flushed, whose type may be either.
         await until(lambda: any(getattr(message, "type", "") == "Cleared" for message in aura.messages))
-        cleared = len(aura.messages)
         await aura.socket.send_text(SpeakV1Text(text="Thank you."))
         await aura.socket.send_flush()
         await until(lambda: any(getattr(message, "type", "") == "Flushed" for message in aura.messages))
         await aura.socket.send_close()
+    cleared = [getattr(message, "type", "") for message in aura.messages].index("Cleared")
     after = b"".join(message for message in aura.messages[cleared:] if isinstance(message, bytes))
     assert after == spoken_tags("Thank you.")
     assert len(aura.audio) < len(spoken_tags(SENTENCE * 4))
@@ -232,7 +244,9 @@ async def test_interruptions_rebase_the_total(start: Start) -> None:
 async def test_a_granted_token_opens_a_stream(start: Start) -> None:
     """A temporary token from `auth.v1.tokens.grant` opens a stream, as Bearer."""
     emulator = await start(ScriptedEngine(SCRIPT), keys={KEY})
-    grant = await client(emulator).auth.v1.tokens.grant()
+    async with httpx.AsyncClient() as http:
+        keyed = AsyncDeepgramClient(api_key=KEY, environment=environment(emulator), httpx_client=http)
+        grant = await keyed.auth.v1.tokens.grant()
     bearer = AsyncDeepgramClient(access_token=grant.access_token, environment=environment(emulator))
     async with talk(bearer.listen.v1.connect(**NOVA)) as nova:
         await nova.socket.send_close_stream()
@@ -249,9 +263,11 @@ async def test_a_wrong_key_is_refused(start: Start) -> None:
 
 
 async def test_compression_is_declined(start: Start) -> None:
-    """The SDK offers permessage-deflate, and streams well after the emulator has declined it."""
+    """The SDK offers permessage-deflate, and goes on without when the emulator has declined it."""
     emulator = await start(ScriptedEngine(SCRIPT))
-    await CLIENT.listen_v1(emulator, AUDIO, 3)
+    async with talk(client(emulator).listen.v1.connect(**NOVA)) as nova:
+        # What was agreed is known to the library below the SDK only.
+        assert nova.socket._websocket.extensions == []
+        await nova.socket.send_close_stream()
     [connection] = emulator.connections
     assert "permessage-deflate" in connection.headers["Sec-WebSocket-Extensions"]
-    assert connection.audio_bytes == len(AUDIO)

@@ -52,6 +52,20 @@ RULES = {
         ours=frozenset({"speechwire.errors", "speechwire.audio"}),
         third_party=frozenset({"aiohttp", "numpy", "pocketsphinx", "espeakng_loader", "pytest"}),
     ),
+    "speechwire.cli": Rule(
+        ours=frozenset(
+            {
+                "speechwire",
+                "speechwire.errors",
+                "speechwire.audio",
+                "speechwire.protocol",
+                "speechwire.session",
+                "speechwire.emulator",
+            }
+        ),
+        third_party=frozenset({"click", "rich", "numpy"}),
+    ),
+    "speechwire.__main__": Rule(ours=frozenset({"speechwire.cli"})),
     "videosdk.plugins.deepgram": Rule(
         ours=frozenset(
             {

@@ -129,7 +129,7 @@ class Link(Wire[EventT]):
 
     def advance(self) -> None:
         """Send what waits: at once while the socket has room, which spares a task switch, or by the task."""
-        while self._may_send_now() and isinstance(chunk := self._log.next, Chunk):
+        while isinstance(chunk := self._log.next, Chunk) and self._may_send_now():
             self._log.take()
             self._send_now(self._taken(chunk))
         if self._log or self._urgent:
