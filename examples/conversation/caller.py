@@ -114,4 +114,5 @@ class CallerTrack:
 def tone_voice(text: str) -> bytes:
     """Stand in for speech where nobody listens: 0.3 s of a quiet tone for each word."""
     at = np.arange(int(0.3 * len(text.split()) * SAMPLE_RATE)) / SAMPLE_RATE
-    return np.rint(6000 * np.sin(2 * np.pi * 220 * at)).astype("<i2").tobytes()
+    tone: np.ndarray = np.rint(6000 * np.sin(2 * np.pi * 220 * at))
+    return bytes(tone.astype("<i2").tobytes())

@@ -63,8 +63,7 @@ async def scripted_scene(stack: AsyncExitStack) -> Scene:
 
 async def stage(scene: Scene, journal: Journal) -> Recording:
     """Hold the conversation, noting Deepgram's turn events as they come."""
-    stt = DeepgramSTTV2(**_arguments(scene, "/v2/listen"), eot_threshold=0.7, eot_timeout_ms=3000)
-    tts = DeepgramTTS(**_arguments(scene, "/v1/speak"))
+    stt, tts = _components(scene)
 
     def on_event(event: object) -> None:
         if isinstance(event, flux.TurnInfo) and event.transcript:
@@ -74,6 +73,11 @@ async def stage(scene: Scene, journal: Journal) -> Recording:
     return await converse(stt, tts, scene.call, journal)
 
 
-def _arguments(scene: Scene, path: str) -> dict[str, str]:
-    """The constructor's arguments: none for the real service, whose key is in the environment."""
-    return {} if scene.base_url is None else {"api_key": "emulator", "base_url": scene.base_url + path}
+def _components(scene: Scene) -> tuple[DeepgramSTTV2, DeepgramTTS]:
+    """The plugin, pointed at the emulator, or at the real service with the key in the environment."""
+    if scene.base_url is None:
+        return DeepgramSTTV2(eot_threshold=0.7, eot_timeout_ms=3000), DeepgramTTS()
+    stt = DeepgramSTTV2(
+        api_key="emulator", base_url=f"{scene.base_url}/v2/listen", eot_threshold=0.7, eot_timeout_ms=3000
+    )
+    return stt, DeepgramTTS(api_key="emulator", base_url=f"{scene.base_url}/v1/speak")

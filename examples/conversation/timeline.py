@@ -70,10 +70,10 @@ def _captions(axes: Axes, captions: list[tuple[float, str]], colour: str, *, top
 
 def _turn_events(axes: Axes, journal: Journal, rows: list[Exchange]) -> None:
     names = [name for name in EVENT_COLOURS if journal.of("deepgram", name)]
-    for row, name in enumerate(names):
+    for line, name in enumerate(names):
         at = [entry.at_s for entry in journal.of("deepgram", name)]
-        axes.plot(at, [-row] * len(at), "|", ms=15, mew=2.5, color=EVENT_COLOURS[name])
-    axes.set_yticks([-row for row in range(len(names))], names, fontsize=9)
+        axes.plot(at, [-line] * len(at), "|", ms=15, mew=2.5, color=EVENT_COLOURS[name])
+    axes.set_yticks([-line for line in range(len(names))], names, fontsize=9)
     axes.set_ylim(0.7 - len(names), 0.7)
     for row in rows:
         if row.end_of_turn_s is not None:

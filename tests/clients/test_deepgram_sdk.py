@@ -203,9 +203,6 @@ async def test_an_interruption_splits_the_text(start: Start) -> None:
     assert interrupted.audio_played_ms == 700
 
 
-@pytest.mark.xfail(
-    reason="the emulator counts audio_played_ms from the turn, the SDK's schema from the session"
-)
 async def test_interruptions_count_from_the_session(start: Start) -> None:
     """The audio played at an interruption of a second turn counts from the start of the session."""
     emulator = await start(ScriptedEngine())
@@ -224,10 +221,6 @@ async def test_interruptions_count_from_the_session(start: Start) -> None:
     assert interrupted.audio_played_ms == length_ms + 700
 
 
-@pytest.mark.xfail(
-    raises=AssertionError,
-    reason="the emulator's session total keeps audio that an Interrupt said was not played",
-)
 async def test_interruptions_rebase_the_total(start: Start) -> None:
     """The session's total counts of an interrupted turn only what was played."""
     emulator = await start(ScriptedEngine())

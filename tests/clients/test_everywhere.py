@@ -35,15 +35,6 @@ LISTEN_V1 = {
 }
 
 
-WORD_BY_WORD = pytest.mark.xfail(
-    raises=AssertionError, reason="the emulator speaks each Speak of Flux TTS apart, here every word"
-)
-FLUX_ROUND_TRIP = [
-    pytest.param(client, marks=WORD_BY_WORD if client is LIVEKIT else (), id=client.name)
-    for client in CLIENTS
-]
-
-
 def check_heard(connection: Connection, heard: Heard, expected: list[str]) -> None:
     """Nothing was lost, doubled or changed, either way."""
     assert heard.finals == expected
@@ -111,7 +102,7 @@ async def test_flux_speaks(client: Client, start: Start, table: Table, tmp_path:
     await all_closed(emulator)
     [connection] = emulator.connections
     # Flux begins to speak before the turn is complete.
-    check_spoken(connection, spoken, spoken_tags(*texts(connection)))
+    check_spoken(connection, spoken, spoken_tags("".join(texts(connection))))
     table.row(client.title, connection, tmp_path / "journal.jsonl", f"{len(spoken.audio)} B of audio, exact")
 
 
@@ -130,7 +121,7 @@ async def test_real_speech_survives_the_round_trip(client: Client, start: Start)
     assert heard.problems == spoken.problems == []
 
 
-@pytest.mark.parametrize("client", FLUX_ROUND_TRIP)
+@every_client
 async def test_real_speech_survives_the_round_trip_through_flux(client: Client, start: Start) -> None:
     emulator = await start("offline")
     spoken = await (client.speak_v2 or client.speak_v1)(emulator, SPOKEN)

@@ -50,19 +50,40 @@ def message(outputs: list[Output], kind: str) -> dict[str, Any]:
 
 def test_audio_starts_with_the_first_text_and_the_turn_ends_after_flush() -> None:
     flux = machine()
-    assert show(receive(flux, "Speak", text="Your train ")) == ["SpeechStarted"]
+    assert show(receive(flux, "Speak", text="Your train is late.")) == ["SpeechStarted"]
     assert show(speak(flux)) == ["audio"]
-    assert show(receive(flux, "Speak", text="leaves at nine.")) == []
+    assert show(receive(flux, "Speak", text=" Sorry")) == []
     assert show(receive(flux, "Flush")) == ["Flushed"]
     outputs = speak(flux, 100)
     assert show(outputs) == ["audio", "SpeechMetadata"]
     metadata = message(outputs, "SpeechMetadata")
-    assert (metadata["audio_duration_ms"], metadata["input_character_count"]) == (160, 26)
+    assert (metadata["audio_duration_ms"], metadata["input_character_count"]) == (160, 25)
+
+
+@pytest.mark.parametrize(
+    ("texts", "segments"),
+    [
+        (["Your ", "train ", "leaves ", "at ", "10:30", "."], ["Your train leaves at 10:30."]),
+        (["One. Two. Th", "ree"], ["One. Two.", " Three"]),
+        (["It costs 3.50 today"], ["It costs 3.50 today"]),
+        (["Why? ", "Because."], ["Why?", " Because."]),
+    ],
+)
+def test_words_are_spoken_in_sentences_however_they_were_sent(texts: list[str], segments: list[str]) -> None:
+    flux = machine()
+    for text in texts:
+        receive(flux, "Speak", text=text)
+    receive(flux, "Flush")
+    spoken = []
+    while flux.job is not None:
+        spoken.append(flux.job[1])
+        flux.job_done(flux.job[0])
+    assert spoken == segments
 
 
 def test_flush_after_all_audio_ends_the_turn_at_once() -> None:
     flux = machine()
-    receive(flux, "Speak", text="one")
+    receive(flux, "Speak", text="one.")
     speak(flux)
     assert show(receive(flux, "Flush")) == ["Flushed", "SpeechMetadata"]
 
@@ -85,7 +106,7 @@ def test_flush_and_interrupt_without_speech_are_warned_about() -> None:
 
 def test_interrupt_drops_what_was_not_sent_and_replaces_the_metadata() -> None:
     flux = machine()
-    receive(flux, "Speak", text="one")
+    receive(flux, "Speak", text="one.")
     assert flux.job is not None
     job_id = flux.job[0]
     flux.audio(job_id, bytes(40 * MS))
@@ -108,7 +129,7 @@ def test_an_offset_tells_what_was_heard_and_must_grow() -> None:
     interrupted = message(receive(flux, "Interrupt", playback_offset=offset), "SpeechInterrupted")
     assert interrupted["text_spoken"] == "Your train leaves"
     assert interrupted["text_remaining"] == "at nine."
-    receive(flux, "Speak", text="again")
+    receive(flux, "Speak", text="again.")
     warning = message(receive(flux, "Interrupt", playback_offset=offset), "Warning")
     assert warning["code"] == "INVALID_INTERRUPT_OFFSET"
 
@@ -142,10 +163,10 @@ def test_configure_speed(speed: float, answer: str) -> None:
 
 def test_markup_is_stripped_with_a_warning() -> None:
     flux = machine()
-    outputs = receive(flux, "Speak", text='<speak>One <break time="1s"/>two [laughs] <b>3</b></speak>')
+    outputs = receive(flux, "Speak", text='<speak>One <break time="1s"/>two [laughs] <b>3</b>.</speak>')
     assert show(outputs) == ["Warning", "SpeechStarted"]
     assert flux.job is not None
-    assert flux.job[1] == "One two  <b>3</b>"
+    assert flux.job[1] == "One two  <b>3</b>."
 
 
 def test_a_turn_of_blanks_has_no_audio_but_an_end() -> None:
@@ -231,3 +252,17 @@ def test_audio_comes_only_between_the_start_and_the_end_of_its_turn(names: list[
                 active = None
     assert show(outputs)[-2:] == ["SessionMetadata", "close"]
     assert active is None
+
+
+def test_an_interruption_counts_and_rebases_the_audio_of_the_session() -> None:
+    flux = machine()
+    receive(flux, "Speak", text="one.")
+    speak(flux, 100)
+    receive(flux, "Flush")
+    receive(flux, "Speak", text="two.")
+    assert flux.job is not None
+    flux.audio(flux.job[0], bytes(60 * MS))
+    offset = {"type": "time_ms", "value": 130}
+    interrupted = message(receive(flux, "Interrupt", playback_offset=offset), "SpeechInterrupted")
+    assert interrupted["audio_played_ms"] == 130
+    assert message(receive(flux, "Close"), "SessionMetadata")["total_audio_duration_ms"] == 130

@@ -8,11 +8,11 @@ import pytest
 from videosdk.agents import CustomAudioStreamTrack, FallbackSTT, FallbackTTS, STTResponse
 from videosdk.plugins.deepgram import DeepgramSTTV2, DeepgramTTS
 
-from speechwire.emulator import CloseWith, Emulator, Phrase, RefuseUpgrade, Script, ScriptedEngine
+from speechwire.emulator import CloseWith, Emulator, Phrase, RefuseUpgrade, Script, ScriptedEngine, tag_of
 from speechwire.session import ListenSettings
 
 from .conftest import KEY
-from .test_tts import pieces, spoken_ms, tag_of
+from .test_tts import pieces, spoken_ms
 
 HELLO = Script(Phrase(0.3, "Hello there.", 1.0))
 

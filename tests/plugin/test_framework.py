@@ -225,7 +225,7 @@ async def test_the_callback_may_be_plain() -> None:
         def plain(response: STTResponse) -> None:
             texts.append(response.data.text)
 
-        stt.on_stt_transcript(plain)
+        stt.on_stt_transcript(plain)  # type: ignore[arg-type]
         await speak(stt, 0.9)
         await stt.aclose()
     assert texts[-1] == "Plain."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+from collections.abc import AsyncIterator
 
 import pytest
 from videosdk.agents import STTResponse, audio_format, global_event_emitter
@@ -290,7 +291,7 @@ async def test_a_stream_is_transcribed_to_its_end() -> None:
         stt = plugin(emulator)
         Listener(stt)
 
-        async def stream():  # type: ignore[no-untyped-def]
+        async def stream() -> AsyncIterator[bytes]:
             for _ in range(50):
                 yield bytes(3840)
 

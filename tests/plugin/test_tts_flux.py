@@ -17,9 +17,8 @@ from .test_tts import emulator, pieces, spoken_ms
 
 
 def plugin(server: Emulator, **arguments: object) -> tuple[DeepgramTTS, CustomAudioStreamTrack]:
-    tts = DeepgramTTS(  # type: ignore[arg-type]
-        api_key=KEY, model="flux-alexis-en", base_url=f"{server.base_url}/v1/speak", **arguments
-    )
+    url = f"{server.base_url}/v1/speak"
+    tts = DeepgramTTS(api_key=KEY, model="flux-alexis-en", base_url=url, **arguments)  # type: ignore[arg-type]
     tts.loop = asyncio.get_running_loop()
     tts.audio_track = CustomAudioStreamTrack(tts.loop)
     return tts, tts.audio_track

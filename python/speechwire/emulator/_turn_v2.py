@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -11,6 +12,9 @@ __all__ = ["SpeakV2Settings", "Turn"]
 
 # Where in a text its audio has come to is estimated: whole words, every character as long as the next.
 _MS_PER_CHARACTER = 60.0
+# As many whole sentences as there are; and whatever there is.
+_SENTENCES = re.compile(r".*[.!?;](?=\s|$)", re.DOTALL)
+_EVERYTHING = re.compile(r".+", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ class Turn:
         speech_id: Names it in messages.
         segments: What is still to be spoken, with the identity of each piece.
         text: All its text.
+        unfinished: The end of the text, whose sentence may go on.
         flushed: Whether it is complete.
         start_ms: Where it begins in the session's audio.
         audio_ms: How much audio was sent.
@@ -46,14 +51,29 @@ class Turn:
     speech_id: str
     segments: deque[tuple[int, str]] = field(default_factory=deque)
     text: str = ""
+    unfinished: str = ""
     flushed: bool = False
     start_ms: float = 0.0
     audio_ms: float = 0.0
 
     def say(self, job_id: int, text: str) -> None:
-        """Append text, verbatim."""
+        """Append text, verbatim; what is a sentence by now becomes a segment.
+
+        Clients send word by word, and a word spoken by itself has another tune and pauses around it.
+        """
         self.text += text
-        self.segments.append((job_id, text))
+        self.unfinished += text
+        self._release(job_id, _SENTENCES.match(self.unfinished))
+
+    def flush(self, job_id: int) -> None:
+        """The text is complete."""
+        self.flushed = True
+        self._release(job_id, _EVERYTHING.match(self.unfinished))
+
+    def _release(self, job_id: int, found: re.Match[str] | None) -> None:
+        if found is not None:
+            self.segments.append((job_id, found[0]))
+            self.unfinished = self.unfinished[found.end() :]
 
     def metadata(self) -> Message:
         """Its numbers."""
@@ -69,11 +89,10 @@ class Turn:
     def interrupted(self, offset_ms: float | None) -> Message:
         """What had been played of it once ``offset_ms`` of the session were; texts only if that is known."""
         if offset_ms is None:
-            return {"audio_played_ms": round(self.audio_ms), "metadata": self.metadata()}
-        played_ms = min(max(offset_ms - self.start_ms, 0.0), self.audio_ms)
-        spoken, remaining = self._split(played_ms)
+            return {"audio_played_ms": round(self.start_ms + self.audio_ms), "metadata": self.metadata()}
+        spoken, remaining = self._split(min(max(offset_ms - self.start_ms, 0.0), self.audio_ms))
         texts = {"text_spoken": spoken, "text_remaining": remaining}
-        return {"audio_played_ms": round(played_ms)} | texts | {"metadata": self.metadata()}
+        return {"audio_played_ms": round(offset_ms)} | texts | {"metadata": self.metadata()}
 
     def _split(self, played_ms: float) -> tuple[str, str]:
         words = self.text.split()

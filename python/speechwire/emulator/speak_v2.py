@@ -141,7 +141,8 @@ class SpeakV2:
         if not self._turns or self._turns[-1].flushed:
             return [_warning("NO_ACTIVE_SPEECH", "nothing to flush")]
         turn = self._turns[-1]
-        turn.flushed = True
+        turn.flush(self._job_count)
+        self._job_count += 1
         # A pending turn is flushed when its time comes.
         return [_flushed(turn), *self._end_turn_if_over()] if turn is self._turns[0] else []
 
@@ -169,8 +170,10 @@ class SpeakV2:
             # What else happens then is not documented; here nothing does.
             words = "playback_offset must grow and lie within the audio sent"
             return [_warning("INVALID_INTERRUPT_OFFSET", words)]
-        self._last_offset_ms = self._last_offset_ms if offset_ms is None else offset_ms
         interrupted = {"type": "SpeechInterrupted"} | self._turns[0].interrupted(offset_ms)
+        if offset_ms is not None:
+            # The session's audio is from now on what was heard of it.
+            self._last_offset_ms = self._audio_ms = offset_ms
         return [Send(interrupted), *self._next_turn()]
 
     def _configure(self, speed: object) -> Message:
