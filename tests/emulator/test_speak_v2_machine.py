@@ -64,9 +64,9 @@ def test_audio_starts_with_the_first_text_and_the_turn_ends_after_flush() -> Non
     ("texts", "segments"),
     [
         (["Your ", "train ", "leaves ", "at ", "10:30", "."], ["Your train leaves at 10:30."]),
-        (["One. Two. Th", "ree"], ["One. Two.", " Three"]),
+        (["One. Two. Th", "ree"], ["One. Two. ", "Three"]),
         (["It costs 3.50 today"], ["It costs 3.50 today"]),
-        (["Why? ", "Because."], ["Why?", " Because."]),
+        (["Why? ", "Because."], ["Why? ", "Because."]),
     ],
 )
 def test_words_are_spoken_in_sentences_however_they_were_sent(texts: list[str], segments: list[str]) -> None:

@@ -13,7 +13,7 @@ __all__ = ["SpeakV2Settings", "Turn"]
 # Where in a text its audio has come to is estimated: whole words, every character as long as the next.
 _MS_PER_CHARACTER = 60.0
 # As many whole sentences as there are; and whatever there is.
-_SENTENCES = re.compile(r".*[.!?;](?=\s|$)", re.DOTALL)
+_SENTENCES = re.compile(r".*[.!?;](?:\s+|$)", re.DOTALL)
 _EVERYTHING = re.compile(r".+", re.DOTALL)
 
 
