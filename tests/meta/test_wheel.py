@@ -34,10 +34,11 @@ def test_it_leaves_the_namespaces_alone() -> None:
 def test_it_carries_its_licence_and_nothing_foreign() -> None:
     assert any(path.endswith("licenses/LICENSE") for path in FILES)
     roots = {path.partition("/")[0] for path in FILES}
-    assert {root for root in roots if not root.endswith((".dist-info", ".libs"))} <= {
-        "speechwire",
-        "videosdk",
-    }
+    foreign = {root for root in roots if not root.endswith((".dist-info", ".libs"))}
+    assert foreign <= {"speechwire", "videosdk", ".."}
+    # Outside of the packages there is the command, and nothing else.
+    outside = {path.rpartition("/")[2] for path in FILES if path.startswith("..")}
+    assert outside <= {"speechwire", "speechwire.exe"}
 
 
 def test_the_extension_is_there_when_it_was_meant_to_be() -> None:
