@@ -36,7 +36,7 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m examples.conversation",
         description="A spoken conversation through the VideoSDK Agents framework.",
-        epilog="example: python -m examples.conversation --engine scripted --out /tmp/demo",
+        epilog="example: python -m examples.conversation --engine scripted --out demo-output",
     )
     parser.add_argument("--live", action="store_true", help="use the real Deepgram (needs DEEPGRAM_API_KEY)")
     parser.add_argument(
