@@ -5,6 +5,7 @@
 //! names the code paths this machine has. All of them give the same bytes.
 #![deny(unsafe_code)]
 
+mod cursor;
 mod downmix;
 mod error;
 mod format;

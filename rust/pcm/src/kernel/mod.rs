@@ -11,9 +11,9 @@ mod scalar;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+use crate::cursor::Cursor;
 use crate::downmix::downmix;
 use crate::format::Format;
-use crate::polyphase::Cursor;
 use crate::taps::FilterTable;
 
 /// A code path for the dot products.

@@ -3,7 +3,7 @@
 
 use std::arch::aarch64::*;
 
-use crate::polyphase::Cursor;
+use crate::cursor::Cursor;
 use crate::taps::{BLOCK, Block, CARRY_BITS, FilterTable};
 
 /// Four vectors of four lanes. Each lane sums part of what the table's proof allows one lane: every block's taps

@@ -1,6 +1,6 @@
 //! The one loop everything else must equal.
 
-use crate::polyphase::Cursor;
+use crate::cursor::Cursor;
 use crate::taps::{BLOCK, Block, CARRY_BITS, FilterTable, LANES};
 
 pub(crate) fn run(table: &FilterTable, history: &[i16], cursor: &mut Cursor, out: &mut [i16]) {

@@ -1,7 +1,7 @@
 //! The loop of both x86 kernels: taps across the lanes of a 256-bit vector, several outputs at a time.
 
+use crate::cursor::Cursor;
 use crate::kernel::Kernel;
-use crate::polyphase::Cursor;
 use crate::taps::FilterTable;
 
 /// Check once, for all outputs of a call, that their windows are within `history`, those of a last group's
@@ -27,7 +27,7 @@ macro_rules! kernel {
         use std::arch::x86_64::*;
 
         use super::x86::check;
-        use crate::polyphase::Cursor;
+        use crate::cursor::Cursor;
         use crate::taps::{BLOCK, Block, CARRY_BITS, FilterTable};
 
         /// Where a group's windows and rows start.
