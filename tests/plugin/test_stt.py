@@ -10,7 +10,7 @@ from videosdk.agents import STTResponse, global_event_emitter
 from videosdk.plugins.deepgram import DeepgramSTT
 from videosdk.plugins.deepgram._results import SpeechStartedFilter
 
-from speechwire.emulator import CloseWith, Emulator, Inject, Phrase, Script
+from speechwire.emulator import CloseWith, Emulator, Inject, Phrase, RefuseUpgrade, Script
 from speechwire.protocol.listen_v1_events import SpeechStarted
 
 from .conftest import KEY, Figure, Listener, speak
@@ -192,3 +192,20 @@ async def test_results_that_lack_what_they_may_lack_are_delivered(figure: Figure
     assert listener.finals == ["Bare."]
     assert "something odd" in [getattr(event, "description", None) for event in listener.events]
     figure("S8", "a Results without words and times is delivered; Error reaches the listeners")
+
+
+async def test_flush_is_harmless_whenever_it_comes() -> None:
+    async with Emulator(faults=[RefuseUpgrade(401)]) as emulator:
+        stt = plugin(emulator)
+        listener = Listener(stt)
+        await stt.flush()
+        await speak(stt, 0.2)
+        for _ in range(100):
+            await stt.flush()
+            if listener.errors:
+                break
+            await asyncio.sleep(0.02)
+        await stt.flush()
+        await stt.aclose()
+        await stt.flush()
+    assert len(listener.errors) == 1

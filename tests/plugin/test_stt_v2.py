@@ -201,6 +201,8 @@ async def test_the_last_words_are_delivered_at_the_close(figure: Figure) -> None
         await stt.aclose()
         await stt.aclose()
         await stt.process_audio(bytes(3840))
+        await stt.flush()
+        assert [response async for response in stt.stream_transcribe(silence())] == []
         assert len(emulator.connections) == 1
         received = list(emulator.connections[0].received)
     assert listener.finals == ["Goodbye then."]
@@ -367,3 +369,7 @@ async def test_the_connection_is_opened_by_the_first_frame() -> None:
             await asyncio.sleep(0.02)
         assert len(emulator.connections) == 1
         await stt.aclose()
+
+
+async def silence() -> AsyncIterator[bytes]:
+    yield bytes(3840)

@@ -24,7 +24,7 @@ from speechwire.emulator import (
     ScriptedEngine,
     tag_of,
 )
-from speechwire.errors import HandshakeRefused
+from speechwire.errors import HandshakeRefused, SessionClosed
 
 from .conftest import KEY, Figure
 
@@ -310,3 +310,26 @@ async def test_without_a_track_it_says_so() -> None:
     await tts.interrupt()
     await tts.aclose()
     assert errors == ["Audio track or event loop not set"]
+
+
+async def test_closing_ends_the_answer_and_those_that_wait_and_opens_nothing() -> None:
+    async with emulator(pace=1.0) as server:
+        tts, track = plugin(server)
+        first = asyncio.create_task(tts.synthesize("An answer that takes its time to be spoken. " * 5))
+        second = asyncio.create_task(tts.synthesize("And one that waits."))
+        while not track.frame_buffer:
+            await asyncio.sleep(0.01)
+        await tts.aclose()
+        await asyncio.wait_for(asyncio.gather(first, second), 2.0)
+        await tts.synthesize("Too late.")
+        with pytest.raises(SessionClosed):
+            async for _ in tts.stream_synthesize(pieces("Too late.")):
+                pass
+        await tts.prewarm()
+        await tts.interrupt()
+        assert len(server.connections) == 1
+    assert tag_of("And one that waits.") not in heard_anywhere(track)
+
+
+def heard_anywhere(track: CustomAudioStreamTrack) -> set[int]:
+    return {int(tag) for frame in track.frame_buffer for tag in np.unique(frame.to_ndarray())}

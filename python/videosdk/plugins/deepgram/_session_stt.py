@@ -73,7 +73,7 @@ class SessionSTT(STT):
         self._wire.attach()
         session = self._running_session(len(audio_frames))
         # A session that has just failed takes no audio; the delivery task is about to say why.
-        if session is not None and session.error is None:
+        if session is not None and not session.closed:
             session.push(audio_frames)
 
     async def stream_transcribe(
@@ -84,6 +84,8 @@ class SessionSTT(STT):
         Raises:
             SpeechwireError: The session failed for good.
         """
+        if self._closed:
+            return
         frames = aiter(audio_stream)
         first = await anext(frames, b"")
         self._wire.attach()
@@ -119,6 +121,11 @@ class SessionSTT(STT):
     def _responses(self, event: object) -> Iterable[STTResponse]:
         """Return what ``event`` means to the framework."""
         raise NotImplementedError
+
+    def _flush_session(self) -> None:
+        """Flush what is running; nothing is, before the first audio, after the end and after a failure."""
+        if self._session is not None and not self._session.closed:
+            self._session.flush()
 
     def _outdated(self, byte_count: int) -> bool:
         """Whether what was declared to the service is no longer true of a frame of ``byte_count`` bytes."""

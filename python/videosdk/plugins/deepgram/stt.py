@@ -163,8 +163,7 @@ class DeepgramSTT(SessionSTT):
 
     async def flush(self) -> None:
         """Ask for the final result of all audio so far (``Finalize``), behind that audio."""
-        if self._session is not None and not self._closed:
-            self._session.flush()
+        self._flush_session()
 
     def _new_session(self, byte_count: int) -> ListenSession:
         self._declared = self._wire.format(byte_count)

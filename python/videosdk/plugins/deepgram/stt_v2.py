@@ -124,8 +124,8 @@ class DeepgramSTTV2(SessionSTT):
 
     async def flush(self) -> None:
         """End the turn if ``force_end_turn_on_flush``; else do nothing: Flux knows when a turn ends."""
-        if self.force_end_turn_on_flush and self._session is not None:
-            self._session.flush()
+        if self.force_end_turn_on_flush:
+            self._flush_session()
 
     async def update_options(
         self,

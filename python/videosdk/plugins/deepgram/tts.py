@@ -9,7 +9,7 @@ from typing import Any
 
 from videosdk.agents import TTS, FlushMarker
 
-from speechwire.errors import SpeechwireError
+from speechwire.errors import SessionClosed, SpeechwireError
 from speechwire.protocol import SpeakV1Options, SpeakV2Options
 from speechwire.session import SpeakRequest, SpeakSession, SpeakSettings
 
@@ -114,10 +114,10 @@ class DeepgramTTS(TTS):
         if not self.audio_track or not self.loop:
             report(self, RuntimeError("Audio track or event loop not set"))
             return
-        if self._closed:
-            return
         track = self.audio_track
         async with self._one_at_a_time:
+            if self._closed:
+                return
             playback = Playback(track, self.encoding, self.sample_rate, self._tell_first_audio)
             try:
                 await self._play(text, voice_id or self.model, playback)
@@ -175,7 +175,9 @@ class DeepgramTTS(TTS):
             await self._first_audio_callback()
 
     async def _session(self, voice: str) -> SpeakSession:
-        if voice not in self._sessions:
+        if self._closed:
+            raise SessionClosed("the component has been closed")
+        if voice not in self._sessions or self._sessions[voice].over:
             self._sessions[voice] = self._new_session(voice)
             if len(self._sessions) > _MOST_VOICES:
                 await self._sessions.pop(next(iter(self._sessions))).aclose()
