@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import wave
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ class Recording:
         """What the agent was heard to say: mono s16 at 24 kHz, shape (n,)."""
         return self._heard[: int(self._call.duration_s * WAV_RATE)]
 
-    @property
+    @cached_property
     def caller(self) -> np.ndarray:
         """What the caller said: mono s16 at 24 kHz, shape (n,)."""
         pipeline = PcmPipeline(

@@ -70,6 +70,14 @@ class Listener:
         return [text for kind, text in self.said if kind == "FINAL"]
 
 
+async def until(condition: Callable[[], object]) -> None:
+    """Wait until ``condition`` is met, for 5 s at most; the caller asserts what it should have shown."""
+    for _ in range(250):
+        if condition():
+            return
+        await asyncio.sleep(0.02)
+
+
 async def speak(stt: SessionSTT, seconds: float, *, frame_bytes: int = 3840, frame_ms: int = 20) -> None:
     """Push silence in frames, as fast as it is taken."""
     for _ in range(round(seconds * 1000 / frame_ms)):

@@ -13,7 +13,7 @@ from videosdk.plugins.deepgram._results import SpeechStartedFilter
 from speechwire.emulator import CloseWith, Emulator, Inject, Phrase, RefuseUpgrade, Script
 from speechwire.protocol.listen_v1_events import SpeechStarted
 
-from .conftest import KEY, Figure, Listener, speak
+from .conftest import KEY, Figure, Listener, speak, until
 from .test_framework import Microphone
 
 TICKETS = Phrase(0.5, "Two tickets to Oslo, please.", 2.0)
@@ -21,14 +21,6 @@ TICKETS = Phrase(0.5, "Two tickets to Oslo, please.", 2.0)
 
 def plugin(emulator: Emulator, **arguments: object) -> DeepgramSTT:
     return DeepgramSTT(api_key=KEY, base_url=f"{emulator.base_url}/v1/listen", **arguments)  # type: ignore[arg-type]
-
-
-async def settled(listener: Listener) -> None:
-    """Wait until a final has come, or long enough."""
-    for _ in range(100):
-        if listener.finals:
-            return
-        await asyncio.sleep(0.02)
 
 
 async def test_interims_and_a_final_with_words_and_times() -> None:
@@ -113,7 +105,7 @@ async def test_flush_asks_for_the_final_behind_the_audio() -> None:
         listener = Listener(stt)
         await speak(stt, 1.0)
         await stt.flush()
-        await settled(listener)
+        await until(lambda: listener.finals)
         await stt.aclose()
         assert emulator.connections[0].received[0] == {"type": "Finalize"}
     assert listener.finals == ["Wait for it"]
@@ -166,7 +158,7 @@ async def test_a_lost_connection_is_mended_in_silence() -> None:
         stt = plugin(emulator)
         listener = Listener(stt)
         await speak(stt, 3.5)
-        await settled(listener)
+        await until(lambda: listener.finals)
         await stt.aclose()
         assert len(emulator.connections) == 2
     assert " ".join(listener.finals) == "Two tickets to Oslo, please."
@@ -187,7 +179,7 @@ async def test_results_that_lack_what_they_may_lack_are_delivered(figure: Figure
         stt = plugin(emulator)
         listener = Listener(stt)
         await speak(stt, 1.0)
-        await settled(listener)
+        await until(lambda: listener.finals)
         await stt.aclose()
     assert listener.finals == ["Bare."]
     assert "something odd" in [getattr(event, "description", None) for event in listener.events]

@@ -14,7 +14,7 @@ from videosdk.plugins.deepgram import DeepgramSTTV2
 from speechwire.emulator import CloseWith, Emulator, Phrase, RefuseUpgrade, Script
 from speechwire.session import Reconnected
 
-from .conftest import KEY, Figure, Listener, speak
+from .conftest import KEY, Figure, Listener, speak, until
 
 TICKETS = Phrase(0.5, "Two tickets to Oslo, please.", 2.0)
 TRAIN = Phrase(4.0, "When does the train leave?", 5.0)
@@ -257,10 +257,7 @@ async def test_a_lost_connection_is_mended_in_silence_and_no_turn_is_lost_or_dou
         stt = plugin(emulator)
         listener = Listener(stt)
         await speak(stt, 4.0)
-        for _ in range(100):
-            if listener.finals:
-                break
-            await asyncio.sleep(0.05)
+        await until(lambda: listener.finals)
         await stt.aclose()
         assert len(emulator.connections) == 2
     assert listener.finals == ["Two tickets to Oslo, please."]
@@ -274,10 +271,7 @@ async def test_a_refused_key_is_one_error_and_no_storm() -> None:
         stt = plugin(emulator)
         listener = Listener(stt)
         await speak(stt, 0.3)
-        for _ in range(100):
-            if listener.errors:
-                break
-            await asyncio.sleep(0.02)
+        await until(lambda: listener.errors)
         await speak(stt, 2.0)
         await stt.aclose()
         assert len(emulator.connections) == 1
@@ -350,10 +344,7 @@ async def test_a_microphone_that_is_muted_in_mid_turn_does_not_leave_the_turn_op
         listener = Listener(stt)
         stt.settings = settings  # the plugin's own
         await speak(stt, 0.7)  # and then nothing: the framework stops calling
-        for _ in range(100):
-            if listener.finals:
-                break
-            await asyncio.sleep(0.05)
+        await until(lambda: listener.finals)
         await stt.aclose()
     assert listener.finals == ["Hold on."]
 
@@ -363,10 +354,7 @@ async def test_the_connection_is_opened_by_the_first_frame() -> None:
         stt = plugin(emulator)
         Listener(stt)
         await stt.process_audio(bytes(3840))  # a fifth of a chunk
-        for _ in range(100):
-            if emulator.connections:
-                break
-            await asyncio.sleep(0.02)
+        await until(lambda: emulator.connections)
         assert len(emulator.connections) == 1
         await stt.aclose()
 

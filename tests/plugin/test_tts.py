@@ -119,19 +119,24 @@ async def test_the_first_audio_is_told_once_before_the_first_bytes() -> None:
     assert told == [0, frames_of_the_first]
 
 
-async def test_after_an_interruption_nothing_of_the_old_answer_is_heard(figure: Figure) -> None:
+async def barge_in(tts: DeepgramTTS, track: CustomAudioStreamTrack) -> None:
+    """Interrupt a long answer as the framework does, and speak "The new answer." in its place."""
     long = "This answer is long enough to be interrupted while most of it is still to come. " * 4
+    track.enable_audio_input(manual_control=True)
+    speaking = asyncio.create_task(tts.synthesize(long))
+    while not track.frame_buffer:
+        await asyncio.sleep(0.01)
+    await tts.interrupt()
+    await asyncio.wait_for(speaking, 1.0)
+    track.frame_buffer.clear()  # the framework's own fade-out tail
+    track.enable_audio_input(manual_control=True)
+    await asyncio.wait_for(tts.synthesize("The new answer."), 10.0)
+
+
+async def test_after_an_interruption_nothing_of_the_old_answer_is_heard(figure: Figure) -> None:
     async with emulator(pace=4.0) as server:
         tts, track = plugin(server)
-        track.enable_audio_input(manual_control=True)
-        speaking = asyncio.create_task(tts.synthesize(long))
-        while not track.frame_buffer:
-            await asyncio.sleep(0.01)
-        await tts.interrupt()
-        await asyncio.wait_for(speaking, 1.0)
-        track.frame_buffer.clear()  # the framework's own fade-out tail
-        track.enable_audio_input(manual_control=True)
-        await tts.synthesize("The new answer.")
+        await barge_in(tts, track)
         await tts.aclose()
         assert len(server.connections) == 1
         assert "Clear" in [message["type"] for message in server.connections[0].received]

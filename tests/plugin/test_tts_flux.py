@@ -13,7 +13,7 @@ from speechwire.emulator import CloseWith, Emulator, HalfOpen, tag_of
 from speechwire.session import SpeakSettings
 
 from .conftest import KEY
-from .test_tts import emulator, pieces, spoken_ms
+from .test_tts import barge_in, emulator, pieces, spoken_ms
 
 
 def plugin(server: Emulator, **arguments: object) -> tuple[DeepgramTTS, CustomAudioStreamTrack]:
@@ -72,18 +72,9 @@ async def test_markers_make_turns_and_nothing_is_lost() -> None:
 
 
 async def test_after_an_interruption_nothing_of_the_old_answer_is_heard() -> None:
-    long = "This answer is long enough to be interrupted while most of it is still to come. " * 4
     async with emulator(pace=4.0) as server:
         tts, track = plugin(server)
-        track.enable_audio_input(manual_control=True)
-        speaking = asyncio.create_task(tts.synthesize(long))
-        while not track.frame_buffer:
-            await asyncio.sleep(0.01)
-        await tts.interrupt()
-        await asyncio.wait_for(speaking, 1.0)
-        track.frame_buffer.clear()  # the framework's own fade-out tail
-        track.enable_audio_input(manual_control=True)
-        await asyncio.wait_for(tts.synthesize("The new answer."), 10.0)
+        await barge_in(tts, track)
         await tts.aclose()
         assert len(server.connections) == 1
         assert "Interrupt" in sent(server)

@@ -13,7 +13,7 @@ from videosdk.plugins.deepgram import DeepgramSTT, DeepgramSTTV2, DeepgramTTS
 from speechwire.errors import ConnectFailed
 from speechwire.session import BackoffPolicy, ListenSettings, SpeakSettings
 
-from .conftest import KEY, Listener, speak
+from .conftest import KEY, Listener, speak, until
 
 IMPATIENT = BackoffPolicy(base_s=0.01, cap_s=0.02, max_attempts=3)
 
@@ -31,10 +31,7 @@ async def test_the_stt_says_so_once(nowhere: str) -> None:
     listener = Listener(stt)
     stt.settings = ListenSettings(backoff=IMPATIENT)
     await speak(stt, 0.3)
-    for _ in range(100):
-        if listener.errors:
-            break
-        await asyncio.sleep(0.02)
+    await until(lambda: listener.errors)
     await speak(stt, 0.3)
     await stt.aclose()
     assert len(listener.errors) == 1

@@ -64,7 +64,7 @@ class SpeakV1Options(Options, frozen=True, kw_only=True):
     @property
     def output_rate(self) -> int:
         """The rate of the audio that will come, in Hz."""
-        return self.sample_rate or (24000 if self.encoding == "linear16" else 8000)
+        return self.sample_rate or _default_rate(self.encoding)
 
     def _check(self) -> None:
         if _models.is_flux(self.model) or _models.is_listen_v1(self.model):
@@ -117,12 +117,16 @@ class SpeakV2Options(Options, frozen=True, kw_only=True):
     @property
     def output_rate(self) -> int:
         """The rate of the audio that will come, in Hz; 24000 is assumed where the voice decides."""
-        return self.sample_rate or (24000 if self.encoding == "linear16" else 8000)
+        return self.sample_rate or _default_rate(self.encoding)
 
     def _check(self) -> None:
         if _models.is_aura(self.model) or _models.is_listen_v1(self.model):
             _models.refuse(self.model, "a Flux voice (Aura voices are on /v1/speak)")
         _check_rate(self.encoding, self.sample_rate, _LINEAR16_RATES_V2)
+
+
+def _default_rate(encoding: str) -> int:
+    return 24000 if encoding == "linear16" else 8000
 
 
 def _check_rate(encoding: str, sample_rate: int | None, linear16_rates: Collection[int]) -> None:

@@ -38,19 +38,18 @@ class FollowingPipeline:
     def push(self, pcm: bytes, /) -> list[bytes]:
         """Return the whole chunks that ``pcm`` completes."""
         format = self._find_format(len(pcm))
-        if self._pipeline is None or format != self._format:
-            return self._exchange(format).push(pcm) if self._pipeline is None else self._continue(format, pcm)
-        return self._pipeline.push(pcm)
+        if self._pipeline is not None and format == self._format:
+            return self._pipeline.push(pcm)
+        rest = self.flush()
+        return [*rest, *self._exchange(format).push(pcm)]
 
     def flush(self) -> list[bytes]:
         """Return what is left: the filter's tail and the last, partial chunk."""
         return self._pipeline.flush() if self._pipeline is not None else []
 
-    def _continue(self, format: WireFormat, pcm: bytes) -> list[bytes]:
-        logger.info("the input changed from %s to %s", self._format, format)
-        return [*self.flush(), *self._exchange(format).push(pcm)]
-
     def _exchange(self, format: WireFormat) -> PcmPipeline:
+        if self._format is not None:
+            logger.info("the input changed from %s to %s", self._format, format)
         self._format = format
         self._pipeline = conversion(format, self._out_rate, self._chunk_ms, self._quality)
         return self._pipeline

@@ -70,7 +70,6 @@ class SessionSTT(STT):
         """
         if self._closed or not audio_frames:
             return
-        self._wire.attach()
         session = self._running_session(len(audio_frames))
         # A session that has just failed takes no audio; the delivery task is about to say why.
         if session is not None and not session.closed:
@@ -136,6 +135,7 @@ class SessionSTT(STT):
             self._retire(self._session)
             self._session = None
         if self._session is None and asyncio.get_running_loop().time() >= self._resting_until:
+            self._wire.attach()
             self._session = self._new_session(byte_count)
             self._delivery = asyncio.create_task(self._deliver(self._session, self._delivery))
         return self._session
