@@ -85,6 +85,7 @@ RULES = {
 ONLY_HERE = {
     "speechwire.audio._select": frozenset({"speechwire._native"}),
     "speechwire.transport.aiohttp_ws": frozenset({"aiohttp"}),
+    "speechwire.transport.picows_ws": frozenset({"picows"}),
 }
 
 MODULES = sorted(TREE.rglob("*.py"))

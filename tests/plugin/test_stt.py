@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 
 import pytest
 from videosdk.agents import STTResponse, global_event_emitter
-from videosdk.plugins.deepgram import DeepgramSTT
+from videosdk.plugins.deepgram import DeepgramSTT, DeepgramTTS
 from videosdk.plugins.deepgram._results import SpeechStartedFilter
 
 from speechwire.emulator import CloseWith, Emulator, Inject, Phrase, RefuseUpgrade, Script
@@ -201,3 +202,14 @@ async def test_flush_is_harmless_whenever_it_comes() -> None:
         await stt.aclose()
         await stt.flush()
     assert len(listener.errors) == 1
+
+
+@pytest.mark.parametrize("make", [DeepgramSTT, DeepgramTTS])
+async def test_hanging_up_does_not_stop_the_other_calls(
+    make: type[DeepgramSTT | DeepgramTTS], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The framework's base classes collect the garbage of the whole process, for a quarter of a second."""
+    collections: list[object] = []
+    monkeypatch.setattr(gc, "collect", collections.append)
+    await make(api_key=KEY).aclose()
+    assert collections == []

@@ -28,6 +28,15 @@ class LogMachine(RuleBasedStateMachine):
         assert self.log.queued_bytes <= QUEUE
         self.pushed += samples
 
+    @precondition(lambda self: not self.log)
+    @rule(samples=st.integers(2, 800))
+    def pass_on(self, samples: int) -> None:
+        self.position = self.log.pass_on(counted(self.pushed, samples))
+        assert self.position == self.pushed * SAMPLE_BYTES
+        self.pushed += samples
+        self.position = self.log.end
+        self.arrived.update(range(self.log.end - samples * SAMPLE_BYTES, self.log.end))
+
     @rule()
     def mark(self) -> None:
         self.log.mark(self.marks)

@@ -46,6 +46,8 @@ from speechwire.session import (
     SpeakSession,
     SpeakSettings,
 )
+from speechwire.transport import transport_name
+from speechwire.transport.shared import TRANSPORT_VARIABLE
 
 TURNS = [(0.5, 1.5), (3.0, 4.0), (6.0, 7.0)]
 SECONDS = 8.0
@@ -95,6 +97,7 @@ FAULTS: dict[str, list[Fault]] = {
 class Row:
     fault: str
     endpoint: str
+    transport: str
     connections: int
     received_ms: int
     lost_ms: int
@@ -103,6 +106,11 @@ class Row:
 
 
 ROWS: list[Row] = []
+
+
+@pytest.fixture(params=["aiohttp", "picows"], autouse=True)
+def transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(TRANSPORT_VARIABLE, request.param)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -176,6 +184,7 @@ def row(
     return Row(
         fault=fault,
         endpoint=endpoint,
+        transport=transport_name(),
         connections=len(connections),
         received_ms=len(counts),
         lost_ms=round(SECONDS * 1000) - len(counts),
@@ -236,7 +245,8 @@ async def test_every_text_is_heard_once(fault: str, endpoint: str) -> None:
         expected = sum(length_ms(text) for text in TEXTS)
         spoken = sum(connection.sent_audio_bytes for connection in emulator.connections) // 48
         connections = len(emulator.connections)
-    ROWS.append(Row(fault, endpoint, connections, received, expected - received, spoken - received, ""))
+    lost_ms, again_ms = expected - received, spoken - received
+    ROWS.append(Row(fault, endpoint, transport_name(), connections, received, lost_ms, again_ms, ""))
     assert pcm == b"".join(tag_of(text).to_bytes(2, "little") * (24 * length_ms(text)) for text in TEXTS)
 
 
@@ -260,6 +270,6 @@ what the service made again and the caller did not hear twice.
 
 
 def report() -> str:
-    rows = sorted(ROWS, key=lambda row: row.endpoint)
+    rows = sorted(ROWS, key=lambda row: (row.endpoint, row.transport))
     cells = [" | ".join(str(getattr(row, field.name)) for field in fields(row)) for row in rows]
     return HEAD + "".join(f"| {cell} |\n" for cell in cells)

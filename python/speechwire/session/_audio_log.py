@@ -93,14 +93,23 @@ class AudioLog(Generic[C]):
         self.queued_bytes += len(pcm)
         return self._drop_overflow()
 
+    def pass_on(self, pcm: bytes) -> int:
+        """Count audio as sent that is handed to a connection in this moment; only while nothing waits.
+
+        Returns:
+            Where it begins.
+        """
+        start = self.end
+        self._sent.append(Chunk(start, pcm))
+        self.end = start + len(pcm)
+        self._sent_bytes += len(pcm)
+        if self._sent_bytes > self._replay_bytes:
+            self._forget()
+        return start
+
     def mark(self, control: C) -> None:
         """Queue something to do after the audio pushed so far."""
         self._queue.append(Mark(self.end, control))
-
-    @property
-    def next(self) -> Chunk | Mark[C] | None:
-        """What :meth:`take` would take."""
-        return self._queue[0] if self._queue else None
 
     def take(self) -> Chunk | Mark[C]:
         """Take the next thing to send. It counts as sent from now on, so no cancellation can lose it."""
@@ -109,7 +118,8 @@ class AudioLog(Generic[C]):
         if isinstance(item, Chunk):
             self.queued_bytes -= len(item.data)
             self._sent_bytes += len(item.data)
-            self._forget()
+            if self._sent_bytes > self._replay_bytes:
+                self._forget()
         return item
 
     def cover(self, position: int) -> None:

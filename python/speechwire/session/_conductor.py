@@ -43,6 +43,7 @@ class Conductor(Generic[EventT]):
         events: What the consumer reads.
         stats: Counters.
         error: Why the session failed for good.
+        accepting: Whether the session takes audio: it is neither closing nor has it failed.
         closing: Whether the end was asked for.
         format: Of the audio.
         linked: Set while there is a connection, and at the end.
@@ -54,6 +55,7 @@ class Conductor(Generic[EventT]):
         self.events: EventQueue[EventT | SessionEvent] = EventQueue(settings.event_limit, strategy.is_interim)
         self.stats = ListenStats()
         self.error: BaseException | None = None
+        self.accepting = True
         self.closing = False
         self.linked = asyncio.Event()
         self._strategy = strategy
@@ -104,6 +106,17 @@ class Conductor(Generic[EventT]):
 
     # From outside the task
 
+    def push(self, chunks: list[bytes]) -> None:
+        """Send audio in this very call where that is possible, else queue it for the task."""
+        link = self._link
+        for chunk in chunks:
+            if link is not None and link.send_live(chunk):
+                self._overflowing = False
+            else:
+                self.append(chunk)
+        if link is None or self._log:
+            self.start()
+
     def append(self, chunk: bytes) -> None:
         """Queue audio, dropping the oldest beyond the bound; one event tells of each outage."""
         dropped = self._log.append(chunk)
@@ -136,7 +149,7 @@ class Conductor(Generic[EventT]):
         """Let the task look for work."""
         self._changed.set()
         if self._link is not None:
-            self._link.advance()
+            self._link.wake()
 
     def expect_answer(self) -> asyncio.Future[ServiceError | None]:
         """The outcome of the ``Configure`` that will be sent next: ``None``, or the refusal."""
@@ -155,9 +168,14 @@ class Conductor(Generic[EventT]):
             self._rollover_asked.set()
             await self._rolled
 
+    def stop_accepting(self) -> None:
+        """Take no more audio: the session is closing."""
+        self.accepting = False
+        self.closing = True
+
     async def close(self) -> None:
         """Finish what is queued within the deadline, then end."""
-        self.closing = True
+        self.stop_accepting()
         if self._task is None:
             self._complete = True
             self._end(None)
@@ -303,6 +321,7 @@ class Conductor(Generic[EventT]):
 
     def _end(self, error: BaseException | None) -> None:
         self.error = self.error or error
+        self.accepting = False
         if self.error is None:
             self._report_end()
         self.events.end(error)
@@ -323,9 +342,10 @@ class Conductor(Generic[EventT]):
 
     def _deliver(self, event: EventT) -> None:
         self.events.put(event)
-        outcome = _configure_outcome(event)
-        if outcome is not None and self._answer is not None and not self._answer.done():
-            self._answer.set_result(outcome or None)
+        if self._answer is not None and not self._answer.done():
+            outcome = _configure_outcome(event)
+            if outcome is not None:
+                self._answer.set_result(outcome or None)
 
     def _emit(self, event: SessionEvent) -> None:
         if isinstance(event, (Reconnecting, AudioDropped)):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from typing import Final, TypeVar
 
@@ -28,6 +27,7 @@ Control = Callable[[], list[str]]
 _PROBE_S: Final = 1.4  # the answer to Finalize takes 0.2 to 0.55 s
 _BEHIND_S: Final = 0.5  # less than this between sent and covered is the normal lag of a healthy service
 _SETTLED_S: Final = 2.75  # covered but for the onset that is always kept, and the normal lag
+_ENDING_S: Final = 2.0  # the end that was asked for comes within half a second, or keeps showing progress
 _FLOWING_S: Final = 1.0  # audio sent within this time: the caller is streaming
 
 
@@ -71,12 +71,13 @@ class Link(Wire[EventT]):
         self._stats = stats
         self._emit = emit
         self._format = strategy.format()
+        self._bytes_per_s = self._format.bytes_per_s
         self._pacer = Pacer(settings.replay_speed, settings.replay_burst_s)
-        self._urgent: deque[str | int] = deque()  # text frames, and sizes of silence
+        self._urgent: list[str | int] = []  # text frames, and sizes of silence
         self._patience_s = (
             strategy.patience * settings.progress_timeout_s if settings.progress_timeout_s else None
         )
-        self._progress_s = 0.0
+        self._covered_s = self._progress_s = 0.0
         self._last_audio = self._progress_at = self._now()
         self._probed_at: float | None = None
         self._resting = False  # the sending task waits for something to do
@@ -120,32 +121,31 @@ class Link(Wire[EventT]):
 
     def _cover(self) -> None:
         covered_s = self._strategy.covered_s()
-        if covered_s > 0 and self._format.bytes_per_s:
+        if covered_s > self._covered_s and self._bytes_per_s:
+            self._covered_s = covered_s
             self._log.cover(self._timeline.end_position(covered_s))
             self._timeline.forget(covered_s)
-            self._stats.covered_s = self._log.covered / self._format.bytes_per_s
+            self._stats.covered_s = self._log.covered / self._bytes_per_s
 
     # Sending
 
-    def advance(self) -> None:
-        """Send what waits: at once while the socket has room, which spares a task switch, or by the task."""
-        while isinstance(chunk := self._log.next, Chunk) and self._may_send_now():
-            self._log.take()
-            self._send_now(self._taken(chunk))
-        if self._log or self._urgent:
-            self._wake.set()
-
-    def _may_send_now(self) -> bool:
-        return (
+    def send_live(self, pcm: bytes) -> bool:
+        """Send audio that was pushed just now, which spares a task switch, if nothing stands in its way."""
+        now = self._now()
+        ready = (
             self._resting
+            and self._pacer.free_at <= now
+            and not self._log
             and not self._urgent
             and self._protocol.state is State.OPEN
-            and self._pacer.delay_s(self._now()) <= 0
             and self._connection.ready
         )
+        if ready:
+            self._send_now(self._account(self._log.pass_on(pcm), pcm, now), now)
+        return ready
 
-    def _send_now(self, frame: bytes) -> None:
-        self._last_sent = self._now()
+    def _send_now(self, frame: bytes, now: float) -> None:
+        self._last_sent = now
         try:
             self._connection.send_now(frame)
         except ConnectionLost:
@@ -154,7 +154,7 @@ class Link(Wire[EventT]):
     async def _send_all(self) -> None:
         while True:
             if self._urgent:
-                await self._send_urgent(self._urgent.popleft())
+                await self._send_urgent(self._urgent.pop(0))
             elif self._log:
                 await self._send_next()
             else:
@@ -164,27 +164,29 @@ class Link(Wire[EventT]):
                 self._resting = False
 
     async def _send_next(self) -> None:
-        delay_s = self._pacer.delay_s(self._now())
+        delay_s = self._pacer.free_at - self._now()
         if delay_s > 0:
             await asyncio.sleep(delay_s)
         item = self._log.take()
         if isinstance(item, Chunk):
-            await self._send(self._taken(item))
+            await self._send(self._account(item.start, item.data, self._now()))
         else:
             for frame in item.control():
                 await self._send(frame)
+            if self._protocol.state is not State.OPEN:
+                self._progress_at, self._probed_at = self._now(), None
 
-    def _taken(self, chunk: Chunk) -> bytes:
+    def _account(self, start: int, pcm: bytes, now: float) -> bytes:
         """Account for audio that is sent now; returns its frame."""
-        frame = self._protocol.send_audio(chunk.data)
-        size = len(chunk.data)
-        self._timeline.audio(chunk.start, size)
-        self._count(size)
-        self._last_audio = self._now()
-        if self._format.bytes_per_s:
-            self._pacer.sent(size / self._format.bytes_per_s)
+        frame = self._protocol.send_audio(pcm)
+        size = len(pcm)
+        self._timeline.audio(start, size)
+        audio_s = self._count(size)
+        self._last_audio = now
+        if audio_s:
+            self._pacer.sent(now, audio_s)
         else:
-            self._log.cover(chunk.end)
+            self._log.cover(start + size)
         return frame
 
     async def _send_urgent(self, item: str | int) -> None:
@@ -197,11 +199,14 @@ class Link(Wire[EventT]):
         self._count(item)
         await self._send(frame)
 
-    def _count(self, size: int) -> None:
-        self._stats.chunks += 1
-        self._stats.sent_bytes += size
-        if self._format.bytes_per_s:
-            self._stats.sent_s += size / self._format.bytes_per_s
+    def _count(self, size: int) -> float:
+        """Count a message with audio; returns its length in seconds, 0 if that is not known."""
+        audio_s = size / self._bytes_per_s if self._bytes_per_s else 0.0
+        stats = self._stats
+        stats.chunks += 1
+        stats.sent_bytes += size
+        stats.sent_s += audio_s
+        return audio_s
 
     # Watching
 
@@ -221,19 +226,21 @@ class Link(Wire[EventT]):
             self._fill_silence(now)
 
     def _check_progress(self, now: float) -> None:
-        """While audio flows, or at the end, what is covered must grow; a silent caller proves nothing."""
+        """While audio flows what is covered must grow, and at the end the end must come.
+
+        A silent caller proves nothing.
+        """
         behind_s = self._timeline.position_s - self._progress_s
         closing = self._protocol.state is not State.OPEN
-        flowing = closing or now - self._last_audio <= _FLOWING_S
-        if self._patience_s is None or behind_s <= _BEHIND_S or not flowing:
+        flowing = behind_s > _BEHIND_S and now - self._last_audio <= _FLOWING_S
+        if self._patience_s is None or not (closing or flowing):
             self._progress_at, self._probed_at = now, None
             return
-        patience_s = self._settings.progress_timeout_s if closing else self._patience_s
-        if self._probed_at is None and now - self._progress_at >= (patience_s or self._patience_s):
+        patience_s = min(_ENDING_S, self._patience_s) if closing else self._patience_s
+        if self._probed_at is None and now - self._progress_at >= patience_s:
             self._probe(now)
-        if self._probed_at is not None and now - self._probed_at >= (
-            _PROBE_S if self._strategy.probes else 0
-        ):
+        probe_s = _PROBE_S if self._strategy.probes and not closing else 0.0
+        if self._probed_at is not None and now - self._probed_at >= probe_s:
             self._stats.stalls += 1
             stalled_s = now - self._progress_at
             self._give_up(f"no progress for {stalled_s:.1f} s with {behind_s:.1f} s of audio unanswered")

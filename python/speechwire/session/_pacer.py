@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 __all__ = ["Pacer"]
 
 
 class Pacer:
-    """A token bucket in seconds of audio.
+    """A token bucket in seconds of audio, kept as the moment from which more may be sent.
 
     Live audio never waits: it comes at real time and the bucket fills faster. A backlog is sent at once up
     to the burst, and then at ``speed`` times real time (Deepgram docs:
@@ -15,23 +17,19 @@ class Pacer:
     Args:
         speed: Seconds of audio a second, above 1; ``None`` never delays.
         burst_s: Size of the bucket.
+
+    Attributes:
+        free_at: When the next audio may be sent; in the past for a bucket that holds something.
     """
 
+    __slots__ = ("_full_s", "_speed", "free_at")
+
     def __init__(self, speed: float | None, burst_s: float) -> None:
+        self.free_at = -math.inf
         self._speed = speed
-        self._burst_s = burst_s
-        self._credit_s = burst_s
-        self._at: float | None = None
+        self._full_s = 0.0 if speed is None else burst_s / speed  # how long a full bucket lasts
 
-    def delay_s(self, now: float) -> float:
-        """Seconds to wait before the next audio may be sent."""
-        if self._speed is None:
-            return 0.0
-        if self._at is not None:
-            self._credit_s = min(self._burst_s, self._credit_s + (now - self._at) * self._speed)
-        self._at = now
-        return max(0.0, -self._credit_s / self._speed)
-
-    def sent(self, audio_s: float) -> None:
-        """Account for audio just sent."""
-        self._credit_s -= audio_s
+    def sent(self, now: float, audio_s: float) -> None:
+        """Account for audio sent at ``now``."""
+        if self._speed is not None:
+            self.free_at = max(self.free_at, now - self._full_s) + audio_s / self._speed

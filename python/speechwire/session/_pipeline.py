@@ -33,7 +33,9 @@ class Passthrough:
     def push(self, pcm: bytes, /) -> list[bytes]:
         if not isinstance(pcm, (bytes, bytearray, memoryview)):
             raise InvalidArgumentType("pcm", pcm, "bytes-like")
-        data = self._rest + bytes(pcm) if self._rest else bytes(pcm)
+        if not self._rest and len(pcm) % self._frame_bytes == 0 and type(pcm) is bytes:
+            return [pcm] if pcm else []
+        data = self._rest + bytes(pcm)
         whole = len(data) - len(data) % self._frame_bytes
         self._rest = data[whole:]
         return [data[:whole]] if whole else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, NoReturn, Self, TypeVar
 
 from speechwire.errors import InvalidArgument, ServiceError, SessionClosed
 from speechwire.session._conductor import Conductor
@@ -82,7 +82,7 @@ class ListeningSession(Generic[EventT]):
     @property
     def closed(self) -> bool:
         """Whether the session was closed or has failed."""
-        return self._conductor.closing or self._conductor.error is not None
+        return not self._conductor.accepting
 
     @property
     def over(self) -> bool:
@@ -107,12 +107,14 @@ class ListeningSession(Generic[EventT]):
         Raises:
             SessionClosed: The session was closed or failed; the cause is chained.
         """
-        self._check_usable()
+        conductor = self._conductor
+        if not conductor.accepting:
+            self._refuse()
         chunks = self._pipeline.push(pcm)
-        for chunk in chunks:
-            self._conductor.append(chunk)
-        if chunks or (pcm and not self._conductor.started):
-            self._conductor.start(connect=not chunks)  # the handshake need not wait for a whole chunk
+        if chunks:
+            conductor.push(chunks)
+        elif pcm and not conductor.started:
+            conductor.start(connect=True)  # the handshake need not wait for a whole chunk
 
     def flush(self) -> None:
         """Ask for the results of what was pushed so far, behind that audio; returns at once.
@@ -200,7 +202,7 @@ class ListeningSession(Generic[EventT]):
         """
         if not self.closed:
             self._append_tail()
-            self._conductor.closing = True
+            self._conductor.stop_accepting()
             self._conductor.mark(self._strategy.finish)
         await self._conductor.close()
 
@@ -221,8 +223,11 @@ class ListeningSession(Generic[EventT]):
             raise refusal
 
     def _check_usable(self) -> None:
+        if not self._conductor.accepting:
+            self._refuse()
+
+    def _refuse(self) -> NoReturn:
         error = self._conductor.error
         if error is not None:
             raise SessionClosed(f"the session has failed: {error}") from error
-        if self._conductor.closing:
-            raise SessionClosed("the session has been closed")
+        raise SessionClosed("the session has been closed")

@@ -44,6 +44,7 @@ class Timeline:
         self._bytes_per_s = bytes_per_s
         self._offset_s = offset_s if not bytes_per_s else 0.0
         self._pieces: list[_Piece] = []
+        self._next_caller: int | None = None  # where audio would run along with the last piece
 
     @property
     def identical(self) -> bool:
@@ -59,10 +60,10 @@ class Timeline:
 
     def audio(self, caller: int, size: int) -> None:
         """Record that audio from the caller's position ``caller`` was sent."""
-        last = self._pieces[-1] if self._pieces else None
-        if last is None or not last.moving or last.caller + self.position - last.connection != caller:
+        if caller != self._next_caller:
             self._pieces.append(_Piece(self.position, caller, True))
         self.position += size
+        self._next_caller = caller + size
 
     def silence(self, caller: int, size: int) -> None:
         """Record that silence was put in after the caller's position ``caller``."""
@@ -70,6 +71,7 @@ class Timeline:
         if last is None or last.moving or last.caller != caller:
             self._pieces.append(_Piece(self.position, caller, False))
         self.position += size
+        self._next_caller = None
 
     def start_s(self, time_s: float) -> float:
         """When something that begins at ``time_s`` on the connection begins for the caller."""

@@ -20,7 +20,7 @@ from speechwire.session.governor import Governor
 from speechwire.session.listen import FluxSession, ListenSession
 from speechwire.session.metrics import ListenStats, SpeakStats
 from speechwire.session.speak import SpeakSession
-from speechwire.transport import AiohttpTransport, Transport
+from speechwire.transport import Transport, new_transport
 
 __all__ = ["PoolStats", "SessionPool"]
 
@@ -86,7 +86,7 @@ class SessionPool:
         policy: BackoffPolicy | None = None,
         allow_insecure: bool = False,
     ) -> None:
-        self._own_transport = None if transport else AiohttpTransport()
+        self._own_transport = None if transport else new_transport()
         self._listen = Governor(max_connections=max_listen, max_handshakes=max_handshakes, policy=policy)
         self._speak = Governor(max_connections=max_speak, max_handshakes=max_handshakes, policy=policy)
         self._common: dict[str, Any] = {

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from speechwire.transport.aiohttp_ws import AiohttpTransport, shared_transport
+from speechwire.transport.aiohttp_ws import AiohttpTransport
 from speechwire.transport.base import ABNORMAL, NO_STATUS, Close, Connection, Request, Transport
 from speechwire.transport.memory import MemoryPeer, MemoryTransport
+from speechwire.transport.shared import new_transport, shared_transport, transport_name
 
 __all__ = [
     "ABNORMAL",
@@ -16,5 +17,7 @@ __all__ = [
     "MemoryTransport",
     "Request",
     "Transport",
+    "new_transport",
     "shared_transport",
+    "transport_name",
 ]

@@ -1,13 +1,11 @@
-"""The network transport, on aiohttp. The only module of the core that imports it."""
+"""The default transport, on aiohttp. The only module of the core that imports it."""
 
 from __future__ import annotations
 
 import asyncio
 import ssl as ssl_module
-from collections.abc import MutableMapping
 from contextvars import ContextVar
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
 import aiohttp
 
@@ -18,11 +16,10 @@ from speechwire.transport.base import (
     Close,
     Connection,
     Request,
-    Transport,
     without_query,
 )
 
-__all__ = ["AiohttpTransport", "shared_transport"]
+__all__ = ["AiohttpTransport"]
 
 _CLOSE_TIMEOUT_S: Final = 1.0
 _BODY_BYTES: Final = 4096
@@ -115,6 +112,7 @@ class _AiohttpConnection:
     ) -> None:
         self._socket = socket
         self._response = response
+        self._transport = response.connection.transport if response.connection is not None else None
         self._close: Close | None = None
         self.request_id = response.headers.get("dg-request-id")
 
@@ -129,8 +127,7 @@ class _AiohttpConnection:
 
     @property
     def ready(self) -> bool:
-        connection = self._response.connection
-        transport = connection.transport if connection is not None else None
+        transport = self._transport
         # With nothing left in the buffer aiohttp writes a frame and returns without waiting.
         return (
             transport is not None
@@ -176,9 +173,8 @@ class _AiohttpConnection:
 
     def abort(self) -> None:
         # A plain close would first flush what a stalled peer does not read, and so keep the socket for ever.
-        connection = self._response.connection
-        if connection is not None and connection.transport is not None:
-            connection.transport.abort()
+        if self._transport is not None:
+            self._transport.abort()
         self._response.close()
 
     def _ending(self, message: aiohttp.WSMessage | Any) -> Close:
@@ -191,47 +187,6 @@ class _AiohttpConnection:
     def _lost(self, error: Exception) -> ConnectionLost:
         close = self._close or Close(ABNORMAL, _words(error))
         return ConnectionLost(close.code, close.reason, request_id=self.request_id)
-
-
-class _Lease:
-    """One user's share of the transport all sessions of an event loop use."""
-
-    def __init__(self, shared: _Shared) -> None:
-        self._shared: _Shared | None = shared
-        shared.users += 1
-
-    async def connect(self, request: Request) -> Connection:
-        if self._shared is None:
-            raise ConnectFailed(without_query(request.url), "the transport has been closed")
-        return await self._shared.transport.connect(request)
-
-    async def aclose(self) -> None:
-        shared, self._shared = self._shared, None
-        if shared is not None:
-            await shared.release()
-
-
-class _Shared:
-    def __init__(self) -> None:
-        self.transport = AiohttpTransport()
-        self.users = 0
-
-    async def release(self) -> None:
-        self.users -= 1
-        if self.users == 0:
-            await self.transport.aclose()
-
-
-_shared: MutableMapping[asyncio.AbstractEventLoop, _Shared] = WeakKeyDictionary()
-
-
-def shared_transport() -> Transport:
-    """The running event loop's shared transport: one connector, DNS cache and TLS context for all.
-
-    Returns:
-        A lease: close it when done, and the last one closes the connector.
-    """
-    return _Lease(_shared.setdefault(asyncio.get_running_loop(), _Shared()))
 
 
 async def _on_response(response: aiohttp.ClientResponse) -> None:

@@ -38,7 +38,7 @@ class FollowingPipeline:
     def push(self, pcm: bytes, /) -> list[bytes]:
         """Return the whole chunks that ``pcm`` completes."""
         format = self._find_format(len(pcm))
-        if self._pipeline is not None and format == self._format:
+        if self._pipeline is not None and (format is self._format or format == self._format):
             return self._pipeline.push(pcm)
         rest = self.flush()
         return [*rest, *self._exchange(format).push(pcm)]

@@ -68,9 +68,11 @@ class SessionSTT(STT):
             language: Not used: the language is the constructor's.
             **kwargs: Not used; other providers know some.
         """
-        if self._closed or not audio_frames:
+        if not audio_frames:
             return
-        session = self._running_session(len(audio_frames))
+        session = self._session
+        if session is None or self._outdated(len(audio_frames)):
+            session = self._next_session(len(audio_frames))
         # A session that has just failed takes no audio; the delivery task is about to say why.
         if session is not None and not session.closed:
             session.push(audio_frames)
@@ -111,7 +113,9 @@ class SessionSTT(STT):
         await asyncio.gather(*self._retiring)
         if delivery is not None:
             await _finish(delivery)
-        await super().aclose()
+        # The base class would do this and then collect all garbage of the process, a quarter of a second in
+        # which every other call on the machine stands still.
+        self._transcript_callback: Any = None
 
     def _new_session(self, byte_count: int) -> Session:
         """Make the session for a stream whose first frame has ``byte_count`` bytes."""
@@ -130,11 +134,12 @@ class SessionSTT(STT):
         """Whether what was declared to the service is no longer true of a frame of ``byte_count`` bytes."""
         return False
 
-    def _running_session(self, byte_count: int) -> Session | None:
-        if self._session is not None and self._outdated(byte_count):
+    def _next_session(self, byte_count: int) -> Session | None:
+        """Begin a session, in place of the running one if there is one; None at rest and after the end."""
+        if self._session is not None:
             self._retire(self._session)
             self._session = None
-        if self._session is None and asyncio.get_running_loop().time() >= self._resting_until:
+        if not self._closed and asyncio.get_running_loop().time() >= self._resting_until:
             self._wire.attach()
             self._session = self._new_session(byte_count)
             self._delivery = asyncio.create_task(self._deliver(self._session, self._delivery))

@@ -18,6 +18,7 @@ DEFAULT_SAMPLE_RATE = 48_000
 DEFAULT_CHANNELS = 2
 _BYTES_PER_SAMPLE = 2
 _MOST_CHANNELS = 32
+_MOST_KNOWN = 64
 
 
 class WireFormat(NamedTuple):
@@ -40,6 +41,7 @@ class WireWatch:
         self._pinned_channels = channels
         self._announced: tuple[int, int] | None = None  # rate, samples per channel of the last frame
         self._last: WireFormat | None = None
+        self._known: dict[int, WireFormat] = {}  # by byte count, while the announcement stays the same
         self._bus: Any = None
 
     def attach(self) -> None:
@@ -57,27 +59,44 @@ class WireWatch:
             self._bus = None
 
     def format(self, byte_count: int) -> WireFormat:
-        """Return the format of a frame of ``byte_count`` bytes that has just arrived on this stream."""
-        rate, channels = self._followed(byte_count)
-        return WireFormat(
-            rate if self._pinned_rate is None else self._pinned_rate,
-            channels if self._pinned_channels is None else self._pinned_channels,
-        )
+        """Return the format of a frame of ``byte_count`` bytes that has just arrived on this stream.
 
-    def _followed(self, byte_count: int) -> WireFormat:
-        if self._announced is not None:
-            rate, samples = self._announced
-            channels, rest = divmod(byte_count, samples * _BYTES_PER_SAMPLE)
-            if rest == 0 and 1 <= channels <= _MOST_CHANNELS:
-                self._last = WireFormat(rate, channels)
-        # Without an announcement the first answer stays: the process-wide format may soon be another call's.
-        if self._last is None:
-            rate, channels = audio_format.get()
-            self._last = WireFormat(rate or DEFAULT_SAMPLE_RATE, channels or DEFAULT_CHANNELS)
-        return self._last
+        The same object as long as nothing has changed.
+        """
+        return self._known.get(byte_count) or self._find_out(byte_count)
+
+    def _find_out(self, byte_count: int) -> WireFormat:
+        fitting = None if self._announced is None else _fitting(*self._announced, byte_count)
+        self._last = fitting or self._last or _process_wide()
+        format = self._pinned(self._last)
+        if fitting or self._announced is None:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[byte_count] = format
+        return format
+
+    def _pinned(self, followed: WireFormat) -> WireFormat:
+        return WireFormat(
+            followed.sample_rate if self._pinned_rate is None else self._pinned_rate,
+            followed.channels if self._pinned_channels is None else self._pinned_channels,
+        )
 
     def _on_frame(self, data: dict[str, Any]) -> None:
         frame = data.get("frame")
         rate, samples = getattr(frame, "sample_rate", 0), getattr(frame, "samples", 0)
-        if rate > 0 and samples > 0:
+        announced = (rate, samples)
+        if announced != self._announced and rate > 0 and samples > 0:
             self._announced = (int(rate), int(samples))
+            self._known.clear()
+
+
+def _fitting(rate: int, samples: int, byte_count: int) -> WireFormat | None:
+    """The format of a frame of so many samples per channel and so many bytes, if there is one."""
+    channels, rest = divmod(byte_count, samples * _BYTES_PER_SAMPLE)
+    return WireFormat(rate, channels) if rest == 0 and 1 <= channels <= _MOST_CHANNELS else None
+
+
+def _process_wide() -> WireFormat:
+    """What the framework keeps for all calls. Asked once a stream: it may soon be another call's."""
+    rate, channels = audio_format.get()
+    return WireFormat(rate or DEFAULT_SAMPLE_RATE, channels or DEFAULT_CHANNELS)

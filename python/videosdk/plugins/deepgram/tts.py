@@ -156,7 +156,8 @@ class DeepgramTTS(TTS):
             self._request.interrupt()
         sessions, self._sessions = self._sessions, {}
         await asyncio.gather(*(session.aclose() for session in sessions.values()))
-        await super().aclose()
+        # The base class would do this and collect the garbage of the whole process; see SessionSTT.aclose.
+        self._first_audio_callback: Any = None
 
     async def _play(self, text: Text, voice: str, playback: Playback) -> None:
         session = await self._session(voice)

@@ -1,35 +1,66 @@
-"""The network transport against a plain server on loopback."""
+"""Both network transports against a plain server on loopback."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import aiohttp
 import pytest
+import trustme
 from aiohttp import web
 
-from speechwire.errors import ConnectFailed, ConnectionLost, HandshakeRefused, SpeechwireError
-from speechwire.transport import AiohttpTransport, Close, Connection, Request, shared_transport
+from speechwire.errors import (
+    ConnectFailed,
+    ConnectionLost,
+    HandshakeRefused,
+    InvalidArgument,
+    SpeechwireError,
+)
+from speechwire.transport import (
+    AiohttpTransport,
+    Close,
+    Connection,
+    Request,
+    new_transport,
+    shared_transport,
+    transport_name,
+)
+from speechwire.transport.picows_ws import PicowsTransport
+from speechwire.transport.shared import TRANSPORT_VARIABLE
+
+pytestmark = pytest.mark.usefixtures("transport")
 
 KEY = "0123456789abcdef-very-secret"
+TRANSPORTS: dict[str, Any] = {"aiohttp": AiohttpTransport, "picows": PicowsTransport}
 Handler = Callable[[web.WebSocketResponse, web.Request], Awaitable[None]]
 
 
+@pytest.fixture(params=["aiohttp", "picows"])
+def transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    name: str = request.param
+    monkeypatch.setenv(TRANSPORT_VARIABLE, name)
+    return name
+
+
 @asynccontextmanager
-async def serving(handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[str]:
+async def serving(
+    handler: Callable[[web.Request], Awaitable[web.StreamResponse]], tls: ssl.SSLContext | None = None
+) -> AsyncIterator[str]:
     application = web.Application()
     application.router.add_get("/v1/listen", handler)
     runner = web.AppRunner(application, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
     assert site._server is not None
     port = site._server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
     try:
-        yield f"ws://127.0.0.1:{port}/v1/listen?model=private-customer-term"
+        yield f"{'wss' if tls else 'ws'}://127.0.0.1:{port}/v1/listen?model=private-customer-term"
     finally:
         await runner.cleanup()
 
@@ -51,7 +82,7 @@ def request(url: str, **more: float) -> Request:
 
 @asynccontextmanager
 async def connected(serve: Handler, **headers: str) -> AsyncIterator[Connection]:
-    transport = AiohttpTransport()
+    transport = new_transport()
     async with serving(websocket(serve, **headers)) as url:
         connection = await transport.connect(request(url))
         try:
@@ -148,6 +179,89 @@ async def test_a_message_beyond_the_limit_ends_the_connection() -> None:
         assert ended.code == 1009
 
 
+async def test_a_message_in_pieces_is_one_message() -> None:
+    async def serve(response: web.WebSocketResponse, request: web.Request) -> None:
+        assert request.transport is not None
+        for head, piece in ((0x01, b"one "), (0x00, b"mess"), (0x80, b"age"), (0x02, b"\0"), (0x80, b"\xff")):
+            request.transport.write(bytes([head, len(piece)]) + piece)
+            await asyncio.sleep(0.01)
+        await response.receive()
+
+    async with connected(serve) as connection:
+        assert await connection.receive() == "one message"
+        assert await connection.receive() == b"\0\xff"
+
+
+async def test_pieces_beyond_the_limit_end_the_connection() -> None:
+    async def serve(response: web.WebSocketResponse, request: web.Request) -> None:
+        assert request.transport is not None
+        for head in (0x02, 0x00, 0x00, 0x00, 0x80):
+            request.transport.write(bytes([head, 127]) + (1_000_000).to_bytes(8, "big") + bytes(1_000_000))
+        await response.receive()
+
+    async with connected(serve) as connection:
+        ended = await connection.receive()
+        assert isinstance(ended, Close)
+        assert ended.code == 1009
+
+
+async def test_text_that_is_not_utf_8_ends_the_connection() -> None:
+    async def serve(response: web.WebSocketResponse, request: web.Request) -> None:
+        assert request.transport is not None
+        request.transport.write(b"\x81\x02\xff\xfe")
+        await response.receive()
+
+    async with connected(serve) as connection:
+        ended = await connection.receive()
+        assert isinstance(ended, Close)
+        assert ended.code in (1007, 1003)
+
+
+async def test_a_consumer_that_takes_nothing_stops_the_reading() -> None:
+    """What a peer sends meanwhile stays with the peer, and comes later, in order."""
+    piece, count = bytes(100_000), 600
+    sent = 0
+
+    async def serve(response: web.WebSocketResponse, request: web.Request) -> None:
+        nonlocal sent
+        for number in range(count):
+            await response.send_bytes(number.to_bytes(4, "big") + piece)
+            sent = number
+        await response.receive()
+
+    async with connected(serve) as connection:
+        while True:
+            before = sent
+            await asyncio.sleep(0.2)
+            if sent == before:
+                break
+        assert 0 < sent < count // 2, "all of it was taken in"
+        for number in range(count):
+            frame = await connection.receive()
+            assert isinstance(frame, bytes)
+            assert int.from_bytes(frame[:4], "big") == number
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_certificates_are_verified(transport: str, known: bool) -> None:
+    authority = trustme.CA()
+    server_side = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(server_side)
+    client_side = ssl.create_default_context()
+    (authority if known else trustme.CA()).configure_trust(client_side)
+    opening = TRANSPORTS[transport](ssl=client_side)
+    async with serving(websocket(echo), server_side) as url:
+        if known:
+            connection = await opening.connect(request(url))
+            await connection.send(b"secret" * 10_000)
+            assert await connection.receive() == b"secret" * 10_000
+            await connection.aclose()
+        else:
+            with pytest.raises(ConnectFailed, match=r"(?i)certificate"):
+                await opening.connect(request(url))
+        await opening.aclose()
+
+
 async def test_a_dead_peer_is_noticed_by_the_heartbeat() -> None:
     release = asyncio.Event()
 
@@ -156,7 +270,7 @@ async def test_a_dead_peer_is_noticed_by_the_heartbeat() -> None:
         request.transport.pause_reading()
         await release.wait()
 
-    transport = AiohttpTransport()
+    transport = new_transport()
     async with serving(websocket(serve)) as url:
         connection = await transport.connect(request(url, heartbeat_s=0.2))
         ended = await connection.receive()
@@ -236,7 +350,7 @@ async def test_a_slow_handshake_ends_at_the_deadline() -> None:
 
 @pytest.mark.parametrize("url", ["ws://127.0.0.1:1/v1/listen", "ws://nowhere.invalid/v1/listen"])
 async def test_nobody_there(url: str) -> None:
-    transport = AiohttpTransport()
+    transport = new_transport()
     with pytest.raises(ConnectFailed) as raised:
         await transport.connect(request(url))
     assert raised.value.retryable
@@ -248,7 +362,7 @@ async def failure_of(
     handler: Callable[[web.Request], Awaitable[web.StreamResponse]], **more: float
 ) -> SpeechwireError:
     """Connect in vain; check on the way that nothing tells the key or the query."""
-    transport = AiohttpTransport()
+    transport = new_transport()
     async with serving(handler) as url:
         with pytest.raises(SpeechwireError) as raised:
             await transport.connect(request(url, **more))
@@ -260,6 +374,24 @@ async def failure_of(
             assert "private-customer-term" not in text
         seen = seen.__cause__ or seen.__context__
     return raised.value
+
+
+async def test_the_environment_chooses(transport: str) -> None:
+    assert transport_name() == transport
+    assert type(new_transport()) is TRANSPORTS[transport]
+
+
+async def test_the_fast_one_is_taken_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(TRANSPORT_VARIABLE)
+    assert transport_name() == "picows"
+    monkeypatch.setattr("speechwire.transport.shared.find_spec", lambda name: None)
+    assert transport_name() == "aiohttp"
+
+
+def test_an_unknown_transport_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(TRANSPORT_VARIABLE, "carrier pigeon")
+    with pytest.raises(InvalidArgument, match="carrier pigeon"):
+        new_transport()
 
 
 def test_the_request_does_not_show_the_key() -> None:
@@ -290,7 +422,7 @@ async def test_cancelled_while_connecting() -> None:
         await asyncio.sleep(30)
         raise AssertionError
 
-    transport = AiohttpTransport()
+    transport = new_transport()
     async with serving(slow) as url:
         connecting = asyncio.create_task(transport.connect(request(url)))
         await asyncio.sleep(0.1)

@@ -1,0 +1,90 @@
+"""Which transport is used where none is given, and one of it for all sessions of an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import MutableMapping
+from importlib.util import find_spec
+from typing import Final
+from weakref import WeakKeyDictionary
+
+from speechwire.errors import ConnectFailed, InvalidArgument
+from speechwire.transport.aiohttp_ws import AiohttpTransport
+from speechwire.transport.base import Connection, Request, Transport, without_query
+
+__all__ = ["TRANSPORT_VARIABLE", "new_transport", "shared_transport", "transport_name"]
+
+TRANSPORT_VARIABLE: Final = "SPEECHWIRE_TRANSPORT"
+"""Environment variable that chooses the transport: ``auto``, ``aiohttp`` or ``picows``."""
+
+_CHOICES = ("auto", "aiohttp", "picows")
+
+
+def transport_name() -> str:
+    """The transport :func:`new_transport` makes: ``"picows"`` where it is installed, else ``"aiohttp"``.
+
+    Raises:
+        InvalidArgument: ``SPEECHWIRE_TRANSPORT`` is none of the three.
+    """
+    wanted = os.environ.get(TRANSPORT_VARIABLE) or "auto"
+    if wanted not in _CHOICES:
+        raise InvalidArgument(TRANSPORT_VARIABLE, wanted, f"one of {', '.join(_CHOICES)}")
+    if wanted == "auto":
+        return "aiohttp" if find_spec("picows") is None else "picows"
+    return wanted
+
+
+def new_transport() -> Transport:
+    """The default transport: on picows if the extra ``fast`` is installed, else on aiohttp.
+
+    Raises:
+        InvalidArgument: ``SPEECHWIRE_TRANSPORT`` is none of ``auto``, ``aiohttp`` and ``picows``.
+        ImportError: It asks for picows, which is not installed.
+    """
+    if transport_name() == "aiohttp":
+        return AiohttpTransport()
+    from speechwire.transport.picows_ws import PicowsTransport  # noqa: PLC0415  # an optional dependency
+
+    return PicowsTransport()
+
+
+class _Lease:
+    """One user's share of the transport all sessions of an event loop use."""
+
+    def __init__(self, shared: _Shared) -> None:
+        self._shared: _Shared | None = shared
+        shared.users += 1
+
+    async def connect(self, request: Request) -> Connection:
+        if self._shared is None:
+            raise ConnectFailed(without_query(request.url), "the transport has been closed")
+        return await self._shared.transport.connect(request)
+
+    async def aclose(self) -> None:
+        shared, self._shared = self._shared, None
+        if shared is not None:
+            await shared.release()
+
+
+class _Shared:
+    def __init__(self) -> None:
+        self.transport = new_transport()
+        self.users = 0
+
+    async def release(self) -> None:
+        self.users -= 1
+        if self.users == 0:
+            await self.transport.aclose()
+
+
+_shared: MutableMapping[asyncio.AbstractEventLoop, _Shared] = WeakKeyDictionary()
+
+
+def shared_transport() -> Transport:
+    """The running event loop's shared transport: one connector, DNS cache and TLS context for all.
+
+    Returns:
+        A lease: close it when done, and the last one closes the connector.
+    """
+    return _Lease(_shared.setdefault(asyncio.get_running_loop(), _Shared()))
