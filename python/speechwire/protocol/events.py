@@ -16,7 +16,7 @@ from speechwire.errors import SpeechwireError
 __all__ = ["Closed", "EndKind", "MalformedMessage", "Message", "SequenceGap", "UnknownMessage"]
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="type"):
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="type", gc=False):
     """Base of Deepgram's messages: told apart by ``type``, fields by name, unknown fields ignored."""
 
 

@@ -44,7 +44,7 @@ class Word(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """With ``diarize``; from 0."""
 
 
-class Alternative(msgspec.Struct, frozen=True, kw_only=True):
+class Alternative(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One reading of a span of audio."""
 
     transcript: str
@@ -54,13 +54,13 @@ class Alternative(msgspec.Struct, frozen=True, kw_only=True):
     languages_hinted: tuple[str, ...] = ()
 
 
-class Channel(msgspec.Struct, frozen=True, kw_only=True):
+class Channel(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The readings of one channel, best first; in practice one."""
 
     alternatives: tuple[Alternative, ...] = ()
 
 
-class Entity(msgspec.Struct, frozen=True, kw_only=True):
+class Entity(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A detected entity, on finals with ``detect_entities``; word indices are into the result's words."""
 
     label: str
@@ -71,7 +71,7 @@ class Entity(msgspec.Struct, frozen=True, kw_only=True):
     end_word: int = 0
 
 
-class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
+class ModelInfo(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The model that produced a result."""
 
     name: str = ""
@@ -79,7 +79,7 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     arch: str = ""
 
 
-class ResultsMetadata(msgspec.Struct, frozen=True, kw_only=True):
+class ResultsMetadata(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Where a result comes from."""
 
     request_id: str = ""

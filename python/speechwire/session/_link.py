@@ -260,11 +260,11 @@ class Link(Wire[EventT]):
         if frames:
             self._enqueue(frames * self._format.frame_bytes)
 
-    async def _keep_alive(self) -> None:
+    def _keep_alive(self) -> None:
         self._stats.keep_alives += 1
         message = self._strategy.keep_alive()
         if message is None:
-            await self._connection.ping()
+            super()._keep_alive()
         else:
             self._enqueue(message)
 

@@ -32,10 +32,10 @@ class WireProtocol(Protocol[EventT]):
 
 
 class Wire(Generic[EventT]):
-    """Three tasks on one connection, ended together.
+    """Two tasks and a timer on one connection, ended together.
 
-    The caller's own task receives; one sends; one watches the time. Only the sender sends, so frames keep the
-    order in which the protocol made them.
+    The caller's own task receives; one sends; the timer watches the deadlines. Frames keep the order in which
+    the protocol made them.
 
     Args:
         connection: Open.
@@ -57,12 +57,14 @@ class Wire(Generic[EventT]):
         self._wire_protocol = protocol
         self._send_timeout_s = send_timeout_s
         self._idle_s = idle_s
-        self._now = asyncio.get_running_loop().time
+        self._loop = asyncio.get_running_loop()
+        self._now = self._loop.time
         self._wake = asyncio.Event()
         self._verdict: Close | None = None
         self._fault: BaseException | None = None
         self._sending_since: float | None = None
         self._last_sent = self._now()
+        self._helpers: list[asyncio.Task[None]] = []
 
     def wake(self) -> None:
         """Say that there is something to send."""
@@ -70,13 +72,15 @@ class Wire(Generic[EventT]):
 
     async def run(self) -> Closed:
         """Live until the connection ends; returns how. Cancelling drops the connection."""
-        tasks = [asyncio.create_task(self._guard(part)) for part in (self._send_all, self._watch)]
+        self._helpers.append(asyncio.create_task(self._guard(self._send_all)))
+        self._plan_look(self._now())
         try:
             close = await self._receive_all()
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            self._timer.cancel()
+            for helper in self._helpers:
+                helper.cancel()
+            await asyncio.gather(*self._helpers, return_exceptions=True)
             self._connection.abort()
         if self._fault is not None:
             raise self._fault
@@ -103,9 +107,10 @@ class Wire(Generic[EventT]):
         """When :meth:`_check` or the keep-alive has something to do at the latest."""
         return self._last_sent + self._idle_s
 
-    async def _keep_alive(self) -> None:
+    def _keep_alive(self) -> None:
         """Keep a silent connection open."""
-        await self._connection.ping()
+        self._helpers = [helper for helper in self._helpers if not helper.done()]
+        self._helpers.append(self._loop.create_task(self._guard(self._connection.ping)))
 
     # What they share
 
@@ -116,8 +121,11 @@ class Wire(Generic[EventT]):
         except ConnectionLost:
             self._connection.abort()  # the receiver learns how it ended
         except Exception as fault:
-            self._fault = fault
-            self._connection.abort()
+            self._fail(fault)
+
+    def _fail(self, fault: Exception) -> None:
+        self._fault = fault
+        self._connection.abort()
 
     async def _receive_all(self) -> Close:
         while True:
@@ -133,16 +141,27 @@ class Wire(Generic[EventT]):
         await self._connection.send(frame)
         self._sending_since = None
 
-    async def _watch(self) -> None:
-        while self._verdict is None:
-            await asyncio.sleep(max(_MIN_TICK_S, min(_TICK_S, self._due() - self._now())))
-            now = self._now()
-            if self._sending_since is not None and now - self._sending_since >= self._send_timeout_s:
-                self._give_up(f"the service stopped reading: a send took over {self._send_timeout_s:g} s")
-            self._check(now)
-            if self._wire_protocol.state is State.OPEN and now - self._last_sent >= self._idle_s:
-                self._last_sent = now
-                await self._keep_alive()
+    def _plan_look(self, now: float) -> None:
+        self._timer = self._loop.call_later(
+            max(_MIN_TICK_S, min(_TICK_S, self._due() - now)), self._look_at_time
+        )
+
+    def _look_at_time(self) -> None:
+        now = self._now()
+        try:
+            self._keep_deadlines(now)
+        except Exception as fault:
+            self._fail(fault)
+        if self._verdict is None:
+            self._plan_look(now)
+
+    def _keep_deadlines(self, now: float) -> None:
+        if self._sending_since is not None and now - self._sending_since >= self._send_timeout_s:
+            self._give_up(f"the service stopped reading: a send took over {self._send_timeout_s:g} s")
+        self._check(now)
+        if self._wire_protocol.state is State.OPEN and now - self._last_sent >= self._idle_s:
+            self._last_sent = now
+            self._keep_alive()
 
     def _due(self) -> float:
         due = self._next_due()
