@@ -14,13 +14,18 @@ from __future__ import annotations
 from collections import deque
 from typing import Generic, NamedTuple, TypeVar
 
+import msgspec
+
 __all__ = ["AudioLog", "Chunk", "Mark"]
 
 C = TypeVar("C")
 
 
-class Chunk(NamedTuple):
-    """Audio, and where it begins on the caller's clock, in bytes."""
+class Chunk(msgspec.Struct, frozen=True, gc=False):
+    """Audio, and where it begins on the caller's clock, in bytes.
+
+    Thousands are kept at a time: the garbage collector need not look at them.
+    """
 
     start: int
     data: bytes

@@ -99,6 +99,8 @@ class Timeline:
         if self.identical or not self._bytes_per_s:
             return time_s + self._offset_s
         position = time_s * self._bytes_per_s
-        piece = self._pieces[max(0, bisect(self._pieces, position, key=_CONNECTION) - 1)]
+        piece = self._pieces[0]
+        if len(self._pieces) > 1:
+            piece = self._pieces[max(0, bisect(self._pieces, position, key=_CONNECTION) - 1)]
         advance = position - piece.connection if piece.moving else 0.0
         return (piece.caller + advance) / self._bytes_per_s
