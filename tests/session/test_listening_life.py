@@ -19,6 +19,7 @@ from tests.session.driving import (
     words_of,
 )
 from tests.session.fake_service import FakeNova, NovaVoice, close, stall
+from tests.virtual_time import VirtualTimeLoop
 
 from speechwire.errors import (
     HandshakeRefused,
@@ -131,6 +132,24 @@ async def test_silence_ends_the_turn_of_a_caller_that_stopped() -> None:
     got = await events
     check_words(service, got)
     assert 0.4 * 16000 <= service.heard[0].silence <= 3 * 16000
+
+
+@pytest.mark.parametrize("seconds", [0.8, 20.0])
+async def test_an_event_loop_that_stood_still_blames_nobody(endpoint: Endpoint, seconds: float) -> None:
+    """Neither is the caller taken for silent, nor the service for dead."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualTimeLoop)
+    service = endpoint.service([(1.0, 6.0)])
+    session = endpoint.session(service, silence_after_s=0.5)
+    events = asyncio.create_task(collect(session))
+    await speak_into(session, 3.0)
+    loop.advance(seconds)
+    await asyncio.sleep(0.02)  # the timers come first, then the late frames
+    await speak_into(session, 4.0, start_s=3.0)
+    await session.aclose()
+    check_words(service, await events)
+    assert len(service.heard) == 1
+    assert service.heard[0].silence == 0
 
 
 async def test_flush_asks_for_results_behind_the_audio(endpoint: Endpoint) -> None:

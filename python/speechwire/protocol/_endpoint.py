@@ -20,10 +20,12 @@ EventT = TypeVar("EventT")
 
 
 class State(enum.Enum):
-    """Where a connection is in its life. It only ever moves downwards::
+    """Where a connection is in its life.
 
-    OPEN ── our close message ──▶ CLOSING ── end of connection ──▶ CLOSED
-      └──────────────────── end of connection ──────────────────────▶┘
+    It only ever moves downwards::
+
+        OPEN ── our close message ──▶ CLOSING ── end of connection ──▶ CLOSED
+          └──────────────────── end of connection ──────────────────────▶┘
     """
 
     OPEN = "open"

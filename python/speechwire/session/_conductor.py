@@ -45,6 +45,7 @@ class Conductor(Generic[EventT]):
         error: Why the session failed for good.
         accepting: Whether the session takes audio: it is neither closing nor has it failed.
         closing: Whether the end was asked for.
+        started: Whether the task has been started.
         format: Of the audio.
         linked: Set while there is a connection, and at the end.
     """
@@ -57,6 +58,7 @@ class Conductor(Generic[EventT]):
         self.error: BaseException | None = None
         self.accepting = True
         self.closing = False
+        self.started = False
         self.linked = asyncio.Event()
         self._strategy = strategy
         self._base_url = base_url
@@ -88,11 +90,6 @@ class Conductor(Generic[EventT]):
     def link(self) -> Link[EventT] | None:
         """The current connection's, if there is one."""
         return self._link
-
-    @property
-    def started(self) -> bool:
-        """Whether the task has been started."""
-        return self._task is not None
 
     @property
     def over(self) -> bool:
@@ -140,6 +137,7 @@ class Conductor(Generic[EventT]):
         """
         self._wanted = self._wanted or connect or self._task is None
         if self._task is None:
+            self.started = True
             loop = asyncio.get_running_loop()
             self._began = loop.time()
             self._task = loop.create_task(self._run())

@@ -90,7 +90,8 @@ class AiohttpTransport:
             )
         finally:
             _responses.reset(token)
-        return _AiohttpConnection(socket, responses[-1])
+        # Taken out: a cancelled timer of the connect keeps this context, and so the list, for half a minute.
+        return _AiohttpConnection(socket, responses.pop())
 
     def _client(self) -> aiohttp.ClientSession:
         if self._session is None:
