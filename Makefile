@@ -3,10 +3,13 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 RUST   := $(shell command -v cargo 2>/dev/null)
+CRATES := $(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src
 STAMP  := $(VENV)/.stamps
 OLDEST := $(VENV)-oldest
 CLIENTS := $(VENV)-clients
-SOURCES := pyproject.toml README.md LICENSE $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed)
+TOOLS  := $(VENV)-tools
+DOCS   := $(VENV)-docs
+SOURCES := pyproject.toml README.md LICENSE THIRD_PARTY_LICENSES.txt $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed)
 RUST_SOURCES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml)
 REQUIREMENTS := requirements/dev.lock
 
@@ -21,7 +24,7 @@ BUILT  := dist/videosdk_plugins_deepgram-*-cp311-abi3-*.whl
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rust test-python test-oldest test-clients bench reliability lint types wheel wheel-pure dev lock clean
+.PHONY: help demo test test-rust test-python test-oldest test-clients bench bench-streams soak reliability lint types wheel wheel-pure wheel-portable sdist test-wheels audit workflows docs docs-serve dev lock clean
 
 help:            ## list the verbs
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -50,6 +53,12 @@ test-clients: $(CLIENTS)/.stamps/installed  ## drive other people's clients agai
 bench: $(STAMP)/bench  ## compare the audio engine with its peers; writes benches/report
 	OMP_NUM_THREADS=1 $(BIN)/python -m benches.python.audio.report
 
+bench-streams: $(STAMP)/bench $(CLIENTS)/.stamps/installed  ## a thousand live streams beside everyone else; writes benches/report/streams.md
+	$(BIN)/python -m benches.python.streams --clients-python $(CLIENTS)/bin/python $(BENCH_ARGS)
+
+soak: $(STAMP)/installed  ## live streams for half an hour while their connections are killed; writes benches/report/soak.md
+	$(BIN)/python -m benches.python.soak $(SOAK_ARGS)
+
 reliability: $(STAMP)/installed  ## run the fault matrix and write docs/reliability.md from it
 	SPEECHWIRE_RELIABILITY=docs/reliability.md $(BIN)/python -m pytest tests/transport/test_reliability.py
 
@@ -69,11 +78,41 @@ ifneq ($(RUST),)
 	$(BIN)/python -m mypy.stubtest speechwire._native
 endif
 
-wheel: $(STAMP)/environment  ## build the cp311-abi3 wheel into dist/
+# No path of the building machine goes into the extension: panic messages name the files of the sources.
+wheel wheel-portable: export RUSTFLAGS := --remap-path-prefix=$(CRATES)=crates --remap-path-prefix=$(CURDIR)=.
+# The same commit built twice in one place gives the same bytes.
+wheel wheel-portable wheel-pure sdist: export SOURCE_DATE_EPOCH := $(or $(shell git log -1 --format=%ct 2>/dev/null),$(shell date +%s))
+
+wheel: $(STAMP)/environment  ## build the cp311-abi3 wheel into dist/ (for a libc as new as this machine's)
 	$(BIN)/maturin build --release --locked --out dist
+
+wheel-portable: $(STAMP)/environment $(TOOLS)/.stamps/installed  ## build a manylinux2014 wheel into dist/portable/ with zig (TARGET=... crosses)
+	PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" $(BIN)/maturin build --release --locked --zig \
+		$(addprefix --target ,$(TARGET)) --out dist/portable
 
 wheel-pure: $(STAMP)/environment  ## build the py3-none-any wheel (numpy engine, no Rust needed) into dist/
 	$(BIN)/python scripts/build_pure_wheel.py --out dist
+
+sdist: $(STAMP)/environment  ## build the sdist into dist/
+	$(BIN)/maturin sdist --out dist
+
+test-wheels: wheel wheel-pure sdist  ## run the tests against each artefact on each Python found (WHEELS_ARGS=--quick)
+	$(BIN)/python scripts/wheel_matrix.py $(WHEELS_ARGS)
+
+audit: $(TOOLS)/.stamps/installed  ## check licences, sources, known vulnerabilities (AUDIT_ARGS=--strict)
+	$(TOOLS)/bin/python scripts/audit.py $(AUDIT_ARGS)
+
+workflows: $(TOOLS)/.stamps/installed  ## lint .github: zizmor, the schemas, and actionlint where it is installed
+	$(TOOLS)/bin/zizmor --offline --no-progress --persona pedantic .github
+	$(TOOLS)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(TOOLS)/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	@if command -v actionlint >/dev/null; then actionlint; else echo "actionlint is not installed: not run"; fi
+
+docs: $(DOCS)/.stamps/environment  ## build the documentation into site/; every warning is an error
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict
+
+docs-serve: $(DOCS)/.stamps/environment  ## show the documentation on loopback while it is being written
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs serve
 
 dev: $(STAMP)/environment  ## install the tree itself (editable) for working on it
 	$(BIN)/maturin develop --release --locked
@@ -82,10 +121,11 @@ lock:            ## renew requirements/*.lock and Cargo.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header --extra test --extra lint --extra demo pyproject.toml requirements/build.in -o $(REQUIREMENTS)
 	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header -c $(REQUIREMENTS) --extra bench pyproject.toml -o requirements/bench.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header requirements/clients.in -o requirements/clients.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header requirements/docs.in -o requirements/docs.lock
 	cargo update --workspace
 
 clean:           ## remove what the targets made
-	rm -rf $(VENV) $(OLDEST) $(CLIENTS) dist build target demo-output
+	rm -rf $(VENV) $(OLDEST) $(CLIENTS) $(TOOLS) $(DOCS) site dist build target demo-output
 
 $(STAMP)/environment: $(REQUIREMENTS)
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11, 3.12 or 3.13 is needed, this is " + sys.version)'
@@ -111,6 +151,12 @@ $(STAMP)/oldest: $(STAMP)/installed
 	@$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(BUILT)
 	@touch $@
 
+$(TOOLS)/.stamps/installed: requirements/tools.txt
+	@test -x $(TOOLS)/bin/python || $(PYTHON) -m venv $(TOOLS)
+	@echo "Installing the tools for audits, workflows and portable wheels into $(TOOLS) ..."
+	@$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/tools.txt
+	@mkdir -p $(@D) && touch $@
+
 $(STAMP)/bench: $(STAMP)/installed
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/bench.lock
 	@touch $@
@@ -119,6 +165,12 @@ $(CLIENTS)/.stamps/environment: requirements/clients.lock
 	@test -x $(CLIENTS)/bin/python || $(PYTHON) -m venv $(CLIENTS)
 	@echo "Installing other people's clients into $(CLIENTS) ..."
 	@$(CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/clients.lock
+	@mkdir -p $(@D) && touch $@
+
+$(DOCS)/.stamps/environment: requirements/docs.lock
+	@test -x $(DOCS)/bin/python || $(PYTHON) -m venv $(DOCS)
+	@echo "Installing what the documentation needs into $(DOCS) ..."
+	@$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/docs.lock
 	@mkdir -p $(@D) && touch $@
 
 $(CLIENTS)/.stamps/installed: $(CLIENTS)/.stamps/environment $(STAMP)/installed

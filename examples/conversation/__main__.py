@@ -10,9 +10,9 @@ import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from examples.shared.journal import Journal
 from speechwire.audio import engine_name
 
-from .journal import Journal
 from .report import exchanges, table
 from .scene import SCRIPT, Scene, live_scene, offline_scene, scripted_scene, stage
 from .timeline import draw

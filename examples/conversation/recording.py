@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from examples.shared.caller import SAMPLE_RATE, Call
 from speechwire.audio import PcmPipeline
-
-from .caller import SAMPLE_RATE, Call
 
 WAV_RATE = 24_000  # what the framework's output track plays
 FRAME_SAMPLES = WAV_RATE // 50

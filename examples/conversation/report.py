@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .caller import Call, Spoken
-from .journal import Journal
+from examples.shared.caller import Call, Spoken
+from examples.shared.journal import Journal
+
 from .recording import Recording, spans
 
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from videosdk.plugins.deepgram import DeepgramSTTV2, DeepgramTTS
 
+from examples.shared.caller import Call, Line, render, tone_voice
+from examples.shared.journal import Journal
+from examples.shared.voice import espeak_voice
 from speechwire.emulator import Emulator, Phrase, Script, ScriptedEngine
 from speechwire.protocol import listen_v2_events as flux
 
-from .caller import Call, Line, render, tone_voice
 from .host import converse
-from .journal import Journal
 from .recording import Recording
-from .voice import espeak_voice
 
 # The second line is spoken while the agent still answers the first: the barge-in.
 SCRIPT = (

@@ -11,8 +11,9 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-from .caller import Call
-from .journal import Journal
+from examples.shared.caller import Call
+from examples.shared.journal import Journal
+
 from .recording import WAV_RATE, Recording
 from .report import Exchange, exchanges
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import struct
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from speechwire.cli import main
+from speechwire.emulator import Emulator, Phrase, Script
 from speechwire.emulator.offline import Voice, synthesize
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,6 +32,12 @@ class Outcome:
 
 
 Run = Callable[..., Outcome]
+Serve = Callable[..., Emulator]
+
+SCRIPT = Script(
+    Phrase(start_s=0.2, text="Two tickets to Oslo, please.", end_s=1.0),
+    Phrase(start_s=2.5, text="By train.", end_s=3.0),
+)
 
 
 def riff(format: bytes, audio: bytes, *, before: bytes = b"", size: int | None = None) -> bytes:
@@ -94,3 +104,25 @@ def call(speech: bytes, tmp_path: Path) -> Path:
     path = tmp_path / "call.wav"
     path.write_bytes(speech)
     return path
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Emulators in a thread: a command has an event loop of its own."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    opened: list[Emulator] = []
+
+    def serve(**arguments: Any) -> Emulator:
+        emulator = Emulator(**{"script": SCRIPT, **arguments})
+        opened.append(emulator)
+        asyncio.run_coroutine_threadsafe(emulator.start(), loop).result(10)
+        return emulator
+
+    yield serve
+    for emulator in opened:
+        asyncio.run_coroutine_threadsafe(emulator.aclose(), loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()

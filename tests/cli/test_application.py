@@ -113,6 +113,28 @@ def test_a_message_of_many_lines_becomes_one() -> None:
     assert one_line(ServiceError("", "first\nsecond\r\n  third")).endswith("first second third")
 
 
+def test_an_output_that_cannot_be_written_is_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command("--help"), stdout=full, stderr=subprocess.PIPE, env=environment())
+    assert (done.returncode, done.stderr) == (1, b"speechwire: No space left on device\n")
+
+
+@pytest.mark.parametrize("module", ["rich", "speechwire.cli._application", "speechwire.cli.doctor"])
+def test_ctrl_c_while_modules_are_imported_shows_no_traceback(module: str) -> None:
+    script = f"""
+import os, signal, sys
+import speechwire.cli
+class PressesCtrlC:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, PressesCtrlC())
+sys.exit(speechwire.cli.main(["doctor"]))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment())
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
+
+
 def test_a_reader_that_leaves_is_no_fault_of_ours() -> None:
     read, write = os.pipe()
     os.close(read)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from speechwire.cli._display import Display
+from speechwire.cli._display import Bar
 from speechwire.cli._playing import transcript_of
 from speechwire.cli._segments import NovaHearing
 from speechwire.cli._transcript import Transcript
@@ -59,8 +59,7 @@ class Wav:
 async def play(session: Session, *, readable: bool = True) -> Transcript:
     wav: Any = Wav(readable=readable)
     played: Any = session
-    with Display() as display:
-        return await transcript_of(Path("in.wav"), wav, played, NovaHearing(), display.bar("in.wav", 1.0))
+    return await transcript_of(Path("in.wav"), wav, played, NovaHearing(), Bar("in.wav", 1.0))
 
 
 async def test_what_no_final_confirmed_is_told_and_so_is_the_loss() -> None:

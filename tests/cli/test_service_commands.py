@@ -2,57 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
+import errno
 import json
+import os
 import re
 import signal
 import subprocess
-import threading
 import time
 import wave
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.conftest import PHRASE, Run, command, environment, header, riff
+from tests.cli.conftest import PHRASE, SCRIPT, Run, Serve, command, environment, header, riff
 
 from speechwire.cli._display import Display
 from speechwire.cli._playing import transcript_of
 from speechwire.cli._transcript import Transcript
 from speechwire.cli.transcribe import _check_whole
-from speechwire.emulator import CloseWith, Emulator, Phrase, RefuseUpgrade, Script, Stall
+from speechwire.emulator import CloseWith, Phrase, RefuseUpgrade, Script, Stall
 
 KEY = "a-secret-key-of-the-tests"
 NOWHERE = "ws://127.0.0.1:1"
-SCRIPT = Script(
-    Phrase(start_s=0.2, text="Two tickets to Oslo, please.", end_s=1.0),
-    Phrase(start_s=2.5, text="By train.", end_s=3.0),
-)
-
-Serve = Callable[..., Emulator]
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    """Emulators in a thread: a command has an event loop of its own."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    opened: list[Emulator] = []
-
-    def serve(**arguments: Any) -> Emulator:
-        emulator = Emulator(**{"script": SCRIPT, **arguments})
-        opened.append(emulator)
-        asyncio.run_coroutine_threadsafe(emulator.start(), loop).result(10)
-        return emulator
-
-    yield serve
-    for emulator in opened:
-        asyncio.run_coroutine_threadsafe(emulator.aclose(), loop).result(10)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
 
 
 @pytest.fixture
@@ -165,6 +136,53 @@ def test_a_bad_file_does_not_stop_the_others(run: Run, serve: Serve) -> None:
 
 
 @pytest.mark.usefixtures("key")
+def test_a_connection_that_cannot_be_kept_costs_one_file(run: Run, serve: Serve) -> None:
+    emulator = serve(faults=[CloseWith(1008, "DATA-0000", connections={0})])
+    arguments = ("--concurrency", 1, "--base-url", emulator.base_url, "--speed", 50)
+    outcome = run("transcribe", silence("a.wav"), silence("b.wav"), *arguments)
+    assert outcome.code == 3
+    assert outcome.err.startswith("speechwire transcribe: a.wav: the connection was lost (close code 1008)")
+    assert outcome.err.count("\n") == 1
+    assert outcome.out == "b.wav: Two tickets to Oslo, please.\nb.wav: By train.\n"
+
+
+@pytest.mark.usefixtures("key")
+def test_a_name_that_is_no_text_is_a_file_all_the_same(run: Run, serve: Serve) -> None:
+    name = os.fsdecode(b"\xff.wav")
+    arguments = (silence(name), "--base-url", serve().base_url, "--speed", 50)
+    two = run("transcribe", *arguments, silence("b.wav"))
+    assert (two.code, two.out.splitlines()[0]) == (0, "\ufffd.wav: Two tickets to Oslo, please.")
+    assert json.loads(run("transcribe", *arguments, "--json").out)["file"] == "\ufffd.wav"
+    assert run("transcribe", *arguments, "-o", "out").code == 0
+    assert [entry.name for entry in Path("out").iterdir()] == [os.fsdecode(b"\xff.txt")]
+
+
+@pytest.mark.usefixtures("key")
+def test_a_reader_that_leaves_ends_it_without_a_word(serve: Serve) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    files = (silence("a.wav"), silence("b.wav"), "--base-url", serve().base_url, "--speed", 50)
+    done = subprocess.run(
+        command("transcribe", *files), stdout=write, stderr=subprocess.PIPE, env=environment(), timeout=60
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+@pytest.mark.usefixtures("key")
+def test_a_transcript_is_written_whole_or_not_at_all(
+    run: Run, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "out/in.txt")
+
+    monkeypatch.setattr(os, "replace", full)
+    outcome = run("transcribe", silence("in.wav"), "-o", "out", "--base-url", serve().base_url, "--speed", 50)
+    assert (outcome.code, outcome.err) == (1, "speechwire transcribe: out/in.txt: No space left on device\n")
+    assert list(Path("out").iterdir()) == []
+
+
+@pytest.mark.usefixtures("key")
 def test_ctrl_c_leaves_at_once_with_130_and_no_partial_file(serve: Serve) -> None:
     emulator = serve(faults=[Stall(0.5)])  # no last results: nobody may wait for them
     arguments = ("transcribe", silence("in.wav", 60.0), "-o", "out", "--base-url", emulator.base_url)
@@ -231,6 +249,7 @@ def test_a_service_that_is_not_there_is_3(spawn: Run) -> None:
         (("speak", "...", "-o", "out.wav"), "no words to speak"),
         (("speak", "hi", "-o", "out.wav", "--speed", "9"), "speed must be"),
         (("speak", "hi", "-o", "out.wav"), "no API key"),
+        (("speak", "hi", "-o", "-", "--emulator"), "-o needs a file"),
     ],
 )
 def test_wrong_usage_is_one_line_and_2(run: Run, arguments: tuple[str, ...], words: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import struct
 import wave
 from pathlib import Path
@@ -74,13 +76,30 @@ def test_what_follows_the_audio_is_not_audio(tmp_path: Path) -> None:
     assert as_s16(path) == SAMPLES.tobytes()
 
 
-@pytest.mark.parametrize(("size", "missing_s"), [(0xFFFFFFFF, 0.0), (32_012, 2.0), (12, 0.0)])
+@pytest.mark.parametrize(
+    ("size", "missing_s"),
+    [(0xFFFFFFFF, 0.0), (0xFFFFFFFF - 36, 0.0), (0x7FFFF000, 0.0), (32_012, 2.0), (12, 0.0)],
+)
 def test_a_file_that_is_shorter_than_it_says(tmp_path: Path, size: int, missing_s: float) -> None:
     # 0xFFFFFFFF is what a program writes that did not know the length, such as ffmpeg into a pipe.
     path = tmp_path / "in.wav"
     path.write_bytes(riff(header(1, 16, rate=8000), SAMPLES.tobytes(), size=size))
     with wav_reader(path) as wav:
         assert (wav.frames, wav.missing_s) == (6, missing_s)
+
+
+def test_a_recorder_that_was_interrupted_left_audio_all_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "in.wav"
+    path.write_bytes(riff(header(1, 16), b"") + SAMPLES.tobytes())
+    assert as_s16(path) == SAMPLES.tobytes()
+
+
+def test_no_audio_and_something_after_it_is_no_audio(tmp_path: Path) -> None:
+    path = tmp_path / "in.wav"
+    content = bytearray(riff(header(1, 16), b"") + b"LIST\x04\0\0\0abcd")
+    content[4:8] = struct.pack("<I", len(content) - 8)
+    path.write_bytes(content)
+    assert as_s16(path) == b""
 
 
 @files
@@ -121,6 +140,9 @@ def test_junk_is_refused_and_nothing_else(tmp_path: Path, data: bytes, cut: int)
         (riff(b"", b"abcd"), "header is incomplete"),
         (riff(header(1, 16, channels=0), b"abcd"), "names no format"),
         (riff(header(1, 16), b"")[:20], "header is incomplete"),
+        (riff(header(1, 16, rate=1), b"abcd"), "its rate is 1 Hz, not 4000 to 192000"),
+        (riff(header(1, 16, rate=400_000), b"abcd"), "its rate is 400000 Hz"),
+        (riff(header(1, 16, channels=40), bytes(80)), "40 channels, more than 32"),
     ],
 )
 def test_a_refusal_says_why(tmp_path: Path, content: bytes, why: str) -> None:
@@ -147,6 +169,42 @@ def test_a_failure_leaves_the_old_file_and_no_part(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt), wav_writer(path, 8000) as append:
         append(SAMPLES.tobytes())
         raise KeyboardInterrupt
+    assert [(entry.name, entry.read_bytes()) for entry in tmp_path.iterdir()] == [("out.wav", b"before")]
+
+
+def test_a_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "link.wav").symlink_to(tmp_path / "out.wav")
+    with wav_writer(tmp_path / "link.wav", 8000) as append:
+        append(SAMPLES.tobytes())
+    assert (tmp_path / "link.wav").is_symlink()
+    assert (tmp_path / "out.wav").stat().st_size == 44 + 12
+
+
+def test_a_device_or_a_directory_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.wav")
+    (tmp_path / "folder.wav").mkdir()
+    for name in ("pipe.wav", "folder.wav"):
+        with pytest.raises(OSError, match=f"name a file to write.*{name}"), wav_writer(tmp_path / name, 8000):
+            pass
+    assert (tmp_path / "pipe.wav").is_fifo()
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["folder.wav", "pipe.wav"]
+
+
+def test_a_full_disk_is_told_with_the_name_that_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "out.wav"
+    path.write_bytes(b"before")
+
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with (
+        pytest.raises(OSError, match="No space left on device: '.*/out.wav'"),
+        wav_writer(path, 8000) as append,
+    ):
+        monkeypatch.setattr(wave.Wave_write, "writeframesraw", full)
+        append(SAMPLES.tobytes())
     assert [(entry.name, entry.read_bytes()) for entry in tmp_path.iterdir()] == [("out.wav", b"before")]
 
 

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from examples.conversation.journal import Journal
 from examples.conversation.recording import WAV_RATE, Recording
 from examples.conversation.report import Exchange, exchanges, table
 from examples.conversation.rules import GREETING, answer
 from examples.conversation.scene import SCRIPT, Scene, scripted_scene, stage
 from examples.conversation.timeline import draw
+from examples.shared.journal import Journal
 from speechwire.emulator import tag_of
 
 ROOT = Path(__file__).resolve().parents[2]

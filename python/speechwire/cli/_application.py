@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import logging
 import os
 import sys
@@ -12,6 +13,7 @@ import click
 
 from speechwire import __version__
 from speechwire.cli._failures import EXPECTED, FAILED, INTERRUPTED, exit_code, one_line
+from speechwire.cli._interrupt import deadly_interrupts
 
 __all__ = ["run"]
 
@@ -27,7 +29,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command = getattr(importlib.import_module(f"speechwire.cli.{cmd_name}"), cmd_name)
+        with deadly_interrupts():
+            command = getattr(importlib.import_module(f"speechwire.cli.{cmd_name}"), cmd_name)
         assert isinstance(command, click.Command)
         return command
 
@@ -45,7 +48,8 @@ class _Commands(click.Group):
     cls=_Commands,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="\b\nExample:\n  speechwire speak 'Hello, world.' -o hello.wav --emulator",
+    epilog="\b\nExamples:\n  speechwire speak 'I would like to book a table for two.' -o call.wav --emulator"
+    "\n  speechwire transcribe call.wav --emulator",
 )
 @click.version_option(__version__, prog_name="speechwire", message="%(prog)s %(version)s")
 @click.pass_context
@@ -62,12 +66,19 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run a command; expected failures become one line on standard error and an exit code."""
     # What a session logs, a command reports in its own words.
     logging.getLogger("speechwire").addHandler(logging.NullHandler())
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a word that its encoding lacks is no reason to fail
+            stream.reconfigure(errors="backslashreplace")
     given = None if arguments is None else list(arguments)
     try:
         result = _speechwire.main(args=given, prog_name="speechwire", standalone_mode=False)
         sys.stdout.flush()
-    except BrokenPipeError:
-        return _reader_left()
+    except BrokenPipeError:  # `speechwire ... | head`: no fault, but not all was done
+        _let_go_of_output()
+        return FAILED
+    except OSError as error:
+        _let_go_of_output()
+        return _report(error, "speechwire")
     except (click.Abort, KeyboardInterrupt):
         click.echo("speechwire: interrupted", err=True)
         return INTERRUPTED
@@ -82,7 +93,6 @@ def _report(error: Exception, command: str) -> int:
     return exit_code(error)
 
 
-def _reader_left() -> int:
-    """``speechwire ... | head``: no fault, but not all was done. Python's own flush at exit must not fail."""
+def _let_go_of_output() -> None:
+    """Standard output cannot be written. Python's own flush at exit must not fail for it once more."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return FAILED

@@ -37,8 +37,8 @@ def one_line(error: BaseException) -> str:
     error = _root(error)
     if isinstance(error, click.ClickException):
         words = error.format_message()
-    elif isinstance(error, OSError) and error.strerror and error.filename:
-        words = f"{error.filename}: {error.strerror}"
+    elif isinstance(error, OSError) and error.strerror:
+        words = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     else:
         words = str(error)
     return " ".join(words.split())

@@ -6,6 +6,8 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from speechwire.cli._interrupt import deadly_interrupts
+
 __all__ = ["main"]
 
 _EXTRA = ("click", "rich")
@@ -21,15 +23,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0, 1 for a failure, 2 for wrong usage, 3 if the service refused or cannot be reached,
         130 after Ctrl-C.
     """
-    missing = next((name for name in _EXTRA if not _importable(name)), None)
-    if missing:
+    with deadly_interrupts():
+        missing = next((name for name in _EXTRA if not _importable(name)), None)
+        application = None if missing else importlib.import_module("speechwire.cli._application")
+    if application is None:
         print(
             f"speechwire: the command line needs {missing}, which is not installed:"
             ' pip install "videosdk-plugins-deepgram[cli]"',
             file=sys.stderr,
         )
         return 1
-    return int(importlib.import_module("speechwire.cli._application").run(arguments))
+    return int(application.run(arguments))
 
 
 def _importable(name: str) -> bool:

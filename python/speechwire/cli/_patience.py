@@ -15,5 +15,8 @@ SPEAK_SETTINGS = SpeakSettings(backoff=_POLICY)
 
 
 def listen_settings(speed: float) -> ListenSettings:
-    """For a file sent at ``speed`` times real time."""
-    return ListenSettings(backoff=_POLICY, replay_speed=speed, drain_timeout_s=60.0)
+    """For a file sent at ``speed`` times real time.
+
+    A silent service gets more time than in a live conversation: an emulator on a busy machine needs it.
+    """
+    return ListenSettings(backoff=_POLICY, replay_speed=speed, drain_timeout_s=60.0, progress_timeout_s=12.0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
 from pathlib import Path
 
 from speechwire.audio import PcmPipeline
@@ -50,12 +49,13 @@ async def transcript_of(
         SpeechwireError: The session failed for good.
         OSError: The file cannot be read to its end.
     """
-    playing = asyncio.create_task(_play(wav, session, bar.reach))
+    playing = asyncio.create_task(_play(wav, session))
     segments: list[Segment] = []
     end = None
     try:
         async for event in session:
             segments += hearing.receive(event)
+            bar.reach(_sent_s(session))
             bar.caption(_caption(event, hearing, segments))
             end = event if isinstance(event, SessionEnded) else end
         await playing
@@ -79,14 +79,14 @@ def _caption(event: object, hearing: Hearing, segments: list[Segment]) -> str:
     return hearing.partial or (segments[-1].text if segments else "")
 
 
-async def _play(wav: WavReader, session: Session, reach: Callable[[float], None]) -> None:
+async def _play(wav: WavReader, session: Session) -> None:
     """Push the whole file, never far ahead of what has been sent, and close the session."""
     pushed_s = 0.0
     try:
         for block in wav.blocks(_CHUNK_MS / 1000):
             session.push(block)
             pushed_s = min(pushed_s + _CHUNK_MS / 1000, wav.duration_s)
-            await _wait_for_room(session, pushed_s, reach)
+            await _wait_for_room(session, pushed_s)
     except SessionClosed:
         return  # its reason is raised to whoever reads the events
     except OSError:
@@ -102,12 +102,15 @@ async def _leave(session: Session) -> None:
             await session.aclose()
 
 
-async def _wait_for_room(session: Session, pushed_s: float, reach: Callable[[float], None]) -> None:
+async def _wait_for_room(session: Session, pushed_s: float) -> None:
     """Wait until little is left to be sent, or the session has ended."""
     while True:
-        stats = session.stats()
-        sent_s = (stats.sent_bytes - stats.replayed_bytes - stats.silence_bytes) / _BYTES_PER_S
-        reach(max(0.0, sent_s))
-        if session.closed or pushed_s - sent_s < _AHEAD_S:
+        if session.closed or pushed_s - _sent_s(session) < _AHEAD_S:
             return
         await asyncio.sleep(_LOOK_S)
+
+
+def _sent_s(session: Session) -> float:
+    """Seconds of the file that have been sent, each counted once."""
+    stats = session.stats()
+    return max(0.0, (stats.sent_bytes - stats.replayed_bytes - stats.silence_bytes) / _BYTES_PER_S)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
+
 from speechwire.cli._segments import Segment
 from speechwire.cli._subtitles import srt, vtt
 
@@ -42,7 +44,7 @@ def _text(transcript: Transcript) -> str:
 
 def _json(transcript: Transcript) -> str:
     value = {
-        "file": str(transcript.file),
+        "file": click.format_filename(transcript.file),
         "duration_s": round(transcript.duration_s, 3),
         "transcript": " ".join(segment.text for segment in transcript.segments),
         "complete": transcript.complete,

@@ -17,10 +17,15 @@ from typing import BinaryIO
 
 import numpy as np
 
+from speechwire.cli._files import naming, whole_file
+
 __all__ = ["WavError", "WavReader", "wav_reader", "wav_writer"]
 
 _PCM, _FLOAT, _ALAW, _MULAW, _EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
-_UNKNOWN_SIZE = 0xFFFFFFFF
+# Programs that do not know the length, such as ffmpeg and sox into a pipe, write 2 or 4 GiB or a bit less.
+_LEAST_UNKNOWN_SIZE = 0x7FFF0000
+# What the pipeline takes.
+_LOWEST_RATE, _HIGHEST_RATE, _MOST_CHANNELS = 4_000, 192_000, 32
 _LARGEST_DATA = 0xFFFFFFFF - 36
 _READABLE = "8, 16, 24 and 32 bit PCM, 32 and 64 bit float, mu-law and A-law"
 
@@ -124,7 +129,7 @@ def wav_reader(path: Path) -> Iterator[WavReader]:
 
 
 def _open(file: BinaryIO) -> WavReader:
-    riff, _, kind = struct.unpack("<4sI4s", file.read(12).ljust(12, b"\0"))
+    riff, riff_size, kind = struct.unpack("<4sI4s", file.read(12).ljust(12, b"\0"))
     if riff not in (b"RIFF", b"RF64") or kind != b"WAVE":
         raise WavError("it is not a WAV file")
     coding, channels, rate, bits = 0, 0, 0, 0
@@ -141,7 +146,9 @@ def _open(file: BinaryIO) -> WavReader:
     here = file.tell()
     held = file.seek(0, os.SEEK_END) - here
     file.seek(here)
-    missing = size - held if held < size != _UNKNOWN_SIZE else 0
+    if not size and riff_size + 8 <= here:
+        size = held  # a recorder that was interrupted: both sizes are those of a file without audio
+    missing = size - held if held < size < _LEAST_UNKNOWN_SIZE else 0
     return WavReader(
         rate=rate,
         channels=channels,
@@ -167,6 +174,10 @@ def _check(coding: int, channels: int, rate: int, bits: int) -> tuple[str, _Conv
         raise WavError("its header names no format before the audio")
     if (coding, bits) not in _FORMATS:
         raise WavError(f"its coding (format {coding}, {bits} bits) is not supported")
+    if not _LOWEST_RATE <= rate <= _HIGHEST_RATE:
+        raise WavError(f"its rate is {rate} Hz, not {_LOWEST_RATE} to {_HIGHEST_RATE} Hz")
+    if channels > _MOST_CHANNELS:
+        raise WavError(f"it has {channels} channels, more than {_MOST_CHANNELS}")
     return _FORMATS[coding, bits]
 
 
@@ -181,23 +192,18 @@ def wav_writer(path: Path, rate: int) -> Iterator[Callable[[bytes], None]]:
         WavError: It would be larger than 4 GiB.
         OSError: It cannot be written.
     """
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("wb") as file, wave.open(file, "wb") as wav:
-            wav.setnchannels(1)
-            wav.setsampwidth(2)
-            wav.setframerate(rate)
-            yield _bounded(path, wav)
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    with whole_file(path) as file, wave.open(file, "wb") as wav:
+        wav.setnchannels(1)
+        wav.setsampwidth(2)
+        wav.setframerate(rate)
+        yield _bounded(path, wav)
 
 
 def _bounded(path: Path, wav: wave.Wave_write) -> Callable[[bytes], None]:
     def append(pcm: bytes) -> None:
         if wav.tell() * 2 + len(pcm) > _LARGEST_DATA:
             raise WavError(f"{path}: the audio is larger than the 4 GiB of a WAV file; split the input")
-        wav.writeframesraw(pcm)
+        with naming(path):
+            wav.writeframesraw(pcm)
 
     return append

@@ -32,7 +32,9 @@ class _Row:
     output: bytes
 
 
-@click.command(epilog="\b\nExample:\n  speechwire bench --seconds 1")
+@click.command(
+    short_help="Time the audio path on this machine.", epilog="\b\nExample:\n  speechwire bench --seconds 1"
+)
 @click.option(
     "--seconds", type=click.FloatRange(0.1, 600), default=3.0, show_default=True, help="How long to measure."
 )

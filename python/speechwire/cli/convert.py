@@ -15,7 +15,10 @@ __all__ = ["convert"]
 _BLOCK_S = 1.0
 
 
-@click.command(epilog="\b\nExample:\n  speechwire convert in.wav out.wav --rate 16000 --quality best")
+@click.command(
+    short_help="Convert a WAV file to another rate, mono.",
+    epilog="\b\nExample:\n  speechwire convert in.wav out.wav --rate 16000 --quality best",
+)
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("target", type=click.Path(path_type=Path))
 @click.option("--rate", type=int, default=16_000, show_default=True, help="Rate of the output in Hz.")
@@ -32,11 +35,11 @@ def convert(source: Path, target: Path, rate: int, quality: str) -> None:
     with Display() as display, wav_reader(source) as wav:
         if wav.missing_s:
             display.note(f"speechwire convert: {source} ends {wav.missing_s:.2f} s early; the rest is used")
-        bar = display.bar(source.name, wav.duration_s)
         pipeline = PcmPipeline(
             in_rate=wav.rate, out_rate=rate, channels=wav.channels, quality=quality, format=wav.format
         )
-        _run(wav, pipeline, target, rate, bar)
+        with display.bar(source.name, wav.duration_s) as bar:
+            _run(wav, pipeline, target, rate, bar)
 
 
 def _run(wav: WavReader, pipeline: PcmPipeline, target: Path, rate: int, bar: Bar) -> None:

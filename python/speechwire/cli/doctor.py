@@ -73,7 +73,8 @@ async def _service(service: Service) -> list[_Finding]:
             key = _Finding("API key", service.key_source)
             return [key, *[await _probe(name, probe, access) for name, probe in _PROBES.items()]]
     except (click.UsageError, SpeechwireError) as error:
-        return [_Finding("service", one_line(error), exit_code(error))]
+        subject = "API key" if isinstance(error, click.UsageError) else "service"
+        return [_Finding(subject, one_line(error), exit_code(error))]
 
 
 async def _probe(name: str, probe: Callable[[Access], Awaitable[str | None]], access: Access) -> _Finding:

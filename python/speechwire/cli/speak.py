@@ -18,7 +18,10 @@ from speechwire.session import SpeakSession
 __all__ = ["speak"]
 
 
-@click.command(epilog="\b\nExample:\n  speechwire speak 'Your train leaves at nine.' -o train.wav --emulator")
+@click.command(
+    short_help="Turn text into a WAV file.",
+    epilog="\b\nExample:\n  speechwire speak 'I would like to book a table for two.' -o call.wav --emulator",
+)
 @click.argument("text")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="WAV file, 16 bit mono.")
 @click.option("--model", default="aura-2-thalia-en", show_default=True, help="The voice.")
@@ -29,12 +32,14 @@ def speak(
     text: str, output: Path, model: str, rate: int | None, speed: float | None, service: Service
 ) -> None:
     """Have TEXT spoken into a WAV file; - reads it from standard input."""
+    if str(output) == "-":
+        raise click.UsageError("-o needs a file: a WAV file's header holds its length, which comes last")
     words = sys.stdin.read() if text == "-" else text
     if not any(character.isalnum() for character in words):
         raise click.UsageError("TEXT has no words to speak")
     options = SpeakV1Options(model=model, sample_rate=rate, speed=speed)
-    with Display() as display:
-        asyncio.run(_speak(words, options, output, service, display.bar(output.name, None)))
+    with Display() as display, display.bar(output.name, None) as bar:
+        asyncio.run(_speak(words, options, output, service, bar))
 
 
 async def _speak(words: str, options: SpeakV1Options, output: Path, service: Service, bar: Bar) -> None:

@@ -11,14 +11,15 @@ from pathlib import Path
 import click
 
 from speechwire.cli._display import Display
-from speechwire.cli._failures import FAILED, UNREACHABLE, exit_code, one_line
+from speechwire.cli._failures import FAILED, exit_code, one_line
+from speechwire.cli._files import whole_file
 from speechwire.cli._patience import listen_settings
 from speechwire.cli._playing import SERVICE_RATE, Session, listening_pipeline, transcript_of
 from speechwire.cli._segments import Hearing, NovaHearing, TurnHearing
 from speechwire.cli._service import Service, service_options
 from speechwire.cli._transcript import FORMATS, Transcript
 from speechwire.cli._wav import WavError, WavReader, wav_reader
-from speechwire.errors import SpeechwireError
+from speechwire.errors import ConnectFailed, HandshakeRefused, SpeechwireError
 from speechwire.protocol import ListenV1Options, ListenV2Options
 from speechwire.session import SessionPool
 
@@ -38,8 +39,9 @@ class _Order:
 
 
 @click.command(
+    short_help="Turn WAV files into text or subtitles.",
     epilog="\b\nExamples:\n  speechwire transcribe call.wav --emulator"
-    "\n  speechwire transcribe call.wav other.wav --flux --srt --output-dir subtitles --emulator"
+    "\n  speechwire transcribe call.wav other.wav --flux --srt --output-dir subtitles --emulator",
 )
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--flux", is_flag=True, help="Use Flux: turns instead of utterances.")
@@ -141,11 +143,8 @@ async def _one(
             session, hearing = _listening(wav, order, pool)
             if wav.missing_s:
                 display.note(f"speechwire transcribe: {file} ends {wav.missing_s:.2f} s early")
-            bar = display.bar(file.name, wav.duration_s)
-            try:
+            with display.bar(file.name, wav.duration_s) as bar:
                 return await transcript_of(file, wav, session, hearing, bar)
-            finally:
-                bar.remove()
 
 
 def _listening(wav: WavReader, order: _Order, pool: SessionPool) -> tuple[Session, Hearing]:
@@ -156,26 +155,32 @@ def _listening(wav: WavReader, order: _Order, pool: SessionPool) -> tuple[Sessio
 
 
 async def _report(tasks: Sequence[asyncio.Task[Transcript]], order: _Order, display: Display) -> int:
-    """Write each transcript in the order of the files; a service that is not there ends it all."""
+    """Write each transcript in the order of the files; a service that cannot be had ends it all."""
     worst = 0
-    for task in tasks:
+    for file, task in zip(order.files, tasks, strict=True):
         try:
             worst = max(worst, _write(await task, order, display))
-        except (SpeechwireError, WavError, OSError) as error:
+        except BrokenPipeError:
+            raise  # nobody reads any more
+        except (WavError, OSError) as error:
             display.note(f"speechwire transcribe: {one_line(error)}")
+            worst = max(worst, FAILED)
+        except SpeechwireError as error:
+            if isinstance(error, (HandshakeRefused, ConnectFailed)):
+                raise
+            display.note(f"speechwire transcribe: {file}: {one_line(error)}")
             worst = max(worst, exit_code(error))
-            if exit_code(error) == UNREACHABLE:
-                return UNREACHABLE
     return worst
 
 
 def _write(transcript: Transcript, order: _Order, display: Display) -> int:
     text = transcript.rendered(order.format)
     if order.output_dir:
-        target = order.output_dir / (transcript.file.stem + FORMATS[order.format])
-        target.write_text(text, encoding="utf-8")
+        with whole_file(order.output_dir / (transcript.file.stem + FORMATS[order.format])) as file:
+            file.write(text.encode(errors="surrogateescape"))
     elif order.format == "text" and len(order.files) > 1:
-        display.result("".join(f"{transcript.file}: {line}" for line in text.splitlines(keepends=True)))
+        name = click.format_filename(transcript.file)
+        display.result("".join(f"{name}: {line}" for line in text.splitlines(keepends=True)))
     else:
         display.result(text)
     return _check_whole(transcript, display)

@@ -3,10 +3,10 @@
 ``/v1/listen``, ``/v2/listen``, ``/v1/speak`` and ``/v2/speak`` keep the documented rules: authentication,
 refusals, parameters, messages and their order, timers, limits, close codes. What it does not do:
 
-* It decodes linear16, linear32, mulaw, alaw and WAV around 16-bit PCM, no codecs. * ``numerals``,
-``redact``, ``profanity_filter``, ``search``, ``dictation``, ``detect_entities``, ``callback``, ``extra``
-  and ``mip_opt_out`` are checked and have no effect; diarization knows one speaker, multilingual models
-  English.
+* It decodes linear16, linear32, mulaw, alaw and WAV around 16-bit PCM, no codecs.
+* ``numerals``, ``redact``, ``profanity_filter``, ``search``, ``dictation``, ``detect_entities``,
+  ``callback``, ``extra`` and ``mip_opt_out`` are checked and have no effect; diarization knows one speaker,
+  multilingual models English.
 * The offline engine speaks and understands English; an end of turn is judged by silence alone.
 * There are no REST endpoints but ``POST /v1/auth/grant``, and ``GET /_emulator`` for its own status.
 """

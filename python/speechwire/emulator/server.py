@@ -50,9 +50,7 @@ class Emulator:
 
     Raises:
         InvalidArgument: An unknown engine, a script for another engine than the scripted, or a host that is
-            not
-            loopback without
-            ``allow_remote``.
+            not loopback without ``allow_remote``.
     """
 
     def __init__(

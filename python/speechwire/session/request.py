@@ -151,11 +151,14 @@ class SpeakRequest:
 
     def interrupt(self) -> None:
         """Stop: from this moment on no audio is delivered. Returns at once; the service is told behind it."""
-        if not self.done:
-            self.interrupted = True
-            self._audio.clear()
-            self._waiting_bytes = 0
-            self._notify()
+        if self.interrupted or self.error is not None or (self._complete and not self._audio):
+            return
+        known = not self._complete  # else its last audio has come, and the service has nothing to forget
+        self.interrupted = True
+        self._audio.clear()
+        self._waiting_bytes = 0
+        self._notify()
+        if known:
             self._dropped(self)
 
     async def wait(self) -> None:

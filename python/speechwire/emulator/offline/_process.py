@@ -33,8 +33,9 @@ class RecognitionProcess:
         """
         command = (sys.executable, "-m", "speechwire.emulator.offline._worker")
         pipe = asyncio.subprocess.PIPE
+        # A session of its own: Ctrl-C in a shell is for the engine, which ends this process.
         self._process = await asyncio.create_subprocess_exec(
-            *command, stdin=pipe, stdout=pipe, env=_environment()
+            *command, stdin=pipe, stdout=pipe, env=_environment(), start_new_session=True
         )
         self._reader = asyncio.create_task(self._read_answers())
         try:

@@ -1,0 +1,1 @@
+"""Many live streams in one process: this project and everyone else in the same harness."""

@@ -1,0 +1,1 @@
+"""The clients that are compared, each driven through its public API."""

@@ -1,0 +1,130 @@
+"""Who takes part, and how each one is fed. Nothing is imported here: most live in another environment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import cast
+
+from benches.python.streams.contenders.base import Module
+
+__all__ = ["CATALOG", "Contender"]
+
+_TURN = frozenset({"StartOfTurn", "Update", "EndOfTurn"})
+_TURN_TEXTS = frozenset({"Update", "EndOfTurn"})  # pipecat makes no transcript of a turn's start
+_TURN_END = frozenset({"EndOfTurn"})
+_RESULTS = frozenset({"Interim", "Final"})
+_NOTHING = frozenset[str]()
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One client in one setting.
+
+    Attributes:
+        name: On command lines.
+        title: In tables.
+        module: In this package.
+        ours: Whether it is this project's.
+        clients: Whether it lives in the environment of ``make test-clients``.
+        endpoint: For people.
+        transport: Of ``speechwire``, where it is ours: the fast one or the default.
+        input: Rate in Hz and channels of what is pushed.
+        wire: The same of what must arrive.
+        delivers: The kinds of messages whose text must reach the caller.
+    """
+
+    name: str
+    title: str
+    module: str
+    endpoint: str
+    wire: tuple[int, int]
+    delivers: frozenset[str]
+    ours: bool = False
+    clients: bool = False
+    transport: str = ""
+    input: tuple[int, int] = (48_000, 2)
+
+    @property
+    def kind(self) -> str:
+        """Its name, whatever the transport."""
+        return self.name.removesuffix("_aiohttp")
+
+    @property
+    def speaks(self) -> bool:
+        """Whether it turns text to speech."""
+        return self.endpoint == "Aura"
+
+    def load(self) -> Module:
+        """Import what makes its streams."""
+        return cast(Module, import_module(f"benches.python.streams.contenders.{self.module}"))
+
+
+_MONO = (16_000, 1)
+_RAW = (48_000, 2)
+
+_OWN = (
+    Contender("flux_session", "speechwire FluxSession", "sessions", "Flux", _MONO, _TURN),
+    Contender("listen_session", "speechwire ListenSession", "sessions", "Nova", _MONO, _RESULTS),
+    Contender("stt_v2", "DeepgramSTTV2", "framework", "Flux", _MONO, _TURN),
+    Contender("stt_mono", "DeepgramSTT, 16 kHz mono", "framework", "Nova", _MONO, _RESULTS),
+    Contender("stt", "DeepgramSTT, raw", "framework", "Nova", _RAW, _RESULTS),
+    Contender("tts", "DeepgramTTS", "speaking", "Aura", (24_000, 1), _NOTHING),
+)
+
+_LISTED = (
+    *(replace(own, ours=True, transport="picows") for own in _OWN),
+    *(
+        replace(
+            own, name=f"{own.name}_aiohttp", title=f"{own.title}, aiohttp", ours=True, transport="aiohttp"
+        )
+        for own in _OWN
+    ),
+    Contender(
+        "incumbent_v2_16k",
+        "1.0.30 DeepgramSTTV2, 16 kHz",
+        "framework",
+        "Flux",
+        _MONO,
+        _TURN_END,
+        clients=True,
+    ),
+    Contender(
+        "incumbent_v2", "1.0.30 DeepgramSTTV2", "framework", "Flux", (48_000, 1), _TURN_END, clients=True
+    ),
+    Contender("incumbent_v1", "1.0.30 DeepgramSTT, raw", "framework", "Nova", _RAW, _RESULTS, clients=True),
+    Contender("first_version", "first version's algorithm", "first_version", "Flux", _MONO, _TURN_END),
+    Contender(
+        "livekit_v2", "LiveKit STTv2", "livekit_plugin", "Flux", _MONO, _TURN, clients=True, input=(48_000, 1)
+    ),
+    Contender(
+        "livekit_v1",
+        "LiveKit STT",
+        "livekit_plugin",
+        "Nova",
+        _MONO,
+        _RESULTS,
+        clients=True,
+        input=(48_000, 1),
+    ),
+    Contender(
+        "pipecat_v2",
+        "pipecat Flux",
+        "pipecat_services",
+        "Flux",
+        _MONO,
+        _TURN_TEXTS,
+        clients=True,
+        input=_MONO,
+    ),
+    Contender(
+        "pipecat_v1", "pipecat STT", "pipecat_services", "Nova", _MONO, _RESULTS, clients=True, input=_MONO
+    ),
+    Contender("sdk_v2", "deepgram-sdk v2", "deepgram_sdk", "Flux", _MONO, _TURN, clients=True, input=_MONO),
+    Contender(
+        "sdk_v1", "deepgram-sdk v1", "deepgram_sdk", "Nova", _MONO, _RESULTS, clients=True, input=_MONO
+    ),
+    Contender("incumbent_tts", "1.0.30 DeepgramTTS", "speaking", "Aura", (24_000, 1), _NOTHING, clients=True),
+)
+
+CATALOG = {contender.name: contender for contender in _LISTED}

@@ -1,0 +1,188 @@
+"""The table, the numbers and the pictures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import median
+
+from benches.python.audio.report import machine, table
+from benches.python.streams import plots
+from benches.python.streams.matrix import BUSY, Options, Outcome
+from benches.python.streams.result import Result
+
+__all__ = ["figures", "ratios", "rows", "write", "write_numbers"]
+
+_HEAD = (
+    "client",
+    "endpoint",
+    "CPU ms per stream-second (+ pacing)",
+    "frame → wire ms: p50 / p99 / max",
+    "held back",
+    "result → callback ms: p50 / p99",
+    "KiB per stream",
+    "connect, CPU ms",
+)
+_REFERENCES = ("stt_v2", "flux_session")
+_COMPARED_AT = 200
+
+_NOTES = """\
+CPU: of the whole client process, all threads, over the window, per second of audio of one stream; what the
+same clock costs with clients that do nothing is measured in the same process and subtracted. Frame → wire:
+from the moment a 20 ms frame is due to the arrival of the message with its last sample, the server's own
+delay included; whole frames that every message waits, because a filter's delay makes it miss the frame, are
+told apart as "held back". Result → callback: from the server's write to the caller's callback. Memory:
+anonymous memory after garbage collection, in mid-stream less before connecting. Every run is a process of its
+own with one client, the server is another; one clock for all streams, which come spread over the 20 ms in
+five groups. The answer is checked: the bytes that arrived are those that were pushed but for the chunk in
+flight, and every result sent reached the callback; what fails this is marked.
+
+All get 48 kHz stereo, but for LiveKit, whose rooms mix the channels before (48 kHz mono), and pipecat and the
+SDK, which convert nothing here (ready-made 16 kHz mono: their users' resampling is not in their figures).
+Pipecat's audio goes straight to the service and not through its pipeline, which costs several times as much.
+With Flux, 1.0.30 and the first version tell their caller the ends of turns alone, the others every update.
+"First version" is the algorithm of this plugin's first version, written anew: an FFT per frame. TTS: per
+second of audio played.
+"""
+
+
+def write(outcomes: Sequence[Outcome], options: Options, folder: Path, stem: str) -> Path:
+    """Write everything; return the report's path."""
+    write_numbers(outcomes, folder, stem)
+    plots.cpu(outcomes, folder / f"{stem}-cpu.svg")
+    plots.lateness(outcomes, folder / f"{stem}-lateness.svg")
+    path = folder / f"{stem}.md"
+    path.write_text("\n".join(_sections(outcomes, options, stem)), encoding="utf-8")
+    return path
+
+
+def write_numbers(outcomes: Sequence[Outcome], folder: Path, stem: str) -> None:
+    """Write what every run gave, as JSON."""
+    folder.mkdir(parents=True, exist_ok=True)
+    numbers = [asdict(result) for outcome in outcomes for result in outcome.results]
+    (folder / f"{stem}.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
+
+
+def figures(outcome: Outcome) -> list[str]:
+    """One row: the medians of the rounds, or why there are none."""
+    name = outcome.contender.title
+    if not outcome.results:
+        return [name, outcome.contender.endpoint, outcome.failure, *["-"] * (len(_HEAD) - 3)]
+    results = outcome.results
+
+    def middle(figure: Callable[[Result], float | None]) -> float | None:
+        found = [value for value in map(figure, results) if value is not None]
+        return median(found) if found else None
+
+    late = [middle(lambda r, k=k: getattr(r.lateness, k, None)) for k in ("p50", "p99", "most")]  # type: ignore[misc]
+    latency = [middle(lambda r, k=k: getattr(r.latency, k, None)) for k in ("p50", "p99")]  # type: ignore[misc]
+    held = max(result.held_frames for result in results)
+    return [
+        name + _marks(outcome),
+        outcome.contender.endpoint,
+        f"{middle(lambda r: r.cpu_ms):.2f} (+{middle(lambda r: r.pacing_ms):.2f})",
+        _behind(outcome) if outcome.behind_s else _joined(late),
+        f"{held * 20} ms" if held else "-",
+        _joined(latency),
+        f"{middle(lambda r: r.memory_kib):.0f}",
+        f"{middle(lambda r: r.connect_ms):.2f}",
+    ]
+
+
+def _behind(outcome: Outcome) -> str:
+    starved = max(result.starved[0] for result in outcome.results)
+    busy = f", but {starved:.0%} of the time without a core" if starved >= BUSY else ""
+    return f"cannot keep pace: {outcome.behind_s:.1f} s late{busy}"
+
+
+def _marks(outcome: Outcome) -> str:
+    faults = [fault for result in outcome.results for fault in result.faults]
+    if not faults or outcome.behind_s:
+        return ""
+    return f" (**wrong**: {faults[0]})"
+
+
+def _joined(values: list[float | None]) -> str:
+    return " / ".join(f"{value:.1f}" for value in values if value is not None) or "-"
+
+
+def rows(outcomes: Sequence[Outcome], streams: int) -> list[list[str]]:
+    """All at this number of streams, by endpoint, the cheapest first."""
+    here = [outcome for outcome in outcomes if outcome.streams == streams]
+    return [figures(outcome) for outcome in sorted(here, key=_order)]
+
+
+def _order(outcome: Outcome) -> tuple[str, float]:
+    cpu_ms = median(result.cpu_ms for result in outcome.results) if outcome.results else float("inf")
+    return outcome.contender.endpoint, cpu_ms
+
+
+def ratios(outcomes: Sequence[Outcome], streams: int) -> list[list[str]]:
+    """How many times the CPU of ours the others take, with Flux."""
+    cpu_ms = {
+        outcome.contender.name: median(result.cpu_ms for result in outcome.results)
+        for outcome in outcomes
+        if outcome.streams == streams and outcome.results and outcome.contender.endpoint == "Flux"
+    }
+    titles = {outcome.contender.name: outcome.contender.title for outcome in outcomes}
+    ours = [name for name in _REFERENCES if name in cpu_ms]
+    return [
+        [titles[name], *(f"{value / cpu_ms[our]:.1f}×" for our in ours)]
+        for name, value in sorted(cpu_ms.items(), key=lambda item: item[1])
+        if name not in ours
+    ]
+
+
+def _sections(outcomes: Sequence[Outcome], options: Options, stem: str) -> Iterator[str]:
+    yield "# Many live streams in one process\n"
+    yield f"{datetime.now(UTC):%Y-%m-%d}. {machine()}; {_setting(options)}.\n"
+    yield _NOTES
+    yield f"![CPU against the number of streams]({stem}-cpu.svg)\n"
+    yield f"![Lateness against the number of streams]({stem}-lateness.svg)\n"
+    for streams in sorted({outcome.streams for outcome in outcomes}):
+        yield f"## {streams} {'stream' if streams == 1 else 'streams'}\n"
+        yield table(_HEAD, rows(outcomes, streams))
+        yield _noise(outcomes, streams)
+    compared = ratios(outcomes, _COMPARED_AT)
+    present = {outcome.contender.name: outcome.contender.title for outcome in outcomes}
+    if compared:
+        yield f"## Flux at {_COMPARED_AT} streams: times the CPU of ours\n"
+        yield table(["client", *(present[name] for name in _REFERENCES if name in present)], compared)
+
+
+def _noise(outcomes: Sequence[Outcome], streams: int) -> str:
+    """What the machine and the clock contribute to lateness."""
+    here = [result for outcome in outcomes if outcome.streams == streams for result in outcome.results]
+    p99 = [result.clock.p99 for result in here if result.clock]
+    if not p99:
+        return ""
+    spread = f"{min(p99):.1f} to {max(p99):.1f}"
+    client, server = (median(result.starved[who] for result in here) for who in (0, 1))
+    return (
+        f"The clock alone, before connecting, was late by p99 {median(p99):.1f} ms ({spread}). In mid-stream"
+        f" clients were ready but without a core for {client:.0%} of the time, the server for {server:.0%}"
+        " (medians).\n"
+    )
+
+
+def _setting(options: Options) -> str:
+    parts = [
+        f"windows of {options.seconds:g} s",
+        f"{options.rounds} {'round' if options.rounds == 1 else 'rounds, medians'}",
+        "TLS, a local certificate" if options.tls else "plain `ws://` on loopback",
+        _loop("clients", wanted=options.uvloop),
+        _loop("server", wanted=find_spec("uvloop") is not None),
+    ]
+    return ", ".join([*parts, "a core each for client and server"] if options.pin_core else parts)
+
+
+def _loop(who: str, *, wanted: bool) -> str:
+    try:
+        return f"{who} on uvloop {version('uvloop')}" if wanted else f"{who} on asyncio's own loop"
+    except PackageNotFoundError:
+        return f"{who} on uvloop"

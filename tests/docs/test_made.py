@@ -1,0 +1,73 @@
+"""What is made from the code is up to date: the tables of the configuration, the pictures."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+tables = script("docs_tables")
+pictures = script("docs_pictures")
+PAGE = tables.PAGE.read_text(encoding="utf-8")
+
+
+def test_the_tables_are_those_of_the_code() -> None:
+    assert tables.renewed(PAGE) == PAGE, "run: python scripts/docs_tables.py"
+
+
+@pytest.mark.parametrize("plugin", list(tables.SAMPLES), ids=lambda plugin: plugin.__name__)
+def test_every_argument_has_a_row(plugin: type) -> None:
+    table = PAGE.partition(f"<!-- made: {plugin.__name__} -->")[2].partition("<!-- end -->")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| `")]
+    assert [row.split("`")[1] for row in rows] == list(inspect.signature(plugin).parameters)
+
+
+def test_a_table_without_a_place_is_an_error() -> None:
+    with pytest.raises(ValueError, match="DeepgramSTT"):
+        tables.renewed("# A page without places\n")
+
+
+def test_an_argument_without_effect_is_found() -> None:
+    with pytest.raises(AssertionError):
+        tables.difference([("model", "nova-2")], [("model", "nova-2")])
+
+
+def test_the_pictures_are_those_of_the_script() -> None:
+    assert pictures.main(["--check"]) == 0, "run: python scripts/docs_pictures.py"
+
+
+@pytest.mark.parametrize("name", list(pictures.PICTURES))
+def test_every_picture_is_shown_with_words(name: str) -> None:
+    shown = name.replace("-narrow", "")
+    pages = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs").rglob("*.md"))
+    assert f"images/{shown})" in pages
+    assert f"![]({shown}" not in pages
+
+
+def test_the_matrix_bears_out_what_the_pages_say_of_it() -> None:
+    matrix = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    head, _, *rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in matrix.splitlines()
+        if line.startswith("|")
+    ]
+    lost, words = head.index("lost ms"), head.index("words")
+    assert len(rows) > 60
+    assert {row[lost] for row in rows} == {"0"}
+    assert {row[words] for row in rows} == {"12/12", ""}
