@@ -15,12 +15,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# The metadata version is the one maturin writes, so that both wheels of a version say the same.
 _HATCH_TABLE = """
 [tool.hatch.build.targets.wheel]
+core-metadata-version = "2.4"
 packages = ["python/speechwire", "python/videosdk"]
 exclude = ["*.so", "*.pyd", "*.dylib"]
 """
@@ -41,9 +44,11 @@ def main() -> int:
 def _copy_tree(scratch: Path) -> Path:
     ignore = shutil.ignore_patterns("__pycache__", "*.so", "*.pyd", "*.dylib")
     shutil.copytree(ROOT / "python", scratch / "python", ignore=ignore)
-    for name in ("README.md", "LICENSE"):
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    project = tomllib.loads(text)["project"]
+    for name in (project["readme"], *project["license-files"]):
         shutil.copy(ROOT / name, scratch / name)
-    (scratch / "pyproject.toml").write_text(pure_pyproject((ROOT / "pyproject.toml").read_text()))
+    (scratch / "pyproject.toml").write_text(pure_pyproject(text), encoding="utf-8")
     return scratch
 
 

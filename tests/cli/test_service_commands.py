@@ -278,7 +278,7 @@ def test_doctor_reports_what_is_there_and_what_answers(run: Run, serve: Serve) -
     outcome = run("doctor", "--base-url", serve().base_url)
     assert (outcome.code, outcome.err) == (0, "")
     assert [line.split()[1] for line in outcome.out.splitlines()] == [
-        *("speechwire", "audio", "libraries", "API", "Nova", "Flux", "Aura"),
+        *("speechwire", "audio", "transport", "libraries", "API", "Nova", "Flux", "Aura"),
     ]
     assert "DEEPGRAM_API_KEY" in outcome.out
     assert KEY not in outcome.out

@@ -59,6 +59,7 @@ RULES = {
                 "speechwire.errors",
                 "speechwire.audio",
                 "speechwire.protocol",
+                "speechwire.transport",
                 "speechwire.session",
                 "speechwire.emulator",
             }

@@ -8,6 +8,7 @@ import platform
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import click
 
@@ -18,10 +19,11 @@ from speechwire.cli._patience import PROBE
 from speechwire.cli._service import Access, Service, service_options
 from speechwire.errors import SpeechwireError
 from speechwire.session import FluxSession, ListenSession, ListenSettings, SpeakSession, SpeakSettings
+from speechwire.transport import transport_name
 
 __all__ = ["doctor"]
 
-_LIBRARIES = ("numpy", "aiohttp", "msgspec", "videosdk-agents", "pocketsphinx", "espeakng-loader")
+_LIBRARIES = ("numpy", "aiohttp", "picows", "msgspec", "videosdk-agents", "pocketsphinx", "espeakng-loader")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ def _installation() -> Iterator[_Finding]:
     python = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
     yield _Finding("speechwire", f"{__version__} on {python}")
     yield _engine()
+    yield _transport()
     yield _Finding("libraries", ", ".join(f"{name} {_version(name)}" for name in _LIBRARIES))
 
 
@@ -58,6 +61,15 @@ def _engine() -> _Finding:
     except SpeechwireError as error:
         return _Finding("audio engine", one_line(error), exit_code(error))
     return _Finding("audio engine", f"{pipeline.engine}, {pipeline.kernel} code path")
+
+
+def _transport() -> _Finding:
+    try:
+        name = transport_name()
+    except SpeechwireError as error:
+        return _Finding("transport", one_line(error), exit_code(error))
+    advice = ", the extra fast has a faster one" if name == "aiohttp" and find_spec("picows") is None else ""
+    return _Finding("transport", f"{name}{advice}")
 
 
 def _version(name: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from videosdk.agents import STT, STTResponse
 
-from speechwire.errors import SpeechwireError
+from speechwire.errors import SessionClosed, SpeechwireError
 from speechwire.session import FluxSession, ListenSession, ListenSettings
 
 from ._adapt import logger, report, require_api_key
@@ -73,9 +73,12 @@ class SessionSTT(STT):
         session = self._session
         if session is None or self._outdated(len(audio_frames)):
             session = self._next_session(len(audio_frames))
-        # A session that has just failed takes no audio; the delivery task is about to say why.
-        if session is not None and not session.closed:
+        if session is None:
+            return
+        try:
             session.push(audio_frames)
+        except SessionClosed:
+            return  # it has just failed; the delivery task is about to say why
 
     async def stream_transcribe(
         self, audio_stream: AsyncIterator[bytes], **kwargs: Any
