@@ -288,14 +288,14 @@ def test_doctor_reports_what_is_there_and_what_answers(run: Run, serve: Serve) -
 def test_doctor_tells_which_service_refuses(run: Run, serve: Serve) -> None:
     outcome = run("doctor", "--base-url", serve(faults=[RefuseUpgrade(403, connections={1})]).base_url)
     assert outcome.code == 3
-    verdicts = [line.split()[:2] for line in outcome.out.splitlines()[4:]]
+    verdicts = [line.split()[:2] for line in outcome.out.splitlines()[5:]]
     assert verdicts == [["ok", "Nova"], ["FAIL", "Flux"], ["ok", "Aura"]]
 
 
 def test_doctor_without_a_key_says_so_and_checks_the_rest(run: Run) -> None:
     outcome = run("doctor")
     assert outcome.code == 2
-    assert [line.split()[0] for line in outcome.out.splitlines()] == ["ok", "ok", "ok", "FAIL"]
+    assert [line.split()[0] for line in outcome.out.splitlines()] == ["ok", "ok", "ok", "ok", "FAIL"]
 
 
 def test_bench_measures_every_preset_and_compares(run: Run) -> None:
