@@ -86,7 +86,7 @@ RULES = {
 ONLY_HERE = {
     "speechwire.audio._select": frozenset({"speechwire._native"}),
     "speechwire.transport.aiohttp_ws": frozenset({"aiohttp"}),
-    "speechwire.transport.picows_ws": frozenset({"picows"}),
+    "speechwire.transport.picows_ws": frozenset({"aiohappyeyeballs", "picows"}),
 }
 
 MODULES = sorted(TREE.rglob("*.py"))

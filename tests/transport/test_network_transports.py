@@ -418,8 +418,12 @@ async def test_sessions_of_a_loop_share_one_transport_until_the_last_closes() ->
 
 
 async def test_cancelled_while_connecting() -> None:
+    gone = asyncio.Event()
+
     async def slow(request: web.Request) -> web.StreamResponse:
-        await asyncio.sleep(30)
+        while request.transport is not None:
+            await asyncio.sleep(0.01)
+        gone.set()
         raise AssertionError
 
     transport = new_transport()
@@ -429,4 +433,6 @@ async def test_cancelled_while_connecting() -> None:
         connecting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await connecting
+        # The peer learns of it at once: nothing of the attempt lives on.
+        await asyncio.wait_for(gone.wait(), 5)
         await transport.aclose()

@@ -9,10 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 import ssl as ssl_module
 from collections import deque
+from collections.abc import Awaitable, Callable
 from typing import Final
 
+import aiohappyeyeballs
 import picows
 
 from speechwire.errors import ConnectFailed, ConnectionLost, HandshakeRefused, SpeechwireError
@@ -31,6 +34,7 @@ _CLOSE_TIMEOUT_S: Final = 1.0
 _BODY_BYTES: Final = 4096
 _READ_BUFFER_BYTES: Final = 4096  # grows where more comes at once
 _MOST_WAITING: Final = 64  # frames nobody has taken yet; beyond, reading pauses
+_NEXT_ADDRESS_S: Final = 0.25  # aiohttp's, too
 _USER_AGENT: Final = "speechwire"
 _MESSAGE_TOO_BIG: Final = 1009
 _INVALID_TEXT: Final = 1007
@@ -39,6 +43,7 @@ _INVALID_TEXT: Final = 1007
 _logger = logging.getLogger("speechwire.transport.picows")
 _logger.setLevel(logging.CRITICAL)
 
+_OpenSocket = Callable[[picows.WSParsedURL], Awaitable[socket.socket]]
 _TEXT, _BINARY = picows.WSMsgType.TEXT, picows.WSMsgType.BINARY
 _CONTINUATION, _CLOSE = picows.WSMsgType.CONTINUATION, picows.WSMsgType.CLOSE
 
@@ -76,6 +81,21 @@ class PicowsTransport:
         await asyncio.gather(*(connection.aclose() for connection in tuple(self._open)))
 
     async def _connect(self, request: Request) -> _PicowsConnection:
+        opened: list[socket.socket] = []
+
+        async def open_socket(url: picows.WSParsedURL) -> socket.socket:
+            opened.append(await _tcp(url.host, url.port))
+            return opened[0]
+
+        try:
+            return await self._upgrade(request, open_socket)
+        except BaseException:
+            for each in opened:  # a handshake that is cancelled would go on without us
+                with contextlib.suppress(OSError):
+                    each.shutdown(socket.SHUT_RDWR)
+            raise
+
+    async def _upgrade(self, request: Request, open_socket: _OpenSocket) -> _PicowsConnection:
         idle_s = request.heartbeat_s
         _, connection = await picows.ws_connect(
             lambda: _PicowsConnection(self._open, request.max_message_bytes),
@@ -90,6 +110,7 @@ class PicowsTransport:
             extra_headers={"User-Agent": _USER_AGENT, **request.headers},
             max_redirects=0,  # a redirect would be sent the key
             proxy=self._proxy,
+            socket_factory=open_socket,
             read_buffer_init_size=_READ_BUFFER_BYTES,
         )
         assert isinstance(connection, _PicowsConnection)
@@ -249,6 +270,15 @@ class _PicowsConnection(picows.WSListener):
     def _lost(self) -> ConnectionLost:
         close = self._close or Close(ABNORMAL)
         return ConnectionLost(close.code, close.reason, request_id=self.request_id)
+
+
+async def _tcp(host: str, port: int) -> socket.socket:
+    """A connected socket: the first of the host's addresses to answer (RFC 8305)."""
+    loop = asyncio.get_running_loop()
+    addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return await aiohappyeyeballs.start_connection(
+        addresses, happy_eyeballs_delay=_NEXT_ADDRESS_S, interleave=1, loop=loop
+    )
 
 
 async def _settle(transport: picows.WSTransport) -> None:
