@@ -348,7 +348,9 @@ async def test_a_slow_handshake_ends_at_the_deadline() -> None:
     assert "0.1 s" in str(error)
 
 
-@pytest.mark.parametrize("url", ["ws://127.0.0.1:1/v1/listen", "ws://nowhere.invalid/v1/listen"])
+@pytest.mark.parametrize(
+    "url", ["ws://127.0.0.1:1/v1/listen", "ws://[::1]:1/v1/listen", "ws://nowhere.invalid/v1/listen"]
+)
 async def test_nobody_there(url: str) -> None:
     transport = new_transport()
     with pytest.raises(ConnectFailed) as raised:

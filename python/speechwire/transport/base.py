@@ -115,5 +115,6 @@ def without_query(url: str) -> str:
     """The URL as far as it may be shown: no query (customers' terms), no user information."""
     parts = urlsplit(url)
     host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
     port = f":{parts.port}" if parts.port else ""
     return urlunsplit((parts.scheme, f"{host}{port}", parts.path, "", ""))

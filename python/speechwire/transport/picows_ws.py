@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import logging
 import socket
 import ssl as ssl_module
@@ -17,6 +18,7 @@ from typing import Final
 
 import aiohappyeyeballs
 import picows
+from aiohappyeyeballs import AddrInfoType
 
 from speechwire.errors import ConnectFailed, ConnectionLost, HandshakeRefused, SpeechwireError
 from speechwire.transport.base import (
@@ -275,10 +277,20 @@ class _PicowsConnection(picows.WSListener):
 async def _tcp(host: str, port: int) -> socket.socket:
     """A connected socket: the first of the host's addresses to answer (RFC 8305)."""
     loop = asyncio.get_running_loop()
-    addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = _literal(host, port) or await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return await aiohappyeyeballs.start_connection(
         addresses, happy_eyeballs_delay=_NEXT_ADDRESS_S, interleave=1, loop=loop
     )
+
+
+def _literal(host: str, port: int) -> list[AddrInfoType]:
+    """The one address of a host that is an IP address: asking the resolver would take a thread."""
+    try:
+        version = ipaddress.ip_address(host).version
+    except ValueError:
+        return []
+    family, place = (socket.AF_INET, (host, port)) if version == 4 else (socket.AF_INET6, (host, port, 0, 0))
+    return [(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", place)]
 
 
 async def _settle(transport: picows.WSTransport) -> None:
