@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,14 +13,14 @@ from speechwire.emulator.offline import _process
 
 async def test_the_worker_is_out_of_reach_of_the_terminals_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
     given: Mapping[str, Any] = {}
-    create = _process.asyncio.create_subprocess_exec
+    create = asyncio.create_subprocess_exec
 
     async def noted(*command: str, **arguments: Any) -> Any:
         nonlocal given
         given = arguments
         return await create(*command, **arguments)
 
-    monkeypatch.setattr(_process.asyncio, "create_subprocess_exec", noted)
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", noted)
     process = _process.RecognitionProcess()
     await process.start()
     await process.aclose()
