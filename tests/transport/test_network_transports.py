@@ -92,6 +92,13 @@ async def connected(serve: Handler, **headers: str) -> AsyncIterator[Connection]
             await transport.aclose()
 
 
+async def ending(connection: Connection) -> Close:
+    """What comes next, which is how the connection ended."""
+    ended = await connection.receive()
+    assert isinstance(ended, Close)
+    return ended
+
+
 async def echo(response: web.WebSocketResponse, request: web.Request) -> None:
     async for message in response:
         if message.type is aiohttp.WSMsgType.TEXT:
@@ -150,9 +157,7 @@ async def test_an_end_without_a_close_frame_is_1006() -> None:
         request.transport.close()
 
     async with connected(serve) as connection:
-        ended = await connection.receive()
-        assert isinstance(ended, Close)
-        assert ended.code == 1006
+        assert (await ending(connection)).code == 1006
 
 
 async def test_a_reset_is_1006() -> None:
@@ -163,9 +168,7 @@ async def test_a_reset_is_1006() -> None:
         request.transport.abort()
 
     async with connected(serve) as connection:
-        ended = await connection.receive()
-        assert isinstance(ended, Close)
-        assert ended.code == 1006
+        assert (await ending(connection)).code == 1006
 
 
 async def test_a_message_beyond_the_limit_ends_the_connection() -> None:
@@ -174,9 +177,7 @@ async def test_a_message_beyond_the_limit_ends_the_connection() -> None:
         await response.receive()
 
     async with connected(serve) as connection:
-        ended = await connection.receive()
-        assert isinstance(ended, Close)
-        assert ended.code == 1009
+        assert (await ending(connection)).code == 1009
 
 
 async def test_a_message_in_pieces_is_one_message() -> None:
@@ -200,9 +201,7 @@ async def test_pieces_beyond_the_limit_end_the_connection() -> None:
         await response.receive()
 
     async with connected(serve) as connection:
-        ended = await connection.receive()
-        assert isinstance(ended, Close)
-        assert ended.code == 1009
+        assert (await ending(connection)).code == 1009
 
 
 async def test_text_that_is_not_utf_8_ends_the_connection() -> None:
@@ -212,9 +211,7 @@ async def test_text_that_is_not_utf_8_ends_the_connection() -> None:
         await response.receive()
 
     async with connected(serve) as connection:
-        ended = await connection.receive()
-        assert isinstance(ended, Close)
-        assert ended.code in (1007, 1003)
+        assert (await ending(connection)).code in (1007, 1003)
 
 
 async def test_a_consumer_that_takes_nothing_stops_the_reading() -> None:
@@ -273,9 +270,7 @@ async def test_a_dead_peer_is_noticed_by_the_heartbeat() -> None:
     transport = new_transport()
     async with serving(websocket(serve)) as url:
         connection = await transport.connect(request(url, heartbeat_s=0.2))
-        ended = await connection.receive()
-        assert isinstance(ended, Close)
-        assert ended.code == 1006
+        assert (await ending(connection)).code == 1006
         release.set()
         await transport.aclose()
 

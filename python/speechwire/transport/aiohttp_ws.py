@@ -9,22 +9,19 @@ from typing import Any, Final
 
 import aiohttp
 
-from speechwire.errors import ConnectFailed, ConnectionLost, HandshakeRefused, SpeechwireError
+from speechwire.errors import ConnectionLost, HandshakeRefused, SpeechwireError
+from speechwire.transport._client import BODY_BYTES, CLOSE_TIMEOUT_S, USER_AGENT, failed
 from speechwire.transport.base import (
     ABNORMAL,
     NO_STATUS,
     Close,
     Connection,
     Request,
-    without_query,
 )
 
 __all__ = ["AiohttpTransport"]
 
-_CLOSE_TIMEOUT_S: Final = 1.0
-_BODY_BYTES: Final = 4096
 _DNS_TTL_S: Final = 60
-_USER_AGENT: Final = "speechwire"
 
 _ENDED = (
     aiohttp.WSMsgType.CLOSE,
@@ -63,9 +60,9 @@ class AiohttpTransport:
         except SpeechwireError as error:
             failure = error
         except TimeoutError:
-            failure = _failed(request, f"no answer within {request.connect_timeout_s:g} s")
+            failure = failed(request, f"no answer within {request.connect_timeout_s:g} s")
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            failure = _failed(request, _words(error))
+            failure = failed(request, _words(error))
         # Raised outside of the handler: aiohttp's exceptions hold the request's headers, and so the key, and
         # must not hang on as __context__.
         raise failure
@@ -82,10 +79,10 @@ class AiohttpTransport:
         try:
             socket = await self._client().ws_connect(
                 request.url,
-                headers={"User-Agent": _USER_AGENT, **request.headers},
+                headers={"User-Agent": USER_AGENT, **request.headers},
                 heartbeat=request.heartbeat_s,
                 max_msg_size=request.max_message_bytes,
-                timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_TIMEOUT_S),
+                timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_TIMEOUT_S),
                 proxy=self._proxy,
             )
         finally:
@@ -165,7 +162,7 @@ class _AiohttpConnection:
 
     async def aclose(self, code: int = 1000) -> None:
         try:
-            async with asyncio.timeout(2 * _CLOSE_TIMEOUT_S):
+            async with asyncio.timeout(2 * CLOSE_TIMEOUT_S):
                 await self._socket.close(code=code)
         except (TimeoutError, aiohttp.ClientError, OSError, RuntimeError):
             pass
@@ -198,7 +195,7 @@ async def _on_response(response: aiohttp.ClientResponse) -> None:
     if response.status == 101:
         return
     try:
-        body = await response.content.read(_BODY_BYTES)
+        body = await response.content.read(BODY_BYTES)
     except (aiohttp.ClientError, OSError):
         body = b""
     response.close()
@@ -208,10 +205,6 @@ async def _on_response(response: aiohttp.ClientResponse) -> None:
         dg_error=response.headers.get("dg-error"),
         request_id=response.headers.get("dg-request-id"),
     )
-
-
-def _failed(request: Request, cause: str) -> ConnectFailed:
-    return ConnectFailed(without_query(request.url), cause)
 
 
 def _words(error: BaseException) -> str:

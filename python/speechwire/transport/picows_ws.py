@@ -21,24 +21,21 @@ import aiohappyeyeballs
 import picows
 from aiohappyeyeballs import AddrInfoType
 
-from speechwire.errors import ConnectFailed, ConnectionLost, HandshakeRefused, SpeechwireError
+from speechwire.errors import ConnectionLost, HandshakeRefused, SpeechwireError
+from speechwire.transport._client import BODY_BYTES, CLOSE_TIMEOUT_S, USER_AGENT, failed
 from speechwire.transport.base import (
     ABNORMAL,
     NO_STATUS,
     Close,
     Connection,
     Request,
-    without_query,
 )
 
 __all__ = ["PicowsTransport"]
 
-_CLOSE_TIMEOUT_S: Final = 1.0
-_BODY_BYTES: Final = 4096
 _READ_BUFFER_BYTES: Final = 4096  # grows where more comes at once
 _MOST_WAITING: Final = 64  # frames nobody has taken yet; beyond, reading pauses
 _NEXT_ADDRESS_S: Final = 0.25  # aiohttp's, too
-_USER_AGENT: Final = "speechwire"
 _MESSAGE_TOO_BIG: Final = 1009
 _INVALID_TEXT: Final = 1007
 
@@ -73,9 +70,9 @@ class PicowsTransport:
         except picows.WSHandshakeError as error:
             failure = _refused(request, error)
         except TimeoutError:
-            failure = _failed(request, f"no answer within {request.connect_timeout_s:g} s")
+            failure = failed(request, f"no answer within {request.connect_timeout_s:g} s")
         except (picows.WSError, OSError, ValueError) as error:
-            failure = _failed(request, f"{type(error).__name__}: {error}")
+            failure = failed(request, f"{type(error).__name__}: {error}")
         # Raised outside of the handler, so that nothing of the library's, headers and all, hangs on.
         raise failure
 
@@ -110,7 +107,7 @@ class PicowsTransport:
             auto_ping_idle_timeout=idle_s or 0.0,
             auto_ping_reply_timeout=(idle_s or 0.0) / 2,
             max_frame_size=request.max_message_bytes,
-            extra_headers={"User-Agent": _USER_AGENT, **request.headers},
+            extra_headers={"User-Agent": USER_AGENT, **request.headers},
             max_redirects=0,  # a redirect would be sent the key
             proxy=self._proxy,
             socket_factory=open_socket,
@@ -213,7 +210,7 @@ class _PicowsConnection(picows.WSListener):
         try:
             if self._close is None:
                 self._transport.send_close(code)  # type: ignore[arg-type]  # any code may be sent
-                await asyncio.wait({self._ended}, timeout=2 * _CLOSE_TIMEOUT_S)
+                await asyncio.wait({self._ended}, timeout=2 * CLOSE_TIMEOUT_S)
         finally:
             self.abort()
 
@@ -322,14 +319,10 @@ def _untold(transport: picows.WSTransport) -> Close:
 def _refused(request: Request, error: picows.WSHandshakeError) -> SpeechwireError:
     response = error.response
     if response is None or int(response.status) == 101:
-        return _failed(request, str(error))
+        return failed(request, str(error))
     return HandshakeRefused(
         int(response.status),
-        (error.raw_body or b"")[:_BODY_BYTES].decode("utf-8", "replace").strip(),
+        (error.raw_body or b"")[:BODY_BYTES].decode("utf-8", "replace").strip(),
         dg_error=response.headers.get("dg-error"),
         request_id=response.headers.get("dg-request-id"),
     )
-
-
-def _failed(request: Request, cause: str) -> ConnectFailed:
-    return ConnectFailed(without_query(request.url), cause)
