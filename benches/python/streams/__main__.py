@@ -49,6 +49,7 @@ def main() -> None:
     parser.add_argument("--tls", action="store_true", help="wss with a local certificate")
     parser.add_argument("--uvloop", action="store_true", help="run the clients on uvloop")
     parser.add_argument("--pin-core", action="store_true", help="clients on core 0, server on core 1")
+    parser.add_argument("--awake", action="store_true", help="let no core fall asleep")
     arguments = parser.parse_args()
     options = Options(
         seconds=arguments.seconds,
@@ -56,6 +57,7 @@ def main() -> None:
         tls=arguments.tls,
         uvloop=arguments.uvloop,
         pin_core=arguments.pin_core,
+        awake=arguments.awake,
         clients_python=arguments.clients_python,
     )
     matrix = Matrix(list(chosen(arguments.contenders, arguments.clients_python)), options, ROOT)

@@ -34,6 +34,7 @@ class Options:
         tls: Over TLS.
         uvloop: The client's loop.
         pin_core: Client and server on a core of their own.
+        awake: No core falls asleep.
         clients_python: Interpreter of the environment in which other people's clients live.
     """
 
@@ -42,11 +43,17 @@ class Options:
     tls: bool
     uvloop: bool
     pin_core: bool
+    awake: bool
     clients_python: Path
 
     def flags(self) -> list[str]:
         """For a run's command line."""
-        named = {"--tls": self.tls, "--uvloop": self.uvloop, "--pin-core": self.pin_core}
+        named = {
+            "--tls": self.tls,
+            "--uvloop": self.uvloop,
+            "--pin-core": self.pin_core,
+            "--awake": self.awake,
+        }
         return [flag for flag, is_on in named.items() if is_on]
 
 

@@ -13,6 +13,7 @@ import sys
 from contextlib import ExitStack
 from dataclasses import asdict
 
+from benches.python.streams.awake import kept_awake
 from benches.python.streams.contenders.catalog import CATALOG
 from benches.python.streams.loop import run
 from benches.python.streams.server import raise_descriptor_limit
@@ -54,13 +55,16 @@ def main() -> None:
     parser.add_argument("--tls", action="store_true", help="wss with a local certificate")
     parser.add_argument("--uvloop", action="store_true", help="run the client on uvloop")
     parser.add_argument("--pin-core", action="store_true", help="client on core 0, server on core 1")
+    parser.add_argument("--awake", action="store_true", help="let no core fall asleep")
     parser.add_argument("--server-python", help="interpreter of the server, by default this one")
     parser.add_argument("--json", action="store_true", help="print one line of JSON")
     arguments = parser.parse_args()
     raise_descriptor_limit()
-    if arguments.pin_core:
-        os.sched_setaffinity(0, {0})
     with ExitStack() as stack:
+        if arguments.awake:
+            stack.enter_context(kept_awake())
+        if arguments.pin_core:
+            os.sched_setaffinity(0, {0})
         run(measure(arguments, stack), uvloop=arguments.uvloop)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from speechwire.errors import InvalidArgument, InvalidArgumentType
-from speechwire.protocol._endpoint import ConfigureSlot, Endpoint, EventT, text_frame
+from speechwire.protocol._endpoint import ConfigureSlot, Endpoint, EventT, State, text_frame
 
 __all__ = ["ListenEndpoint"]
 
@@ -57,12 +57,11 @@ class ListenEndpoint(Endpoint[EventT]):
             InvalidArgumentType: `pcm` is not bytes-like.
             LocalProtocolError: The connection is closing or closed.
         """
-        if not isinstance(pcm, (bytes, bytearray, memoryview)):
-            raise InvalidArgumentType("pcm", pcm, "bytes-like")
-        frame = bytes(pcm)
+        frame = pcm if type(pcm) is bytes else _as_bytes(pcm)
         if not frame:
             raise InvalidArgument("pcm", frame, "at least one byte")
-        self._require_open("send audio")
+        if self._state is not State.OPEN:
+            self._require_open("send audio")
         self._bytes_sent += len(frame)
         return frame
 
@@ -96,3 +95,9 @@ class ListenEndpoint(Endpoint[EventT]):
         # A service that claims more than it was given must not make a caller forget audio.
         sent = self.audio_sent_s
         return time_s if sent is None else min(time_s, sent)
+
+
+def _as_bytes(pcm: object) -> bytes:
+    if not isinstance(pcm, (bytes, bytearray, memoryview)):
+        raise InvalidArgumentType("pcm", pcm, "bytes-like")
+    return bytes(pcm)

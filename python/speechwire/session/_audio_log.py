@@ -59,6 +59,7 @@ class AudioLog(Generic[C]):
     Attributes:
         end: Position after the last byte pushed.
         covered: Position up to which no replay is needed.
+        waiting: Chunks and marks still to be sent; to look at, not to change.
         queued_bytes: What waits to be sent.
         dropped_bytes: What was dropped before it was ever sent, since the log was made.
     """
@@ -71,7 +72,7 @@ class AudioLog(Generic[C]):
         self._frame_bytes = frame_bytes
         self._queue_bytes = queue_bytes
         self._replay_bytes = replay_bytes
-        self._queue: deque[Chunk | Mark[C]] = deque()
+        self.waiting: deque[Chunk | Mark[C]] = deque()
         self._sent: deque[Chunk | Mark[C]] = deque()
         self._sent_bytes = 0
         self._forgotten: deque[tuple[int, int]] = (
@@ -80,7 +81,7 @@ class AudioLog(Generic[C]):
 
     def __bool__(self) -> bool:
         """Whether anything waits to be sent."""
-        return bool(self._queue)
+        return bool(self.waiting)
 
     @property
     def kept_bytes(self) -> int:
@@ -93,7 +94,7 @@ class AudioLog(Generic[C]):
         Returns:
             Bytes of older audio dropped to make room.
         """
-        self._queue.append(Chunk(self.end, pcm))
+        self.waiting.append(Chunk(self.end, pcm))
         self.end += len(pcm)
         self.queued_bytes += len(pcm)
         return self._drop_overflow()
@@ -104,21 +105,21 @@ class AudioLog(Generic[C]):
         Returns:
             Where it begins.
         """
-        start = self.end
+        start, size = self.end, len(pcm)
         self._sent.append(Chunk(start, pcm))
-        self.end = start + len(pcm)
-        self._sent_bytes += len(pcm)
+        self.end = start + size
+        self._sent_bytes += size
         if self._sent_bytes > self._replay_bytes:
             self._forget()
         return start
 
     def mark(self, control: C) -> None:
         """Queue something to do after the audio pushed so far."""
-        self._queue.append(Mark(self.end, control))
+        self.waiting.append(Mark(self.end, control))
 
     def take(self) -> Chunk | Mark[C]:
         """Take the next thing to send. It counts as sent from now on, so no cancellation can lose it."""
-        item = self._queue.popleft()
+        item = self.waiting.popleft()
         self._sent.append(item)
         if isinstance(item, Chunk):
             self.queued_bytes -= len(item.data)
@@ -149,10 +150,10 @@ class AudioLog(Generic[C]):
             item = self._sent.pop()
             if isinstance(item, Mark):
                 if item.start > self.covered:
-                    self._queue.appendleft(item)
+                    self.waiting.appendleft(item)
             elif item.end > self.covered:
                 cut = self._trim(item)
-                self._queue.appendleft(cut)
+                self.waiting.appendleft(cut)
                 self.queued_bytes += len(cut.data)
         self._sent_bytes = 0
         return lost
@@ -182,12 +183,12 @@ class AudioLog(Generic[C]):
         dropped = 0
         marks: list[Mark[C]] = []
         while self.queued_bytes > self._queue_bytes:
-            item = self._queue.popleft()
+            item = self.waiting.popleft()
             if isinstance(item, Mark):
                 marks.append(item)
             else:
                 self.queued_bytes -= len(item.data)
                 dropped += len(item.data)
-        self._queue.extendleft(reversed(marks))
+        self.waiting.extendleft(reversed(marks))
         self.dropped_bytes += dropped
         return dropped

@@ -111,7 +111,7 @@ class Conductor(Generic[EventT]):
                 self._overflowing = False
             else:
                 self.append(chunk)
-        if link is None or self._log:
+        if link is None or self._log.waiting:
             self.start()
 
     def append(self, chunk: bytes) -> None:

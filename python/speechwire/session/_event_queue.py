@@ -33,7 +33,7 @@ class EventQueue(Generic[E]):
         self._unreported = 0
         self._ended = False
         self._error: BaseException | None = None
-        self._changed = asyncio.Event()
+        self._waiter: asyncio.Future[None] | None = None
 
     def put(self, event: E) -> None:
         """Append an event; after :meth:`end` it is ignored."""
@@ -42,18 +42,19 @@ class EventQueue(Generic[E]):
         if len(self._events) >= self._limit:
             self._make_room()
         self._events.append(event)
-        self._changed.set()
+        self._wake()
 
     def end(self, error: BaseException | None = None) -> None:
         """No event will follow: the consumer gets what is left, then the end or ``error``."""
         if not self._ended:
             self._ended, self._error = True, error
-            self._changed.set()
+            self._wake()
 
     async def get(self) -> E | EventsDropped:
         """Wait for the next event.
 
         Raises:
+            RuntimeError: Another task waits already; a queue has one consumer.
             StopAsyncIteration: There is none and none will come.
             SpeechwireError: The same, and this is why; raised once.
         """
@@ -61,12 +62,25 @@ class EventQueue(Generic[E]):
             if self._ended:
                 error, self._error = self._error, None
                 raise error or StopAsyncIteration
-            self._changed.clear()
-            await self._changed.wait()
+            await self._arrival()
         if self._unreported:
             count, self._unreported = self._unreported, 0
             return EventsDropped(count=count)
         return self._events.popleft()
+
+    async def _arrival(self) -> None:
+        if self._waiter is not None:
+            raise RuntimeError("another task is already waiting for this session's events: read them in one")
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def _make_room(self) -> None:
         index = next((i for i, event in enumerate(self._events) if self._is_interim(event)), 0)

@@ -132,24 +132,22 @@ class Link(Wire[EventT]):
     def send_live(self, pcm: bytes) -> bool:
         """Send audio that was pushed just now, which spares a task switch, if nothing stands in its way."""
         now = self._now()
-        ready = (
-            self._resting
-            and self._pacer.free_at <= now
-            and not self._log
-            and not self._urgent
-            and self._protocol.state is State.OPEN
-            and self._connection.ready
-        )
-        if ready:
-            self._send_now(self._account(self._log.pass_on(pcm), pcm, now), now)
-        return ready
-
-    def _send_now(self, frame: bytes, now: float) -> None:
+        connection = self._connection
+        if (
+            not self._resting
+            or self._log.waiting
+            or self._urgent
+            or now < self._pacer.free_at
+            or not connection.ready
+        ):
+            return False
+        frame = self._account(self._log.pass_on(pcm), pcm, now)
         self._last_sent = now
         try:
-            self._connection.send_now(frame)
+            connection.send_now(frame)
         except ConnectionLost:
-            self._connection.abort()  # the receiver learns how it ended
+            connection.abort()  # the receiver learns how it ended
+        return True
 
     async def _send_all(self) -> None:
         while True:
@@ -178,35 +176,29 @@ class Link(Wire[EventT]):
 
     def _account(self, start: int, pcm: bytes, now: float) -> bytes:
         """Account for audio that is sent now; returns its frame."""
-        frame = self._protocol.send_audio(pcm)
         size = len(pcm)
         self._timeline.audio(start, size)
-        audio_s = self._count(size)
         self._last_audio = now
-        if audio_s:
-            self._pacer.sent(now, audio_s)
+        if self._bytes_per_s:
+            self._pacer.sent(now, size / self._bytes_per_s)
         else:
             self._log.cover(start + size)
-        return frame
+        return self._counted(pcm)
 
     async def _send_urgent(self, item: str | int) -> None:
         if isinstance(item, str):
             await self._send(item)
             return
-        frame = self._protocol.send_audio(bytes(item))
         self._timeline.silence(self._log.end, item)
         self._stats.silence_bytes += item
-        self._count(item)
-        await self._send(frame)
+        await self._send(self._counted(bytes(item)))
 
-    def _count(self, size: int) -> float:
-        """Count a message with audio; returns its length in seconds, 0 if that is not known."""
-        audio_s = size / self._bytes_per_s if self._bytes_per_s else 0.0
+    def _counted(self, pcm: bytes) -> bytes:
+        """The frame for a piece of audio, counted."""
         stats = self._stats
         stats.chunks += 1
-        stats.sent_bytes += size
-        stats.sent_s += audio_s
-        return audio_s
+        stats.sent_bytes += len(pcm)
+        return self._protocol.send_audio(pcm)
 
     # Watching
 

@@ -96,7 +96,10 @@ class ListeningSession(Generic[EventT]):
 
     def stats(self) -> ListenStats:
         """A copy of the counters. See also :attr:`buffered_bytes`."""
-        return ListenStats() + self._conductor.stats
+        stats = ListenStats() + self._conductor.stats
+        bytes_per_s = self._conductor.format.bytes_per_s
+        stats.sent_s = stats.sent_bytes / bytes_per_s if bytes_per_s else 0.0
+        return stats
 
     def push(self, pcm: bytes) -> None:
         """Take audio of any length. Returns at once: connecting and sending happen behind it.
@@ -115,6 +118,18 @@ class ListeningSession(Generic[EventT]):
             conductor.push(chunks)
         elif pcm and not conductor.started:
             conductor.start(connect=True)  # the handshake need not wait for a whole chunk
+
+    def exchange(self, pipeline: Pipeline) -> None:
+        """Convert with another pipeline from here on, as the format of the input changes; returns at once.
+
+        What is left in the one before is sent first. The output's format stays that of the options.
+
+        Raises:
+            SessionClosed: The session was closed or failed; the cause is chained.
+        """
+        self._check_usable()
+        self._conductor.push(self._pipeline.flush())
+        self._pipeline = pipeline
 
     def flush(self) -> None:
         """Ask for the results of what was pushed so far, behind that audio; returns at once.

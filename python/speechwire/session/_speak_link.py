@@ -123,9 +123,13 @@ class SpeakLink(Wire[EventT]):
         request.deliver(segment, data)
         self._stats.audio_bytes += request.audio_bytes - before
 
+    def _has_room(self) -> bool:
+        request = self._active()
+        return request is None or request.waiting_bytes < self._audio_limit
+
     async def _room(self) -> None:
         request = self._active()
-        if request is not None and request.waiting_bytes >= self._audio_limit:
+        if request is not None and not self._has_room():
             self._paused = True
             await request.room(self._audio_limit)
             self._paused = False

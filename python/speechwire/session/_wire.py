@@ -98,8 +98,12 @@ class Wire(Generic[EventT]):
         """Take one event."""
         raise NotImplementedError
 
+    def _has_room(self) -> bool:
+        """Whether the consumer has room for more events."""
+        return True
+
     async def _room(self) -> None:
-        """Wait until the consumer has room for more events."""
+        """Wait until it has."""
 
     def _check(self, now: float) -> None:
         """Look at the endpoint's own deadlines."""
@@ -126,17 +130,24 @@ class Wire(Generic[EventT]):
             self._fail(fault)
 
     def _fail(self, fault: Exception) -> None:
-        self._fault = fault
+        self._fault = self._fault or fault
         self._connection.abort()
 
     async def _receive_all(self) -> Close:
         while True:
             await self._room()
-            frame = await self._connection.receive()
-            if isinstance(frame, Close):
-                return self._verdict or frame
+            close = await self._connection.receive_each(self._take)
+            if close is not None:
+                return self._verdict or close
+
+    def _take(self, frame: str | bytes) -> bool:
+        """Take one frame; returns whether there is room for the next."""
+        try:
             for event in self._wire_protocol.receive(frame):
                 self._handle(event)
+        except Exception as fault:
+            self._fail(fault)
+        return self._has_room()
 
     async def _send(self, frame: str | bytes) -> None:
         self._last_sent = self._sending_since = self._now()

@@ -8,7 +8,7 @@ from typing import Final
 
 from speechwire.errors import HandshakeRefused, InvalidArgument, SpeechwireError
 from speechwire.session.backoff import Backoff, BackoffPolicy
-from speechwire.transport import Close, Connection
+from speechwire.transport import Close, Connection, Take
 
 __all__ = ["Governor"]
 
@@ -131,6 +131,9 @@ class _Counted:
 
     async def receive(self) -> str | bytes | Close:
         return await self._connection.receive()
+
+    async def receive_each(self, take: Take) -> Close | None:
+        return await self._connection.receive_each(take)
 
     async def ping(self) -> None:
         await self._connection.ping()

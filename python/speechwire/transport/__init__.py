@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from speechwire.transport.aiohttp_ws import AiohttpTransport
-from speechwire.transport.base import ABNORMAL, NO_STATUS, Close, Connection, Request, Transport
+from speechwire.transport.base import (
+    ABNORMAL,
+    NO_STATUS,
+    Close,
+    Connection,
+    Request,
+    Take,
+    Transport,
+    pull_each,
+)
 from speechwire.transport.memory import MemoryPeer, MemoryTransport
 from speechwire.transport.shared import new_transport, shared_transport, transport_name
 
@@ -16,8 +25,10 @@ __all__ = [
     "MemoryPeer",
     "MemoryTransport",
     "Request",
+    "Take",
     "Transport",
     "new_transport",
+    "pull_each",
     "shared_transport",
     "transport_name",
 ]

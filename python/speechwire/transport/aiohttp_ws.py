@@ -17,6 +17,8 @@ from speechwire.transport.base import (
     Close,
     Connection,
     Request,
+    Take,
+    pull_each,
 )
 
 __all__ = ["AiohttpTransport"]
@@ -153,6 +155,9 @@ class _AiohttpConnection:
             return self._close
         data: str | bytes = message.data
         return data
+
+    async def receive_each(self, take: Take) -> Close | None:
+        return await pull_each(self, take)
 
     async def ping(self) -> None:
         try:

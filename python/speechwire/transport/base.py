@@ -7,12 +7,22 @@ runs a scripted peer in the same process, for tests.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
-__all__ = ["ABNORMAL", "NO_STATUS", "Close", "Connection", "Request", "Transport", "without_query"]
+__all__ = [
+    "ABNORMAL",
+    "NO_STATUS",
+    "Close",
+    "Connection",
+    "Request",
+    "Take",
+    "Transport",
+    "pull_each",
+    "without_query",
+]
 
 NO_STATUS: Final = 1005
 """Close code for a close frame that carries none (RFC 6455, 7.1.5)."""
@@ -32,6 +42,10 @@ class Close:
 
     code: int
     reason: str = ""
+
+
+Take = Callable[[str | bytes], bool]
+"""Takes a frame; returns whether it wants the next. Must not raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +96,15 @@ class Connection(Protocol):
     async def receive(self) -> str | bytes | Close:
         """Wait for the next frame. After the end every call returns the same :class:`Close`."""
 
+    async def receive_each(self, take: Take) -> Close | None:
+        """Give every frame to ``take``, in order, as soon as it is there: where that is possible within the
+        event loop's read, which spares a turn of the loop for each.
+
+        Returns:
+            How the connection ended, or ``None`` once ``take`` has returned false: what comes then waits for
+            the next call.
+        """
+
     async def ping(self) -> None:
         """Send a WebSocket ping without waiting for its pong.
 
@@ -109,6 +132,16 @@ class Transport(Protocol):
 
     async def aclose(self) -> None:
         """Release what connections share. Idempotent; open connections are closed."""
+
+
+async def pull_each(connection: Connection, take: Take) -> Close | None:
+    """:meth:`Connection.receive_each` for a connection that only has :meth:`Connection.receive`."""
+    while True:
+        frame = await connection.receive()
+        if isinstance(frame, Close):
+            return frame
+        if not take(frame):
+            return None
 
 
 def without_query(url: str) -> str:

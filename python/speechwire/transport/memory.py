@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from speechwire.errors import ConnectFailed, ConnectionLost, SpeechwireError
-from speechwire.transport.base import ABNORMAL, Close, Connection, Request, without_query
+from speechwire.transport.base import ABNORMAL, Close, Connection, Request, Take, pull_each, without_query
 
 __all__ = ["MemoryPeer", "MemoryTransport"]
 
@@ -160,6 +160,9 @@ class _MemoryConnection:
 
     async def receive(self) -> str | bytes | Close:
         return await self._peer._to_client.get()
+
+    async def receive_each(self, take: Take) -> Close | None:
+        return await pull_each(self, take)
 
     async def ping(self) -> None:
         self._check_open()

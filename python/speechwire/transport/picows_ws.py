@@ -29,6 +29,7 @@ from speechwire.transport.base import (
     Close,
     Connection,
     Request,
+    Take,
 )
 
 __all__ = ["PicowsTransport"]
@@ -128,9 +129,11 @@ class _PicowsConnection(picows.WSListener):
 
     def __init__(self, siblings: set[_PicowsConnection], max_message_bytes: int) -> None:
         self.request_id: str | None = None
+        self.ready = False  # open, and the buffer empty: picows then writes to the socket in the call
         self._siblings = siblings
         self._max_message_bytes = max_message_bytes
-        self._frames: deque[str | bytes] = deque()
+        self._frames: deque[str | bytes] = deque()  # nobody has taken them yet
+        self._take_frame: Take | None = None
         self._parts: list[bytes] = []  # of a fragmented message
         self._parts_are_text = False
         self._arrived: asyncio.Future[None] | None = None
@@ -145,7 +148,10 @@ class _PicowsConnection(picows.WSListener):
         self._transport = transport
         self._socket = transport.underlying_transport
         self.request_id = transport.response.headers.get("dg-request-id")
+        # To be told what is left in the buffer spares asking for each frame. TLS takes a bound of 0 for full.
+        self._socket.set_write_buffer_limits(high=1, low=0)
         self._siblings.add(self)
+        self.ready = True
 
     def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
         kind = frame.msg_type
@@ -162,19 +168,16 @@ class _PicowsConnection(picows.WSListener):
         self._farewell = asyncio.get_running_loop().create_task(_settle(transport))
 
     def pause_writing(self) -> None:
+        self.ready = False
         if self._drained is None:
             self._drained = asyncio.get_running_loop().create_future()
 
     def resume_writing(self) -> None:
+        self.ready = self._close is None
         drained, self._drained = self._drained, None
         _wake(drained)
 
     # What a session calls
-
-    @property
-    def ready(self) -> bool:
-        # With nothing left in the buffer picows writes to the socket in the call.
-        return self._close is None and not self._socket.get_write_buffer_size()
 
     def send_now(self, frame: bytes) -> None:
         if self._close is not None:
@@ -194,12 +197,19 @@ class _PicowsConnection(picows.WSListener):
         while not self._frames:
             if self._close is not None:
                 return self._close
-            self._arrived = asyncio.get_running_loop().create_future()
-            await self._arrived
-        frame = self._frames.popleft()
-        if not self._reading and not self._frames:
-            self._read(True)
-        return frame
+            await self._arrival()
+        return self._next_waiting()
+
+    async def receive_each(self, take: Take) -> Close | None:
+        if not self._give_waiting(take):
+            return None
+        self._take_frame = take
+        try:
+            while self._close is None and self._take_frame is not None:
+                await self._arrival()
+        finally:
+            wanted, self._take_frame = self._take_frame is not None, None
+        return self._close if wanted else None
 
     async def ping(self) -> None:
         if self._close is not None:
@@ -219,6 +229,23 @@ class _PicowsConnection(picows.WSListener):
 
     # Inside
 
+    async def _arrival(self) -> None:
+        """Wait until a frame waits, or for the end."""
+        self._arrived = asyncio.get_running_loop().create_future()
+        await self._arrived
+
+    def _next_waiting(self) -> str | bytes:
+        frame = self._frames.popleft()
+        if not self._reading and not self._frames:
+            self._read(True)
+        return frame
+
+    def _give_waiting(self, take: Take) -> bool:
+        while self._frames:
+            if not take(self._next_waiting()):
+                return False
+        return True
+
     def _take(self, frame: picows.WSFrame, kind: picows.WSMsgType) -> None:
         if frame.payload_size > self._max_message_bytes:  # picows has said so, and goes on
             self._fail(Close(_MESSAGE_TOO_BIG, f"a frame of {frame.payload_size} bytes"))
@@ -237,10 +264,19 @@ class _PicowsConnection(picows.WSListener):
 
     def _put(self, payload: bytes, is_text: bool) -> None:
         try:
-            self._frames.append(payload.decode() if is_text else payload)
+            message = payload.decode() if is_text else payload
         except UnicodeDecodeError as error:
             self._fail(Close(_INVALID_TEXT, f"text that is not UTF-8: {error.reason}"))
             return
+        take = self._take_frame
+        if take is None:
+            self._keep(message)
+        elif not take(message):
+            self._take_frame = None
+            self._announce()
+
+    def _keep(self, message: str | bytes) -> None:
+        self._frames.append(message)
         if len(self._frames) >= _MOST_WAITING:
             self._read(False)
         self._announce()

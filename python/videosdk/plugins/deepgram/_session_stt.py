@@ -9,11 +9,12 @@ from typing import Any, Self
 
 from videosdk.agents import STT, STTResponse
 
+from speechwire.audio import PcmPipeline
 from speechwire.errors import SessionClosed, SpeechwireError
 from speechwire.session import FluxSession, ListenSession, ListenSettings
 
 from ._adapt import logger, report, require_api_key
-from ._wire import WireWatch
+from ._wire import WireFormat, WireWatch
 
 __all__ = ["SessionSTT"]
 
@@ -44,6 +45,7 @@ class SessionSTT(STT):
         self.settings = ListenSettings()
         self._wire = wire
         self._session: Session | None = None
+        self._format: WireFormat | None = None  # that the session expects
         self._delivery: asyncio.Task[None] | None = None
         self._retiring: set[asyncio.Task[None]] = set()
         self._resting_until = 0.0
@@ -71,8 +73,8 @@ class SessionSTT(STT):
         if not audio_frames:
             return
         session = self._session
-        if session is None or self._outdated(len(audio_frames)):
-            session = self._next_session(len(audio_frames))
+        if session is None or len(audio_frames) != self._wire.steady_bytes:
+            session = self._follow(len(audio_frames))
         if session is None:
             return
         try:
@@ -93,8 +95,8 @@ class SessionSTT(STT):
         frames = aiter(audio_stream)
         first = await anext(frames, b"")
         self._wire.attach()
-        session = self._session = self._new_session(len(first))
-        feeding = asyncio.create_task(_feed(session, first, frames))
+        session = self._session = self._begin(self._wire.format(len(first)))
+        feeding = asyncio.create_task(self._feed(session, first, frames))
         try:
             async for event in session:
                 for response in self._responses(event):
@@ -120,8 +122,12 @@ class SessionSTT(STT):
         # which every other call on the machine stands still.
         self._transcript_callback: Any = None
 
-    def _new_session(self, byte_count: int) -> Session:
-        """Make the session for a stream whose first frame has ``byte_count`` bytes."""
+    def _new_session(self, wire: WireFormat) -> Session:
+        """Make the session for a stream that begins with this format."""
+        raise NotImplementedError
+
+    def _conversion(self, wire: WireFormat) -> PcmPipeline | None:
+        """Return what converts this format to the running session's, or None where audio is sent as it is."""
         raise NotImplementedError
 
     def _responses(self, event: object) -> Iterable[STTResponse]:
@@ -133,26 +139,60 @@ class SessionSTT(STT):
         if self._session is not None and not self._session.closed:
             self._session.flush()
 
-    def _outdated(self, byte_count: int) -> bool:
-        """Whether what was declared to the service is no longer true of a frame of ``byte_count`` bytes."""
-        return False
+    def _follow(self, byte_count: int) -> Session | None:
+        """Return the session for a frame of this size, after what a change of the format asks for.
 
-    def _next_session(self, byte_count: int) -> Session | None:
+        What was declared to the service stays true: either the conversion changes or the whole session.
+        """
+        wire = self._wire.format(byte_count)
+        if self._session is None or not self._follow_within(self._session, wire):
+            return self._next_session(wire)
+        return self._session
+
+    def _follow_within(self, session: Session, wire: WireFormat) -> bool:
+        """Change the session's conversion if the format has changed; false if it converts nothing."""
+        if wire == self._format:
+            return True
+        pipeline = self._conversion(wire)
+        if pipeline is None:
+            return False
+        logger.info("the input changed from %s to %s", self._format, wire)
+        self._format = wire
+        if not session.closed:
+            session.exchange(pipeline)
+        return True
+
+    def _next_session(self, wire: WireFormat) -> Session | None:
         """Begin a session, in place of the running one if there is one; None at rest and after the end."""
         if self._session is not None:
             self._retire(self._session)
             self._session = None
         if not self._closed and asyncio.get_running_loop().time() >= self._resting_until:
             self._wire.attach()
-            self._session = self._new_session(byte_count)
+            self._session = self._begin(wire)
             self._delivery = asyncio.create_task(self._deliver(self._session, self._delivery))
         return self._session
+
+    def _begin(self, wire: WireFormat) -> Session:
+        self._format = wire
+        return self._new_session(wire)
 
     def _retire(self, session: Session) -> None:
         """Close a session in the background: its last results are still delivered, before the next one's."""
         closing = asyncio.create_task(session.aclose())
         self._retiring.add(closing)
         closing.add_done_callback(self._retiring.discard)
+
+    async def _feed(self, session: Session, first: bytes, frames: AsyncIterator[bytes]) -> None:
+        try:
+            if first:
+                session.push(first)
+            async for frame in frames:
+                if frame:
+                    self._follow_within(session, self._wire.format(len(frame)))
+                    session.push(frame)
+        finally:
+            await session.aclose()
 
     async def _deliver(self, session: Session, previous: asyncio.Task[None] | None) -> None:
         if previous is not None:
@@ -182,17 +222,6 @@ class SessionSTT(STT):
             self._session = None
             self._resting_until = asyncio.get_running_loop().time() + _REST_S
         report(self, error)
-
-
-async def _feed(session: Session, first: bytes, frames: AsyncIterator[bytes]) -> None:
-    try:
-        if first:
-            session.push(first)
-        async for frame in frames:
-            if frame:
-                session.push(frame)
-    finally:
-        await session.aclose()
 
 
 async def _finish(delivery: asyncio.Task[None]) -> None:

@@ -34,11 +34,15 @@ class WireWatch:
     Args:
         sample_rate: A rate that is pinned by the user, or None to follow the stream.
         channels: A pinned channel count, or None to follow the stream.
+
+    Attributes:
+        steady_bytes: As long as frames have this size, the format is the one that was last found.
     """
 
     def __init__(self, sample_rate: int | None, channels: int | None) -> None:
         self._pinned_rate = sample_rate
         self._pinned_channels = channels
+        self.steady_bytes = 0
         self._announced: tuple[int, int] | None = None  # rate, samples per channel of the last frame
         self._last: WireFormat | None = None
         self._known: dict[int, WireFormat] = {}  # by byte count, while the announcement stays the same
@@ -59,11 +63,10 @@ class WireWatch:
             self._bus = None
 
     def format(self, byte_count: int) -> WireFormat:
-        """Return the format of a frame of ``byte_count`` bytes that has just arrived on this stream.
-
-        The same object as long as nothing has changed.
-        """
-        return self._known.get(byte_count) or self._find_out(byte_count)
+        """Return the format of a frame of ``byte_count`` bytes that has just arrived on this stream."""
+        format = self._known.get(byte_count) or self._find_out(byte_count)
+        self.steady_bytes = byte_count if byte_count in self._known else 0
+        return format
 
     def _find_out(self, byte_count: int) -> WireFormat:
         fitting = None if self._announced is None else _fitting(*self._announced, byte_count)
@@ -88,6 +91,7 @@ class WireWatch:
         if announced != self._announced and rate > 0 and samples > 0:
             self._announced = (int(rate), int(samples))
             self._known.clear()
+            self.steady_bytes = 0
 
 
 def _fitting(rate: int, samples: int, byte_count: int) -> WireFormat | None:

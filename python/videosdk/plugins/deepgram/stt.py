@@ -8,13 +8,14 @@ from typing import Any, Literal
 
 from videosdk.agents import STTResponse, global_event_emitter
 
+from speechwire.audio import PcmPipeline
 from speechwire.errors import InvalidArgument
 from speechwire.protocol import ListenV1Options
 from speechwire.protocol.listen_v1_events import Results, SpeechStarted
 from speechwire.session import ListenSession
 
 from ._adapt import listed, named_as
-from ._following import FollowingPipeline, conversion
+from ._conversion import conversion
 from ._results import ResultsTranslator, SpeechStartedFilter
 from ._session_stt import SessionSTT
 from ._wire import DEFAULT_SAMPLE_RATE, WireFormat, WireWatch
@@ -153,8 +154,7 @@ class DeepgramSTT(SessionSTT):
         # Made once here for their checks: a bad argument is told where it stands, not at the first audio.
         with named_as(in_rate="sample_rate"):
             self._session_for(self._declared)
-            if self._converts:
-                conversion(self._declared, self._sent(self._declared).sample_rate, chunk_ms, quality)
+            self._conversion(self._declared)
 
     @property
     def sample_rate(self) -> int:
@@ -165,22 +165,24 @@ class DeepgramSTT(SessionSTT):
         """Ask for the final result of all audio so far (``Finalize``), behind that audio."""
         self._flush_session()
 
-    def _new_session(self, byte_count: int) -> ListenSession:
-        self._declared = self._wire.format(byte_count)
-        return self._session_for(self._declared)
+    def _new_session(self, wire: WireFormat) -> ListenSession:
+        self._declared = wire
+        return self._session_for(wire, self._conversion(wire))
 
-    def _session_for(self, wire: WireFormat) -> ListenSession:
+    def _session_for(self, wire: WireFormat, pipeline: PcmPipeline | None = None) -> ListenSession:
         return ListenSession(
             self.api_key,
             self._options(self._sent(wire)),
-            pipeline=self._pipeline(wire),
+            pipeline=pipeline,
             base_url=self.base_url,
             settings=self.settings,
             allow_insecure=self.allow_insecure,
         )
 
-    def _outdated(self, byte_count: int) -> bool:
-        return not self._converts and self._wire.format(byte_count) != self._declared
+    def _conversion(self, wire: WireFormat) -> PcmPipeline | None:
+        if not self._converts:
+            return None
+        return conversion(wire, self._sent(self._declared).sample_rate, self.chunk_ms, self.quality)
 
     @property
     def _converts(self) -> bool:
@@ -189,16 +191,6 @@ class DeepgramSTT(SessionSTT):
     def _sent(self, wire: WireFormat) -> WireFormat:
         """The format of what is sent when ``wire`` comes in."""
         return WireFormat(self.target_sample_rate or wire.sample_rate, 1 if self._converts else wire.channels)
-
-    def _pipeline(self, wire: WireFormat) -> FollowingPipeline | None:
-        if not self._converts:
-            return None
-        return FollowingPipeline(
-            self._wire.format,
-            out_rate=self._sent(wire).sample_rate,
-            chunk_ms=self.chunk_ms,
-            quality=self.quality,
-        )
 
     def _options(self, sent: WireFormat) -> ListenV1Options:
         silence = self.endpointing

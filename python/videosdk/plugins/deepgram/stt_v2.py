@@ -7,12 +7,13 @@ from typing import Any
 
 from videosdk.agents import STTResponse, global_event_emitter
 
+from speechwire.audio import PcmPipeline
 from speechwire.protocol import ListenV2, ListenV2Options
 from speechwire.protocol.listen_v2_events import TurnInfo
 from speechwire.session import FluxSession, ListenSettings
 
 from ._adapt import listed, named_as
-from ._following import FollowingPipeline, conversion
+from ._conversion import conversion
 from ._session_stt import SessionSTT
 from ._turns import TurnTranslator
 from ._wire import DEFAULT_SAMPLE_RATE, WireFormat, WireWatch
@@ -118,9 +119,11 @@ class DeepgramSTTV2(SessionSTT):
         with named_as(
             sample_rate="target_sample_rate", in_rate="input_sample_rate", channels="input_channels"
         ):
-            self._session_at(self.target_sample_rate)
-            wire = WireFormat(self.input_sample_rate, 2 if input_channels is None else input_channels)
-            conversion(wire, self.target_sample_rate, chunk_ms, quality)
+            self._sent_rate = self.target_sample_rate
+            self._session_at(self._sent_rate)
+            self._conversion(
+                WireFormat(self.input_sample_rate, 2 if input_channels is None else input_channels)
+            )
 
     async def flush(self) -> None:
         """End the turn if ``force_end_turn_on_flush``; else do nothing: Flux knows when a turn ends."""
@@ -167,25 +170,28 @@ class DeepgramSTTV2(SessionSTT):
             if value is not None:
                 setattr(self, attributes.get(name, name), value)
 
-    def _new_session(self, byte_count: int) -> FluxSession:
-        return self._session_at(self._declared_rate(byte_count))
+    def _new_session(self, wire: WireFormat) -> FluxSession:
+        self._sent_rate = self._rate_for(wire)
+        return self._session_at(self._sent_rate, self._conversion(wire))
 
-    def _session_at(self, rate: int) -> FluxSession:
+    def _session_at(self, rate: int, pipeline: PcmPipeline | None = None) -> FluxSession:
         return FluxSession(
             self.api_key,
             self._options(rate),
-            pipeline=self._pipeline(rate),
+            pipeline=pipeline,
             base_url=self.base_url,
             settings=self.settings,
             allow_insecure=self.allow_insecure,
         )
 
-    def _declared_rate(self, byte_count: int) -> int:
+    def _rate_for(self, wire: WireFormat) -> int:
         """The target rate, but not above that of the stream where it was left at its default."""
-        wire_rate = self._wire.format(byte_count).sample_rate
-        if self.target_sample_rate == _DEFAULT_TARGET_RATE and wire_rate in _ACCEPTED_RATES:
-            return min(self.target_sample_rate, wire_rate)
+        if self.target_sample_rate == _DEFAULT_TARGET_RATE and wire.sample_rate in _ACCEPTED_RATES:
+            return min(self.target_sample_rate, wire.sample_rate)
         return self.target_sample_rate
+
+    def _conversion(self, wire: WireFormat) -> PcmPipeline:
+        return conversion(wire, self._sent_rate, self.chunk_ms, self.quality)
 
     def _options(self, sample_rate: int) -> ListenV2Options:
         return ListenV2Options(
@@ -200,11 +206,6 @@ class DeepgramSTTV2(SessionSTT):
             numerals=self.numerals,
             profanity_filter=self.profanity_filter,
             mip_opt_out=self.mip_opt_out,
-        )
-
-    def _pipeline(self, out_rate: int) -> FollowingPipeline:
-        return FollowingPipeline(
-            self._wire.format, out_rate=out_rate, chunk_ms=self.chunk_ms, quality=self.quality
         )
 
     def _responses(self, event: object) -> Iterable[STTResponse]:
