@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from typing import Any
 
 import pytest
 from tests.session.driving import Endpoint, check_turns, check_words, collect, peers, speak_into
 from tests.session.fake_service import FakeService, reset
 
+from speechwire.audio import PcmPipeline
 from speechwire.errors import HandshakeRefused, InvalidArgument, ServiceError, SessionClosed
 from speechwire.protocol import ListenV1Options, ListenV2Options
 from speechwire.session import FluxSession, ListenSession, Reconnecting
@@ -203,3 +205,28 @@ async def test_another_audio_format_is_refused(session_type: Any) -> None:
     with pytest.raises(InvalidArgument, match="audio format"):
         await session.reopen(options)
     await session.aclose()
+
+
+async def test_an_exchanged_pipeline_sends_the_rest_of_the_old_one_first(endpoint: Endpoint) -> None:
+    heard: list[bytes] = []
+
+    async def serve(peer: MemoryPeer) -> None:
+        async for frame in peer:
+            if isinstance(frame, bytes):
+                heard.append(frame)
+            elif json.loads(frame)["type"] == "CloseStream":
+                peer.close()
+
+    noise = random.Random(7).randbytes(9_600)
+    first, second = PcmPipeline(48_000, RATE, channels=2), PcmPipeline(8_000, RATE, channels=1)
+    session = endpoint.session(serve, pipeline=first)
+    session.push(noise)
+    session.exchange(second)
+    session.push(noise)
+    await session.aclose()
+    expected = []
+    for pipeline in (PcmPipeline(48_000, RATE, channels=2), PcmPipeline(8_000, RATE, channels=1)):
+        expected += [*pipeline.push(noise), *pipeline.flush()]
+    assert b"".join(heard) == b"".join(expected)
+    with pytest.raises(SessionClosed):
+        session.exchange(first)

@@ -64,3 +64,21 @@ async def test_memory_stays_flat() -> None:
         queue.put(number)
     assert await queue.get() == EventsDropped(count=99_900)
     assert await queue.get() == 99_900
+
+
+async def test_a_second_consumer_is_told_so() -> None:
+    queue = full()
+    first = asyncio.create_task(queue.get())
+    await asyncio.sleep(0)
+    with pytest.raises(RuntimeError, match="another task"):
+        await queue.get()
+    queue.put(5)
+    assert await first == 5
+
+
+async def test_a_consumer_that_gave_up_leaves_its_place() -> None:
+    queue = full()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(queue.get(), 1)
+    queue.put(6)
+    assert await queue.get() == 6

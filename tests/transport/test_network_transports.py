@@ -240,6 +240,45 @@ async def test_a_consumer_that_takes_nothing_stops_the_reading() -> None:
             assert int.from_bytes(frame[:4], "big") == number
 
 
+async def test_a_taker_gets_every_frame_once_in_order_and_stops_when_it_wants() -> None:
+    """What waits, what comes while it takes, and what comes after it has stopped."""
+    count = 300
+
+    async def serve(response: web.WebSocketResponse, request: web.Request) -> None:
+        for number in range(count):
+            await response.send_str(str(number))
+            if number % 50 == 0:
+                await asyncio.sleep(0.01)
+        await response.close(code=1011, message=b"done")
+
+    taken: list[str | bytes] = []
+
+    def take(frame: str | bytes) -> bool:
+        taken.append(frame)
+        return len(taken) % 7 != 0
+
+    async with connected(serve) as connection:
+        assert await connection.receive() == "0"
+        stops = 0
+        while (close := await connection.receive_each(take)) is None:
+            stops += 1
+            assert len(taken) == 7 * stops, "frames came after it had stopped"
+            if stops % 3 == 0:
+                await asyncio.sleep(0.002)
+        assert close == Close(1011, "done")
+        assert await connection.receive_each(take) == close
+    assert taken == [str(number) for number in range(1, count)]
+
+
+async def test_a_taker_that_is_cancelled_loses_nothing() -> None:
+    async with connected(echo) as connection:
+        await connection.send("one")
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(connection.receive_each(lambda frame: frame == "one"), 0.1)
+        await connection.send("two")
+        assert await connection.receive() == "two"
+
+
 @pytest.mark.parametrize("known", [True, False])
 async def test_certificates_are_verified(transport: str, known: bool) -> None:
     authority = trustme.CA()

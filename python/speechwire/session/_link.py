@@ -10,6 +10,7 @@ from speechwire.errors import ConnectionLost
 from speechwire.protocol import State
 from speechwire.session._audio_log import AudioLog, Chunk
 from speechwire.session._pacer import Pacer
+from speechwire.session._signal import Signal
 from speechwire.session._strategy import Strategy
 from speechwire.session._timeline import Timeline
 from speechwire.session._wire import Wire
@@ -62,7 +63,7 @@ class Link(Wire[EventT]):
         super().__init__(connection, strategy.protocol, send_timeout_s=settings.send_timeout_s, idle_s=idle_s)
         self.progressed = False
         self.retired = False
-        self._advanced = asyncio.Event()
+        self._advanced = Signal()
         self._strategy = strategy
         self._protocol = strategy.protocol
         self._log = log
@@ -89,7 +90,6 @@ class Link(Wire[EventT]):
         try:
             async with asyncio.timeout(limit_s):
                 while not self._at_boundary():
-                    self._advanced.clear()
                     await self._advanced.wait()
         except TimeoutError:
             pass
@@ -117,7 +117,7 @@ class Link(Wire[EventT]):
             self._probed_at = None
             self.progressed = True
             self._cover()
-        self._advanced.set()
+        self._advanced.notify()
 
     def _cover(self) -> None:
         covered_s = self._strategy.covered_s()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from speechwire.errors import HandshakeRefused, InvalidArgument, SpeechwireError
+from speechwire.session._signal import Signal
 from speechwire.session.backoff import Backoff, BackoffPolicy
 from speechwire.transport import Close, Connection, Take
 
@@ -46,7 +47,7 @@ class Governor:
         self._open = 0
         self._throttled = False
         self._hold_until = 0.0
-        self._changed = asyncio.Event()
+        self._changed = Signal()
 
     @property
     def open_connections(self) -> int:
@@ -77,7 +78,7 @@ class Governor:
         self._open += 1
         self._throttled = False
         self._backoff.succeeded()
-        self._notify()
+        self._changed.notify()
         return _Counted(connection, self._closed)
 
     def failed(self, error: BaseException) -> None:
@@ -85,7 +86,7 @@ class Governor:
         self._handshakes -= 1
         if isinstance(error, HandshakeRefused) and error.status == _TOO_MANY_REQUESTS:
             self._hold_back(error)
-        self._notify()
+        self._changed.notify()
 
     def _has_room(self) -> bool:
         taken = self._open + self._handshakes
@@ -101,11 +102,7 @@ class Governor:
 
     def _closed(self) -> None:
         self._open -= 1
-        self._notify()
-
-    def _notify(self) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()
+        self._changed.notify()
 
 
 class _Counted:

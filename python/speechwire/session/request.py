@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from typing import Self
 
 from speechwire.errors import LocalProtocolError, SpeechwireError
 from speechwire.protocol import split_text
+from speechwire.session._signal import Signal
 
 __all__ = ["Segment", "SpeakRequest"]
 
@@ -104,7 +104,7 @@ class SpeakRequest:
         self._audio: deque[bytes] = deque()
         self._waiting_bytes = 0
         self._rest = b""
-        self._changed = asyncio.Event()
+        self._changed = Signal()
 
     @property
     def done(self) -> bool:
@@ -157,7 +157,7 @@ class SpeakRequest:
         self.interrupted = True
         self._audio.clear()
         self._waiting_bytes = 0
-        self._notify()
+        self._changed.notify()
         if known:
             self._dropped(self)
 
@@ -168,7 +168,7 @@ class SpeakRequest:
             SpeechwireError: The request failed; see :attr:`error`.
         """
         while not self.done:
-            await self._wait()
+            await self._changed.wait()
         if self.error is not None:
             raise self.error
 
@@ -181,10 +181,10 @@ class SpeakRequest:
                 raise self.error
             if self.done:
                 raise StopAsyncIteration
-            await self._wait()
+            await self._changed.wait()
         data = self._audio.popleft()
         self._waiting_bytes -= len(data)
-        self._notify()
+        self._changed.notify()
         return data
 
     # For the session
@@ -206,7 +206,7 @@ class SpeakRequest:
             self._audio.append(data[:whole])
             self._waiting_bytes += whole
             self.audio_bytes += whole
-            self._notify()
+            self._changed.notify()
 
     def settle(self) -> None:
         """Let go of segments that are done; complete when the last one is."""
@@ -220,13 +220,13 @@ class SpeakRequest:
             )
         ):
             self._complete = True
-            self._notify()
+            self._changed.notify()
 
     def fail(self, error: SpeechwireError) -> None:
         """End with an error; what was delivered can still be read."""
         if not self.done:
             self.error = error
-            self._notify()
+            self._changed.notify()
 
     def owe_flush(self) -> None:
         """Flush once more behind what has been: which of several flushes was refused is not certain."""
@@ -242,11 +242,4 @@ class SpeakRequest:
     async def room(self, limit: int) -> None:
         """Wait until less than ``limit`` bytes of audio wait for the consumer."""
         while self._waiting_bytes >= limit and not self.done:
-            await self._wait()
-
-    def _notify(self) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()
-
-    async def _wait(self) -> None:
-        await self._changed.wait()
+            await self._changed.wait()

@@ -222,6 +222,8 @@ async def _spoken(session: SpeakSession, request: SpeakRequest, text: Text) -> A
 
 async def _connected(session: SpeakSession, request: SpeakRequest) -> None:
     """Wait for the connection, or for the request's end if that comes first."""
+    if session.connected:
+        return
     waits = [asyncio.ensure_future(session.prewarm()), asyncio.ensure_future(request.wait())]
     try:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
