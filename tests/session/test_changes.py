@@ -8,6 +8,7 @@ import random
 from typing import Any
 
 import pytest
+from tests.session.counted import RATE
 from tests.session.driving import Endpoint, check_turns, check_words, collect, peers, speak_into
 from tests.session.fake_service import FakeService, reset
 
