@@ -74,12 +74,13 @@ class Endpoint(abc.ABC, Generic[EventT]):
         Raises:
             InvalidArgumentType: `frame` is neither ``str`` nor ``bytes``.
         """
-        if isinstance(frame, str):
-            return self._receive_text(frame)
-        if not isinstance(frame, (bytes, bytearray, memoryview)):
+        if not isinstance(frame, (str, bytes, bytearray, memoryview)):
             raise InvalidArgumentType("frame", frame, "a str or bytes")
         if self._state is State.CLOSED:
-            return self._events(malformed("a frame after the end of the connection", bytes(frame)))
+            content = frame if isinstance(frame, str) else bytes(frame)
+            return self._events(malformed("a frame after the end of the connection", content))
+        if isinstance(frame, str):
+            return self._on_message(self._decoder.decode(frame))
         return self._receive_binary(bytes(frame))
 
     def receive_close(self, code: int, reason: str = "") -> Closed:
@@ -103,11 +104,6 @@ class Endpoint(abc.ABC, Generic[EventT]):
             )
             self._state = State.CLOSED
         return self._closed
-
-    def _receive_text(self, frame: str) -> list[EventT]:
-        if self._state is State.CLOSED:
-            return self._events(malformed("a frame after the end of the connection", frame))
-        return self._on_message(self._decoder.decode(frame))
 
     def _receive_binary(self, frame: bytes) -> list[EventT]:
         return self._events(malformed("a binary frame on an endpoint that answers in text", frame))

@@ -88,13 +88,12 @@ class ListenEndpoint(Endpoint[EventT]):
         return text_frame(type="Configure", **parts)
 
     def _cover(self, *, final_s: float = 0.0, progress_s: float = 0.0) -> None:
-        self._final_s = max(self._final_s, self._within_sent(final_s))
-        self._progress_s = max(self._progress_s, self._final_s, self._within_sent(progress_s))
-
-    def _within_sent(self, time_s: float) -> float:
         # A service that claims more than it was given must not make a caller forget audio.
-        sent = self.audio_sent_s
-        return time_s if sent is None else min(time_s, sent)
+        sent_s = self.audio_sent_s
+        if sent_s is not None:
+            final_s, progress_s = min(final_s, sent_s), min(progress_s, sent_s)
+        self._final_s = max(self._final_s, final_s)
+        self._progress_s = max(self._progress_s, self._final_s, progress_s)
 
 
 def _as_bytes(pcm: object) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -28,8 +28,7 @@ class FluxStrategy:
 
     After a reconnect the service hears an open turn again from its beginning. What it then repeats is left
     out: a second ``StartOfTurn``, and every update about audio already reported. What would break the order
-        Flux
-    guarantees is mended: a pending ``EagerEndOfTurn`` whose text has changed is followed by ``TurnResumed``.
+    Flux guarantees is mended: a pending ``EagerEndOfTurn`` whose text has changed is followed by ``TurnResumed``.
     """
 
     patience = 1.0  # an Update comes about every 0.25 s of audio
@@ -64,9 +63,9 @@ class FluxStrategy:
         self._repeated_until_s = self._reported_s
         self._quiet_s = 0.0
 
-    def deliver(self, event: flux.Event, timeline: Timeline) -> list[flux.Event]:
+    def deliver(self, event: flux.Event, timeline: Timeline) -> Sequence[flux.Event]:
         if isinstance(event, TurnInfo):
-            return list(self._turn(_shifted(event, timeline, self._turn_offset), event.audio_window_end))
+            return self._turn(_shifted(event, timeline, self._turn_offset), event.audio_window_end)
         if self._finishing and isinstance(event, flux.Warning) and event.code == _NO_ACTIVE_TURN:
             return []
         return [event]

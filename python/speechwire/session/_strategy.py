@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from speechwire.session._timeline import Timeline
@@ -76,7 +76,7 @@ class Strategy(Protocol[EventT]):
     def begin(self) -> None:
         """A new connection has been opened."""
 
-    def deliver(self, event: EventT, timeline: Timeline) -> list[EventT]:
+    def deliver(self, event: EventT, timeline: Timeline) -> Sequence[EventT]:
         """Put an event on the caller's clock; leave out what was delivered before."""
 
     def covered_s(self) -> float:
