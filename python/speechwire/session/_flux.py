@@ -28,7 +28,8 @@ class FluxStrategy:
 
     After a reconnect the service hears an open turn again from its beginning. What it then repeats is left
     out: a second ``StartOfTurn``, and every update about audio already reported. What would break the order
-    Flux guarantees is mended: a pending ``EagerEndOfTurn`` whose text has changed is followed by ``TurnResumed``.
+    Flux guarantees is mended: a pending ``EagerEndOfTurn`` whose text has changed is followed by
+    ``TurnResumed``.
     """
 
     patience = 1.0  # an Update comes about every 0.25 s of audio
