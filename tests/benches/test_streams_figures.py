@@ -89,8 +89,9 @@ def test_a_wrong_answer_is_told(change: dict[str, int | str], fault: str | None)
     sent = {"Update": 3, "EndOfTurn": 1, "Empty": 5}
     streams = {0: heard(0, [0.001] * 10, sent=sent, connections=int(change.get("connections", 1)))}
     schedule = Schedule(1000.0, 0, BYTES_PER_S)
+    given = int(change.get("ticks", 52))
     found = faults(
-        CATALOG["stt_v2"], int(change.get("count", 1)), schedule, int(change.get("ticks", 52)), streams, sink
+        CATALOG["stt_v2"], int(change.get("count", 1)), schedule, lambda stream: given, streams, sink
     )
     assert [fault] == [fault for one in found if fault and fault in one] if fault else found == []
 
@@ -124,9 +125,13 @@ async def test_every_stream_gets_the_same_frames() -> None:
     given_to: list[list[bytes]] = [[] for _ in range(2 * SLOTS + 1)]
     ticker = Ticker([got.append for got in given_to], [b"a", b"b", b"c"], time.monotonic())
     await ticker.until(ticker.start_s + 0.2)
-    for frames in given_to:
-        assert ticker.ticks - len(frames) in (0, 1)
-        assert b"".join(frames) == (b"abc" * 4)[: len(frames)]
+    for stream, frames in enumerate(given_to):
+        begin = stream // SLOTS
+        assert len(frames) == ticker.given(stream) > 5
+        assert b"".join(frames) == (b"abc" * 5)[begin:][: len(frames)]
+        assert Ticker.offset_s(stream) == pytest.approx(0.004 * (stream % SLOTS) + 0.02 * begin)
+    given = [ticker.given(slot * SLOTS) for slot in range(3)]
+    assert given == [given[0], given[0] - 1, given[0] - 2], "one begins after the other"
 
 
 def test_the_ring_is_frames_of_20_ms_that_differ() -> None:
@@ -169,12 +174,19 @@ def test_the_report_is_written_whatever_there_is(tmp_path: Path) -> None:
         Outcome(CATALOG["sdk_v1"], 1, (), "no"),
     ]
     options = Options(
-        seconds=1, rounds=1, tls=False, uvloop=False, pin_core=True, clients_python=Path("python")
+        seconds=1,
+        rounds=1,
+        tls=False,
+        uvloop=False,
+        pin_core=True,
+        awake=True,
+        clients_python=Path("python"),
     )
     path = write(outcomes, options, tmp_path, "streams")
     text = path.read_text(encoding="utf-8")
     assert "| DeepgramSTTV2 | Flux | 0.50" in text
     assert "a core each" in text
+    assert "no core asleep" in text
     assert {entry.name for entry in tmp_path.iterdir()} == {
         "streams.md", "streams.json", "streams-cpu.svg", "streams-lateness.svg"
     }  # fmt: skip

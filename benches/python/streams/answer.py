@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from benches.python.streams.audio import FRAME_S
 from benches.python.streams.contenders.catalog import Contender
@@ -18,7 +18,12 @@ _EPSILON_S = 1e-6
 
 
 def faults(
-    contender: Contender, count: int, schedule: Schedule, ticks: int, heard: dict[int, Heard], sink: Sink
+    contender: Contender,
+    count: int,
+    schedule: Schedule,
+    given: Callable[[int], int],
+    heard: dict[int, Heard],
+    sink: Sink,
 ) -> list[str]:
     """What is wrong, in words.
 
@@ -26,7 +31,7 @@ def faults(
         contender: Whose answer it is.
         count: Of the streams.
         schedule: By which audio was pushed.
-        ticks: How many frames the ticker gave to the streams of its first slot.
+        given: How many frames the ticker gave to a stream.
         heard: The server's side.
         sink: The caller's side.
     """
@@ -38,14 +43,16 @@ def faults(
         found.append(f"{again} streams connected more than once")
     if contender.speaks:
         return [*found, *_unheard(heard, sink)]
-    return [*found, *_missing(schedule, ticks, heard), *_undelivered(contender, heard, sink)]
+    return [*found, *_missing(schedule, given, heard), *_undelivered(contender, heard, sink)]
 
 
-def _missing(schedule: Schedule, ticks: int, heard: dict[int, Heard]) -> Iterator[str]:
-    """Streams whose audio is not what was pushed; a stream of a later slot may have had a frame less."""
-    pushed_s = (schedule.primed + ticks) * FRAME_S
-    missing_s = [pushed_s - one.received_bytes / schedule.bytes_per_s for one in heard.values()]
-    strange_s = [gap for gap in missing_s if not -_EPSILON_S <= gap <= _IN_FLIGHT_S + FRAME_S]
+def _missing(schedule: Schedule, given: Callable[[int], int], heard: dict[int, Heard]) -> Iterator[str]:
+    """Streams whose audio is not what was pushed."""
+    missing_s = [
+        (schedule.primed + given(stream)) * FRAME_S - one.received_bytes / schedule.bytes_per_s
+        for stream, one in heard.items()
+    ]
+    strange_s = [gap for gap in missing_s if not -_EPSILON_S <= gap <= _IN_FLIGHT_S]
     if strange_s:
         worst_s = max(strange_s, key=abs)
         yield f"audio of {len(strange_s)} streams is not what was pushed: of one {worst_s:.2f} s are missing"

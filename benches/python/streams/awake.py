@@ -1,9 +1,9 @@
 """Keeps cores from falling asleep, with a loop that gives way to anybody else at once.
 
-A virtual core that has nothing to do is taken from the machine, and waking it costs whoever woke it 50 to 200 us
-of its CPU time: clocks, caches, the hypervisor. A client that works a little every few milliseconds pays that
-each time, and the less it does the larger the share. Benchmarks of bare machines switch sleep states off; a loop
-at the lowest priority does the same for a guest.
+A virtual core with nothing to do is taken from the machine, and being woken costs a process up to 200 us
+of its CPU time: clocks, caches, the hypervisor. A client that works a little every few milliseconds pays
+that each time, and the less it does the larger the share. Benchmarks of bare machines switch sleep states
+off; a loop at the lowest priority does the same for a guest.
 """
 
 from __future__ import annotations

@@ -39,8 +39,11 @@ delay included; whole frames that every message waits, because a filter's delay 
 told apart as "held back". Result → callback: from the server's write to the caller's callback. Memory:
 anonymous memory after garbage collection, in mid-stream less before connecting. Every run is a process of its
 own with one client, the server is another; one clock for all streams, which come spread over the 20 ms in
-five groups. The answer is checked: the bytes that arrived are those that were pushed but for the chunk in
-flight, and every result sent reached the callback; what fails this is marked.
+five groups and begin spread over half a second, as those of callers do who know nothing of each other. "No
+core asleep": a loop at the lowest priority, which gives way at once, keeps each core from sleeping, as a busy
+server would; else being woken counts as the client's work. The answer is checked: the bytes that arrived are
+those that were pushed but for the chunk in flight, and every result sent reached the callback; what fails
+this is marked.
 
 All get 48 kHz stereo, but for LiveKit, whose rooms mix the channels before (48 kHz mono), and pipecat and the
 SDK, which convert nothing here (ready-made 16 kHz mono: their users' resampling is not in their figures).
@@ -178,7 +181,9 @@ def _setting(options: Options) -> str:
         _loop("clients", wanted=options.uvloop),
         _loop("server", wanted=find_spec("uvloop") is not None),
     ]
-    return ", ".join([*parts, "a core each for client and server"] if options.pin_core else parts)
+    parts += ["a core each for client and server"] if options.pin_core else []
+    parts += ["no core asleep"] if options.awake else []
+    return ", ".join(parts)
 
 
 def _loop(who: str, *, wanted: bool) -> str:

@@ -9,10 +9,13 @@ from collections.abc import Callable, Sequence
 
 from benches.python.streams.audio import FRAME_S
 
-__all__ = ["SLOTS", "Feed", "Ticker"]
+__all__ = ["SLOTS", "STARTS", "Feed", "Ticker"]
 
 SLOTS = 5
 """The streams' frames come spread over the 20 ms, as those of callers who know nothing of each other."""
+
+STARTS = 25
+"""Their first frames come spread over half a second: else all chunks of all streams would be due at once."""
 
 Feed = Callable[[bytes], None]
 
@@ -20,7 +23,8 @@ Feed = Callable[[bytes], None]
 class Ticker:
     """Gives every stream a frame each 20 ms; a slot of streams every 4 ms.
 
-    Stream ``i`` belongs to slot ``i % SLOTS``; frame ``k`` is due at ``start_s + offset_s(i) + k * 20 ms``.
+    Stream ``i`` belongs to slot ``i % SLOTS`` and begins with tick ``i // SLOTS % STARTS``; its frame ``k``
+    is due at ``start_s + offset_s(i) + k * 20 ms``.
 
     Args:
         feeds: Takes a frame, per stream; must not wait.
@@ -41,17 +45,16 @@ class Ticker:
     @staticmethod
     def offset_s(stream: int) -> float:
         """How long after the first stream's frames this one's are due."""
-        return stream % SLOTS * FRAME_S / SLOTS
+        return stream % SLOTS * FRAME_S / SLOTS + _first_tick(stream) * FRAME_S
 
     @property
     def lag_s(self) -> float:
         """How long the next slot has been due."""
         return max(0.0, time.monotonic() - self._due_s())
 
-    @property
-    def ticks(self) -> int:
-        """How many frames the first stream was given."""
-        return -(-self._done // SLOTS)
+    def given(self, stream: int) -> int:
+        """How many frames a stream was given."""
+        return max(0, (self._done - stream % SLOTS - 1) // SLOTS + 1 - _first_tick(stream))
 
     async def until(self, end_s: float) -> None:
         """Run to ``end_s`` of the clock, wherever in the schedule that finds it: a saturated loop is late."""
@@ -60,9 +63,17 @@ class Ticker:
             self.lags_s.append(time.monotonic() - self._due_s())
             tick, slot = divmod(self._done, SLOTS)
             frame = self._frames[tick % len(self._frames)]
-            for feed in self._slots[slot]:
+            for feed in self._begun(tick, slot):
                 feed(frame)
             self._done += 1
 
+    def _begun(self, tick: int, slot: int) -> Sequence[Feed]:
+        feeds = self._slots[slot]
+        return feeds if tick >= STARTS else [feed for i, feed in enumerate(feeds) if i % STARTS <= tick]
+
     def _due_s(self) -> float:
         return self.start_s + self._done * FRAME_S / SLOTS
+
+
+def _first_tick(stream: int) -> int:
+    return stream // SLOTS % STARTS

@@ -170,7 +170,7 @@ class Trial:
         result.starved = window.starved
         late_s = max(lag_s, result.lateness.most / 1000 if result.lateness else 0.0)
         result.behind_s = late_s if late_s > TOO_LATE_S else 0.0
-        result.faults = faults(self._contender, self._count, schedule, ticker.ticks, heard, self._sink)
+        result.faults = faults(self._contender, self._count, schedule, ticker.given, heard, self._sink)
         audio_s = self._audio_s(window, heard, behind=result.behind_s > 0)
         result.cpu_ms = window.cpu_s / audio_s * 1000 - result.pacing_ms if audio_s else 0.0
 

@@ -86,10 +86,9 @@ class WireWatch:
 
     def _on_frame(self, data: dict[str, Any]) -> None:
         frame = data.get("frame")
-        rate, samples = getattr(frame, "sample_rate", 0), getattr(frame, "samples", 0)
-        announced = (rate, samples)
-        if announced != self._announced and rate > 0 and samples > 0:
-            self._announced = (int(rate), int(samples))
+        announced = getattr(frame, "sample_rate", 0), getattr(frame, "samples", 0)
+        if announced != self._announced and min(announced) > 0:
+            self._announced = int(announced[0]), int(announced[1])
             self._known.clear()
             self.steady_bytes = 0
 
