@@ -177,28 +177,25 @@ class Link(Wire[EventT]):
     def _account(self, start: int, pcm: bytes, now: float) -> bytes:
         """Account for audio that is sent now; returns its frame."""
         size = len(pcm)
+        self._stats.chunks += 1
+        self._stats.sent_bytes += size
         self._timeline.audio(start, size)
         self._last_audio = now
         if self._bytes_per_s:
             self._pacer.sent(now, size / self._bytes_per_s)
         else:
             self._log.cover(start + size)
-        return self._counted(pcm)
+        return self._protocol.send_audio(pcm)
 
     async def _send_urgent(self, item: str | int) -> None:
         if isinstance(item, str):
             await self._send(item)
             return
-        self._timeline.silence(self._log.end, item)
+        self._stats.chunks += 1
+        self._stats.sent_bytes += item
         self._stats.silence_bytes += item
-        await self._send(self._counted(bytes(item)))
-
-    def _counted(self, pcm: bytes) -> bytes:
-        """The frame for a piece of audio, counted."""
-        stats = self._stats
-        stats.chunks += 1
-        stats.sent_bytes += len(pcm)
-        return self._protocol.send_audio(pcm)
+        self._timeline.silence(self._log.end, item)
+        await self._send(self._protocol.send_audio(bytes(item)))
 
     # Watching
 

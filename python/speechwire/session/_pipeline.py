@@ -31,10 +31,10 @@ class Passthrough:
         self._rest = b""
 
     def push(self, pcm: bytes, /) -> list[bytes]:
+        if type(pcm) is bytes and not self._rest and len(pcm) % self._frame_bytes == 0:
+            return [pcm] if pcm else []
         if not isinstance(pcm, (bytes, bytearray, memoryview)):
             raise InvalidArgumentType("pcm", pcm, "bytes-like")
-        if not self._rest and len(pcm) % self._frame_bytes == 0 and type(pcm) is bytes:
-            return [pcm] if pcm else []
         data = self._rest + bytes(pcm)
         whole = len(data) - len(data) % self._frame_bytes
         self._rest = data[whole:]
