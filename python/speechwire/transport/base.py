@@ -7,7 +7,7 @@ runs a scripted peer in the same process, for tests.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 from urllib.parse import urlsplit, urlunsplit
@@ -44,8 +44,10 @@ class Close:
     reason: str = ""
 
 
-Take = Callable[[str | bytes], bool]
-"""Takes a frame; returns whether it wants the next. Must not raise."""
+class Take(Protocol):
+    """Takes a frame; returns whether it wants the next. Must not raise."""
+
+    def __call__(self, frame: str | bytes, /) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
