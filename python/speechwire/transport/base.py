@@ -45,9 +45,10 @@ class Close:
 
 
 class Take(Protocol):
-    """Takes a frame; returns whether it wants the next. Must not raise."""
+    """What takes frames."""
 
-    def __call__(self, frame: str | bytes, /) -> bool: ...
+    def __call__(self, frame: str | bytes, /) -> bool:
+        """Take a frame; return whether the next is wanted. Must not raise."""
 
 
 @dataclass(frozen=True, slots=True)
