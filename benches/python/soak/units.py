@@ -98,9 +98,9 @@ class UnitReader:
         """Take a whole unit, or fall out of step; false if there is too little for either."""
         if len(self._pcm) < 2 * self._unit:
             return False
-        places = (self._settling, self._unit // 2, self._unit - self._settling)
-        early, level, late = map(self._sample, places)
-        self._in_step = max(abs(early - level), abs(late - level)) <= 1
+        samples = self._samples()[self._settling : self._unit - self._settling + 1]
+        level = self._sample(self._unit // 2)
+        self._in_step = int(np.abs(samples - level).max()) <= 1
         if self._in_step:
             units += self._take(self._unit)
             self._from_start = True
@@ -110,13 +110,13 @@ class UnitReader:
 
     def _get_in_step(self, units: list[Unit]) -> bool:
         """Find a boundary and take what is before it; false if there is none yet."""
-        samples = np.frombuffer(bytes(self._pcm), "<i2").astype(np.int32)
+        samples = self._samples()
         away = np.abs(samples - samples[:1])
         leaving = np.flatnonzero(away > _STEP // 2)
         if not leaving.size or leaving[0] + self._settling >= samples.size:
             return False
         # The filter's step response is symmetric: the boundary is where it has gone half the way.
-        settled = int(leaving[0]) + self._settling
+        settled = int(leaving[0]) + self._settling - 1  # silence may be no longer
         boundary = int(np.flatnonzero(2 * away >= away[settled])[0])
         units += self._take(max(boundary, 1))
         self._in_step = not _is_silent(int(samples[settled]))
@@ -138,6 +138,9 @@ class UnitReader:
             return []
         place = (level - (_FLOOR if level > 0 else -_FLOOR) + _STEP // 2) // _STEP
         return [Unit(place + LEVELS // 2, self._position, self._position + length)]
+
+    def _samples(self) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
+        return np.frombuffer(bytes(self._pcm), "<i2").astype(np.int32)
 
     def _sample(self, index: int) -> int:
         return int(struct.unpack_from("<h", self._pcm, 2 * index)[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from speechwire.errors import InvalidArgument, InvalidArgumentType
-from speechwire.protocol._endpoint import ConfigureSlot, Endpoint, EventT, State, text_frame
+from speechwire.protocol._endpoint import ConfigureSlot, Endpoint, EventT, text_frame
 
 __all__ = ["ListenEndpoint"]
 
@@ -60,8 +60,7 @@ class ListenEndpoint(Endpoint[EventT]):
         frame = pcm if type(pcm) is bytes else _as_bytes(pcm)
         if not frame:
             raise InvalidArgument("pcm", frame, "at least one byte")
-        if self._state is not State.OPEN:
-            self._require_open("send audio")
+        self._require_open("send audio")
         self._bytes_sent += len(frame)
         return frame
 

@@ -32,6 +32,4 @@ class Pacer:
     def sent(self, now: float, audio_s: float) -> None:
         """Account for audio sent at ``now``."""
         if self._speed is not None:
-            earliest = now - self._full_s
-            free_at = self.free_at
-            self.free_at = (free_at if free_at > earliest else earliest) + audio_s / self._speed
+            self.free_at = max(self.free_at, now - self._full_s) + audio_s / self._speed
