@@ -19,7 +19,7 @@ from examples.shared.voice import write_talk
 from speechwire.audio import PcmPipeline
 from speechwire.protocol import ListenV1Options
 from speechwire.protocol.listen_v1_events import Results
-from speechwire.session import ListenSession, Reconnecting, SessionEnded
+from speechwire.session import ListenV1Session, Reconnecting, SessionEnded
 
 TALK = (
     "good morning everybody",
@@ -44,8 +44,8 @@ async def captions_of(path: Path, service: Service) -> list[Caption]:
     rate, channels = format_of(path)
     pipeline = PcmPipeline(rate, 16_000, channels, chunk_ms=100)
     options = ListenV1Options(model="nova-3", interim_results=True, smart_format=True)
-    async with ListenSession(
-        service.api_key, options, pipeline=pipeline, base_url=service.base_url
+    async with ListenV1Session(
+        service.api_key, options, converter=pipeline, base_url=service.base_url
     ) as session:
         playing = asyncio.create_task(play(path, session))
         async for event in session:
@@ -60,7 +60,7 @@ async def captions_of(path: Path, service: Service) -> list[Caption]:
     return captions
 
 
-async def play(path: Path, session: ListenSession) -> None:
+async def play(path: Path, session: ListenV1Session) -> None:
     """Push audio as it comes, then close: `aclose` waits for the last results."""
     try:
         async for block in played(path):

@@ -27,7 +27,7 @@ from speechwire.emulator import Reset
 from speechwire.errors import SpeechwireError
 from speechwire.protocol import ListenV2Options
 from speechwire.protocol.listen_v2_events import TurnEvent, TurnInfo
-from speechwire.session import FluxSession, ListenSettings, SessionEnded, SessionPool
+from speechwire.session import ListenSettings, ListenV2Session, SessionEnded, SessionPool
 
 BYTES_PER_S = 2 * 16_000  # what is sent: 16 kHz, 16 bit, mono
 
@@ -37,7 +37,7 @@ class Call:
     """One stream, and what is known of it."""
 
     name: str
-    session: FluxSession
+    session: ListenV2Session
     pushed_s: float = 0.0
     heard_s: float = 0.0
     words: int = 0
@@ -71,7 +71,7 @@ def open_call(path: Path, pool: SessionPool, speed: float) -> Call:
     settings = ListenSettings(
         replay_speed=1.25 * speed, buffer_s=120, drain_timeout_s=60, progress_timeout_s=15
     )
-    session = pool.flux(ListenV2Options(sample_rate=16_000), pipeline=pipeline, settings=settings)
+    session = pool.listen_v2(ListenV2Options(sample_rate=16_000), converter=pipeline, settings=settings)
     return Call(path.stem, session)
 
 

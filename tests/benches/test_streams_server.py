@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from speechwire.protocol import ListenV1, ListenV1Options, ListenV2, ListenV2Options
 from speechwire.protocol.listen_v1_events import Results, SpeechStarted
 from speechwire.protocol.listen_v2_events import Connected, TurnInfo
-from speechwire.session import FluxSession, ListenSettings
+from speechwire.session import ListenSettings, ListenV2Session
 
 HANDSHAKE = (
     b"GET /v1/listen?sample_rate=16000&channels=1 HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\n"
@@ -140,7 +140,7 @@ async def test_a_session_gets_the_turns_of_the_audio_it_sent() -> None:
     turning = asyncio.create_task(wheel.turn())
     port = server.sockets[0].getsockname()[1]
     settings = ListenSettings(replay_speed=None)
-    async with FluxSession("bench-3", base_url=f"ws://127.0.0.1:{port}", settings=settings) as session:
+    async with ListenV2Session("bench-3", base_url=f"ws://127.0.0.1:{port}", settings=settings) as session:
         for _ in range(100):
             session.push(bytes(3200))  # 10 s at 16 kHz
         heard: list[TurnInfo] = []

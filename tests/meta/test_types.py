@@ -14,11 +14,11 @@ RIGHT = """
 from speechwire.audio import PcmPipeline
 from speechwire.protocol import ListenV2Options
 from speechwire.protocol.listen_v2_events import TurnInfo
-from speechwire.session import FluxSession
+from speechwire.session import ListenV2Session
 from videosdk.plugins.deepgram import DeepgramSTT, DeepgramSTTV2, DeepgramTTS
 
 
-async def transcribe(session: FluxSession, audio: bytes) -> list[str]:
+async def transcribe(session: ListenV2Session, audio: bytes) -> list[str]:
     session.push(audio)
     return [event.transcript async for event in session if isinstance(event, TurnInfo)]
 
@@ -26,7 +26,7 @@ async def transcribe(session: FluxSession, audio: bytes) -> list[str]:
 pipeline = PcmPipeline(in_rate=48_000, out_rate=16_000, channels=2)
 chunks: list[bytes] = pipeline.push(b"") + pipeline.push(bytearray(4)) + pipeline.flush()
 latency: float = pipeline.latency
-session = FluxSession("key", ListenV2Options(eot_threshold=0.7), pipeline=pipeline)
+session = ListenV2Session("key", ListenV2Options(eot_threshold=0.7), converter=pipeline)
 stt = DeepgramSTTV2(api_key="key", eot_threshold=0.7, keyterm=["Oslo"])
 nova = DeepgramSTT(api_key="key", endpointing=False)
 tts = DeepgramTTS(api_key="key", speed=1.1)

@@ -13,7 +13,7 @@ from tests.session.fake_service import FakeFlux, FakeNova, FakeService
 from speechwire.protocol import ListenV1Options
 from speechwire.protocol.listen_v1_events import Results
 from speechwire.protocol.listen_v2_events import TurnInfo
-from speechwire.session import FluxSession, ListenSession, ListenSettings
+from speechwire.session import ListenSettings, ListenV1Session, ListenV2Session
 from speechwire.session._session import ListeningSession
 from speechwire.transport import MemoryPeer, MemoryTransport
 
@@ -35,14 +35,14 @@ class Endpoint:
 
     def session(self, serve: Callable[[MemoryPeer], Awaitable[None]], **settings: Any) -> Listening:
         transport = MemoryTransport(serve, window_bytes=settings.pop("window_bytes", 1 << 20))
-        api_key, pipeline = settings.pop("api_key", KEY), settings.pop("pipeline", None)
+        api_key, converter = settings.pop("api_key", KEY), settings.pop("converter", None)
         listen = ListenSettings(**settings)
         if self.name == "flux":
-            return FluxSession(api_key, transport=transport, settings=listen, pipeline=pipeline)
+            return ListenV2Session(api_key, transport=transport, settings=listen, converter=converter)
         options = ListenV1Options(
             encoding="linear16", sample_rate=RATE, interim_results=True if self.name == "nova" else None
         )
-        return ListenSession(api_key, options, transport=transport, settings=listen, pipeline=pipeline)
+        return ListenV1Session(api_key, options, transport=transport, settings=listen, converter=converter)
 
 
 def transport_of(session: Listening) -> MemoryTransport:

@@ -15,7 +15,7 @@ from typing import Any
 
 from tests.session.counted import RATE, SAMPLE_BYTES, indices
 
-from speechwire.transport import Close, MemoryPeer
+from speechwire.transport import CloseEvent, MemoryPeer
 
 QUARTER = RATE // 4
 
@@ -282,5 +282,5 @@ async def stall(peer: MemoryPeer) -> None:
 
 async def deaf(peer: MemoryPeer) -> None:
     """Read everything and say nothing: open in name only."""
-    while not isinstance(await peer.receive(), Close):
+    while not isinstance(await peer.receive(), CloseEvent):
         pass

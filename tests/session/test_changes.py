@@ -15,7 +15,7 @@ from tests.session.fake_service import FakeService, reset
 from speechwire.audio import PcmPipeline
 from speechwire.errors import HandshakeRefused, InvalidArgument, ServiceError, SessionClosed
 from speechwire.protocol import ListenV1Options, ListenV2Options
-from speechwire.session import FluxSession, ListenSession, Reconnecting
+from speechwire.session import ListenV1Session, ListenV2Session, Reconnecting
 from speechwire.transport import MemoryPeer
 
 TURNS = [(1.0, 2.0), (3.5, 5.5), (7.0, 8.0), (12.0, 14.0)]
@@ -199,7 +199,7 @@ async def test_a_refused_rollover_keeps_the_old_connection_and_options(endpoint:
     check_words(service, await events)
 
 
-@pytest.mark.parametrize("session_type", [FluxSession, ListenSession])
+@pytest.mark.parametrize("session_type", [ListenV2Session, ListenV1Session])
 async def test_another_audio_format_is_refused(session_type: Any) -> None:
     session = session_type("k")
     options = type(session._strategy.options)(encoding="mulaw", sample_rate=8000)
@@ -220,7 +220,7 @@ async def test_an_exchanged_pipeline_sends_the_rest_of_the_old_one_first(endpoin
 
     noise = random.Random(7).randbytes(9_600)
     first, second = PcmPipeline(48_000, RATE, channels=2), PcmPipeline(8_000, RATE, channels=1)
-    session = endpoint.session(serve, pipeline=first)
+    session = endpoint.session(serve, converter=first)
     session.push(noise)
     session.exchange(second)
     session.push(noise)

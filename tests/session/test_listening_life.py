@@ -31,7 +31,7 @@ from speechwire.errors import (
 from speechwire.session import (
     AudioDropped,
     EventsDropped,
-    FluxSession,
+    ListenV2Session,
     Reconnecting,
     SessionEnded,
 )
@@ -325,7 +325,7 @@ async def test_junk_from_the_service_ends_nothing(endpoint: Endpoint) -> None:
 
 
 async def test_the_transport_of_the_loop_is_shared_and_released() -> None:
-    session = FluxSession("key", base_url="ws://127.0.0.1:1")
+    session = ListenV2Session("key", base_url="ws://127.0.0.1:1")
     with pytest.raises(SpeechwireError):
         await asyncio.wait_for(session.connect(), 300)
     await session.aclose()
@@ -333,8 +333,8 @@ async def test_the_transport_of_the_loop_is_shared_and_released() -> None:
 
 def test_a_key_in_the_clear_is_refused() -> None:
     with pytest.raises(InvalidArgument, match="wss"):
-        FluxSession("key", base_url="ws://api.deepgram.com")
-    FluxSession(
+        ListenV2Session("key", base_url="ws://api.deepgram.com")
+    ListenV2Session(
         "key", base_url="ws://api.deepgram.com", allow_insecure=True, transport=MemoryTransport(stall)
     )
 
@@ -347,7 +347,7 @@ async def test_the_first_push_connects_without_waiting_for_a_chunk(endpoint: End
         def flush(self) -> list[bytes]:
             return []
 
-    session = endpoint.session(endpoint.service(), pipeline=Hoarder())
+    session = endpoint.session(endpoint.service(), converter=Hoarder())
     session.push(b"")
     await asyncio.sleep(1)
     assert not peers(session)

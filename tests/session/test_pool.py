@@ -11,7 +11,7 @@ from tests.session.fake_service import FakeFlux
 from tests.session.fake_voice import FakeAura, heard
 
 from speechwire.errors import HandshakeRefused, InvalidArgument, SessionClosed
-from speechwire.session import Governor, Histogram, ListenSettings, ListenStats, SessionPool
+from speechwire.session import ConnectionLimiter, Histogram, ListenSettings, ListenStats, SessionPool
 from speechwire.session.telemetry import export
 from speechwire.transport import MemoryPeer, MemoryTransport
 
@@ -37,7 +37,7 @@ class Both:
 async def test_sessions_work_side_by_side_and_are_counted() -> None:
     service = Both()
     async with SessionPool("k", transport=MemoryTransport(service)) as pool:
-        flux, voice = pool.flux(), pool.speak()
+        flux, voice = pool.listen_v2(), pool.speak()
         events = asyncio.create_task(collect(flux))
         await speak_into(flux, 4.0)
         assert heard(b"".join([pcm async for pcm in voice.speak("Hello.")])) == "Hello."
@@ -59,13 +59,13 @@ async def test_sessions_work_side_by_side_and_are_counted() -> None:
     assert after.speak.audio_bytes == 6000
     assert after.speak.first_audio.count == 1
     with pytest.raises(SessionClosed):
-        pool.flux()
+        pool.listen_v2()
 
 
 async def test_no_more_connections_than_the_quota() -> None:
     service = Both()
     async with SessionPool("k", transport=MemoryTransport(service), max_listen=3) as pool:
-        sessions = [pool.flux(settings=ListenSettings(drain_timeout_s=120)) for _ in range(12)]
+        sessions = [pool.listen_v2(settings=ListenSettings(drain_timeout_s=120)) for _ in range(12)]
         await asyncio.gather(*(speak_into(session, 3.0) for session in sessions))
         closings = [asyncio.create_task(session.aclose()) for session in sessions]
         await asyncio.gather(*closings)
@@ -87,7 +87,9 @@ async def test_after_429_streams_try_one_at_a_time_and_out_of_step() -> None:
             await service(peer)
 
     async with SessionPool("k", transport=MemoryTransport(overloaded), max_handshakes=8) as pool:
-        sessions = [pool.flux(settings=ListenSettings(drain_timeout_s=300, buffer_s=100)) for _ in range(200)]
+        sessions = [
+            pool.listen_v2(settings=ListenSettings(drain_timeout_s=300, buffer_s=100)) for _ in range(200)
+        ]
         for session in sessions:
             session.push(b"\1\0" * 1600)
         await asyncio.sleep(20)
@@ -103,22 +105,22 @@ async def test_a_cancelled_handshake_gives_its_place_back() -> None:
     async def never(peer: MemoryPeer) -> None:
         await asyncio.sleep(3600)
 
-    governor = Governor(max_connections=1)
+    limiter = ConnectionLimiter(max_connections=1)
     async with SessionPool("k", transport=MemoryTransport(never), max_listen=1) as pool:
-        first = pool.flux(settings=ListenSettings(connect_timeout_s=3000, drain_timeout_s=1))
+        first = pool.listen_v2(settings=ListenSettings(connect_timeout_s=3000, drain_timeout_s=1))
         first.push(b"\0\0")
         await asyncio.sleep(1)
         await first.aclose()
         assert pool.snapshot().open_listen == 0
-    await governor.admit()
-    governor.failed(asyncio.CancelledError())
-    await asyncio.wait_for(governor.admit(), 1)
+    await limiter.admit()
+    limiter.failed(asyncio.CancelledError())
+    await asyncio.wait_for(limiter.admit(), 1)
 
 
 @pytest.mark.parametrize("wrong", [{"max_connections": 0}, {"max_handshakes": 0}])
 def test_a_governor_that_would_let_nobody_in_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidArgument):
-        Governor(**wrong)
+        ConnectionLimiter(**wrong)
 
 
 def test_histograms() -> None:
@@ -154,7 +156,7 @@ async def test_counters_reach_opentelemetry(monkeypatch: pytest.MonkeyPatch) -> 
     meter = FakeMeter()
     async with SessionPool("k", transport=MemoryTransport(Both())) as pool:
         export(pool, meter)
-        session = pool.flux()
+        session = pool.listen_v2()
         await speak_into(session, 1.0)
         read = {name: list(callback(None)) for name, callback in meter.instruments.items()}
     assert read["speechwire.listen.chunks"] == [(50, None)]

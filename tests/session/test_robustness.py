@@ -25,8 +25,8 @@ from tests.session.fake_voice import FakeAura
 from tests.virtual_time import VirtualTimeLoop
 
 from speechwire.errors import ConnectFailed, HandshakeRefused, SpeechwireError
-from speechwire.session import BackoffPolicy, FluxSession, ListenSession, SpeakSession
-from speechwire.transport import Close, MemoryPeer, MemoryTransport
+from speechwire.session import BackoffPolicy, ListenV1Session, ListenV2Session, SpeakSession
+from speechwire.transport import CloseEvent, MemoryPeer, MemoryTransport
 
 SECRET = "0123456789abcdef0123456789abcdef-secret"
 
@@ -189,7 +189,7 @@ def check_chain(error: BaseException) -> None:
         seen = seen.__cause__ or seen.__context__
 
 
-@pytest.mark.parametrize("make", [FluxSession, ListenSession, SpeakSession])
+@pytest.mark.parametrize("make", [ListenV2Session, ListenV1Session, SpeakSession])
 def test_the_key_is_not_in_the_url(make: Any) -> None:
     session = make(SECRET, transport=MemoryTransport(stall))
     url = (
@@ -228,7 +228,7 @@ async def live_through(story: list[tuple[float, str]], handshake_s: float, endpo
         await asyncio.sleep(12.0 if what == "slow" else handshake_s)
         if what == "refuse":
             peer.refuse(HandshakeRefused(503))
-        elif not isinstance(peer._to_client.closed, Close):
+        elif not isinstance(peer._to_client.closed, CloseEvent):
             await service(peer)
 
     patient = BackoffPolicy(max_quick_failures=20, max_attempts=20)

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from speechwire.errors import ConnectFailed, ConnectionLost, HandshakeRefused
-from speechwire.transport import Close, MemoryPeer, MemoryTransport, Request
+from speechwire.transport import CloseEvent, ConnectRequest, MemoryPeer, MemoryTransport
 
-REQUEST = Request("wss://memory/v1/listen?x=y", {"Authorization": "Token secret"})
+REQUEST = ConnectRequest("wss://memory/v1/listen?x=y", {"Authorization": "Token secret"})
 
 
 async def echo(peer: MemoryPeer) -> None:
@@ -24,7 +24,7 @@ async def test_both_directions_and_the_end() -> None:
     assert await connection.receive() == "a"
     assert await connection.receive() == b"b"
     await connection.aclose(1000)
-    assert await connection.receive() == Close(1000)
+    assert await connection.receive() == CloseEvent(1000)
     with pytest.raises(ConnectionLost):
         await connection.send("c")
     with pytest.raises(ConnectionLost):
@@ -41,9 +41,9 @@ async def test_frames_before_a_close_arrive_and_a_reset_loses_them() -> None:
     transport = MemoryTransport(say)
     closing, resetting = await transport.connect(REQUEST), await transport.connect(REQUEST)
     assert await closing.receive() == "said"
-    assert await closing.receive() == Close(1011, "NET-0000")
+    assert await closing.receive() == CloseEvent(1011, "NET-0000")
     ended = await resetting.receive()
-    assert isinstance(ended, Close)
+    assert isinstance(ended, CloseEvent)
     assert ended.code == 1006
     await transport.aclose()
 
@@ -54,7 +54,7 @@ async def test_a_peer_that_reads_nothing_blocks_the_sender() -> None:
     async def late(peer: MemoryPeer) -> None:
         peer.accept("r-1")
         await received.wait()
-        while not isinstance(await peer.receive(), Close):
+        while not isinstance(await peer.receive(), CloseEvent):
             pass
 
     transport = MemoryTransport(late, window_bytes=10)
@@ -97,7 +97,7 @@ async def test_refusals_and_deadlines() -> None:
     with pytest.raises(HandshakeRefused):
         await transport.connect(REQUEST)
     with pytest.raises(ConnectFailed, match="no answer"):
-        await transport.connect(Request("wss://memory/?x=y", connect_timeout_s=0.01))
+        await transport.connect(ConnectRequest("wss://memory/?x=y", connect_timeout_s=0.01))
     await transport.aclose()
 
 
@@ -109,6 +109,6 @@ async def test_a_broken_script_resets_and_is_reported() -> None:
     transport = MemoryTransport(broken)
     connection = await transport.connect(REQUEST)
     await connection.send("x")
-    assert isinstance(await connection.receive(), Close)
+    assert isinstance(await connection.receive(), CloseEvent)
     with pytest.raises(ExceptionGroup, match="scripted peers failed"):
         await transport.aclose()

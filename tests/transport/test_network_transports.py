@@ -24,9 +24,9 @@ from speechwire.errors import (
 )
 from speechwire.transport import (
     AiohttpTransport,
-    Close,
-    Connection,
-    Request,
+    CloseEvent,
+    ConnectRequest,
+    WebSocket,
     new_transport,
     shared_transport,
     transport_name,
@@ -77,12 +77,12 @@ def websocket(serve: Handler, **headers: str) -> Callable[[web.Request], Awaitab
     return handler
 
 
-def request(url: str, **more: float) -> Request:
-    return Request(url, {"Authorization": f"Token {KEY}"}, **more)  # type: ignore[arg-type]
+def request(url: str, **more: float) -> ConnectRequest:
+    return ConnectRequest(url, {"Authorization": f"Token {KEY}"}, **more)  # type: ignore[arg-type]
 
 
 @asynccontextmanager
-async def connected(serve: Handler, **headers: str) -> AsyncIterator[Connection]:
+async def connected(serve: Handler, **headers: str) -> AsyncIterator[WebSocket]:
     transport = new_transport()
     async with serving(websocket(serve, **headers)) as url:
         connection = await transport.connect(request(url))
@@ -93,10 +93,10 @@ async def connected(serve: Handler, **headers: str) -> AsyncIterator[Connection]
             await transport.aclose()
 
 
-async def ending(connection: Connection) -> Close:
+async def ending(connection: WebSocket) -> CloseEvent:
     """What comes next, which is how the connection ended."""
     ended = await connection.receive()
-    assert isinstance(ended, Close)
+    assert isinstance(ended, CloseEvent)
     return ended
 
 
@@ -134,8 +134,8 @@ async def test_the_peers_close_is_a_value_and_stays_one(code: int, reason: str) 
 
     async with connected(serve) as connection:
         assert await connection.receive() == "last words"
-        assert await connection.receive() == Close(code, reason)
-        assert await connection.receive() == Close(code, reason)
+        assert await connection.receive() == CloseEvent(code, reason)
+        assert await connection.receive() == CloseEvent(code, reason)
         with pytest.raises(ConnectionLost):
             await connection.send("too late")
         with pytest.raises(ConnectionLost):
@@ -149,7 +149,7 @@ async def test_a_close_frame_without_a_status_is_1005() -> None:
         await response.receive()
 
     async with connected(serve) as connection:
-        assert await connection.receive() == Close(1005, "")
+        assert await connection.receive() == CloseEvent(1005, "")
 
 
 async def test_an_end_without_a_close_frame_is_1006() -> None:
@@ -265,7 +265,7 @@ async def test_a_taker_gets_every_frame_once_in_order_and_stops_when_it_wants() 
             assert len(taken) == 7 * stops, "frames came after it had stopped"
             if stops % 3 == 0:
                 await asyncio.sleep(0.002)
-        assert close == Close(1011, "done")
+        assert close == CloseEvent(1011, "done")
         assert await connection.receive_each(take) == close
     assert taken == [str(number) for number in range(1, count)]
 
@@ -331,11 +331,11 @@ async def test_abort_does_not_wait_for_a_peer_that_reads_nothing() -> None:
         connection.abort()
         with pytest.raises(ConnectionLost):
             await asyncio.wait_for(sending, 5)
-        assert isinstance(await connection.receive(), Close)
+        assert isinstance(await connection.receive(), CloseEvent)
         release.set()
 
 
-async def flood(connection: Connection) -> None:
+async def flood(connection: WebSocket) -> None:
     while True:
         await connection.send(b"x" * 100_000)
 

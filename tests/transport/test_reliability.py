@@ -39,9 +39,9 @@ from speechwire.emulator import (
 from speechwire.protocol import ListenV1Options, SpeakV1Options, SpeakV2Options
 from speechwire.session import (
     BackoffPolicy,
-    FluxSession,
-    ListenSession,
     ListenSettings,
+    ListenV1Session,
+    ListenV2Session,
     SessionEnded,
     SpeakSession,
     SpeakSettings,
@@ -145,9 +145,9 @@ async def test_nothing_is_lost_or_doubled(endpoint: str, fault: str) -> None:
 
 def make(endpoint: str, base_url: str) -> Any:
     if endpoint == "/v2/listen":
-        return FluxSession("key", base_url=base_url, settings=SETTINGS)
+        return ListenV2Session("key", base_url=base_url, settings=SETTINGS)
     options = ListenV1Options(encoding="linear16", sample_rate=RATE, interim_results=True, endpointing=300)
-    return ListenSession("key", options, base_url=base_url, settings=SETTINGS)
+    return ListenV1Session("key", options, base_url=base_url, settings=SETTINGS)
 
 
 async def converse(session: Any) -> list[Any]:

@@ -11,7 +11,7 @@ from tests.transport.counted_engine import CountedEngine
 
 from speechwire.emulator import Emulator, HalfOpen, Stall
 from speechwire.protocol import ListenV1Options, ListenV2Options
-from speechwire.session import FluxSession, ListenSession, ListenSettings, SessionEnded
+from speechwire.session import ListenSettings, ListenV1Session, ListenV2Session, SessionEnded
 
 SPOKEN_S = 3.0
 SETTINGS = ListenSettings(drain_timeout_s=10.0, replay_speed=None)
@@ -35,13 +35,13 @@ async def test_the_last_words_are_not_lost(endpoint: str, fault: type[Stall | Ha
     assert events[-1].complete
 
 
-def make_session(endpoint: str, base_url: str) -> FluxSession | ListenSession:
+def make_session(endpoint: str, base_url: str) -> ListenV2Session | ListenV1Session:
     if endpoint == "flux":
-        return FluxSession("k", ListenV2Options(), base_url=base_url, settings=SETTINGS)
+        return ListenV2Session("k", ListenV2Options(), base_url=base_url, settings=SETTINGS)
     options = ListenV1Options(encoding="linear16", sample_rate=RATE, interim_results=True, endpointing=300)
-    return ListenSession("k", options, base_url=base_url, settings=SETTINGS)
+    return ListenV1Session("k", options, base_url=base_url, settings=SETTINGS)
 
 
-async def read(session: FluxSession | ListenSession, events: list[object]) -> None:
+async def read(session: ListenV2Session | ListenV1Session, events: list[object]) -> None:
     async for event in session:
         events.append(event)

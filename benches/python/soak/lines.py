@@ -109,7 +109,7 @@ def _pipeline() -> PcmPipeline:
 
 def _flux(pool: SessionPool, base_url: str, account: CallAccount) -> Line:
     settings = ListenSettings(drain_timeout_s=_DRAIN_S)
-    return SessionLine(pool.flux(pipeline=_pipeline(), settings=settings), account)
+    return SessionLine(pool.listen_v2(converter=_pipeline(), settings=settings), account)
 
 
 def _nova(pool: SessionPool, base_url: str, account: CallAccount) -> Line:
@@ -117,7 +117,7 @@ def _nova(pool: SessionPool, base_url: str, account: CallAccount) -> Line:
     options = ListenV1Options(
         encoding="linear16", sample_rate=_WIRE_RATE, interim_results=True, endpointing=300
     )
-    return SessionLine(pool.listen(options, pipeline=_pipeline(), settings=settings), account)
+    return SessionLine(pool.listen_v1(options, converter=_pipeline(), settings=settings), account)
 
 
 def _plugin_flux(pool: SessionPool, base_url: str, account: CallAccount) -> Line:
@@ -141,8 +141,8 @@ def _plugin_nova_as_it_is(pool: SessionPool, base_url: str, account: CallAccount
 
 
 LISTENING: Final[dict[str, Callable[[SessionPool, str, CallAccount], Line]]] = {
-    "FluxSession": _flux,
-    "ListenSession": _nova,
+    "ListenV2Session": _flux,
+    "ListenV1Session": _nova,
     "DeepgramSTTV2": _plugin_flux,
     "DeepgramSTT, 16 kHz mono": _plugin_nova,
     "DeepgramSTT, 48 kHz stereo": _plugin_nova_as_it_is,

@@ -1,7 +1,7 @@
 """What a stream holds, in bytes, by who allocated it: when connected and idle, and after a while of audio.
 
-    python -m benches.python.soak.memory --kind FluxSession --streams 50 --seconds 60
-    python -m benches.python.soak.memory --kind FluxSession --streams 50 --seconds 60 --trace
+    python -m benches.python.soak.memory --kind ListenV2Session --streams 50 --seconds 60
+    python -m benches.python.soak.memory --kind ListenV2Session --streams 50 --seconds 60 --trace
 
 Without ``--trace`` it measures the process's private memory, which is what a server pays; with it, what
 Python allocated and where, which costs time and memory itself. Kernel buffers of sockets are in neither.
@@ -110,7 +110,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--kind", choices=LISTENING, default="FluxSession")
+    parser.add_argument("--kind", choices=LISTENING, default="ListenV2Session")
     parser.add_argument("--streams", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--trace", action="store_true", help="by who allocated it")

@@ -24,8 +24,8 @@ __all__ = ["Outcome", "Plan", "mix", "soak"]
 
 # Of every twenty streams.
 _SHARES: Final = {
-    "FluxSession": 8,
-    "ListenSession": 5,
+    "ListenV2Session": 8,
+    "ListenV1Session": 5,
     "DeepgramSTTV2": 2,
     "DeepgramSTT, 16 kHz mono": 1,
     "DeepgramSTT, 48 kHz stereo": 1,

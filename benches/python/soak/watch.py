@@ -46,7 +46,7 @@ class Sample:
         connections: Opened by the pool's sessions so far.
         open_connections: Of those, open now.
         reconnects: Of all listening streams so far.
-        throttled: Whether the governor holds back.
+        throttled: Whether the limiter holds back.
         lag_ms: Greatest lateness of the ticker since the last look.
         cpu: Share of one core since the last look.
     """

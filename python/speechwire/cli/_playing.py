@@ -12,7 +12,7 @@ from speechwire.cli._segments import Hearing, Segment
 from speechwire.cli._transcript import Transcript
 from speechwire.cli._wav import WavReader
 from speechwire.errors import SessionClosed
-from speechwire.session import FluxSession, ListenSession, Reconnecting, SessionEnded
+from speechwire.session import ListenV1Session, ListenV2Session, Reconnecting, SessionEnded
 
 __all__ = ["SERVICE_RATE", "listening_pipeline", "transcript_of"]
 
@@ -26,7 +26,7 @@ _AHEAD_S = 5.0
 _LOOK_S = 0.05
 _LEAVE_S = 0.2
 
-Session = ListenSession | FluxSession
+Session = ListenV1Session | ListenV2Session
 
 
 def listening_pipeline(wav: WavReader) -> PcmPipeline:

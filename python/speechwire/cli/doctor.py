@@ -18,7 +18,7 @@ from speechwire.cli._failures import exit_code, one_line
 from speechwire.cli._patience import PROBE
 from speechwire.cli._service import Access, Service, service_options
 from speechwire.errors import SpeechwireError
-from speechwire.session import FluxSession, ListenSession, ListenSettings, SpeakSession, SpeakSettings
+from speechwire.session import ListenSettings, ListenV1Session, ListenV2Session, SpeakSession, SpeakSettings
 from speechwire.transport import transport_name
 
 __all__ = ["doctor"]
@@ -102,14 +102,14 @@ async def _probe(name: str, probe: Callable[[Access], Awaitable[str | None]], ac
 
 async def _listen(access: Access) -> str | None:
     settings = ListenSettings(backoff=PROBE)
-    async with ListenSession(access.api_key, base_url=access.base_url, settings=settings) as session:
+    async with ListenV1Session(access.api_key, base_url=access.base_url, settings=settings) as session:
         await session.connect()
         return session.request_id
 
 
 async def _flux(access: Access) -> str | None:
     settings = ListenSettings(backoff=PROBE)
-    async with FluxSession(access.api_key, base_url=access.base_url, settings=settings) as session:
+    async with ListenV2Session(access.api_key, base_url=access.base_url, settings=settings) as session:
         await session.connect()
         return session.request_id
 

@@ -150,8 +150,8 @@ async def _one(
 def _listening(wav: WavReader, order: _Order, pool: SessionPool) -> tuple[Session, Hearing]:
     pipeline, settings = listening_pipeline(wav), listen_settings(order.speed)
     if isinstance(order.options, ListenV2Options):
-        return pool.flux(order.options, pipeline=pipeline, settings=settings), TurnHearing()
-    return pool.listen(order.options, pipeline=pipeline, settings=settings), NovaHearing()
+        return pool.listen_v2(order.options, converter=pipeline, settings=settings), TurnHearing()
+    return pool.listen_v1(order.options, converter=pipeline, settings=settings), NovaHearing()
 
 
 async def _report(tasks: Sequence[asyncio.Task[Transcript]], order: _Order, display: Display) -> int:

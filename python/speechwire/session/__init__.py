@@ -11,8 +11,8 @@ from speechwire.session.events import (
     SessionEnded,
     SessionEvent,
 )
-from speechwire.session.governor import Governor
-from speechwire.session.listen import FluxSession, ListenSession
+from speechwire.session.limiter import ConnectionLimiter
+from speechwire.session.listen import ListenV1Session, ListenV2Session
 from speechwire.session.metrics import Histogram, ListenStats, SpeakStats
 from speechwire.session.pool import PoolStats, SessionPool
 from speechwire.session.request import SpeakRequest
@@ -23,13 +23,13 @@ __all__ = [
     "AudioDropped",
     "Backoff",
     "BackoffPolicy",
+    "ConnectionLimiter",
     "EventsDropped",
-    "FluxSession",
-    "Governor",
     "Histogram",
-    "ListenSession",
     "ListenSettings",
     "ListenStats",
+    "ListenV1Session",
+    "ListenV2Session",
     "PoolStats",
     "Reconnected",
     "Reconnecting",

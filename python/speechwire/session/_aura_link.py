@@ -12,7 +12,7 @@ from speechwire.session._speak_link import SpeakLink
 from speechwire.session.metrics import SpeakStats
 from speechwire.session.request import Segment, SpeakRequest
 from speechwire.session.settings import SpeakSettings
-from speechwire.transport import Connection
+from speechwire.transport import WebSocket
 
 __all__ = ["AuraLink"]
 
@@ -28,7 +28,7 @@ class AuraLink(SpeakLink[speak.Event]):
 
     def __init__(
         self,
-        connection: Connection,
+        connection: WebSocket,
         options: SpeakV1Options,
         requests: deque[SpeakRequest],
         settings: SpeakSettings,

@@ -19,7 +19,7 @@ from speechwire.session._timeline import Timeline
 from speechwire.session.events import AudioDropped, Reconnected, Reconnecting, SessionEnded, SessionEvent
 from speechwire.session.metrics import ListenStats
 from speechwire.session.settings import ListenSettings
-from speechwire.transport import Connection
+from speechwire.transport import WebSocket
 
 __all__ = ["Conductor"]
 
@@ -73,7 +73,7 @@ class Conductor(Generic[EventT]):
         )
         self._task: asyncio.Task[None] | None = None
         self._link: Link[EventT] | None = None
-        self._spare: Connection | None = None
+        self._spare: WebSocket | None = None
         self._rollover_asked = asyncio.Event()
         self._rolled: asyncio.Future[None] | None = None
         self._answer: asyncio.Future[ServiceError | None] | None = None
@@ -215,11 +215,11 @@ class Conductor(Generic[EventT]):
             await self._changed.wait()
         return True
 
-    async def _connection(self, dialer: Dialer) -> Connection:
+    async def _connection(self, dialer: Dialer) -> WebSocket:
         spare, self._spare = self._spare, None
         return spare or await dialer.open(self._strategy.url(self._base_url), self._emit)
 
-    async def _converse(self, connection: Connection, dialer: Dialer) -> bool:
+    async def _converse(self, connection: WebSocket, dialer: Dialer) -> bool:
         """Live through one connection; returns whether there may be another."""
         loop = asyncio.get_running_loop()
         opened = loop.time()
@@ -242,7 +242,7 @@ class Conductor(Generic[EventT]):
             await self._recover(closed, dialer, lived_s=loop.time() - opened, progressed=link.progressed)
         return True
 
-    def _begin(self, connection: Connection) -> Link[EventT]:
+    def _begin(self, connection: WebSocket) -> Link[EventT]:
         self._wanted = False
         self._strategy.begin()
         elapsed_s = asyncio.get_running_loop().time() - self._began if self._links else 0.0

@@ -11,9 +11,9 @@ from speechwire.errors import ConnectFailed, SpeechwireError
 from speechwire.session._credential import Credential
 from speechwire.session.backoff import Backoff, BackoffPolicy
 from speechwire.session.events import Reconnecting
-from speechwire.session.governor import Governor
+from speechwire.session.limiter import ConnectionLimiter
 from speechwire.session.metrics import ListenStats, SpeakStats
-from speechwire.transport import Connection, Request, Transport, shared_transport
+from speechwire.transport import ConnectRequest, Transport, WebSocket, shared_transport
 from speechwire.transport.base import without_query
 
 __all__ = ["Dialer", "Dialing"]
@@ -26,13 +26,13 @@ class Dialing:
     Args:
         credential: Asked at each attempt.
         transport: ``None`` takes a share of the event loop's.
-        governor: Shared with other sessions, if any.
+        limiter: Shared with other sessions, if any.
         uniform: Source of jitter.
     """
 
     credential: Credential
     transport: Transport | None = None
-    governor: Governor | None = None
+    limiter: ConnectionLimiter | None = None
     uniform: Callable[[float, float], float] = random.uniform
 
 
@@ -59,7 +59,7 @@ class Dialer:
         self._stats = stats
         self._lease = None if dialing.transport else shared_transport()
 
-    async def open(self, url: str, on_retry: Callable[[Reconnecting], None]) -> Connection:
+    async def open(self, url: str, on_retry: Callable[[Reconnecting], None]) -> WebSocket:
         """Open a connection, waiting between attempts.
 
         Args:
@@ -72,7 +72,7 @@ class Dialer:
         """
         while True:
             try:
-                return await self._governed(url)
+                return await self._limited(url)
             except SpeechwireError as error:
                 self._stats.refused += 1
                 delay_s = self.backoff.refused(error)
@@ -86,25 +86,27 @@ class Dialer:
         if self._lease is not None:
             await self._lease.aclose()
 
-    async def _governed(self, url: str) -> Connection:
-        governor = self._dialing.governor
-        if governor is None:
+    async def _limited(self, url: str) -> WebSocket:
+        limiter = self._dialing.limiter
+        if limiter is None:
             return await self._attempt(url)
-        await governor.admit()
+        await limiter.admit()
         try:
             connection = await self._attempt(url)
         except BaseException as error:
-            governor.failed(error)
+            limiter.failed(error)
             raise
-        return governor.opened(connection)
+        return limiter.opened(connection)
 
-    async def _attempt(self, url: str) -> Connection:
+    async def _attempt(self, url: str) -> WebSocket:
         headers = await self._headers(url)
         loop = asyncio.get_running_loop()
         began = loop.time()
         transport = self._dialing.transport or self._lease
         assert transport is not None
-        connection = await transport.connect(Request(url, headers, connect_timeout_s=self._connect_timeout_s))
+        connection = await transport.connect(
+            ConnectRequest(url, headers, connect_timeout_s=self._connect_timeout_s)
+        )
         self._stats.connections += 1
         self._stats.connect.record(loop.time() - began)
         return connection

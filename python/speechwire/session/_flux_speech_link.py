@@ -10,7 +10,7 @@ from speechwire.session._speak_link import SpeakLink
 from speechwire.session.metrics import SpeakStats
 from speechwire.session.request import Segment, SpeakRequest
 from speechwire.session.settings import SpeakSettings
-from speechwire.transport import Connection
+from speechwire.transport import WebSocket
 
 __all__ = ["FluxSpeechLink"]
 
@@ -24,7 +24,7 @@ class FluxSpeechLink(SpeakLink[speak.Event]):
 
     def __init__(
         self,
-        connection: Connection,
+        connection: WebSocket,
         options: SpeakV2Options,
         requests: deque[SpeakRequest],
         settings: SpeakSettings,

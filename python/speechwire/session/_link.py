@@ -16,7 +16,7 @@ from speechwire.session._timeline import Timeline
 from speechwire.session._wire import Wire
 from speechwire.session.metrics import ListenStats
 from speechwire.session.settings import ListenSettings
-from speechwire.transport import Close, Connection
+from speechwire.transport import CloseEvent, WebSocket
 
 __all__ = ["Control", "Link"]
 
@@ -51,7 +51,7 @@ class Link(Wire[EventT]):
 
     def __init__(
         self,
-        connection: Connection,
+        connection: WebSocket,
         strategy: Strategy[EventT],
         log: AudioLog[Control],
         timeline: Timeline,
@@ -97,7 +97,7 @@ class Link(Wire[EventT]):
     def retire(self) -> None:
         """End now; what is not covered is the next link's."""
         self.retired = True
-        self._verdict = Close(1000, "replaced")
+        self._verdict = CloseEvent(1000, "replaced")
         self._connection.abort()
 
     def _at_boundary(self) -> bool:

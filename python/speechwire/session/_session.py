@@ -10,8 +10,8 @@ from speechwire.errors import InvalidArgument, ServiceError, SessionClosed
 from speechwire.session._conductor import Conductor
 from speechwire.session._credential import check_secrecy
 from speechwire.session._dialer import Dialing
-from speechwire.session._pipeline import Passthrough, Pipeline
 from speechwire.session._strategy import Strategy
+from speechwire.session.converter import Converter, Passthrough
 from speechwire.session.events import SessionEvent
 from speechwire.session.metrics import ListenStats
 from speechwire.session.settings import ListenSettings
@@ -33,7 +33,7 @@ class ListeningSession(Generic[EventT]):
         strategy: Strategy[EventT],
         dialing: Dialing,
         *,
-        pipeline: Pipeline | None,
+        converter: Converter | None,
         base_url: str,
         settings: ListenSettings | None,
         allow_insecure: bool,
@@ -41,7 +41,7 @@ class ListeningSession(Generic[EventT]):
         check_secrecy(strategy.url(base_url), allow_insecure=allow_insecure)
         self._strategy = strategy
         self._settings = settings or ListenSettings()
-        self._pipeline = pipeline or Passthrough(strategy.format().frame_bytes)
+        self._converter = converter or Passthrough(strategy.format().frame_bytes)
         self._conductor = Conductor(strategy, base_url, dialing, self._settings)
         self._changing = asyncio.Lock()
 
@@ -113,14 +113,14 @@ class ListeningSession(Generic[EventT]):
         conductor = self._conductor
         if not conductor.accepting:
             self._refuse()
-        chunks = self._pipeline.push(pcm)
+        chunks = self._converter.push(pcm)
         if chunks:
             conductor.push(chunks)
         elif pcm and not conductor.started:
             conductor.start(connect=True)  # the handshake need not wait for a whole chunk
 
-    def exchange(self, pipeline: Pipeline) -> None:
-        """Convert with another pipeline from here on, as the format of the input changes; returns at once.
+    def exchange(self, converter: Converter) -> None:
+        """Convert with another converter from here on, as the format of the input changes; returns at once.
 
         What is left in the one before is sent first. The output's format stays that of the options.
 
@@ -128,8 +128,8 @@ class ListeningSession(Generic[EventT]):
             SessionClosed: The session was closed or failed; the cause is chained.
         """
         self._check_usable()
-        self._conductor.push(self._pipeline.flush())
-        self._pipeline = pipeline
+        self._conductor.push(self._converter.flush())
+        self._converter = converter
 
     def flush(self) -> None:
         """Ask for the results of what was pushed so far, behind that audio; returns at once.
@@ -222,7 +222,7 @@ class ListeningSession(Generic[EventT]):
         await self._conductor.close()
 
     def _append_tail(self) -> None:
-        for chunk in self._pipeline.flush():
+        for chunk in self._converter.flush():
             self._conductor.append(chunk)
 
     async def _ask_to_configure(self, changes: dict[str, Any]) -> None:

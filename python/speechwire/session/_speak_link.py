@@ -11,7 +11,7 @@ from speechwire.session._wire import Wire, WireProtocol
 from speechwire.session.metrics import SpeakStats
 from speechwire.session.request import Segment, SpeakRequest
 from speechwire.session.settings import SpeakSettings
-from speechwire.transport import Connection
+from speechwire.transport import WebSocket
 
 __all__ = ["SpeakLink", "SpeakProtocol"]
 
@@ -44,7 +44,7 @@ class SpeakLink(Wire[EventT]):
 
     def __init__(
         self,
-        connection: Connection,
+        connection: WebSocket,
         protocol: SpeakProtocol[EventT],
         requests: deque[SpeakRequest],
         settings: SpeakSettings,

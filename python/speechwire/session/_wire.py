@@ -9,7 +9,7 @@ from typing import Final, Generic, Protocol, TypeVar
 
 from speechwire.errors import ConnectionLost
 from speechwire.protocol import Closed, State
-from speechwire.transport import ABNORMAL, Close, Connection
+from speechwire.transport import ABNORMAL, CloseEvent, WebSocket
 
 __all__ = ["Wire", "WireProtocol"]
 
@@ -53,7 +53,7 @@ class Wire(Generic[EventT]):
 
     def __init__(
         self,
-        connection: Connection,
+        connection: WebSocket,
         protocol: WireProtocol[EventT],
         *,
         send_timeout_s: float,
@@ -67,7 +67,7 @@ class Wire(Generic[EventT]):
         self._loop = asyncio.get_running_loop()
         self._now = clock(self._loop)
         self._wake = asyncio.Event()
-        self._verdict: Close | None = None
+        self._verdict: CloseEvent | None = None
         self._fault: BaseException | None = None
         self._sending_since: float | None = None
         self._last_sent = self._now()
@@ -139,7 +139,7 @@ class Wire(Generic[EventT]):
         self._fault = self._fault or fault
         self._connection.abort()
 
-    async def _receive_all(self) -> Close:
+    async def _receive_all(self) -> CloseEvent:
         while True:
             await self._room()
             close = await self._connection.receive_each(self._take)
@@ -199,5 +199,5 @@ class Wire(Generic[EventT]):
 
     def _give_up(self, reason: str) -> None:
         """End a connection that is open in name only."""
-        self._verdict = self._verdict or Close(ABNORMAL, reason)
+        self._verdict = self._verdict or CloseEvent(ABNORMAL, reason)
         self._connection.abort()

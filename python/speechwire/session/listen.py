@@ -9,21 +9,22 @@ from speechwire.session._credential import ApiKey, Credential
 from speechwire.session._dialer import Dialing
 from speechwire.session._flux import FluxStrategy
 from speechwire.session._nova import NovaStrategy
-from speechwire.session._pipeline import Pipeline
 from speechwire.session._session import ListeningSession
-from speechwire.session.governor import Governor
+from speechwire.session.converter import Converter
+from speechwire.session.limiter import ConnectionLimiter
 from speechwire.session.settings import ListenSettings
 from speechwire.transport import Transport
 
-__all__ = ["FluxSession", "ListenSession"]
+__all__ = ["ListenV1Session", "ListenV2Session"]
 
 
-class FluxSession(ListeningSession[flux.Event]):
+class ListenV2Session(ListeningSession[flux.Event]):
     """Speech to turns, with Flux (``/v2/listen``).
 
     ::
 
-        async with FluxSession(api_key, ListenV2Options(), pipeline=PcmPipeline(48000, 16000)) as session:
+        converter = PcmPipeline(48000, 16000)
+        async with ListenV2Session(api_key, ListenV2Options(), converter=converter) as session:
             session.push(pcm)
             async for event in session:
                 ...
@@ -35,12 +36,12 @@ class FluxSession(ListeningSession[flux.Event]):
     Args:
         api_key: A key, or a callable (plain or async) asked for one at each connect.
         options: What to recognise.
-        pipeline: Converts what is pushed to what the options declare; ``None`` sends it as it is.
+        converter: Converts what is pushed to what the options declare; ``None`` sends it as it is.
         base_url: Where the service is.
         transport: Default: one shared by all sessions of the event loop. A given one is not closed.
         settings: Limits and deadlines.
         allow_insecure: Permit sending the key over ``ws://`` to another machine.
-        governor: Shared with other sessions; see :class:`SessionPool`.
+        limiter: Shared with other sessions; see :class:`SessionPool`.
         force_end_turn: Send ``ForceEndTurn`` before closing, so that an open turn yields its text. Off for
             self-hosted services that do not know it.
 
@@ -53,29 +54,29 @@ class FluxSession(ListeningSession[flux.Event]):
         api_key: ApiKey,
         options: ListenV2Options | None = None,
         *,
-        pipeline: Pipeline | None = None,
+        converter: Converter | None = None,
         base_url: str = DEFAULT_BASE_URL,
         transport: Transport | None = None,
         settings: ListenSettings | None = None,
         allow_insecure: bool = False,
-        governor: Governor | None = None,
+        limiter: ConnectionLimiter | None = None,
         force_end_turn: bool = True,
     ) -> None:
         super().__init__(
             FluxStrategy(options or ListenV2Options(), force_end_turn=force_end_turn),
-            Dialing(Credential(api_key), transport, governor),
-            pipeline=pipeline,
+            Dialing(Credential(api_key), transport, limiter),
+            converter=converter,
             base_url=base_url,
             settings=settings,
             allow_insecure=allow_insecure,
         )
 
 
-class ListenSession(ListeningSession[nova.Event]):
+class ListenV1Session(ListeningSession[nova.Event]):
     """Speech to text with Nova and older models (``/v1/listen``).
 
     Events are those of :mod:`speechwire.protocol.listen_v1_events` and :mod:`speechwire.session.events`;
-    their times are the caller's. Arguments are those of :class:`FluxSession`.
+    their times are the caller's. Arguments are those of :class:`ListenV2Session`.
     """
 
     def __init__(
@@ -83,17 +84,17 @@ class ListenSession(ListeningSession[nova.Event]):
         api_key: ApiKey,
         options: ListenV1Options | None = None,
         *,
-        pipeline: Pipeline | None = None,
+        converter: Converter | None = None,
         base_url: str = DEFAULT_BASE_URL,
         transport: Transport | None = None,
         settings: ListenSettings | None = None,
         allow_insecure: bool = False,
-        governor: Governor | None = None,
+        limiter: ConnectionLimiter | None = None,
     ) -> None:
         super().__init__(
             NovaStrategy(options or ListenV1Options()),
-            Dialing(Credential(api_key), transport, governor),
-            pipeline=pipeline,
+            Dialing(Credential(api_key), transport, limiter),
+            converter=converter,
             base_url=base_url,
             settings=settings,
             allow_insecure=allow_insecure,

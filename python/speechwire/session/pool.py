@@ -16,16 +16,16 @@ from speechwire.protocol import (
 )
 from speechwire.session._credential import ApiKey
 from speechwire.session.backoff import BackoffPolicy
-from speechwire.session.governor import Governor
-from speechwire.session.listen import FluxSession, ListenSession
+from speechwire.session.limiter import ConnectionLimiter
+from speechwire.session.listen import ListenV1Session, ListenV2Session
 from speechwire.session.metrics import ListenStats, SpeakStats
 from speechwire.session.speak import SpeakSession
 from speechwire.transport import Transport, new_transport
 
 __all__ = ["PoolStats", "SessionPool"]
 
-Session = FluxSession | ListenSession | SpeakSession
-SessionT = TypeVar("SessionT", FluxSession, ListenSession, SpeakSession)
+Session = ListenV2Session | ListenV1Session | SpeakSession
+SessionT = TypeVar("SessionT", ListenV2Session, ListenV1Session, SpeakSession)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class SessionPool:
     ::
 
         async with SessionPool(api_key, max_listen=150, max_speak=45) as pool:
-            session = pool.flux(ListenV2Options(), pipeline=...)
+            session = pool.listen_v2(ListenV2Options(), converter=...)
 
     They share a transport (connector, DNS cache, TLS context), the quota of connections, and the back-off
     after 429, so that a thousand streams do not retry in step. Arguments not listed here are those of the
@@ -87,8 +87,12 @@ class SessionPool:
         allow_insecure: bool = False,
     ) -> None:
         self._own_transport = None if transport else new_transport()
-        self._listen = Governor(max_connections=max_listen, max_handshakes=max_handshakes, policy=policy)
-        self._speak = Governor(max_connections=max_speak, max_handshakes=max_handshakes, policy=policy)
+        self._listen = ConnectionLimiter(
+            max_connections=max_listen, max_handshakes=max_handshakes, policy=policy
+        )
+        self._speak = ConnectionLimiter(
+            max_connections=max_speak, max_handshakes=max_handshakes, policy=policy
+        )
         self._common: dict[str, Any] = {
             "base_url": base_url,
             "transport": transport or self._own_transport,
@@ -106,19 +110,21 @@ class SessionPool:
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
-    def flux(self, options: ListenV2Options | None = None, **arguments: Any) -> FluxSession:
-        """Make a :class:`FluxSession`. The pool lets go of it when it is closed."""
-        return self._add(FluxSession(self._api_key, options, governor=self._listen, **self._with(arguments)))
-
-    def listen(self, options: ListenV1Options | None = None, **arguments: Any) -> ListenSession:
-        """Make a :class:`ListenSession`. The pool lets go of it when it is closed."""
+    def listen_v2(self, options: ListenV2Options | None = None, **arguments: Any) -> ListenV2Session:
+        """Make a :class:`ListenV2Session`. The pool lets go of it when it is closed."""
         return self._add(
-            ListenSession(self._api_key, options, governor=self._listen, **self._with(arguments))
+            ListenV2Session(self._api_key, options, limiter=self._listen, **self._with(arguments))
+        )
+
+    def listen_v1(self, options: ListenV1Options | None = None, **arguments: Any) -> ListenV1Session:
+        """Make a :class:`ListenV1Session`. The pool lets go of it when it is closed."""
+        return self._add(
+            ListenV1Session(self._api_key, options, limiter=self._listen, **self._with(arguments))
         )
 
     def speak(self, options: SpeakV1Options | SpeakV2Options | None = None, **arguments: Any) -> SpeakSession:
         """Make a :class:`SpeakSession`. The pool lets go of it when it is closed."""
-        return self._add(SpeakSession(self._api_key, options, governor=self._speak, **self._with(arguments)))
+        return self._add(SpeakSession(self._api_key, options, limiter=self._speak, **self._with(arguments)))
 
     def snapshot(self) -> PoolStats:
         """Copy and sum all counters. Costs a few microseconds for each open session."""

@@ -16,11 +16,11 @@ from speechwire.session._credential import ApiKey, Credential, check_secrecy
 from speechwire.session._dialer import Dialer, Dialing
 from speechwire.session._flux_speech_link import FluxSpeechLink
 from speechwire.session.events import Reconnecting
-from speechwire.session.governor import Governor
+from speechwire.session.limiter import ConnectionLimiter
 from speechwire.session.metrics import SpeakStats
 from speechwire.session.request import SpeakRequest
 from speechwire.session.settings import SpeakSettings
-from speechwire.transport import Connection, Transport
+from speechwire.transport import Transport, WebSocket
 
 __all__ = ["SpeakSession"]
 
@@ -49,7 +49,7 @@ class SpeakSession:
         settings: Limits and deadlines.
         allow_insecure: Permit sending the key over ``ws://`` to another machine.
         on_retry: Told about each attempt that will follow.
-        governor: Shared with other sessions; see :class:`SessionPool`.
+        limiter: Shared with other sessions; see :class:`SessionPool`.
 
     Raises:
         InvalidArgument: The URL would send the key in the clear, or the key is empty.
@@ -65,13 +65,13 @@ class SpeakSession:
         settings: SpeakSettings | None = None,
         allow_insecure: bool = False,
         on_retry: Callable[[Reconnecting], None] | None = None,
-        governor: Governor | None = None,
+        limiter: ConnectionLimiter | None = None,
     ) -> None:
         self._options: SpeakV1Options | SpeakV2Options = options or SpeakV1Options()
         self._url = self._options.url(base_url)
         check_secrecy(self._url, allow_insecure=allow_insecure)
         self._settings = settings or SpeakSettings()
-        self._dialing = Dialing(Credential(api_key), transport, governor)
+        self._dialing = Dialing(Credential(api_key), transport, limiter)
         self._stats = SpeakStats()
         self._tell = on_retry
         self._sample_bytes = 2 if self._options.encoding == "linear16" else 1
@@ -221,7 +221,7 @@ class SpeakSession:
             self._requests.popleft()
         return self._requests[0] if self._requests else None
 
-    async def _dial(self, dialer: Dialer) -> Connection | None:
+    async def _dial(self, dialer: Dialer) -> WebSocket | None:
         """Connect, or fail every open request with the reason."""
         try:
             return await dialer.open(self._url, self._on_retry)
@@ -234,7 +234,7 @@ class SpeakSession:
         finally:
             self._wanted = False
 
-    async def _converse(self, connection: Connection, dialer: Dialer) -> None:
+    async def _converse(self, connection: WebSocket, dialer: Dialer) -> None:
         loop = asyncio.get_running_loop()
         opened = loop.time()
         link = self._make_link(connection)
@@ -249,7 +249,7 @@ class SpeakSession:
         if not link.retired:
             await self._recover(closed, dialer, lived_s=loop.time() - opened, progressed=link.progressed)
 
-    def _make_link(self, connection: Connection) -> AuraLink | FluxSpeechLink:
+    def _make_link(self, connection: WebSocket) -> AuraLink | FluxSpeechLink:
         rest = (self._requests, self._settings, self._stats, self._options.output_rate * self._sample_bytes)
         if isinstance(self._options, SpeakV2Options):
             return FluxSpeechLink(connection, self._options, *rest)

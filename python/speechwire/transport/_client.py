@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from speechwire.errors import ConnectFailed
-from speechwire.transport.base import Request, without_query
+from speechwire.transport.base import ConnectRequest, without_query
 
 __all__ = ["BODY_BYTES", "CLOSE_TIMEOUT_S", "USER_AGENT", "failed"]
 
@@ -14,6 +14,6 @@ BODY_BYTES: Final = 4096  # of a refusal, kept to be shown
 USER_AGENT: Final = "speechwire"
 
 
-def failed(request: Request, cause: str) -> ConnectFailed:
+def failed(request: ConnectRequest, cause: str) -> ConnectFailed:
     """The error of a connection that could not be opened; without the query, which may hold private terms."""
     return ConnectFailed(without_query(request.url), cause)

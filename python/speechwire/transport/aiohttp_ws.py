@@ -14,10 +14,10 @@ from speechwire.transport._client import BODY_BYTES, CLOSE_TIMEOUT_S, USER_AGENT
 from speechwire.transport.base import (
     ABNORMAL,
     NO_STATUS,
-    Close,
-    Connection,
-    Request,
+    CloseEvent,
+    ConnectRequest,
     Take,
+    WebSocket,
     pull_each,
 )
 
@@ -53,7 +53,7 @@ class AiohttpTransport:
         self._proxy = proxy
         self._session: aiohttp.ClientSession | None = None
 
-    async def connect(self, request: Request) -> Connection:
+    async def connect(self, request: ConnectRequest) -> WebSocket:
         """Open one connection. See :meth:`speechwire.transport.base.Transport.connect`."""
         failure: SpeechwireError
         try:
@@ -75,7 +75,7 @@ class AiohttpTransport:
         if session is not None:
             await session.close()
 
-    async def _open(self, request: Request) -> Connection:
+    async def _open(self, request: ConnectRequest) -> WebSocket:
         responses: list[aiohttp.ClientResponse] = []
         token = _responses.set(responses)
         try:
@@ -113,7 +113,7 @@ class _AiohttpConnection:
         self._socket = socket
         self._response = response
         self._transport = response.connection.transport if response.connection is not None else None
-        self._close: Close | None = None
+        self._close: CloseEvent | None = None
         self.request_id = response.headers.get("dg-request-id")
 
     async def send(self, frame: str | bytes) -> None:
@@ -146,7 +146,7 @@ class _AiohttpConnection:
             raise self._lost(error) from None
         sending.close()  # the frame is written; only a wait for room was left
 
-    async def receive(self) -> str | bytes | Close:
+    async def receive(self) -> str | bytes | CloseEvent:
         if self._close is not None:
             return self._close
         message = await self._socket.receive()
@@ -156,7 +156,7 @@ class _AiohttpConnection:
         data: str | bytes = message.data
         return data
 
-    async def receive_each(self, take: Take) -> Close | None:
+    async def receive_each(self, take: Take) -> CloseEvent | None:
         return await pull_each(self, take)
 
     async def ping(self) -> None:
@@ -180,15 +180,15 @@ class _AiohttpConnection:
             self._transport.abort()
         self._response.close()
 
-    def _ending(self, message: aiohttp.WSMessage | Any) -> Close:
+    def _ending(self, message: aiohttp.WSMessage | Any) -> CloseEvent:
         if message.type is aiohttp.WSMsgType.CLOSE:
-            return Close(message.data or NO_STATUS, message.extra or "")
+            return CloseEvent(message.data or NO_STATUS, message.extra or "")
         error = message.data if isinstance(message.data, Exception) else self._socket.exception()
         code = error.code if isinstance(error, aiohttp.WebSocketError) else ABNORMAL
-        return Close(code, _words(error) if error else "the connection ended without a close frame")
+        return CloseEvent(code, _words(error) if error else "the connection ended without a close frame")
 
     def _lost(self, error: Exception) -> ConnectionLost:
-        close = self._close or Close(ABNORMAL, _words(error))
+        close = self._close or CloseEvent(ABNORMAL, _words(error))
         return ConnectionLost(close.code, close.reason, request_id=self.request_id)
 
 

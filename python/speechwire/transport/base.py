@@ -15,11 +15,11 @@ from urllib.parse import urlsplit, urlunsplit
 __all__ = [
     "ABNORMAL",
     "NO_STATUS",
-    "Close",
-    "Connection",
-    "Request",
+    "CloseEvent",
+    "ConnectRequest",
     "Take",
     "Transport",
+    "WebSocket",
     "pull_each",
     "without_query",
 ]
@@ -32,8 +32,8 @@ ABNORMAL: Final = 1006
 
 
 @dataclass(frozen=True, slots=True)
-class Close:
-    """How a connection ended, as a value: what :meth:`Connection.receive` returns last.
+class CloseEvent:
+    """How a connection ended, as a value: what :meth:`WebSocket.receive` returns last.
 
     Args:
         code: The peer's close code; :data:`NO_STATUS` or :data:`ABNORMAL` where there was none.
@@ -52,7 +52,7 @@ class Take(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ConnectRequest:
     """One connection to open.
 
     Args:
@@ -71,7 +71,7 @@ class Request:
     max_message_bytes: int = 4 * 1024 * 1024
 
 
-class Connection(Protocol):
+class WebSocket(Protocol):
     """An open WebSocket. One task may receive while another sends."""
 
     @property
@@ -96,10 +96,10 @@ class Connection(Protocol):
             ConnectionLost: The connection has ended; :meth:`receive` says how.
         """
 
-    async def receive(self) -> str | bytes | Close:
+    async def receive(self) -> str | bytes | CloseEvent:
         """Wait for the next frame. After the end every call returns the same :class:`Close`."""
 
-    async def receive_each(self, take: Take) -> Close | None:
+    async def receive_each(self, take: Take) -> CloseEvent | None:
         """Give every frame to ``take``, in order, as soon as it is there: where that is possible within the
         event loop's read, which spares a turn of the loop for each.
 
@@ -125,7 +125,7 @@ class Connection(Protocol):
 class Transport(Protocol):
     """Opens connections. One instance serves any number of sessions of one event loop."""
 
-    async def connect(self, request: Request) -> Connection:
+    async def connect(self, request: ConnectRequest) -> WebSocket:
         """Open one connection.
 
         Raises:
@@ -137,11 +137,11 @@ class Transport(Protocol):
         """Release what connections share. Idempotent; open connections are closed."""
 
 
-async def pull_each(connection: Connection, take: Take) -> Close | None:
-    """:meth:`Connection.receive_each` for a connection that only has :meth:`Connection.receive`."""
+async def pull_each(connection: WebSocket, take: Take) -> CloseEvent | None:
+    """:meth:`WebSocket.receive_each` for a connection that only has :meth:`WebSocket.receive`."""
     while True:
         frame = await connection.receive()
-        if isinstance(frame, Close):
+        if isinstance(frame, CloseEvent):
             return frame
         if not take(frame):
             return None

@@ -18,7 +18,15 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from speechwire.errors import ConnectFailed, ConnectionLost, SpeechwireError
-from speechwire.transport.base import ABNORMAL, Close, Connection, Request, Take, pull_each, without_query
+from speechwire.transport.base import (
+    ABNORMAL,
+    CloseEvent,
+    ConnectRequest,
+    Take,
+    WebSocket,
+    pull_each,
+    without_query,
+)
 
 __all__ = ["MemoryPeer", "MemoryTransport"]
 
@@ -32,7 +40,7 @@ class MemoryPeer:
         pings: How many WebSocket pings have come.
     """
 
-    def __init__(self, request: Request, number: int, window_bytes: int) -> None:
+    def __init__(self, request: ConnectRequest, number: int, window_bytes: int) -> None:
         self.request = request
         self.number = number
         self.pings = 0
@@ -55,21 +63,21 @@ class MemoryPeer:
         self.accept()
         self._to_client.put(frame)
 
-    async def receive(self) -> str | bytes | Close:
+    async def receive(self) -> str | bytes | CloseEvent:
         """Wait for the client's next frame, or its :class:`Close`."""
         self.accept()
         return await self._to_server.get()
 
     async def __aiter__(self) -> AsyncIterator[str | bytes]:
         """Iterate over the client's frames until it closes."""
-        while not isinstance(frame := await self.receive(), Close):
+        while not isinstance(frame := await self.receive(), CloseEvent):
             yield frame
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Send a close frame; code 1005 sends one without a status."""
         self.accept()
-        self._to_client.end(Close(code, reason))
-        self._to_server.end(Close(code, reason))
+        self._to_client.end(CloseEvent(code, reason))
+        self._to_server.end(CloseEvent(code, reason))
 
     def reset(self) -> None:
         """Drop the connection as a reset does: frames the client has not yet read are lost as well."""
@@ -102,7 +110,7 @@ class MemoryTransport:
         self._tasks: list[asyncio.Task[None]] = []
         self.peers: list[MemoryPeer] = []
 
-    async def connect(self, request: Request) -> Connection:
+    async def connect(self, request: ConnectRequest) -> WebSocket:
         """Start the script for a new connection and wait until it accepts or refuses."""
         peer = MemoryPeer(request, len(self.peers), self._window_bytes)
         self.peers.append(peer)
@@ -158,10 +166,10 @@ class _MemoryConnection:
         self._check_open()
         self._peer._to_server.put(frame)
 
-    async def receive(self) -> str | bytes | Close:
+    async def receive(self) -> str | bytes | CloseEvent:
         return await self._peer._to_client.get()
 
-    async def receive_each(self, take: Take) -> Close | None:
+    async def receive_each(self, take: Take) -> CloseEvent | None:
         return await pull_each(self, take)
 
     async def ping(self) -> None:
@@ -169,12 +177,12 @@ class _MemoryConnection:
         self._peer.pings += 1
 
     async def aclose(self, code: int = 1000) -> None:
-        self._end(Close(code))
+        self._end(CloseEvent(code))
 
     def abort(self) -> None:
-        self._end(Close(ABNORMAL, "aborted"))
+        self._end(CloseEvent(ABNORMAL, "aborted"))
 
-    def _end(self, close: Close) -> None:
+    def _end(self, close: CloseEvent) -> None:
         self._peer._to_server.end(close)
         self._peer._to_client.end(close)
 
@@ -192,7 +200,7 @@ class _Pipe:
         self._window_bytes = window_bytes
         self._size = 0
         self._changed = asyncio.Event()
-        self.closed: Close | None = None
+        self.closed: CloseEvent | None = None
 
     def put(self, frame: str | bytes) -> None:
         if self.closed is None:
@@ -209,7 +217,7 @@ class _Pipe:
             await self._wait()
         self.put(frame)
 
-    async def get(self) -> str | bytes | Close:
+    async def get(self) -> str | bytes | CloseEvent:
         while not self._frames:
             if self.closed is not None:
                 return self.closed
@@ -219,7 +227,7 @@ class _Pipe:
         self._notify()
         return frame
 
-    def end(self, close: Close) -> None:
+    def end(self, close: CloseEvent) -> None:
         if self.closed is None:
             self.closed = close
             self._notify()

@@ -26,10 +26,10 @@ from speechwire.transport._client import BODY_BYTES, CLOSE_TIMEOUT_S, USER_AGENT
 from speechwire.transport.base import (
     ABNORMAL,
     NO_STATUS,
-    Close,
-    Connection,
-    Request,
+    CloseEvent,
+    ConnectRequest,
     Take,
+    WebSocket,
 )
 
 __all__ = ["PicowsTransport"]
@@ -62,7 +62,7 @@ class PicowsTransport:
         self._proxy = proxy
         self._open: set[_PicowsConnection] = set()
 
-    async def connect(self, request: Request) -> Connection:
+    async def connect(self, request: ConnectRequest) -> WebSocket:
         """Open one connection. See :meth:`speechwire.transport.base.Transport.connect`."""
         failure: SpeechwireError
         try:
@@ -81,7 +81,7 @@ class PicowsTransport:
         """Close the connections that are still open."""
         await asyncio.gather(*(connection.aclose() for connection in tuple(self._open)))
 
-    async def _connect(self, request: Request) -> _PicowsConnection:
+    async def _connect(self, request: ConnectRequest) -> _PicowsConnection:
         opened: list[socket.socket] = []
 
         async def open_socket(url: picows.WSParsedURL) -> socket.socket:
@@ -96,7 +96,7 @@ class PicowsTransport:
                     each.shutdown(socket.SHUT_RDWR)
             raise
 
-    async def _upgrade(self, request: Request, open_socket: _OpenSocket) -> _PicowsConnection:
+    async def _upgrade(self, request: ConnectRequest, open_socket: _OpenSocket) -> _PicowsConnection:
         idle_s = request.heartbeat_s
         _, connection = await picows.ws_connect(
             lambda: _PicowsConnection(self._open, request.max_message_bytes),
@@ -138,7 +138,7 @@ class _PicowsConnection(picows.WSListener):
         self._parts_are_text = False
         self._arrived: asyncio.Future[None] | None = None
         self._drained: asyncio.Future[None] | None = None
-        self._close: Close | None = None
+        self._close: CloseEvent | None = None
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._reading = True
 
@@ -193,14 +193,14 @@ class _PicowsConnection(picows.WSListener):
         if self._ended.done() and self._transport.is_disconnected:
             raise self._lost()
 
-    async def receive(self) -> str | bytes | Close:
+    async def receive(self) -> str | bytes | CloseEvent:
         while not self._frames:
             if self._close is not None:
                 return self._close
             await self._arrival()
         return self._next_waiting()
 
-    async def receive_each(self, take: Take) -> Close | None:
+    async def receive_each(self, take: Take) -> CloseEvent | None:
         if not self._give_waiting(take):
             return None
         self._take_frame = take
@@ -248,7 +248,7 @@ class _PicowsConnection(picows.WSListener):
 
     def _take(self, frame: picows.WSFrame, kind: picows.WSMsgType) -> None:
         if frame.payload_size > self._max_message_bytes:  # picows has said so, and goes on
-            self._fail(Close(_MESSAGE_TOO_BIG, f"a frame of {frame.payload_size} bytes"))
+            self._fail(CloseEvent(_MESSAGE_TOO_BIG, f"a frame of {frame.payload_size} bytes"))
             return
         if frame.fin and not self._parts and kind != _CONTINUATION:
             self._put(frame.get_payload_as_bytes(), kind == _TEXT)
@@ -257,7 +257,7 @@ class _PicowsConnection(picows.WSListener):
             self._parts_are_text = kind == _TEXT
         self._parts.append(frame.get_payload_as_bytes())
         if sum(map(len, self._parts)) > self._max_message_bytes:
-            self._fail(Close(_MESSAGE_TOO_BIG, f"a message of over {self._max_message_bytes} bytes"))
+            self._fail(CloseEvent(_MESSAGE_TOO_BIG, f"a message of over {self._max_message_bytes} bytes"))
         elif frame.fin:
             whole, self._parts = b"".join(self._parts), []
             self._put(whole, self._parts_are_text)
@@ -266,7 +266,7 @@ class _PicowsConnection(picows.WSListener):
         try:
             message = payload.decode() if is_text else payload
         except UnicodeDecodeError as error:
-            self._fail(Close(_INVALID_TEXT, f"text that is not UTF-8: {error.reason}"))
+            self._fail(CloseEvent(_INVALID_TEXT, f"text that is not UTF-8: {error.reason}"))
             return
         take = self._take_frame
         if take is None:
@@ -286,13 +286,13 @@ class _PicowsConnection(picows.WSListener):
             self._reading = on
             (self._socket.resume_reading if on else self._socket.pause_reading)()
 
-    def _fail(self, close: Close) -> None:
+    def _fail(self, close: CloseEvent) -> None:
         """End the connection over something the peer did."""
         self._end(close)
         self._transport.send_close(close.code)  # type: ignore[arg-type]  # any code may be sent
         self._transport.disconnect()
 
-    def _end(self, close: Close) -> None:
+    def _end(self, close: CloseEvent) -> None:
         """Keep how it ended; the first account counts."""
         self._close = self._close or close
         self._announce()
@@ -304,7 +304,7 @@ class _PicowsConnection(picows.WSListener):
         _wake(arrived)
 
     def _lost(self) -> ConnectionLost:
-        close = self._close or Close(ABNORMAL)
+        close = self._close or CloseEvent(ABNORMAL)
         return ConnectionLost(close.code, close.reason, request_id=self.request_id)
 
 
@@ -338,21 +338,21 @@ def _wake(waiter: asyncio.Future[None] | None) -> None:
         waiter.set_result(None)
 
 
-def _told(frame: picows.WSFrame) -> Close:
+def _told(frame: picows.WSFrame) -> CloseEvent:
     """What a close frame says."""
     code = int(frame.get_close_code()) or NO_STATUS  # type: ignore[call-overload]  # an int enum in truth
-    return Close(code, frame.get_close_reason() or "")
+    return CloseEvent(code, frame.get_close_reason() or "")
 
 
-def _untold(transport: picows.WSTransport) -> Close:
+def _untold(transport: picows.WSTransport) -> CloseEvent:
     """Why a connection ended without the peer's close frame: what picows itself sent, or nothing known."""
     sent = getattr(transport.close_handshake, "sent", None)  # there may have been no handshake
     if sent is not None and int(sent.code) == _MESSAGE_TOO_BIG:
-        return Close(_MESSAGE_TOO_BIG, sent.reason)
-    return Close(ABNORMAL, "the connection ended without a close frame")
+        return CloseEvent(_MESSAGE_TOO_BIG, sent.reason)
+    return CloseEvent(ABNORMAL, "the connection ended without a close frame")
 
 
-def _refused(request: Request, error: picows.WSHandshakeError) -> SpeechwireError:
+def _refused(request: ConnectRequest, error: picows.WSHandshakeError) -> SpeechwireError:
     response = error.response
     if response is None or int(response.status) == 101:
         return failed(request, str(error))

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from speechwire.errors import ConnectFailed, InvalidArgument
 from speechwire.transport.aiohttp_ws import AiohttpTransport
-from speechwire.transport.base import Connection, Request, Transport, without_query
+from speechwire.transport.base import ConnectRequest, Transport, WebSocket, without_query
 
 __all__ = ["TRANSPORT_VARIABLE", "new_transport", "shared_transport", "transport_name"]
 
@@ -56,7 +56,7 @@ class _Lease:
         self._shared: _Shared | None = shared
         shared.users += 1
 
-    async def connect(self, request: Request) -> Connection:
+    async def connect(self, request: ConnectRequest) -> WebSocket:
         if self._shared is None:
             raise ConnectFailed(without_query(request.url), "the transport has been closed")
         return await self._shared.transport.connect(request)

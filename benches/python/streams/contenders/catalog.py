@@ -64,8 +64,8 @@ _MONO = (16_000, 1)
 _RAW = (48_000, 2)
 
 _OWN = (
-    Contender("flux_session", "speechwire FluxSession", "sessions", "Flux", _MONO, _TURN),
-    Contender("listen_session", "speechwire ListenSession", "sessions", "Nova", _MONO, _RESULTS),
+    Contender("flux_session", "speechwire ListenV2Session", "sessions", "Flux", _MONO, _TURN),
+    Contender("listen_session", "speechwire ListenV1Session", "sessions", "Nova", _MONO, _RESULTS),
     Contender("stt_v2", "DeepgramSTTV2", "framework", "Flux", _MONO, _TURN),
     Contender("stt_mono", "DeepgramSTT, 16 kHz mono", "framework", "Nova", _MONO, _RESULTS),
     Contender("stt", "DeepgramSTT, raw", "framework", "Nova", _RAW, _RESULTS),

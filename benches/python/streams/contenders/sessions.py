@@ -14,7 +14,7 @@ from speechwire.audio import PcmPipeline
 from speechwire.protocol import ListenV1Options, ListenV2Options
 from speechwire.protocol.listen_v1_events import Results
 from speechwire.protocol.listen_v2_events import TurnInfo
-from speechwire.session import FluxSession, ListenSession
+from speechwire.session import ListenV1Session, ListenV2Session
 
 __all__ = ["idle", "stream"]
 
@@ -61,6 +61,6 @@ def idle(name: str) -> Feed:
 def _session(name: str, base_url: str, api_key: str) -> Any:
     pipeline = PcmPipeline(in_rate=48_000, out_rate=16_000, channels=2, chunk_ms=_CHUNK_MS)
     if name.startswith("flux"):
-        return FluxSession(api_key, ListenV2Options(), pipeline=pipeline, base_url=base_url)
+        return ListenV2Session(api_key, ListenV2Options(), converter=pipeline, base_url=base_url)
     mono = ListenV1Options(sample_rate=16_000, channels=1, interim_results=True)
-    return ListenSession(api_key, mono, pipeline=pipeline, base_url=base_url)
+    return ListenV1Session(api_key, mono, converter=pipeline, base_url=base_url)

@@ -11,10 +11,10 @@ from videosdk.agents import STT, STTResponse
 
 from speechwire.audio import PcmPipeline
 from speechwire.errors import SessionClosed, SpeechwireError
-from speechwire.session import FluxSession, ListenSession, ListenSettings
+from speechwire.session import ListenSettings, ListenV1Session, ListenV2Session
 
 from ._adapt import logger, report, require_api_key
-from ._wire import WireFormat, WireWatch
+from ._input import InputFormat, InputWatch
 
 __all__ = ["SessionSTT"]
 
@@ -23,7 +23,7 @@ __all__ = ["SessionSTT"]
 _REST_S = 30.0
 _DELIVERY_TIMEOUT_S = 2.0
 
-Session = FluxSession | ListenSession
+Session = ListenV2Session | ListenV1Session
 
 
 class SessionSTT(STT):
@@ -38,14 +38,14 @@ class SessionSTT(STT):
         settings: Limits and deadlines of the sessions to come; may be exchanged before the first audio.
     """
 
-    def __init__(self, *, api_key: str | None, wire: WireWatch, interim_results: bool) -> None:
+    def __init__(self, *, api_key: str | None, input: InputWatch, interim_results: bool) -> None:
         super().__init__()
         self.api_key = require_api_key(api_key)
         self.interim_results = interim_results
         self.settings = ListenSettings()
-        self._wire = wire
+        self._input = input
         self._session: Session | None = None
-        self._format: WireFormat | None = None  # that the session expects
+        self._format: InputFormat | None = None  # that the session expects
         self._delivery: asyncio.Task[None] | None = None
         self._retiring: set[asyncio.Task[None]] = set()
         self._resting_until = 0.0
@@ -59,7 +59,7 @@ class SessionSTT(STT):
 
     def on_stt_transcript(self, callback: Callable[[STTResponse], Awaitable[None]]) -> None:
         """Set who is given the responses; called by the framework before any audio flows."""
-        self._wire.attach()
+        self._input.attach()
         super().on_stt_transcript(callback)
 
     async def process_audio(self, audio_frames: bytes, language: str | None = None, **kwargs: Any) -> None:
@@ -73,7 +73,7 @@ class SessionSTT(STT):
         if not audio_frames:
             return
         session = self._session
-        if session is None or len(audio_frames) != self._wire.steady_bytes:
+        if session is None or len(audio_frames) != self._input.steady_bytes:
             session = self._follow(len(audio_frames))
         if session is None:
             return
@@ -94,8 +94,8 @@ class SessionSTT(STT):
             return
         frames = aiter(audio_stream)
         first = await anext(frames, b"")
-        self._wire.attach()
-        session = self._session = self._begin(self._wire.format(len(first)))
+        self._input.attach()
+        session = self._session = self._begin(self._input.format(len(first)))
         feeding = asyncio.create_task(self._feed(session, first, frames))
         try:
             async for event in session:
@@ -110,7 +110,7 @@ class SessionSTT(STT):
     async def aclose(self) -> None:
         """Send the last audio, deliver the last results within a deadline, and close. Idempotent."""
         self._closed = True
-        self._wire.detach()
+        self._input.detach()
         session, self._session = self._session, None
         delivery, self._delivery = self._delivery, None
         if session is not None:
@@ -122,11 +122,11 @@ class SessionSTT(STT):
         # which every other call on the machine stands still.
         self._transcript_callback: Any = None
 
-    def _new_session(self, wire: WireFormat) -> Session:
+    def _new_session(self, format: InputFormat) -> Session:
         """Make the session for a stream that begins with this format."""
         raise NotImplementedError
 
-    def _conversion(self, wire: WireFormat) -> PcmPipeline | None:
+    def _conversion(self, format: InputFormat) -> PcmPipeline | None:
         """Return what converts this format to the running session's, or None where audio is sent as it is."""
         raise NotImplementedError
 
@@ -144,38 +144,38 @@ class SessionSTT(STT):
 
         What was declared to the service stays true: either the conversion changes or the whole session.
         """
-        wire = self._wire.format(byte_count)
-        if self._session is None or not self._follow_within(self._session, wire):
-            return self._next_session(wire)
+        format = self._input.format(byte_count)
+        if self._session is None or not self._follow_within(self._session, format):
+            return self._next_session(format)
         return self._session
 
-    def _follow_within(self, session: Session, wire: WireFormat) -> bool:
+    def _follow_within(self, session: Session, format: InputFormat) -> bool:
         """Change the session's conversion if the format has changed; false if it converts nothing."""
-        if wire == self._format:
+        if format == self._format:
             return True
-        pipeline = self._conversion(wire)
+        pipeline = self._conversion(format)
         if pipeline is None:
             return False
-        logger.info("the input changed from %s to %s", self._format, wire)
-        self._format = wire
+        logger.info("the input changed from %s to %s", self._format, format)
+        self._format = format
         if not session.closed:
             session.exchange(pipeline)
         return True
 
-    def _next_session(self, wire: WireFormat) -> Session | None:
+    def _next_session(self, format: InputFormat) -> Session | None:
         """Begin a session, in place of the running one if there is one; None at rest and after the end."""
         if self._session is not None:
             self._retire(self._session)
             self._session = None
         if not self._closed and asyncio.get_running_loop().time() >= self._resting_until:
-            self._wire.attach()
-            self._session = self._begin(wire)
+            self._input.attach()
+            self._session = self._begin(format)
             self._delivery = asyncio.create_task(self._deliver(self._session, self._delivery))
         return self._session
 
-    def _begin(self, wire: WireFormat) -> Session:
-        self._format = wire
-        return self._new_session(wire)
+    def _begin(self, format: InputFormat) -> Session:
+        self._format = format
+        return self._new_session(format)
 
     def _retire(self, session: Session) -> None:
         """Close a session in the background: its last results are still delivered, before the next one's."""
@@ -189,7 +189,7 @@ class SessionSTT(STT):
                 session.push(first)
             async for frame in frames:
                 if frame:
-                    self._follow_within(session, self._wire.format(len(frame)))
+                    self._follow_within(session, self._input.format(len(frame)))
                     session.push(frame)
         finally:
             await session.aclose()

@@ -12,13 +12,13 @@ from speechwire.audio import PcmPipeline
 from speechwire.errors import InvalidArgument
 from speechwire.protocol import ListenV1Options
 from speechwire.protocol.listen_v1_events import Results, SpeechStarted
-from speechwire.session import ListenSession
+from speechwire.session import ListenV1Session
 
 from ._adapt import listed, named_as
 from ._conversion import conversion
+from ._input import DEFAULT_SAMPLE_RATE, InputFormat, InputWatch
 from ._results import ResultsTranslator, SpeechStartedFilter
 from ._session_stt import SessionSTT
-from ._wire import DEFAULT_SAMPLE_RATE, WireFormat, WireWatch
 
 __all__ = ["DeepgramSTT"]
 
@@ -113,7 +113,7 @@ class DeepgramSTT(SessionSTT):
     ) -> None:
         pinned_rate = None if sample_rate == DEFAULT_SAMPLE_RATE else sample_rate
         super().__init__(
-            api_key=api_key, wire=WireWatch(pinned_rate, channels), interim_results=interim_results
+            api_key=api_key, input=InputWatch(pinned_rate, channels), interim_results=interim_results
         )
         self.model = model
         self.language = language
@@ -127,7 +127,7 @@ class DeepgramSTT(SessionSTT):
         self.chunk_ms = chunk_ms
         self.quality = quality
         self.allow_insecure = allow_insecure
-        self._declared = WireFormat(sample_rate or DEFAULT_SAMPLE_RATE, 2 if channels is None else channels)
+        self._declared = InputFormat(sample_rate or DEFAULT_SAMPLE_RATE, 2 if channels is None else channels)
         self._parameters: dict[str, Any] = {
             "keywords": listed(keywords),
             "keyterm": listed(keyterm),
@@ -165,34 +165,36 @@ class DeepgramSTT(SessionSTT):
         """Ask for the final result of all audio so far (``Finalize``), behind that audio."""
         self._flush_session()
 
-    def _new_session(self, wire: WireFormat) -> ListenSession:
-        self._declared = wire
-        return self._session_for(wire, self._conversion(wire))
+    def _new_session(self, format: InputFormat) -> ListenV1Session:
+        self._declared = format
+        return self._session_for(format, self._conversion(format))
 
-    def _session_for(self, wire: WireFormat, pipeline: PcmPipeline | None = None) -> ListenSession:
-        return ListenSession(
+    def _session_for(self, format: InputFormat, pipeline: PcmPipeline | None = None) -> ListenV1Session:
+        return ListenV1Session(
             self.api_key,
-            self._options(self._sent(wire)),
-            pipeline=pipeline,
+            self._options(self._sent(format)),
+            converter=pipeline,
             base_url=self.base_url,
             settings=self.settings,
             allow_insecure=self.allow_insecure,
         )
 
-    def _conversion(self, wire: WireFormat) -> PcmPipeline | None:
+    def _conversion(self, format: InputFormat) -> PcmPipeline | None:
         if not self._converts:
             return None
-        return conversion(wire, self._sent(self._declared).sample_rate, self.chunk_ms, self.quality)
+        return conversion(format, self._sent(self._declared).sample_rate, self.chunk_ms, self.quality)
 
     @property
     def _converts(self) -> bool:
         return self.downmix or self.target_sample_rate is not None
 
-    def _sent(self, wire: WireFormat) -> WireFormat:
-        """The format of what is sent when ``wire`` comes in."""
-        return WireFormat(self.target_sample_rate or wire.sample_rate, 1 if self._converts else wire.channels)
+    def _sent(self, format: InputFormat) -> InputFormat:
+        """The format of what is sent when ``format`` comes in."""
+        return InputFormat(
+            self.target_sample_rate or format.sample_rate, 1 if self._converts else format.channels
+        )
 
-    def _options(self, sent: WireFormat) -> ListenV1Options:
+    def _options(self, sent: InputFormat) -> ListenV1Options:
         silence = self.endpointing
         return ListenV1Options(
             model=self.model,

@@ -10,13 +10,13 @@ from videosdk.agents import STTResponse, global_event_emitter
 from speechwire.audio import PcmPipeline
 from speechwire.protocol import ListenV2, ListenV2Options
 from speechwire.protocol.listen_v2_events import TurnInfo
-from speechwire.session import FluxSession, ListenSettings
+from speechwire.session import ListenSettings, ListenV2Session
 
 from ._adapt import listed, named_as
 from ._conversion import conversion
+from ._input import DEFAULT_SAMPLE_RATE, InputFormat, InputWatch
 from ._session_stt import SessionSTT
 from ._turns import TurnTranslator
-from ._wire import DEFAULT_SAMPLE_RATE, WireFormat, WireWatch
 
 __all__ = ["DeepgramSTTV2"]
 
@@ -92,7 +92,7 @@ class DeepgramSTTV2(SessionSTT):
     ) -> None:
         pinned_rate = None if input_sample_rate == DEFAULT_SAMPLE_RATE else input_sample_rate
         super().__init__(
-            api_key=api_key, wire=WireWatch(pinned_rate, input_channels), interim_results=interim_results
+            api_key=api_key, input=InputWatch(pinned_rate, input_channels), interim_results=interim_results
         )
         self.model = model
         self.input_sample_rate = input_sample_rate or DEFAULT_SAMPLE_RATE
@@ -122,7 +122,7 @@ class DeepgramSTTV2(SessionSTT):
             self._sent_rate = self.target_sample_rate
             self._session_at(self._sent_rate)
             self._conversion(
-                WireFormat(self.input_sample_rate, 2 if input_channels is None else input_channels)
+                InputFormat(self.input_sample_rate, 2 if input_channels is None else input_channels)
             )
 
     async def flush(self) -> None:
@@ -170,28 +170,28 @@ class DeepgramSTTV2(SessionSTT):
             if value is not None:
                 setattr(self, attributes.get(name, name), value)
 
-    def _new_session(self, wire: WireFormat) -> FluxSession:
-        self._sent_rate = self._rate_for(wire)
-        return self._session_at(self._sent_rate, self._conversion(wire))
+    def _new_session(self, format: InputFormat) -> ListenV2Session:
+        self._sent_rate = self._rate_for(format)
+        return self._session_at(self._sent_rate, self._conversion(format))
 
-    def _session_at(self, rate: int, pipeline: PcmPipeline | None = None) -> FluxSession:
-        return FluxSession(
+    def _session_at(self, rate: int, pipeline: PcmPipeline | None = None) -> ListenV2Session:
+        return ListenV2Session(
             self.api_key,
             self._options(rate),
-            pipeline=pipeline,
+            converter=pipeline,
             base_url=self.base_url,
             settings=self.settings,
             allow_insecure=self.allow_insecure,
         )
 
-    def _rate_for(self, wire: WireFormat) -> int:
+    def _rate_for(self, format: InputFormat) -> int:
         """The target rate, but not above that of the stream where it was left at its default."""
-        if self.target_sample_rate == _DEFAULT_TARGET_RATE and wire.sample_rate in _ACCEPTED_RATES:
-            return min(self.target_sample_rate, wire.sample_rate)
+        if self.target_sample_rate == _DEFAULT_TARGET_RATE and format.sample_rate in _ACCEPTED_RATES:
+            return min(self.target_sample_rate, format.sample_rate)
         return self.target_sample_rate
 
-    def _conversion(self, wire: WireFormat) -> PcmPipeline:
-        return conversion(wire, self._sent_rate, self.chunk_ms, self.quality)
+    def _conversion(self, format: InputFormat) -> PcmPipeline:
+        return conversion(format, self._sent_rate, self.chunk_ms, self.quality)
 
     def _options(self, sample_rate: int) -> ListenV2Options:
         return ListenV2Options(

@@ -6,17 +6,17 @@ from typing import Protocol
 
 from speechwire.errors import InvalidArgumentType
 
-__all__ = ["Passthrough", "Pipeline"]
+__all__ = ["Converter", "Passthrough"]
 
 
-class Pipeline(Protocol):
+class Converter(Protocol):
     """A stateful converter; :class:`speechwire.audio.PcmPipeline` is one."""
 
     def push(self, pcm: bytes, /) -> list[bytes]:
         """Take audio of any length; return zero or more chunks to send."""
 
     def flush(self) -> list[bytes]:
-        """Return what is left, the last chunk perhaps shorter; the pipeline is then as new."""
+        """Return what is left, the last chunk perhaps shorter; the converter is then as new."""
 
 
 class Passthrough:
@@ -31,6 +31,7 @@ class Passthrough:
         self._rest = b""
 
     def push(self, pcm: bytes, /) -> list[bytes]:
+        """Return the whole frames there are now."""
         if type(pcm) is bytes and not self._rest and len(pcm) % self._frame_bytes == 0:
             return [pcm] if pcm else []
         if not isinstance(pcm, (bytes, bytearray, memoryview)):
@@ -41,5 +42,6 @@ class Passthrough:
         return [data[:whole]] if whole else []
 
     def flush(self) -> list[bytes]:
+        """Return what is left of a frame, filled up with zeros."""
         rest, self._rest = self._rest, b""
         return [rest.ljust(self._frame_bytes, b"\0")] if rest else []

@@ -21,14 +21,14 @@ _MOST_CHANNELS = 32
 _MOST_KNOWN = 64
 
 
-class WireFormat(NamedTuple):
+class InputFormat(NamedTuple):
     """Rate in Hz and number of interleaved channels of s16le audio."""
 
     sample_rate: int
     channels: int
 
 
-class WireWatch:
+class InputWatch:
     """Finds out the format of one stream.
 
     Args:
@@ -44,8 +44,8 @@ class WireWatch:
         self._pinned_channels = channels
         self.steady_bytes = 0
         self._announced: tuple[int, int] | None = None  # rate, samples per channel of the last frame
-        self._last: WireFormat | None = None
-        self._known: dict[int, WireFormat] = {}  # by byte count, while the announcement stays the same
+        self._last: InputFormat | None = None
+        self._known: dict[int, InputFormat] = {}  # by byte count, while the announcement stays the same
         self._bus: Any = None
 
     def attach(self) -> None:
@@ -62,13 +62,13 @@ class WireWatch:
             self._bus.off("ON_SPEECH_IN", self._on_frame)
             self._bus = None
 
-    def format(self, byte_count: int) -> WireFormat:
+    def format(self, byte_count: int) -> InputFormat:
         """Return the format of a frame of ``byte_count`` bytes that has just arrived on this stream."""
         format = self._known.get(byte_count) or self._find_out(byte_count)
         self.steady_bytes = byte_count if byte_count in self._known else 0
         return format
 
-    def _find_out(self, byte_count: int) -> WireFormat:
+    def _find_out(self, byte_count: int) -> InputFormat:
         fitting = None if self._announced is None else _fitting(*self._announced, byte_count)
         self._last = fitting or self._last or _process_wide()
         format = self._pinned(self._last)
@@ -78,8 +78,8 @@ class WireWatch:
             self._known[byte_count] = format
         return format
 
-    def _pinned(self, followed: WireFormat) -> WireFormat:
-        return WireFormat(
+    def _pinned(self, followed: InputFormat) -> InputFormat:
+        return InputFormat(
             followed.sample_rate if self._pinned_rate is None else self._pinned_rate,
             followed.channels if self._pinned_channels is None else self._pinned_channels,
         )
@@ -93,13 +93,13 @@ class WireWatch:
             self.steady_bytes = 0
 
 
-def _fitting(rate: int, samples: int, byte_count: int) -> WireFormat | None:
+def _fitting(rate: int, samples: int, byte_count: int) -> InputFormat | None:
     """The format of a frame of so many samples per channel and so many bytes, if there is one."""
     channels, rest = divmod(byte_count, samples * _BYTES_PER_SAMPLE)
-    return WireFormat(rate, channels) if rest == 0 and 1 <= channels <= _MOST_CHANNELS else None
+    return InputFormat(rate, channels) if rest == 0 and 1 <= channels <= _MOST_CHANNELS else None
 
 
-def _process_wide() -> WireFormat:
+def _process_wide() -> InputFormat:
     """What the framework keeps for all calls. Asked once a stream: it may soon be another call's."""
     rate, channels = audio_format.get()
-    return WireFormat(rate or DEFAULT_SAMPLE_RATE, channels or DEFAULT_CHANNELS)
+    return InputFormat(rate or DEFAULT_SAMPLE_RATE, channels or DEFAULT_CHANNELS)

@@ -9,14 +9,14 @@ from typing import Final
 from speechwire.errors import HandshakeRefused, InvalidArgument, SpeechwireError
 from speechwire.session._signal import Signal
 from speechwire.session.backoff import Backoff, BackoffPolicy
-from speechwire.transport import Close, Connection, Take
+from speechwire.transport import CloseEvent, Take, WebSocket
 
-__all__ = ["Governor"]
+__all__ = ["ConnectionLimiter"]
 
 _TOO_MANY_REQUESTS: Final = 429
 
 
-class Governor:
+class ConnectionLimiter:
     """Keeps many sessions from knocking in step.
 
     At most so many connections are open and so many handshakes under way; the rest wait their turn. When the
@@ -72,7 +72,7 @@ class Governor:
             else:
                 await self._changed.wait()
 
-    def opened(self, connection: Connection) -> Connection:
+    def opened(self, connection: WebSocket) -> WebSocket:
         """A handshake succeeded; returns the connection, which counts until it is closed or aborted."""
         self._handshakes -= 1
         self._open += 1
@@ -108,7 +108,7 @@ class Governor:
 class _Counted:
     """A connection that reports its end once."""
 
-    def __init__(self, connection: Connection, report: Callable[[], None]) -> None:
+    def __init__(self, connection: WebSocket, report: Callable[[], None]) -> None:
         self._connection = connection
         self._report: Callable[[], None] | None = report
 
@@ -126,10 +126,10 @@ class _Counted:
     def send_now(self, frame: bytes) -> None:
         self._connection.send_now(frame)
 
-    async def receive(self) -> str | bytes | Close:
+    async def receive(self) -> str | bytes | CloseEvent:
         return await self._connection.receive()
 
-    async def receive_each(self, take: Take) -> Close | None:
+    async def receive_each(self, take: Take) -> CloseEvent | None:
         return await self._connection.receive_each(take)
 
     async def ping(self) -> None:
