@@ -11,7 +11,8 @@
     ├── ConnectFailed                   no connection: DNS, TCP, TLS, or the deadline     (retryable)
     ├── HandshakeRefused                the service answered the upgrade with an HTTP error
     ├── ConnectionLost                  an open connection ended before its work was done
-    └── ServiceError                    the service reported an error on an open connection
+    ├── ServiceError                    the service reported an error on an open connection
+    └── InternalError                   speechwire itself failed: a bug, please report it   (retryable)
 
 Local misuse and remote misbehaviour are different exceptions, as in h11: the first is a bug to fix, the
 second a fact of life to handle. No message ever contains the API key.
@@ -24,6 +25,7 @@ __all__ = [
     "ConnectionLost",
     "EngineUnavailable",
     "HandshakeRefused",
+    "InternalError",
     "InvalidArgument",
     "InvalidArgumentType",
     "LocalProtocolError",
@@ -164,6 +166,21 @@ class ServiceError(SpeechwireError):
         self.description = description
         self.request_id = request_id
         self.retryable = retryable
+
+
+class InternalError(SpeechwireError):
+    """Something in speechwire failed that should not: a bug. The session goes on with a new connection.
+
+    Args:
+        fault: What was raised; it is kept as ``__cause__`` and only its type is shown, since its words may
+            hold a secret.
+    """
+
+    retryable = True
+
+    def __init__(self, fault: BaseException) -> None:
+        super().__init__(f"speechwire itself failed ({type(fault).__name__}); please report it")
+        self.__cause__ = fault
 
 
 def _suffix(request_id: str | None) -> str:

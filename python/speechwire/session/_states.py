@@ -1,0 +1,179 @@
+"""The states of a session, what may happen in each, and where it leads. Nothing else can happen.
+
+The words are those of gRPC's connectivity states, with `DRAINING` for a session that was told to close and
+still sends what is left. A row is an operation of the caller, an attempt's outcome, or the way a connection
+ended; a column is the state it finds. `docs/maintainers/states.md` is drawn from this file.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from typing import ClassVar, Final
+
+from speechwire.protocol import EndKind
+
+__all__ = ["ENDING_OF", "TABLE", "Attempt", "Ending", "Happening", "Operation", "State", "StateMachine"]
+
+
+class State(enum.StrEnum):
+    """Where a session is in its life."""
+
+    IDLE = "idle"
+    """No connection: there is nothing to send yet, or the service closed one that nobody used."""
+    CONNECTING = "connecting"
+    """A connection is being opened."""
+    READY = "ready"
+    """A connection is open."""
+    TRANSIENT_FAILURE = "transient failure"
+    """An attempt or a connection has failed, and another attempt will follow."""
+    DRAINING = "draining"
+    """The session was told to close. What was pushed is sent, and the last results are awaited."""
+    SHUTDOWN = "shutdown"
+    """The session is over."""
+
+
+class Operation(enum.StrEnum):
+    """What a caller can ask of a session."""
+
+    PUSH = "push"
+    FLUSH = "flush"
+    CONFIGURE = "configure"
+    REPLACE = "replace the connection"
+    EXCHANGE = "exchange the converter"
+    CONNECT = "connect"
+    REQUEST = "request speech"
+    INTERRUPT = "interrupt"
+    CLOSE = "aclose"
+    CANCEL = "cancel the session's task"
+
+
+class Attempt(enum.StrEnum):
+    """What a session does to get a connection, and what comes of it; and the end of draining."""
+
+    DIAL = "an attempt begins"
+    OPENED = "it succeeds"
+    UNREACHABLE = "it fails, another may not"
+    REFUSED = "it is refused for good"
+    DRAINED = "nothing is left to do"
+    DEADLINE = "the deadline of aclose passes"
+
+
+class Ending(enum.StrEnum):
+    """How a connection ended."""
+
+    COMPLETE = "complete"
+    """We asked for the end, and the service has shown that it finished."""
+    REPLACED = "replaced"
+    """We ended it in favour of another that was open already."""
+    ROTATED = "rotated"
+    """The service ends connections of this age."""
+    UNUSED = "unused"
+    """The service ended a connection on which nothing was sent."""
+    LOST = "lost"
+    """The network or the service ended it."""
+    THROTTLED = "throttled"
+    """The service asked for less."""
+    STALLED = "stalled"
+    """It was open in name only: the service stopped reading or answering."""
+    FAULTED = "faulted"
+    """Something of ours failed while handling it."""
+    REJECTED = "rejected"
+    """The service ended it for a reason that no other connection can mend."""
+
+
+ENDING_OF: Final[Mapping[EndKind, Ending]] = {
+    EndKind.SUCCESS: Ending.COMPLETE,
+    EndKind.ROTATION: Ending.ROTATED,
+    EndKind.IDLE: Ending.UNUSED,
+    EndKind.TRANSIENT: Ending.LOST,
+    EndKind.THROTTLE: Ending.THROTTLED,
+    EndKind.PERMANENT: Ending.REJECTED,
+}
+"""What the protocol's judgement of the peer's close means to a session."""
+
+Happening = Operation | Attempt | Ending
+
+_Row = Mapping[State, State]
+
+_IDLE, _CONNECTING, _READY = State.IDLE, State.CONNECTING, State.READY
+_FAILURE, _DRAINING, _SHUTDOWN = State.TRANSIENT_FAILURE, State.DRAINING, State.SHUTDOWN
+
+_STAYS_WHILE_OPEN: _Row = {state: state for state in (_IDLE, _CONNECTING, _READY, _FAILURE)}
+_STAYS: _Row = {state: state for state in State}
+
+TABLE: Final[Mapping[Happening, _Row]] = {
+    # The caller. Where a state is missing, the operation raises `SessionClosed`.
+    Operation.PUSH: _STAYS_WHILE_OPEN,
+    Operation.FLUSH: _STAYS_WHILE_OPEN,
+    Operation.CONFIGURE: _STAYS_WHILE_OPEN,
+    Operation.REPLACE: _STAYS_WHILE_OPEN,
+    Operation.EXCHANGE: _STAYS_WHILE_OPEN,
+    Operation.CONNECT: _STAYS_WHILE_OPEN,
+    Operation.REQUEST: _STAYS_WHILE_OPEN,
+    Operation.INTERRUPT: _STAYS,
+    Operation.CLOSE: {
+        _IDLE: _DRAINING,
+        _CONNECTING: _DRAINING,
+        _READY: _DRAINING,
+        _FAILURE: _DRAINING,
+        _DRAINING: _DRAINING,
+        _SHUTDOWN: _SHUTDOWN,
+    },
+    Operation.CANCEL: dict.fromkeys(State, _SHUTDOWN),
+    # Getting a connection.
+    Attempt.DIAL: {_IDLE: _CONNECTING, _FAILURE: _CONNECTING, _DRAINING: _DRAINING},
+    Attempt.OPENED: {_CONNECTING: _READY, _DRAINING: _DRAINING},
+    Attempt.UNREACHABLE: {_CONNECTING: _FAILURE, _DRAINING: _DRAINING},
+    Attempt.REFUSED: {_CONNECTING: _SHUTDOWN, _DRAINING: _SHUTDOWN},
+    Attempt.DRAINED: {_DRAINING: _SHUTDOWN},
+    Attempt.DEADLINE: {_DRAINING: _SHUTDOWN},
+    # The end of a connection. While draining, another may follow to get what is left across.
+    Ending.COMPLETE: {_DRAINING: _DRAINING},
+    Ending.REPLACED: {_READY: _READY},
+    Ending.ROTATED: {_READY: _IDLE, _DRAINING: _DRAINING},
+    Ending.UNUSED: {_READY: _IDLE, _DRAINING: _DRAINING},
+    Ending.LOST: {_READY: _FAILURE, _DRAINING: _DRAINING},
+    Ending.THROTTLED: {_READY: _FAILURE, _DRAINING: _DRAINING},
+    Ending.STALLED: {_READY: _FAILURE, _DRAINING: _DRAINING},
+    Ending.FAULTED: {_READY: _FAILURE, _DRAINING: _DRAINING},
+    Ending.REJECTED: {_READY: _SHUTDOWN, _DRAINING: _SHUTDOWN},
+}
+
+
+class StateMachine:
+    """One session's state.
+
+    Attributes:
+        state: The state now; to look at, not to set.
+        accepting: Whether the session takes work: it is neither draining nor over.
+        observer: Told of every step of every session, for tests and for whoever counts: the state before
+            and what happened.
+    """
+
+    observer: ClassVar[Callable[[State, Happening], None] | None] = None
+
+    __slots__ = ("accepting", "state")
+
+    def __init__(self) -> None:
+        self.state = State.IDLE
+        self.accepting = True
+
+    def step(self, happening: Happening) -> None:
+        """Take note of what happened.
+
+        Raises:
+            AssertionError: It cannot happen in this state: a bug of ours.
+        """
+        before = self.state
+        after = TABLE[happening].get(before)
+        if after is None:
+            raise AssertionError(f"{happening.name} cannot happen while {before.value}")
+        self.state = after
+        self.accepting = after is not State.DRAINING and after is not State.SHUTDOWN
+        if StateMachine.observer is not None:
+            StateMachine.observer(before, happening)
+
+    def allows(self, happening: Happening) -> bool:
+        """Whether the table has a cell for this in the present state."""
+        return self.state in TABLE[happening]
