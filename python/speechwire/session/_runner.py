@@ -89,12 +89,9 @@ class Runner(Generic[EventT]):
         self._shown = False  # results have shown that everything is done
         self._shared = Shared(
             rules=rules,
-            log=self.intake.log,
             options=self.options,
-            input=self.intake.input,
+            intake=self.intake,
             settings=settings,
-            stats=self.intake.stats,
-            rate=self.intake.rate,
             deliver=self.events.put,
             flush_converter=self._append_rest,
             draining=self._is_draining,
