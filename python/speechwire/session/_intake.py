@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Callable
 from typing import Final, Protocol
@@ -53,6 +54,7 @@ class Intake:
             queue_bytes=max(rate.frame_bytes, _size(rate, settings.buffer_s)),
             replay_bytes=_size(rate, settings.replay_s) if rate.bytes_per_s else 0,
         )
+        self._seconds_per_byte = self.seconds(1)
         self._emit = emit
         self._overflowing = False
 
@@ -65,7 +67,7 @@ class Intake:
                 self._overflowing = False
             else:
                 self.append(chunk)
-        self.input.pushed(now, self.seconds(size))
+        self.input.pushed(now, size * self._seconds_per_byte)
 
     def append(self, chunk: bytes) -> None:
         """Queue audio, dropping the oldest beyond the bound; said once while it lasts."""
@@ -84,6 +86,12 @@ class Intake:
         self.stats.replayed_bytes += replayed
         self.lose(lost, "replay limit")
         return self.seconds(replayed)
+
+    def fork(self) -> Intake:
+        """A copy whose log goes its own way; the counters are the same."""
+        other = copy.copy(self)
+        other.log = self.log.fork()
+        return other
 
     def bound_repeats(self) -> None:
         """Give up what was sent again too often without any connection getting further."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from asyncio import get_running_loop
 from functools import partial
 from types import TracebackType
 from typing import Any, Generic, NoReturn, Self, TypeVar
@@ -128,9 +129,8 @@ class ListeningSession(Generic[EventT]):
             RuntimeError: No event loop runs here.
         """
         runner = self._runner
-        runner.check_loop()
-        if not runner.machine.accepting:
-            runner.refuse()
+        if runner.loop is not get_running_loop() or not runner.machine.accepting:
+            runner.check_usable()
         chunks = self._converter.push(pcm)
         if pcm:
             runner.push(chunks, runner.now())

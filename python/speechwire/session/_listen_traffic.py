@@ -48,6 +48,7 @@ class Shared(Generic[EventT]):
         flush_converter: Has the converter's rest queued.
         draining: Whether the session was told to close.
         got_further: Told once of each connection that gets further than any before.
+        fell_silent: Told when nothing comes after the end was asked for.
     """
 
     rules: ListenRules[EventT]
@@ -58,6 +59,7 @@ class Shared(Generic[EventT]):
     flush_converter: Callable[[], None]
     draining: Callable[[], bool]
     got_further: Callable[[], None]
+    fell_silent: Callable[[], None]
 
 
 class ListenTraffic(Generic[EventT]):
@@ -74,6 +76,7 @@ class ListenTraffic(Generic[EventT]):
         connection: The tasks and the timer.
         got_further: Whether results went beyond what any connection before had reached.
         finishing: Whether the end was asked for.
+        messages: How many messages have come.
     """
 
     def __init__(
@@ -88,6 +91,7 @@ class ListenTraffic(Generic[EventT]):
         )
         self.got_further = False
         self.finishing = False
+        self.messages = 0
         self._shared = shared
         self._rules = rules
         self._log = shared.intake.log
@@ -165,6 +169,9 @@ class ListenTraffic(Generic[EventT]):
 
     def take(self, event: EventT) -> None:
         rules, protocol = self._rules, self._protocol
+        self.messages += 1
+        if self.finishing:
+            self._progress.finish(self.connection.now())
         for delivered in rules.deliver(event, self._timeline):
             self._shared.deliver(delivered)
         self._stats.service_s += rules.billed_s(event)
@@ -296,8 +303,8 @@ class ListenTraffic(Generic[EventT]):
         elif not self.finishing:
             self._check_progress(now)
             self._check_pause(now)
-        elif self._progress.is_dead(now):
-            self._end_stalled(now)
+        elif self._progress.is_silent_at_end(now):
+            self._shared.fell_silent()
 
     def _check_progress(self, now: float) -> None:
         behind_s = self._unheard_s()

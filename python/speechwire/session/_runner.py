@@ -12,6 +12,7 @@ from speechwire.session._connection import Ended, clock
 from speechwire.session._connector import Access
 from speechwire.session._dialing import Dialing, Opened
 from speechwire.session._event_queue import EventQueue
+from speechwire.session._hedge import Hedge
 from speechwire.session._intake import Intake
 from speechwire.session._listen_traffic import ListenTraffic, Shared
 from speechwire.session._options_state import OptionsState
@@ -51,7 +52,8 @@ class Runner(Generic[EventT]):
         options: What is wanted, against what connections have.
         dialing: Opens connections, once the task has begun.
         traffic: Of the connection that is open.
-        now: The loop's clock. Its first use binds the session to the loop.
+        loop: The event loop the session belongs to, from its first use on.
+        now: The loop's clock.
     """
 
     def __init__(
@@ -79,7 +81,7 @@ class Runner(Generic[EventT]):
         self._flush_converter = flush_converter
         self._watch = watch
         self._wakeup = Wakeup()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self._background: set[asyncio.Task[None]] = set()
         self._connect_wanted = False
@@ -96,6 +98,7 @@ class Runner(Generic[EventT]):
             flush_converter=self._append_rest,
             draining=self._is_draining,
             got_further=self._end_outage,
+            fell_silent=self._begin_hedge,
         )
 
     # What the session calls
@@ -107,10 +110,10 @@ class Runner(Generic[EventT]):
 
     def check_loop(self) -> None:
         """Raise `LocalProtocolError` in another event loop than the session's, `RuntimeError` without one."""
-        if self._loop is None:
+        if self.loop is None:
             self._bind()
-        elif self._loop is not asyncio.get_running_loop():
-            if not self._loop.is_closed():
+        elif self.loop is not asyncio.get_running_loop():
+            if not self.loop.is_closed():
                 raise LocalProtocolError(_WRONG_LOOP)
             if not self.over:  # nothing can be sent, and nobody can be woken
                 self.machine.step(Operation.CANCEL)
@@ -279,8 +282,9 @@ class Runner(Generic[EventT]):
         if not dialing.is_quick(ended):
             dialing.end_outage()
         self.machine.step(ended.ending)
-        if ended.ending is Ending.COMPLETE or (traffic.finishing and traffic.settled()):
-            self._shown = True
+        finished = ended.ending is Ending.COMPLETE or (traffic.finishing and traffic.settled())
+        self._shown = self._shown or finished
+        if self._shown:
             return False
         return await self._carry_on(traffic, ended, dialing)
 
@@ -354,12 +358,29 @@ class Runner(Generic[EventT]):
     # Inside
 
     def _bind(self) -> float:
-        self._loop = asyncio.get_running_loop()
-        self.now = clock(self._loop)
+        self.loop = asyncio.get_running_loop()
+        self.now = clock(self.loop)
         return self.now()
 
     def _is_draining(self) -> bool:
         return self.machine.state is State.DRAINING
+
+    def _begin_hedge(self) -> None:
+        traffic, dialing = self.traffic, self.dialing
+        if traffic is not None and dialing is not None and not self._asked_again:
+            self.in_background(asyncio.get_running_loop().create_task(self._hedge(traffic, dialing)))
+
+    async def _hedge(self, traffic: ListenTraffic[EventT], dialing: Dialing) -> None:
+        """Take the last results from a second connection, if the first goes on saying nothing."""
+        events = await Hedge(self._shared, traffic, self._note_asked_again).ask(dialing)
+        if events and self.traffic is traffic:
+            self._shown = True
+            for event in events:
+                self.events.put(event)
+            traffic.connection.end(Ending.STALLED, "the service fell silent at the end")
+
+    def _note_asked_again(self) -> None:
+        self._asked_again = True
 
     def _end_outage(self) -> None:
         if self.dialing is not None:
