@@ -443,7 +443,6 @@ class Runner(Generic[EventT]):
         queued = self.log.queued_bytes
         lost = self.log.rewind(got_further=got_further)
         self._replayed_bytes = self.log.queued_bytes - queued
-        self.stats.replayed_bytes += self._replayed_bytes
         self._note_lost(lost)
 
     def _note_lost(self, lost: int) -> None:
