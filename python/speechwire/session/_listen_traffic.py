@@ -378,6 +378,7 @@ class ListenTraffic(Generic[EventT]):
         if pause.begins():
             self._shared.flush_converter()
         if self._log.waiting or self._urgent:
+            self.connection.wake()
             pause.look_later(now)
         elif not self._rules.needs_silence:
             self._end_by_flush()
