@@ -1,4 +1,4 @@
-"""What only looks like a pause: audio that waits, large pieces, frames that come unevenly, a clock that jumps."""
+"""What only looks like a pause: waiting audio, large pieces, uneven frames, a clock that jumps."""
 
 from __future__ import annotations
 
