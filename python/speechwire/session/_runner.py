@@ -228,7 +228,8 @@ class Runner(Generic[EventT]):
             return str(self.options.wanted.url(self._base_url))
 
         websocket = await self.connector.open(url, borrowed=borrowed)
-        self.options.made(number)
+        if not borrowed:  # else it counts once it takes the place of the other
+            self.options.made(number)
         return websocket, number
 
     def replace(self, traffic: ListenTraffic[EventT], connection: tuple[WebSocket, int]) -> bool:
@@ -236,6 +237,7 @@ class Runner(Generic[EventT]):
         if self.traffic is not traffic or self.machine.state is not State.READY:
             return False
         self._next = connection
+        self.options.made(connection[1])
         traffic.connection.end(Ending.REPLACED)
         return True
 
