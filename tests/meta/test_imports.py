@@ -86,7 +86,8 @@ RULES = {
 ONLY_HERE = {
     "speechwire.audio._select": frozenset({"speechwire._native"}),
     "speechwire.transport.aiohttp_ws": frozenset({"aiohttp"}),
-    "speechwire.transport.picows_ws": frozenset({"aiohappyeyeballs", "picows"}),
+    "speechwire.transport._dial": frozenset({"aiohappyeyeballs", "python_socks"}),
+    "speechwire.transport.picows_ws": frozenset({"picows"}),
 }
 
 MODULES = sorted(TREE.rglob("*.py"))
