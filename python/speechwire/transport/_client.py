@@ -135,9 +135,9 @@ def shown(text: str, redact: Redactor) -> str:
     return line[:_CAUSE_CHARACTERS]
 
 
-def told(code: int, reason: str, redact: Redactor) -> CloseEvent:
+def told(code: int | None, reason: str, redact: Redactor) -> CloseEvent:
     """What a close frame says, if its code is one that may stand there (RFC 6455, 7.4)."""
-    if code in (0, NO_STATUS):
+    if code is None:
         return CloseEvent(NO_STATUS)
     if code not in _LEGAL_CLOSE_CODES:
         return CloseEvent(ABNORMAL, f"the peer closed with the illegal code {code}")

@@ -9,6 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import aiohttp
+import yarl
 
 from speechwire.errors import ConnectionLost, SpeechwireError
 from speechwire.transport._client import (
@@ -123,7 +124,7 @@ class AiohttpTransport(NotCopyable):
         token = _attempts.set(attempt)
         try:
             socket = await self._client().ws_connect(
-                request.url,
+                yarl.URL(request.url, encoded=True),
                 headers={"User-Agent": USER_AGENT, **request.revealed()},
                 heartbeat=request.heartbeat_s,
                 max_msg_size=request.max_message_bytes,
@@ -274,7 +275,7 @@ class _AiohttpConnection(NotCopyable):
 
     def _ending(self, message: Any) -> CloseEvent:
         if message.type is aiohttp.WSMsgType.CLOSE:
-            return told(message.data or 0, message.extra or "", self._redact)
+            return told(message.data or None, message.extra or "", self._redact)
         error = message.data if isinstance(message.data, Exception) else self._socket.exception()
         if isinstance(error, aiohttp.WebSocketError):  # what the peer sent is no WebSocket
             return CloseEvent(ABNORMAL, shown(str(error), self._redact))

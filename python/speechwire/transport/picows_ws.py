@@ -36,6 +36,7 @@ from speechwire.transport._client import (
 from speechwire.transport._dial import dial
 from speechwire.transport._fragments import Fragments
 from speechwire.transport._http import parsed_answer
+from speechwire.transport._hush import hushed
 from speechwire.transport._proxy import Proxies, Proxy
 from speechwire.transport._secret import NotCopyable, Redactor
 from speechwire.transport.base import ABNORMAL, CloseEvent, ConnectRequest, Take, WebSocket
@@ -53,6 +54,7 @@ _logger.setLevel(logging.CRITICAL)
 _OpenSocket = Callable[[picows.WSParsedURL], Awaitable[socket.socket]]
 _TEXT, _BINARY = picows.WSMsgType.TEXT, picows.WSMsgType.BINARY
 _CONTINUATION, _CLOSE = picows.WSMsgType.CONTINUATION, picows.WSMsgType.CLOSE
+_PING = picows.WSMsgType.PING
 
 
 class PicowsTransport(NotCopyable):
@@ -99,7 +101,8 @@ class PicowsTransport(NotCopyable):
             return opened[0]
 
         try:
-            return await self._upgrade(request, open_socket, redact)
+            with hushed(request.url.startswith("wss:")):
+                return await self._upgrade(request, open_socket, redact)
         except BaseException:
             for each in opened:  # a handshake that is cancelled would go on without us
                 with contextlib.suppress(OSError):
@@ -116,6 +119,7 @@ class PicowsTransport(NotCopyable):
             ssl_context=self._tls(request.url),
             websocket_handshake_timeout=None,  # the deadline is ours
             logger_name=_logger,
+            enable_auto_pong=False,  # see on_ws_frame
             enable_auto_ping=idle_s is not None,
             auto_ping_idle_timeout=idle_s or 0.0,
             auto_ping_reply_timeout=(idle_s or 0.0) / 2,
@@ -155,6 +159,7 @@ class _PicowsConnection(NotCopyable, picows.WSListener):
         self._close: CloseEvent | None = None
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._reading = True
+        self._pong_due: bytes | None = None
 
     # What picows calls
 
@@ -175,9 +180,10 @@ class _PicowsConnection(NotCopyable, picows.WSListener):
             self._fail("a frame with reserved bits set")
         elif kind in (_TEXT, _BINARY, _CONTINUATION):
             self._take(frame, kind)
+        elif kind == _PING:
+            self._pong(frame.get_payload_as_bytes())
         elif kind == _CLOSE:
-            code = int(frame.get_close_code())  # type: ignore[call-overload]  # an int enum in truth
-            self._end(told(code, frame.get_close_reason() or "", self._redact))
+            self._end(self._told(frame))
             transport.send_close(picows.WSCloseCode.OK)
             transport.disconnect()
 
@@ -195,16 +201,18 @@ class _PicowsConnection(NotCopyable, picows.WSListener):
         self.ready = self._close is None
         drained, self._drained = self._drained, None
         _wake(drained)
+        if self._pong_due is not None:
+            self._pong(self._pong_due)
 
     # What a session calls
 
     def send_now(self, frame: bytes) -> None:
-        if self._close is not None:
+        if self._close is not None or self._socket.is_closing():
             raise self._lost()
         self._transport.send(_BINARY, frame)
 
     async def send(self, frame: str | bytes) -> None:
-        if self._close is not None:
+        if self._close is not None or self._socket.is_closing():
             raise self._lost()
         self._transport.send(_TEXT if isinstance(frame, str) else _BINARY, frame)
         while self._drained is not None:
@@ -231,7 +239,7 @@ class _PicowsConnection(NotCopyable, picows.WSListener):
         return self._close if wanted else None
 
     async def ping(self) -> None:
-        if self._close is not None:
+        if self._close is not None or self._socket.is_closing():
             raise self._lost()
         self._transport.send_ping(b"")
 
@@ -244,6 +252,7 @@ class _PicowsConnection(NotCopyable, picows.WSListener):
             self.abort()
 
     def abort(self) -> None:
+        self._end(CloseEvent(ABNORMAL, NO_CLOSE_FRAME))
         self._transport.disconnect(graceful=False)
 
     # Inside
@@ -282,6 +291,15 @@ class _PicowsConnection(NotCopyable, picows.WSListener):
         elif frame.fin:
             self._put(fragments.end(), fragments.is_text)
 
+    def _pong(self, payload: bytes) -> None:
+        """Answer a ping; while what was sent before it has not gone, only the last one (RFC 6455, 5.5.3).
+
+        A peer that pings and does not read would otherwise fill the memory.
+        """
+        self._pong_due = None if self.ready else payload
+        if self.ready and not self._socket.is_closing():
+            self._transport.send_pong(payload)
+
     def _put(self, payload: bytes, is_text: bool) -> None:
         try:
             message = self._redact(payload.decode()) if is_text else payload
@@ -305,6 +323,12 @@ class _PicowsConnection(NotCopyable, picows.WSListener):
         if on != self._reading and self._close is None:
             self._reading = on
             (self._socket.resume_reading if on else self._socket.pause_reading)()
+
+    def _told(self, frame: picows.WSFrame) -> CloseEvent:
+        if not frame.payload_size:
+            return told(None, "", self._redact)
+        code = int(frame.get_close_code())  # type: ignore[call-overload]  # an int enum in truth
+        return told(code, frame.get_close_reason() or "", self._redact)
 
     def _fail(self, fault: str) -> None:
         """End the connection over something the peer did."""
