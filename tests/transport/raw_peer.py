@@ -32,7 +32,7 @@ class RawPeer:
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
-    request: bytes = b""
+    request: bytes = field(default=b"", repr=False)
 
     async def read_request(self) -> bytes:
         self.request = await self.reader.readuntil(b"\r\n\r\n")

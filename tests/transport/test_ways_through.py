@@ -163,7 +163,7 @@ async def test_the_loops_exception_handler_is_the_callers(make: Any) -> None:
                 loop.call_later(0.0, loop.set_exception_handler, handler)
             await asyncio.gather(*(failure(make(), url) for _ in range(3)))
         assert loop.get_exception_handler() is handler
-    assert seen == ["something else"] * 6
+    assert seen.count("something else") == 6
 
 
 @pytest.mark.parametrize("wrong", [False, True, "ca.pem"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import enum
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, NoReturn, TypeVar
 
 import msgspec
 
@@ -64,6 +64,12 @@ class Endpoint(abc.ABC, Generic[EventT]):
     def closed(self) -> Closed | None:
         """How the connection ended, once it has."""
         return self._closed
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        name = type(self).__name__
+        raise TypeError(
+            f"{name} cannot be pickled or copied: it is the state of one connection; make a new one"
+        )
 
     def receive(self, frame: str | bytes) -> list[EventT]:
         """Takes one frame from the service; returns what it means, in order.

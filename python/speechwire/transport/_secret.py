@@ -18,6 +18,8 @@ _SHORTEST_WORD: Final = 16
 class NotCopyable:
     """Base of what must neither be pickled nor copied."""
 
+    __slots__ = ()
+
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         name = type(self).__name__
         raise TypeError(

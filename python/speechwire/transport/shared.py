@@ -10,6 +10,7 @@ from typing import Final
 from weakref import WeakKeyDictionary
 
 from speechwire.errors import ConnectFailed, InvalidArgument
+from speechwire.transport._secret import NotCopyable
 from speechwire.transport.aiohttp_ws import AiohttpTransport
 from speechwire.transport.base import ConnectRequest, Transport, WebSocket, without_query
 
@@ -49,7 +50,7 @@ def new_transport() -> Transport:
     return PicowsTransport()
 
 
-class _Lease:
+class _Lease(NotCopyable):
     """One user's share of the transport all sessions of an event loop use."""
 
     def __init__(self, shared: _Shared) -> None:
