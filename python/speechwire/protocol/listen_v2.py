@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from msgspec.structs import replace
+
 from speechwire.errors import InvalidArgument, ServiceError
 from speechwire.protocol._decode import MessageDecoder
 from speechwire.protocol._endpoint import text_frame
 from speechwire.protocol._listen import ListenEndpoint
 from speechwire.protocol._paths import Path
+from speechwire.protocol._within import all_within, turn_within
 from speechwire.protocol.events import MalformedMessage, SequenceGap, UnknownMessage
 from speechwire.protocol.listen_v2_events import (
     WIRE_MESSAGES,
@@ -116,7 +119,7 @@ class ListenV2(ListenEndpoint[Event]):
         events = self._check_sequence(message)
         match message:
             case TurnInfo():
-                self._on_turn_info(message)
+                message = self._on_turn_info(message)
             case Error():
                 self._failure = ServiceError(message.code, message.description)
             case ConfigureSuccess():
@@ -128,7 +131,28 @@ class ListenV2(ListenEndpoint[Event]):
         self._learn_request_id(getattr(message, "request_id", ""))
         return [*events, message]
 
-    def _on_turn_info(self, turn: TurnInfo) -> None:
+    def _on_turn_info(self, turn: TurnInfo) -> TurnInfo:
+        limit_s = self._limit_s
+        if not (
+            0 <= turn.audio_window_start <= turn.audio_window_end <= limit_s
+            and turn.turn_index >= 0
+            and all_within(turn.words, limit_s)
+        ):
+            turn = turn_within(self._completed(turn), self._latest_s)
+        self._follow(turn)
+        return turn
+
+    def _completed(self, turn: TurnInfo) -> TurnInfo:
+        """With what the service left out: what is known without it."""
+        start, end = turn.audio_window_start, turn.audio_window_end
+        return replace(
+            turn,
+            turn_index=turn.turn_index if turn.turn_index >= 0 else self._turn_index,
+            audio_window_start=start if start >= 0 else self.final_s,
+            audio_window_end=end if end >= 0 else max(start, self.progress_s),
+        )
+
+    def _follow(self, turn: TurnInfo) -> None:
         ended = turn.event == TurnEvent.END_OF_TURN
         self._cover(final_s=turn.audio_window_end if ended else 0.0, progress_s=turn.audio_window_end)
         self._turn_index = turn.turn_index + 1 if ended else turn.turn_index
@@ -136,6 +160,9 @@ class ListenV2(ListenEndpoint[Event]):
             self._turn_open = False
         elif turn.event in (TurnEvent.START_OF_TURN, TurnEvent.EAGER_END_OF_TURN, TurnEvent.TURN_RESUMED):
             self._turn_open = True
+
+    def _delivered(self) -> bool | None:
+        return self._has_heard(self.progress_s)
 
     def _check_sequence(self, message: Any) -> list[Event]:
         expected = self._next_sequence_id

@@ -28,7 +28,7 @@ class Credential(NotCopyable):
     """
 
     def __init__(self, api_key: ApiKey) -> None:
-        given = api_key if callable(api_key) or isinstance(api_key, Secret) else Secret(api_key)
+        given = api_key if callable(api_key) else Secret(api_key)
         del api_key  # an exception raised from here on may be shown with its local variables
         allowed = "a str or a callable that returns one"
         self._given = _checked(given, allowed) if isinstance(given, Secret) else given
