@@ -132,10 +132,10 @@ class ListenV1(ListenEndpoint[Event]):
 
     def _on_results(self, results: Results) -> Results:
         limit_s = self._limit_s
-        if not (
-            results.end <= limit_s
-            and all(all_within(alternative.words, limit_s) for alternative in results.channel.alternatives)
-        ):
+        within = results.start + results.duration <= limit_s
+        for alternative in results.channel.alternatives:
+            within = within and all_within(alternative.words, limit_s)
+        if not within:
             results = results_within(results, self._latest_s)
         if self.request_id is None:
             self._learn_request_id(results.metadata.request_id)
