@@ -138,8 +138,13 @@ UPDATE = (
 
 # What came last, up to where (of the 2 s sent), code, kind.
 HEARD = [
-    *((which, end_s, code, "success") for which in (FINAL, UPDATE) for end_s in (1.5, 2, 9) for code in ENDS),
-    *((which, end_s, code, "transient") for which in (FINAL, UPDATE) for end_s in (0, 1.49) for code in ENDS),
+    *(
+        (which, end_s, code, "success")
+        for which in (FINAL, UPDATE)
+        for end_s in (1.51, 2, 9)
+        for code in ENDS
+    ),
+    *((which, end_s, code, "transient") for which in (FINAL, UPDATE) for end_s in (0, 1.5) for code in ENDS),
     *((INTERIM, 2, code, "transient") for code in ENDS),
     *((which, 2, code, "transient") for which in (FINAL, UPDATE) for code in (1001, 1011, 1012)),
 ]
@@ -160,6 +165,32 @@ def test_only_results_that_reach_the_end_make_it_a_success(
     if late:
         protocol.receive(message % end_s)
     assert protocol.receive_close(code).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("after", "kind"),
+    [
+        ([], "transient"),
+        (["Update"], "transient"),
+        (["EndOfTurn"], "success"),
+        (["Update", "EndOfTurn", "Update"], "success"),
+        (["Warning"], "success"),
+        (["Other"], "transient"),
+    ],
+)
+def test_the_end_of_a_turn_that_was_asked_for_has_to_come(after: list[str], kind: str, make: Make) -> None:
+    protocol: Any = make("ListenV2")
+    protocol.send_audio(bytes(2 * 32_000))
+    protocol.receive(UPDATE[1].replace("Update", "StartOfTurn") % 2)
+    protocol.force_end_turn()
+    _ask(protocol)
+    for event in after:
+        if event in ("Warning", "Other"):
+            code = "FORCE_END_TURN_NO_ACTIVE_TURN" if event == "Warning" else "OTHER"
+            protocol.receive(f'{{"type":"Warning","code":"{code}"}}')
+        else:
+            protocol.receive(UPDATE[1].replace("Update", event) % 2)
+    assert protocol.receive_close(1005).kind == kind
 
 
 def test_the_slowest_channel_has_to_reach_the_end() -> None:

@@ -105,7 +105,7 @@ class ListenEndpoint(Endpoint[EventT]):
 
     def _has_heard(self, until_s: float) -> bool | None:
         """Whether results that reach `until_s` reach the end of what was sent; ``None`` if nobody can say."""
-        return until_s >= self.sent_s - _TAIL_S if self._is_measured else None
+        return until_s > self.sent_s - _TAIL_S if self._is_measured else None
 
     def _configure(self, parts: Mapping[str, object]) -> str:
         self._require_open("send Configure")

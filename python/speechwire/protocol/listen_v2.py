@@ -23,6 +23,7 @@ from speechwire.protocol.listen_v2_events import (
     Thresholds,
     TurnEvent,
     TurnInfo,
+    Warning,
 )
 from speechwire.protocol.options_listen_v2 import (
     RULES_OF_CONFIGURE,
@@ -32,6 +33,8 @@ from speechwire.protocol.options_listen_v2 import (
 )
 
 __all__ = ["ListenV2"]
+
+_NO_ACTIVE_TURN = "FORCE_END_TURN_NO_ACTIVE_TURN"
 
 
 class ListenV2(ListenEndpoint[Event]):
@@ -55,6 +58,7 @@ class ListenV2(ListenEndpoint[Event]):
         self._next_sequence_id: int | None = 0
         self._turn_index = 0
         self._turn_open = False
+        self._end_forced = False  # ForceEndTurn waits for the EndOfTurn that answers it
 
     @property
     def turn_index(self) -> int:
@@ -73,6 +77,7 @@ class ListenV2(ListenEndpoint[Event]):
             LocalProtocolError: The connection is closing or closed.
         """
         self._require_open("send ForceEndTurn")
+        self._end_forced = self._turn_open
         return text_frame(type="ForceEndTurn")
 
     def configure(
@@ -128,6 +133,8 @@ class ListenV2(ListenEndpoint[Event]):
                     self._thresholds = message.thresholds
             case ConfigureFailure():
                 self._configure_slot.release()
+            case Warning() if message.code == _NO_ACTIVE_TURN:
+                self._end_forced = False
         self._learn_request_id(getattr(message, "request_id", ""))
         return [*events, message]
 
@@ -157,12 +164,13 @@ class ListenV2(ListenEndpoint[Event]):
         self._cover(final_s=turn.audio_window_end if ended else 0.0, progress_s=turn.audio_window_end)
         self._turn_index = turn.turn_index + 1 if ended else turn.turn_index
         if ended:
-            self._turn_open = False
+            self._turn_open = self._end_forced = False
         elif turn.event in (TurnEvent.START_OF_TURN, TurnEvent.EAGER_END_OF_TURN, TurnEvent.TURN_RESUMED):
             self._turn_open = True
 
     def _delivered(self) -> bool | None:
-        return self._has_heard(self.progress_s)
+        # The text of a turn whose end was asked for is in the EndOfTurn alone.
+        return False if self._end_forced else self._has_heard(self.progress_s)
 
     def _check_sequence(self, message: Any) -> list[Event]:
         expected = self._next_sequence_id
