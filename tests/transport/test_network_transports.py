@@ -421,6 +421,25 @@ async def test_the_environment_chooses(transport: str) -> None:
     assert type(new_transport()) is TRANSPORTS[transport]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "proxy"),
+    [
+        ({}, "http://of.test:1"),
+        ({"trust_env": False}, None),
+        ({"proxy": "socks5://given.test"}, "socks5://given.test:1080"),
+    ],
+)
+def test_a_new_transport_takes_what_both_take(
+    arguments: dict[str, Any], proxy: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", "http://of.test:1")
+    context = ssl.create_default_context()
+    made: Any = new_transport(ssl=context, **arguments)
+    chosen = made._proxies.choose("wss://service.test")
+    assert (chosen and chosen.place) == proxy
+    assert made._ssl is context
+
+
 async def test_the_fast_one_is_taken_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(TRANSPORT_VARIABLE)
     assert transport_name() == "picows"
