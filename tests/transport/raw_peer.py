@@ -5,21 +5,18 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import gc
 import hashlib
-import logging
 import re
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["RawPeer", "frame", "quiet", "raw_peer"]
+__all__ = ["RawPeer", "acceptance", "frame", "raw_peer"]
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-_LIBRARIES = ("aiohttp", "picows", "aiofastnet", "speechwire.transport")
 
 
 @dataclass
@@ -40,11 +37,7 @@ class RawPeer:
 
     async def upgrade(self, *headers: str) -> None:
         """Read the request and accept it."""
-        found = re.search(rb"(?i)sec-websocket-key: *(\S+)", await self.read_request())
-        assert found is not None
-        accept = base64.b64encode(hashlib.sha1(found[1] + _GUID).digest()).decode()
-        lines = ("Upgrade: websocket", "Connection: Upgrade", f"Sec-WebSocket-Accept: {accept}", *headers)
-        await self.send("\r\n".join(["HTTP/1.1 101 Switching Protocols", *lines, "", ""]).encode())
+        await self.send(acceptance(await self.read_request(), *headers))
 
     async def send(self, data: bytes) -> None:
         self.writer.write(data)
@@ -101,6 +94,15 @@ async def raw_peer(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+def acceptance(request: bytes, *headers: str) -> bytes:
+    """The answer that accepts an upgrade."""
+    found = re.search(rb"(?i)sec-websocket-key: *(\S+)", request)
+    assert found is not None
+    accept = base64.b64encode(hashlib.sha1(found[1] + _GUID).digest()).decode()
+    lines = ("Upgrade: websocket", "Connection: Upgrade", f"Sec-WebSocket-Accept: {accept}", *headers)
+    return "\r\n".join(["HTTP/1.1 101 Switching Protocols", *lines, "", ""]).encode()
+
+
 def frame(opcode: int, payload: bytes = b"", *, fin: bool = True, reserved: int = 0) -> bytes:
     """A frame as a server sends it."""
     size = len(payload)
@@ -110,20 +112,3 @@ def frame(opcode: int, payload: bytes = b"", *, fin: bool = True, reserved: int 
     if size < 1 << 16:
         return head + b"\x7e" + size.to_bytes(2, "big") + payload
     return head + b"\x7f" + size.to_bytes(8, "big") + payload
-
-
-@contextmanager
-def quiet(caplog: Any) -> Iterator[None]:
-    """Nothing is complained of: by a library's log, by asyncio's, or to the event loop's handler."""
-    caplog.set_level(logging.DEBUG)
-    complaints: list[dict[str, Any]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
-    yield
-    gc.collect()
-    assert complaints == []
-    said = [
-        record.getMessage()
-        for record in caplog.records
-        if record.levelno >= logging.WARNING or record.name.startswith(_LIBRARIES)
-    ]
-    assert said == []

@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
-from tests.transport.raw_peer import RawPeer, frame, quiet, raw_peer
+from tests.transport.raw_peer import RawPeer, acceptance, frame, raw_peer
 
 from speechwire.errors import ConnectFailed, ConnectionLost, HandshakeRefused, SpeechwireError
 from speechwire.transport import CloseEvent, ConnectRequest, WebSocket, new_transport
+from speechwire.transport._client import NO_CLOSE_FRAME
 from speechwire.transport.shared import TRANSPORT_VARIABLE
 
 Serve = Callable[[RawPeer], Awaitable[None]]
@@ -19,6 +20,8 @@ Serve = Callable[[RawPeer], Awaitable[None]]
 GREETING = frame(1, b"hello")
 MOST_BYTES = 1 << 16
 PATIENCE_S = 30.0  # of a test with what must not hang
+
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 @pytest.fixture(params=["aiohttp", "picows"], autouse=True)
@@ -107,16 +110,15 @@ HANDSHAKES: dict[str, tuple[Serve, type[SpeechwireError], str | None, int | None
 
 
 @pytest.mark.parametrize("fault", HANDSHAKES)
-async def test_a_handshake_that_fails(fault: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_handshake_that_fails(fault: str) -> None:
     serve, kind, said, status = HANDSHAKES[fault]
-    with quiet(caplog):
-        async with asyncio.timeout(PATIENCE_S), raw_peer(serve) as listening:
-            opening = new_transport()
-            with pytest.raises(SpeechwireError) as raised:
-                await opening.connect(ConnectRequest(listening.url))
-            await opening.aclose()
-            await asyncio.sleep(0.05)  # for what a library does behind our back
-            assert len(listening.peers) == 1, "one attempt is one connection"
+    async with asyncio.timeout(PATIENCE_S), raw_peer(serve) as listening:
+        opening = new_transport()
+        with pytest.raises(SpeechwireError) as raised:
+            await opening.connect(ConnectRequest(listening.url))
+        await opening.aclose()
+        await asyncio.sleep(0.05)  # for what a library does behind our back
+        assert len(listening.peers) == 1, "one attempt is one connection"
     error = raised.value
     assert type(error) is kind
     assert getattr(error, "status", None) == status
@@ -124,7 +126,7 @@ async def test_a_handshake_that_fails(fault: str, caplog: pytest.LogCaptureFixtu
     assert said is None or str(error).endswith(f": {said}")
 
 
-async def test_headers_without_an_end_are_not_kept(caplog: pytest.LogCaptureFixture) -> None:
+async def test_headers_without_an_end_are_not_kept() -> None:
     sent = 0
 
     async def serve(peer: RawPeer) -> None:
@@ -134,12 +136,11 @@ async def test_headers_without_an_end_are_not_kept(caplog: pytest.LogCaptureFixt
             await peer.send(b"X-Filler: " + b"x" * 1000 + b"\r\n")
             sent += 1000
 
-    with quiet(caplog):
-        async with asyncio.timeout(PATIENCE_S), raw_peer(serve) as listening:
-            opening = new_transport()
-            with pytest.raises(ConnectFailed):
-                await opening.connect(ConnectRequest(listening.url, connect_timeout_s=5))
-            await opening.aclose()
+    async with asyncio.timeout(PATIENCE_S), raw_peer(serve) as listening:
+        opening = new_transport()
+        with pytest.raises(ConnectFailed):
+            await opening.connect(ConnectRequest(listening.url, connect_timeout_s=5))
+        await opening.aclose()
     assert sent < 1 << 25
 
 
@@ -202,65 +203,60 @@ MID_STREAM: dict[str, Serve] = {
 
 
 @pytest.mark.parametrize("fault", MID_STREAM)
-async def test_a_stream_that_breaks(fault: str, caplog: pytest.LogCaptureFixture) -> None:
-    with quiet(caplog):
-        async with asyncio.timeout(PATIENCE_S), connected(MID_STREAM[fault]) as connection:
-            assert await connection.receive() == "hello"
-            ended = await connection.receive()
-            assert isinstance(ended, CloseEvent)
-            assert ended.code == 1006
-            assert ended.reason
-            assert await connection.receive() == ended
-            assert await connection.receive_each(lambda taken: True) == ended
-            await check_nothing_goes(connection)
+async def test_a_stream_that_breaks(fault: str) -> None:
+    async with asyncio.timeout(PATIENCE_S), connected(MID_STREAM[fault]) as connection:
+        assert await connection.receive() == "hello"
+        ended = await connection.receive()
+        assert isinstance(ended, CloseEvent)
+        assert ended.code == 1006
+        assert (ended.reason == NO_CLOSE_FRAME) is fault.startswith(
+            ("FIN", "RST", "half", "many", "a ping, ")
+        )
+        assert await connection.receive() == ended
+        assert await connection.receive_each(lambda taken: True) == ended
+        await check_nothing_goes(connection)
 
 
 @pytest.mark.parametrize("fault", MID_STREAM)
-async def test_a_stream_that_breaks_while_we_send(fault: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_stream_that_breaks_while_we_send(fault: str) -> None:
     """Both ends at once: the sender learns of it, and the receiver too."""
-    with quiet(caplog):
-        async with asyncio.timeout(PATIENCE_S), connected(MID_STREAM[fault]) as connection:
-            sending = asyncio.create_task(send_until_lost(connection))
-            ended = await connection.receive_each(lambda taken: True)
-            assert isinstance(ended, CloseEvent)
-            assert ended.code == 1006
-            with pytest.raises(ConnectionLost):
-                await sending
-            await check_nothing_goes(connection)
+    async with asyncio.timeout(PATIENCE_S), connected(MID_STREAM[fault]) as connection:
+        sending = asyncio.create_task(send_until_lost(connection))
+        ended = await connection.receive_each(lambda taken: True)
+        assert isinstance(ended, CloseEvent)
+        assert ended.code == 1006
+        with pytest.raises(ConnectionLost):
+            await sending
+        await check_nothing_goes(connection)
 
 
-async def test_a_close_without_a_code(caplog: pytest.LogCaptureFixture) -> None:
-    with quiet(caplog):
-        async with asyncio.timeout(PATIENCE_S), connected(sends(frame(8))) as connection:
-            assert await connection.receive() == "hello"
-            assert await connection.receive() == CloseEvent(1005)
+async def test_a_close_without_a_code() -> None:
+    async with asyncio.timeout(PATIENCE_S), connected(sends(frame(8))) as connection:
+        assert await connection.receive() == "hello"
+        assert await connection.receive() == CloseEvent(1005)
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1002, 1003, 1007, 1008, 1011, 1014, 3000, 4999])
-async def test_a_close_with_a_code(code: int, caplog: pytest.LogCaptureFixture) -> None:
-    with quiet(caplog):
-        async with (
-            asyncio.timeout(PATIENCE_S),
-            connected(sends(close(code, b"NET-0001 \xe2\x9c\x93"))) as connection,
-        ):
-            assert await connection.receive() == "hello"
-            assert await connection.receive() == CloseEvent(code, "NET-0001 ✓")
-            await check_nothing_goes(connection)
+async def test_a_close_with_a_code(code: int) -> None:
+    async with (
+        asyncio.timeout(PATIENCE_S),
+        connected(sends(close(code, b"NET-0001 \xe2\x9c\x93"))) as connection,
+    ):
+        assert await connection.receive() == "hello"
+        assert await connection.receive() == CloseEvent(code, "NET-0001 ✓")
+        await check_nothing_goes(connection)
 
 
-async def test_frames_before_the_fault_are_not_lost(caplog: pytest.LogCaptureFixture) -> None:
+async def test_frames_before_the_fault_are_not_lost() -> None:
     """They come in one read with what cannot be understood."""
-    with quiet(caplog):
-        fault = frame(1, b"one") + frame(2, b"two") + frame(1, b"x", reserved=0x40)
-        async with asyncio.timeout(PATIENCE_S), connected(sends(fault, stay=True)) as connection:
-            assert [await connection.receive() for _ in range(3)] == ["hello", "one", b"two"]
-            assert isinstance(await connection.receive(), CloseEvent)
+    fault = frame(1, b"one") + frame(2, b"two") + frame(1, b"x", reserved=0x40)
+    async with asyncio.timeout(PATIENCE_S), connected(sends(fault, stay=True)) as connection:
+        assert [await connection.receive() for _ in range(3)] == ["hello", "one", b"two"]
+        assert isinstance(await connection.receive(), CloseEvent)
 
 
 @pytest.mark.parametrize("receiving", [False, True])
-async def test_a_peer_that_chatters_and_never_closes(
-    receiving: bool, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_peer_that_chatters_and_never_closes(receiving: bool) -> None:
     """Each of its frames is in time, the answer to our close never comes: there is one deadline for all."""
 
     async def serve(peer: RawPeer) -> None:
@@ -269,17 +265,16 @@ async def test_a_peer_that_chatters_and_never_closes(
             await peer.send(GREETING)
             await asyncio.sleep(0.05)
 
-    with quiet(caplog):
-        async with asyncio.timeout(PATIENCE_S), connected(serve) as connection:
-            reading = asyncio.create_task(connection.receive_each(lambda taken: True)) if receiving else None
-            await asyncio.sleep(0.1)
-            await connection.aclose()
-            if reading is not None:
-                assert isinstance(await reading, CloseEvent)
-            await check_nothing_goes(connection)
+    async with asyncio.timeout(PATIENCE_S), connected(serve) as connection:
+        reading = asyncio.create_task(connection.receive_each(lambda taken: True)) if receiving else None
+        await asyncio.sleep(0.1)
+        await connection.aclose()
+        if reading is not None:
+            assert isinstance(await reading, CloseEvent)
+        await check_nothing_goes(connection)
 
 
-async def test_a_peer_that_pings_and_does_not_read(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_peer_that_pings_and_does_not_read() -> None:
     """What it is owed is bounded; when it reads again, its last ping is answered."""
     pings, size = 80_000, 131  # more than the kernel keeps, in frames of one size
     stopped = asyncio.Event()
@@ -296,14 +291,13 @@ async def test_a_peer_that_pings_and_does_not_read(caplog: pytest.LogCaptureFixt
             last = (last + await peer.reader.read(1 << 20))[-size:]
         assert unmasked(last) == b"%0125d" % (pings - 1)
 
-    with quiet(caplog):
-        async with asyncio.timeout(PATIENCE_S), connected(serve) as connection:
-            receiving = asyncio.create_task(connection.receive())
-            while connection.ready:
-                await asyncio.sleep(0.001)
-            stopped.set()
-            assert await receiving == "hello"
-            assert isinstance(await connection.receive(), CloseEvent)
+    async with asyncio.timeout(PATIENCE_S), connected(serve) as connection:
+        receiving = asyncio.create_task(connection.receive())
+        while connection.ready:
+            await asyncio.sleep(0.001)
+        stopped.set()
+        assert await receiving == "hello"
+        assert isinstance(await connection.receive(), CloseEvent)
 
 
 def unmasked(sent: bytes) -> bytes:
@@ -311,7 +305,7 @@ def unmasked(sent: bytes) -> bytes:
     return bytes(byte ^ sent[2 + index % 4] for index, byte in enumerate(sent[6:]))
 
 
-async def test_empty_fragments_without_an_end(transport: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_empty_fragments_without_an_end(transport: str) -> None:
     """Two bytes each, and no message ever: they are not kept, and their number is bounded where it can be."""
     empty = frame(0, b"", fin=False) * 1000
 
@@ -323,18 +317,43 @@ async def test_empty_fragments_without_an_end(transport: str, caplog: pytest.Log
         await peer.send(frame(0, b"end"))
         await peer.stay()
 
-    with quiet(caplog):
-        async with asyncio.timeout(PATIENCE_S), connected(serve) as connection:
-            came = await connection.receive()
-            assert came == b"end" if transport == "aiohttp" else isinstance(came, CloseEvent)
+    async with asyncio.timeout(PATIENCE_S), connected(serve) as connection:
+        came = await connection.receive()
+        assert came == b"end" if transport == "aiohttp" else isinstance(came, CloseEvent)
 
 
-async def test_a_message_in_thousands_of_fragments(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_message_in_thousands_of_fragments() -> None:
     pieces = [frame(2, b"x", fin=False), *[frame(0, b"yz", fin=False)] * 8000, frame(0, b"")]
-    with quiet(caplog):
-        async with asyncio.timeout(PATIENCE_S), connected(sends(b"".join(pieces), stay=True)) as connection:
-            assert await connection.receive() == "hello"
-            assert await connection.receive() == b"x" + b"yz" * 8000
+    async with asyncio.timeout(PATIENCE_S), connected(sends(b"".join(pieces), stay=True)) as connection:
+        assert await connection.receive() == "hello"
+        assert await connection.receive() == b"x" + b"yz" * 8000
+
+
+@pytest.mark.parametrize("waiting", [False, True])
+async def test_many_frames_in_one_turn_of_the_loop_after_a_reset(waiting: bool) -> None:
+    """The first one meets the reset; libraries complain of writing the others into nothing."""
+    loop = asyncio.get_running_loop()
+    opening = new_transport()
+    async with asyncio.timeout(PATIENCE_S):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            listener.setblocking(False)
+            url = f"ws://127.0.0.1:{listener.getsockname()[1]}/"
+            connecting = asyncio.create_task(opening.connect(ConnectRequest(url)))
+            sock, _ = await loop.sock_accept(listener)
+            await loop.sock_sendall(sock, acceptance(await loop.sock_recv(sock, 1 << 16)))
+            connection = await connecting
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        sock.close()  # the loop learns of it in its next turn
+        lost = 0
+        for _ in range(30):
+            try:
+                await connection.send(b"audio") if waiting else connection.send_now(b"audio")
+            except ConnectionLost:
+                lost += 1
+        assert lost > 20
+        assert isinstance(await connection.receive(), CloseEvent)
+        connection.abort()
+        await opening.aclose()
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import trustme
-from tests.transport.raw_peer import RawPeer, frame, quiet, raw_peer
+from tests.transport.raw_peer import RawPeer, frame, raw_peer
 
 from speechwire.errors import (
     ConnectFailed,
@@ -31,7 +31,7 @@ VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
 PATIENCE_S = 30.0
 
 Serve = Callable[[RawPeer], Awaitable[None]]
-pytestmark = pytest.mark.usefixtures("no_proxy")
+pytestmark = pytest.mark.usefixtures("no_proxy", "quiet")
 
 
 @pytest.fixture
@@ -105,13 +105,12 @@ CERTIFICATES: dict[str, tuple[bool, str, dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("case", CERTIFICATES)
 async def test_a_certificate_that_is_not_trusted_stays_so(
-    make: Any, case: str, authority: trustme.CA, caplog: pytest.LogCaptureFixture
+    make: Any, case: str, authority: trustme.CA
 ) -> None:
     known, name, more, said = CERTIFICATES[case]
     served = authority if known else trustme.CA()
-    with quiet(caplog):
-        async with raw_peer(greet, server_side(served, name, **more)) as listening:
-            error = await failure(make(ssl=client_side(authority)), listening.url)
+    async with raw_peer(greet, server_side(served, name, **more)) as listening:
+        error = await failure(make(ssl=client_side(authority)), listening.url)
     assert isinstance(error, ConnectFailed)
     assert error.cause.startswith(f"the certificate is not trusted: {said}")
     assert not error.retryable
@@ -130,15 +129,14 @@ async def test_the_default_is_to_verify(make: Any, authority: trustme.CA) -> Non
 
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\0" * 50])
-async def test_no_tls_at_the_other_end(make: Any, answer: bytes, caplog: pytest.LogCaptureFixture) -> None:
+async def test_no_tls_at_the_other_end(make: Any, answer: bytes) -> None:
     async def serve(peer: RawPeer) -> None:
         await peer.reader.read(1)
         await peer.send(answer)
 
-    with quiet(caplog):
-        async with raw_peer(serve) as listening:
-            error = await failure(make(), listening.url.replace("ws:", "wss:"))
-            assert len(listening.peers) == 1
+    async with raw_peer(serve) as listening:
+        error = await failure(make(), listening.url.replace("ws:", "wss:"))
+        assert len(listening.peers) == 1
     assert isinstance(error, ConnectFailed)
     assert error.retryable
 
@@ -361,13 +359,10 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("status", REFUSALS)
-async def test_a_proxy_that_refuses(make: Any, status: int, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_proxy_that_refuses(make: Any, status: int) -> None:
     answer, said, retryable = REFUSALS[status]
-    with quiet(caplog):
-        async with http_proxy(0, answer) as (place, peers):
-            error = await failure(
-                make(proxy=f"http://us%40er:pass-word@{place}"), "wss://service.test/?q=s3cret"
-            )
+    async with http_proxy(0, answer) as (place, peers):
+        error = await failure(make(proxy=f"http://us%40er:pass-word@{place}"), "wss://service.test/?q=s3cret")
     assert isinstance(error, ConnectFailed)
     assert error.cause == f"the proxy http://{place} refused: {said}"
     assert error.url == "wss://service.test/"
@@ -376,10 +371,9 @@ async def test_a_proxy_that_refuses(make: Any, status: int, caplog: pytest.LogCa
 
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\n", b"220 smtp.test ESMTP\r\n\r\n", b"\0" * 99])
-async def test_a_proxy_that_is_none(make: Any, answer: bytes, caplog: pytest.LogCaptureFixture) -> None:
-    with quiet(caplog):
-        async with http_proxy(0, answer) as (place, _):
-            error = await failure(make(proxy=f"http://{place}"), "wss://service.test/")
+async def test_a_proxy_that_is_none(make: Any, answer: bytes) -> None:
+    async with http_proxy(0, answer) as (place, _):
+        error = await failure(make(proxy=f"http://{place}"), "wss://service.test/")
     assert isinstance(error, ConnectFailed)
     assert error.cause == f"the proxy http://{place} gave no answer that can be understood"
     assert error.retryable

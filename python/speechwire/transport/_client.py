@@ -18,6 +18,7 @@ __all__ = [
     "CLOSE_TIMEOUT_S",
     "CUT_SHORT",
     "NO_CLOSE_FRAME",
+    "NO_PONG",
     "USER_AGENT",
     "attempted",
     "checked_tls",
@@ -37,6 +38,7 @@ BODY_BYTES: Final = 4096  # of a refusal, kept to be shown
 BODY_TIMEOUT_S: Final = 1.0  # to wait for all of it; the status is what counts
 USER_AGENT: Final = "speechwire"
 CUT_SHORT: Final = "the connection ended during the handshake"
+NO_PONG: Final = "the peer did not answer a ping"
 NO_CLOSE_FRAME: Final = "the connection ended without a close frame"
 
 _CAUSE_CHARACTERS: Final = 300

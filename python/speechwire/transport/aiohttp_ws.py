@@ -18,6 +18,7 @@ from speechwire.transport._client import (
     CLOSE_TIMEOUT_S,
     CUT_SHORT,
     NO_CLOSE_FRAME,
+    NO_PONG,
     USER_AGENT,
     attempted,
     checked_tls,
@@ -27,7 +28,6 @@ from speechwire.transport._client import (
     shown,
     told,
     unreachable,
-    words,
 )
 from speechwire.transport._dial import dial
 from speechwire.transport._proxy import Proxies, Proxy
@@ -237,7 +237,7 @@ class _AiohttpConnection(NotCopyable):
         try:
             message: Any = await self._socket.receive()
         except Exception as error:  # such as a pong that cannot be written any more
-            self._close = CloseEvent(ABNORMAL, words(error, self._redact))
+            self._close = self._broken(error)
             return self._close
         if message.type is aiohttp.WSMsgType.TEXT:
             return self._redact(message.data)
@@ -276,15 +276,17 @@ class _AiohttpConnection(NotCopyable):
     def _ending(self, message: Any) -> CloseEvent:
         if message.type is aiohttp.WSMsgType.CLOSE:
             return told(message.data or None, message.extra or "", self._redact)
-        error = message.data if isinstance(message.data, Exception) else self._socket.exception()
+        return self._broken(message.data if isinstance(message.data, Exception) else self._socket.exception())
+
+    def _broken(self, error: BaseException | None) -> CloseEvent:
+        """How it ended without a close frame."""
         if isinstance(error, aiohttp.WebSocketError):  # what the peer sent is no WebSocket
             return CloseEvent(ABNORMAL, shown(str(error), self._redact))
-        return CloseEvent(
-            ABNORMAL, words(error, self._redact) if isinstance(error, OSError) else NO_CLOSE_FRAME
-        )
+        no_pong = isinstance(error, aiohttp.ServerTimeoutError)
+        return CloseEvent(ABNORMAL, NO_PONG if no_pong else NO_CLOSE_FRAME)
 
     def _lost(self, error: Exception) -> ConnectionLost:
-        close = self._close or CloseEvent(ABNORMAL, words(error, self._redact))
+        close = self._close or self._broken(error)
         return ConnectionLost(close.code, close.reason, request_id=self.request_id)
 
 

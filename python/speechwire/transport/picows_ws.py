@@ -23,6 +23,7 @@ from speechwire.transport._client import (
     CLOSE_TIMEOUT_S,
     CUT_SHORT,
     NO_CLOSE_FRAME,
+    NO_PONG,
     USER_AGENT,
     attempted,
     checked_tls,
@@ -45,7 +46,6 @@ __all__ = ["PicowsTransport"]
 
 _READ_BUFFER_BYTES: Final = 4096  # grows where more comes at once
 _MOST_WAITING: Final = 64  # frames nobody has taken yet; beyond, reading pauses
-_NOT_THE_PEERS: Final = (1000, 1001)  # our own close, and the one after a ping without an answer
 
 # picows tells of every connection it opens and closes; what matters of that, sessions tell.
 _logger = logging.getLogger("speechwire.transport.picows")
@@ -366,9 +366,10 @@ def _wake(waiter: asyncio.Future[None] | None) -> None:
 def _untold(transport: picows.WSTransport, redact: Redactor) -> CloseEvent:
     """Why a connection ended without the peer's close frame: what picows could not take, or nothing known."""
     sent = getattr(transport.close_handshake, "sent", None)  # there may have been no handshake
-    if sent is None or int(sent.code) in _NOT_THE_PEERS or not sent.reason:
+    if sent is None or int(sent.code) == 1000:
         return CloseEvent(ABNORMAL, NO_CLOSE_FRAME)
-    return CloseEvent(ABNORMAL, shown(sent.reason, redact))
+    no_pong = int(sent.code) == 1001  # picows sends it after a ping without an answer
+    return CloseEvent(ABNORMAL, NO_PONG if no_pong else shown(sent.reason, redact))
 
 
 def _explained(request: ConnectRequest, error: Exception, redact: Redactor) -> SpeechwireError:
