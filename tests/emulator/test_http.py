@@ -181,7 +181,9 @@ def test_bodies_that_are_not_what_their_headers_say(deepgram_emulator: Emulator)
         chunks = request("POST", GRANT, PLAIN | {"Transfer-Encoding": "chunked"}, b"zz\r\n{}\r\n0\r\n\r\n")
         check_refusal(answered(deepgram_emulator, chunks), 400)
         check_refusal(grant(deepgram_emulator, b" " * 2_000_000), 413)
-        assert grant(deepgram_emulator, b"{}", **{"Content-Type": "text/plain; charset=klingon"}).status == 200
+        assert (
+            grant(deepgram_emulator, b"{}", **{"Content-Type": "text/plain; charset=klingon"}).status == 200
+        )
         unsigned = request("POST", GRANT, {"Host": "localhost", "Content-Length": "2"}, b"{}")
         check_refusal(answered(deepgram_emulator, unsigned), 401)
 
@@ -256,7 +258,11 @@ def test_anything_at_all(deepgram_emulator: Emulator, data: bytes) -> None:
 def test_it_still_serves_after_all_that(
     make_deepgram_emulator: Callable[..., Emulator], deepgram_emulator: Emulator
 ) -> None:
-    for data in (b"\0" * 1000, request("GET", "/v2/listen?%00", UPGRADE), request("POST", GRANT, PLAIN, b"[" * 9)):
+    for data in (
+        b"\0" * 1000,
+        request("GET", "/v2/listen?%00", UPGRADE),
+        request("POST", GRANT, PLAIN, b"[" * 9),
+    ):
         exchange(deepgram_emulator, data)
     with urlopen(Request(deepgram_emulator.http_url + "/_emulator")) as response:
         status: dict[str, Any] = json.load(response)

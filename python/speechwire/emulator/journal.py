@@ -186,8 +186,11 @@ class Journal:
         connection.texts += 1
         self._texts.keep(connection._received, text)
         if self._file:
-            audio_s = round(connection.audio_s, 6)
-            self._log(connection, "text", {"message": _parsed(text), "audio_s": audio_s})
+            fields = {"message": _parsed(text), "audio_s": round(connection.audio_s, 6)}
+            try:
+                self._log(connection, "text", fields)
+            except RecursionError:  # it could be read, but not be written
+                self._log(connection, "text", fields | {"message": text})
 
     def message(self, connection: Connection, text: str) -> None:
         """Note a text frame that was sent."""
