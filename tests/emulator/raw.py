@@ -6,7 +6,7 @@ import json
 import logging
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,10 +44,8 @@ def exchange(emulator: Emulator, data: bytes, *, patience_s: float = 20.0) -> An
     """Send these bytes and no more, and read one response; None if the server waits for more, or has left."""
     host, port = emulator.http_url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=patience_s) as connection:
-        try:
+        with suppress(BrokenPipeError, ConnectionResetError):  # answered before all was said
             connection.sendall(data)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # it was answered before it had said everything
         return _read(connection, has_body=not data.startswith(b"HEAD "))
 
 

@@ -1,4 +1,4 @@
-"""What the service has beside its streams: temporary tokens; for the rest, words that say there is no more."""
+"""What the service has beside its streams: temporary tokens here, and for the rest words that say so."""
 
 from __future__ import annotations
 
