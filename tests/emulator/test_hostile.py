@@ -161,14 +161,12 @@ async def test_what_clients_say_is_kept_within_a_number_of_bytes(
         old, new = emulator.connections
         await eventually(lambda: old.texts == 2)
         tracemalloc.start()
-        for sent in range(1, 61):
-            await second.send(text)
-            await eventually(lambda: new.texts == sent)
+        await second.send(*[text] * 60)
+        await eventually(lambda: new.texts == 60)
         held, _ = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         kept = len(new.received)
         assert (old.texts, old.received) == (2, [])
-        assert new.texts == 60
         assert 200_000 - 2 * len(text) < kept * len(text) < 200_000
         assert new.received[-1] == json.loads(text)
         assert emulator.status()["connections"][1]["texts"] == 60
@@ -222,7 +220,7 @@ def test_audio_is_kept_up_to_a_bound_for_all(monkeypatch: pytest.MonkeyPatch) ->
     third = log.arrive("/v1/listen", [], {})  # and the first is forgotten with its audio
     log.binary(third, b"abcdefghijk")
     log.binary(connections[0], b"late")
-    assert (third.audio, connections[0].audio) == (b"abcdefghi", b"123456789")
+    assert [bytes(one.audio) for one in (third, connections[0])] == [b"abcdefghi", b"123456789"]
 
 
 def test_gaps_are_kept_up_to_a_number() -> None:

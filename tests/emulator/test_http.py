@@ -62,8 +62,9 @@ def test_what_is_no_stream_is_told_where_the_streams_are(
         answer = answered(deepgram_emulator, request(method, f"{path}?model=nova-3", headers, bytes(44)))
     code = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}[status]
     text = (
-        f"This emulator streams only, so {method} {path} is not served here. Its endpoints are the WebSockets "
-        f"/v1/listen, /v2/listen, /v1/speak and /v2/speak at {deepgram_emulator.base_url}, and POST /v1/auth/grant."
+        f"This emulator streams only, so {method} {path} is not served here. Its endpoints are the "
+        f"WebSockets /v1/listen, /v2/listen, /v1/speak and /v2/speak at {deepgram_emulator.base_url}, and "
+        "POST /v1/auth/grant."
     )
     request_id = answer.headers["dg-request-id"]
     assert answer.status == status
