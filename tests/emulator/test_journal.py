@@ -72,6 +72,19 @@ async def test_log_of_what_came(client: Client, tmp_path: Path) -> None:
     assert KEY not in text
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+async def test_a_log_that_cannot_be_written_ends_and_nobody_suffers(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Emulator(journal=Path("/dev/full")) as emulator:
+        socket = await client.open(emulator.base_url + FLUX)
+        await socket.send(bytes(3200), {"type": "CloseStream"})
+        await socket.rest()
+        assert socket.close == (1005, "")
+        assert emulator.connections[0].types == ["CloseStream"]
+    assert caplog.messages == ["the journal /dev/full ends here: No space left on device"]
+
+
 async def test_counted_audio_shows_what_is_missing(client: Client) -> None:
     data = counted_audio(16000)
     async with Emulator(count_audio=True) as emulator:

@@ -7,8 +7,10 @@ connections the newest 10000, of their audio 256 MiB. Counts go on; the log on d
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import logging
 import sys
 import time
 from collections import deque
@@ -19,6 +21,8 @@ from typing import Any, TextIO
 from speechwire.emulator._messages import read_json
 
 __all__ = ["Connection", "Journal"]
+
+_log = logging.getLogger(__name__)
 
 _MIB = 1024 * 1024
 _MAX_CONNECTIONS = 10_000
@@ -231,8 +235,18 @@ class Journal:
     def _log(self, connection: Connection, event: str, fields: dict[str, Any]) -> None:
         if self._file:
             head = {"time": round(time.time(), 6), "connection": connection.index, "event": event}
-            self._file.write(json.dumps(head | fields) + "\n")
+            self._write(json.dumps(head | fields) + "\n")
+
+    def _write(self, line: str) -> None:
+        assert self._file
+        try:
+            self._file.write(line)
             self._file.flush()
+        except OSError as error:  # of which no client must suffer
+            _log.error("the journal %s ends here: %s", self._file.name, error.strerror)
+            file, self._file = self._file, None
+            with contextlib.suppress(OSError):  # closing writes what is left
+                file.close()
 
 
 def _parsed(text: str) -> Any:

@@ -106,6 +106,11 @@ class Emulator:
         return f"http://{self._address()}"
 
     @property
+    def paths(self) -> list[str]:
+        """Where the endpoints are: ``/v1/listen`` and so on."""
+        return self._endpoints.paths
+
+    @property
     def connections(self) -> list[Connection]:
         """What each client sent, in order of arrival, refused ones included."""
         return self._journal.connections
@@ -148,14 +153,14 @@ class Emulator:
 
     async def _handle(self, request: web.BaseRequest, request_id: str) -> web.StreamResponse:
         match request.method, request.path:
-            case "GET", path if path in self._endpoints.paths:
+            case "GET", path if path in self.paths:
                 return await self._admit(request, request_id)
             case "GET", "/_emulator":
                 return web.json_response(self.status())
             case "POST", path if path == GRANT:
                 return await grant(request, self._credentials)
             case method, path:
-                raise not_served(method, path, self._endpoints.paths, self.base_url)
+                raise not_served(method, path, self.paths, self.base_url)
 
     async def _admit(self, request: web.BaseRequest, request_id: str) -> web.StreamResponse:
         record = self._journal.arrive(request.path, list(request.query.items()), _safe_headers(request))
