@@ -156,7 +156,7 @@ def _note(report: Report, mutant: Mutant, outcome: Outcome) -> None:
 
 
 def _summary(reports: Sequence[Report]) -> str:
-    head = ("part", "changes", _NOTICED, _BOUND, _MISSED, _ALLOWED, "noticed of those with effect")
+    head = ("part", "changes", _NOTICED, _BOUND, _MISSED, _ALLOWED, "of those with effect")
     rows = [report.row() for report in reports]
     return "\n".join((f"\n| {' | '.join(head)} |", "|" + "---|" * len(head), *rows))
 

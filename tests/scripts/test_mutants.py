@@ -180,7 +180,7 @@ def test_all_that_no_test_noticed_is_listed_and_the_tree_stays_as_it_is(
         "    continue",
         "    break",
         "",
-        "| part | changes | noticed | by a bound | not noticed | without effect | noticed of those with effect |",
+        "| part | changes | noticed | by a bound | not noticed | without effect | of those with effect |",
         "|---|---|---|---|---|---|---|",
         "| tiny | 6 | 4 | 0 | 2 | 0 | 67 % |",
     ]
