@@ -75,6 +75,12 @@ async def test_only_the_keys_told(client: Client) -> None:
         await client.open(emulator.base_url + NOVA, headers={"Authorization": "Token right"})
 
 
+def test_one_key_is_no_collection_of_keys() -> None:
+    """Of a string, any part would be a key."""
+    with pytest.raises(TypeError, match="keys must be a collection of keys, got str"):
+        Emulator(keys="right")
+
+
 async def test_temporary_tokens_open_sockets_until_they_expire(client: Client) -> None:
     async with Emulator(keys={KEY}) as emulator:
         async with client.session.post(

@@ -53,6 +53,7 @@ class Emulator:
     Raises:
         InvalidArgument: An unknown engine, a script for another engine than the scripted, or a host that is
             not loopback without ``allow_remote``.
+        InvalidArgumentType: ``keys`` is one string.
     """
 
     def __init__(
