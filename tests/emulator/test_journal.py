@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from speechwire.emulator import Emulator, Phrase, Script, counted_audio
+from speechwire.emulator import Emulator, Lose, Phrase, Script, counted_audio
 from speechwire.emulator._counter import CounterCheck
 
 from .conftest import KEY, Client, eventually
@@ -55,6 +55,68 @@ async def test_status_page(client: Client) -> None:
     assert (status["engine"], status["open"], status["total"]) == ("scripted", 1, 2)
     assert [connection["status"] for connection in status["connections"]] == [101, 401]
     assert KEY not in page
+
+
+async def test_all_the_numbers_of_a_connection_that_listened(client: Client) -> None:
+    async with Emulator(count_audio=True) as emulator:
+        socket = await client.open(emulator.base_url + FLUX)
+        await socket.send(counted_audio(1600), b"", counted_audio(1600, first=1700), "junk")
+        await socket.rest()
+        (record,) = emulator.connections
+        await eventually(lambda: not record.is_open)
+        (shown,) = emulator.status()["connections"]
+    assert shown == {
+        "index": 0,
+        "endpoint": "/v2/listen",
+        "auth": "token",
+        "request_id": record.request_id,
+        "status": 101,
+        "audio_frames": 2,
+        "audio_bytes": 6400,
+        "audio_s": 0.2,
+        "empty_frames": 1,
+        "gaps": 1,
+        "pings": 0,
+        "texts": 1,
+        "messages": 2,
+        "sent_audio_bytes": 0,
+        "lost": 0,
+        "closed_by": "server",
+        "close_code": 1005,
+        "close_reason": "",
+    }
+    assert (record.sent_types, record.received) == (["Connected", "Error"], ["junk"])
+
+
+async def test_all_the_numbers_of_a_connection_that_spoke(client: Client) -> None:
+    async with Emulator(faults=[Lose("Flushed")]) as emulator:
+        socket = await client.open(emulator.base_url + "/v1/speak?model=aura-2-thalia-en")
+        await socket.ws.ping()
+        await socket.send({"type": "Speak", "text": "Ten chars."}, {"type": "Flush"}, {"type": "Close"})
+        await socket.rest()
+        (record,) = emulator.connections
+        await eventually(lambda: not record.is_open)
+    audio_bytes = 10 * round(0.06 * 24000) * 2
+    assert record.summary() == {
+        "index": 0,
+        "endpoint": "/v1/speak",
+        "auth": "token",
+        "request_id": record.request_id,
+        "status": 101,
+        "audio_frames": 0,
+        "audio_bytes": 0,
+        "audio_s": 0.6,
+        "empty_frames": 0,
+        "gaps": 0,
+        "pings": 1,
+        "texts": 3,
+        "messages": 1,
+        "sent_audio_bytes": audio_bytes,
+        "lost": 1,
+        "closed_by": "server",
+        "close_code": 1000,
+        "close_reason": "",
+    }
 
 
 async def test_log_of_what_came(client: Client, tmp_path: Path) -> None:

@@ -174,8 +174,8 @@ def test_models_of_other_endpoints() -> None:
 
 
 SAYS = (
-    "expected one of `linear16`, `linear32`, `flac`, `alaw`, `mulaw`, `amr-nb`, `amr-wb`, `opus`, `ogg-opus`, "
-    "`speex`, `g729`"
+    "expected one of `linear16`, `linear32`, `flac`, `alaw`, `mulaw`, `amr-nb`, `amr-wb`, `opus`, "
+    "`ogg-opus`, `speex`, `g729`"
 )
 
 
