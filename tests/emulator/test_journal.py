@@ -57,6 +57,19 @@ async def test_status_page(client: Client) -> None:
     assert KEY not in page
 
 
+async def test_headers_are_kept_but_for_those_that_let_somebody_in(client: Client, tmp_path: Path) -> None:
+    secrets = {"Authorization": f"Token {KEY}", "Cookie": f"session={KEY}", "X-Trace": "7"}
+    async with Emulator(journal=tmp_path / "log") as emulator:
+        await client.open(emulator.base_url + FLUX, headers=secrets, protocols=("token", KEY))
+        (record,) = emulator.connections
+        shown = json.dumps(emulator.status())
+    names = {"Host", "Upgrade", "Connection", "Sec-WebSocket-Version", "Sec-WebSocket-Key"}
+    client_names = {"Accept", "Accept-Encoding", "User-Agent", "Sec-WebSocket-Extensions"}
+    assert set(record.headers) - client_names == {*names, "X-Trace"}
+    assert record.headers["X-Trace"] == "7"
+    assert KEY not in repr(record) + shown + (tmp_path / "log").read_text()
+
+
 async def test_all_the_numbers_of_a_connection_that_listened(client: Client) -> None:
     async with Emulator(count_audio=True) as emulator:
         socket = await client.open(emulator.base_url + FLUX)
