@@ -51,8 +51,8 @@ class Emulator:
             authentication.
 
     Raises:
-        InvalidArgument: An unknown engine, a script for another engine than the scripted, or a host that is
-            not loopback without ``allow_remote``.
+        InvalidArgument: An unknown engine, a script for another engine than the scripted, a port that is
+            none, or a host that is not loopback without ``allow_remote``.
         InvalidArgumentType: ``keys`` is one string.
     """
 
@@ -71,6 +71,8 @@ class Emulator:
         count_audio: bool = False,
         allow_remote: bool = False,
     ) -> None:
+        if not 0 <= port <= 65535:
+            raise InvalidArgument("port", port, "0 to 65535")
         _check_host(host, allow_remote)
         self.engine = _make_engine(engine, script)
         self.faults = list(faults)
