@@ -53,7 +53,7 @@ def test_the_examples_of_the_help_work(run: Run, spawn: Run, call: Path, name: s
     for example in given:
         arguments = shlex.split(example)[1:]
         if arguments[0] == "emulator":
-            assert serve_and_interrupt(arguments) == 0
+            assert serve_and_interrupt(arguments) == 130
             continue
         outcome = spawn(*arguments)
         assert outcome.code == 0, outcome
