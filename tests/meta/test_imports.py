@@ -86,6 +86,7 @@ RULES = {
 ONLY_HERE = {
     "speechwire.audio._select": frozenset({"speechwire._native"}),
     "speechwire.transport.aiohttp_ws": frozenset({"aiohttp"}),
+    "speechwire.cli._pyav": frozenset({"av"}),
     "speechwire.transport.picows_ws": frozenset({"aiohappyeyeballs", "picows"}),
 }
 
