@@ -24,7 +24,8 @@ _BLOCK_S = 0.1
 # The session paces what it is given. It is given little more than that, since beyond its bound it drops.
 _AHEAD_S = 5.0
 # A service that says nothing of silence must not stop the file.
-_STUCK_S = 10.0
+_STUCK_S = 60.0
+_NEARLY_DONE_S = 3.0
 _LOOK_S = 0.05
 _LEAVE_S = 0.2
 
@@ -115,7 +116,8 @@ class Playing:
         try:
             async for block in self._feed.blocks(_BLOCK_S):
                 self._session.push(block)
-                await self._wait_for_room(began)
+                await self._wait_while(self._is_ahead, began)
+            await self._wait_while(self._is_unanswered, began)
         except SessionClosed:
             return  # its reason is raised to whoever reads the events
         except Exception:
@@ -123,24 +125,33 @@ class Playing:
             raise
         await self._session.aclose()
 
-    async def _wait_for_room(self, began: float) -> None:
-        """Wait until it is time for more, or the session has ended."""
+    async def _wait_while(self, waiting: Callable[[float, float], bool], began: float) -> None:
+        """Look again and again, until the session has ended."""
         loop = asyncio.get_running_loop()
         while True:
-            if self._session.closed or not self._is_ahead(loop.time(), began):
+            if self._session.closed or not waiting(loop.time(), began):
                 return
             await asyncio.sleep(_LOOK_S)
 
     def _is_ahead(self, now: float, began: float) -> bool:
-        pushed_s, sent_s, heard_s = self._audio.read_s, self._sent_s(), self._hearing.heard_s
-        if heard_s > self._heard_s or not self._heard_at:
-            self._heard_s, self._heard_at = heard_s, now
-        stuck = now - self._heard_at >= _STUCK_S
+        """Whether the next piece has to wait: for the connection, for the recogniser, or for its time."""
+        pushed_s = self._audio.read_s
         return (
-            pushed_s - sent_s >= _AHEAD_S
-            or (pushed_s - heard_s >= AHEAD_OF_RESULTS_S and not stuck)
+            pushed_s - self._sent_s() >= _AHEAD_S
+            or self._behind_s(now) >= AHEAD_OF_RESULTS_S
             or (self._live and pushed_s > now - began + _BLOCK_S)
         )
+
+    def _is_unanswered(self, now: float, began: float) -> bool:
+        """Whether a slow recogniser still has much to do before it can be asked for its last results."""
+        return self._behind_s(now) >= _NEARLY_DONE_S
+
+    def _behind_s(self, now: float) -> float:
+        """How much audio has no results yet; none if the service says nothing of it."""
+        heard_s = self._hearing.heard_s
+        if heard_s > self._heard_s or not self._heard_at:
+            self._heard_s, self._heard_at = heard_s, now
+        return 0.0 if now - self._heard_at >= _STUCK_S else self._audio.read_s - heard_s
 
     def _sent_s(self) -> float:
         """Seconds of the input that have been sent, each counted once."""
