@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -75,6 +76,12 @@ def environment(**more: str) -> dict[str, str]:
     return os.environ | {"PYTHONPATH": os.pathsep.join(paths)} | more
 
 
+def default_signals() -> None:
+    """In a new process: have the signals of an interactive shell, whatever the tests run under."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 def command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "speechwire", *map(str, arguments)]
 
@@ -85,7 +92,13 @@ def spawn() -> Run:
 
     def spawn(*arguments: object, given: str | None = None) -> Outcome:
         done = subprocess.run(
-            command(*arguments), capture_output=True, text=True, input=given, timeout=60, env=environment()
+            command(*arguments),
+            capture_output=True,
+            text=True,
+            input=given,
+            timeout=60,
+            env=environment(),
+            preexec_fn=default_signals,
         )
         return Outcome(done.returncode, done.stdout, done.stderr)
 

@@ -38,6 +38,10 @@ _EPILOG = "\n\n".join(
 )
 
 
+class _Interrupted(BaseException):
+    """A KeyboardInterrupt to which click would add an empty line."""
+
+
 class _Commands(click.Group):
     """Imports a command when it is asked for: ``convert`` need not wait for an HTTP client."""
 
@@ -57,6 +61,8 @@ class _Commands(click.Group):
             result = super().invoke(ctx)
         except BrokenPipeError:
             raise
+        except KeyboardInterrupt:
+            raise _Interrupted from None
         except EXPECTED as error:
             return _report(error, f"speechwire {ctx.invoked_subcommand}")
         return result if isinstance(result, int) else 0
@@ -90,7 +96,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     with Termination() as termination:
         try:
             return _run(given)
-        except (click.Abort, KeyboardInterrupt):
+        except (click.Abort, KeyboardInterrupt, _Interrupted):
+            if sys.stderr.isatty():
+                click.echo(err=True)  # behind the ^C that the terminal shows
             click.echo(f"speechwire: {'terminated' if termination.came else 'interrupted'}", err=True)
             return TERMINATED if termination.came else INTERRUPTED
 

@@ -140,7 +140,8 @@ class _Mix:
         self._format = format
 
     def push(self, pcm: bytes, /) -> list[bytes]:
-        mean = as_floats(pcm, self._format).reshape(-1, self._channels).mean(axis=1)
+        samples = as_floats(pcm, self._format).clip(-1, 1)  # as a pipeline does, before it takes the mean
+        mean = samples.reshape(-1, self._channels).mean(axis=1)
         return [mean.astype("<f4").tobytes()] if mean.size else []
 
     def flush(self) -> list[bytes]:
@@ -148,9 +149,10 @@ class _Mix:
 
 
 def as_floats(pcm: bytes, format: str) -> NDArray[np.float64]:
-    """Samples with full scale 1.0."""
+    """Samples with full scale 1.0; what is not a number is silence."""
     if format == "f32le":
-        return np.nan_to_num(np.frombuffer(pcm, "<f4").astype(np.float64), nan=0.0)
+        with np.errstate(invalid="ignore"):  # signalling not-a-numbers
+            return np.nan_to_num(np.frombuffer(pcm, "<f4").astype(np.float64), nan=0.0)
     return np.frombuffer(b"".join(_as_s16(pcm, format)), "<i2").astype(np.float64) / 32768
 
 

@@ -21,6 +21,7 @@ LONGEST_S = 7.0
 _SHORTEST_S = 1.0
 _CHARACTERS_PER_S = 20.0
 
+_SENSE_CHARACTERS = 16
 _CUE_COST = 10.0
 _SLACK_COST = 8.0
 _SINGLE_WORD_COST = 100.0
@@ -66,9 +67,10 @@ def wanted_end_s(part: Segment) -> float:
 
 
 def _unevenness(first: str, second: str) -> tuple[bool, int, int]:
-    """No line of a single word, lines of the same length, and rather the second one longer."""
+    """No line of a single word, lines of about the same length, and a break where the sense has one."""
     single = " " not in first or " " not in second
-    return single, abs(len(first) - len(second)), len(first)
+    sense = _SENSE_CHARACTERS if first.endswith(_SENTENCE_ENDS + _CLAUSE_ENDS) else 0
+    return single, abs(len(first) - len(second)) - sense, len(first)
 
 
 def _cheapest_cuts(words: Sequence[SpokenWord], prefix: str) -> list[int]:

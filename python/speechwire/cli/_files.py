@@ -79,13 +79,16 @@ class _Regular:
 
     def write(self, data: bytes, /) -> None:
         with naming(self._path):
-            self._file.write(data)
+            self._put(data)
 
     def overwrite(self, position: int, data: bytes, /) -> None:
         with naming(self._path):
             self._file.seek(position)
-            self._file.write(data)
+            self._put(data)
             self._file.seek(0, os.SEEK_END)
+
+    def _put(self, data: bytes) -> None:
+        self._file.write(data)
 
 
 def is_standard(path: Path, *, output: bool) -> bool:

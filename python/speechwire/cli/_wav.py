@@ -85,8 +85,13 @@ class _Format:
     bits: int = 0
 
     @property
+    def stored_bits(self) -> int:
+        """20 bits are stored in 24."""
+        return -(-self.bits // 8) * 8
+
+    @property
     def frame_bytes(self) -> int:
-        return self.channels * self.bits // 8
+        return self.channels * self.stored_bits // 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +145,7 @@ def read_wav(name: str, signature: bytes, file: BinaryIO, *, regular: bool) -> A
         kind=f"WAV, {format.rate} Hz, {format.channels} channels, {format.bits} bits",
         rate=format.rate,
         channels=format.channels,
-        format=_FORMATS[format.coding, format.bits][0],
+        format=_FORMATS[format.coding, format.stored_bits][0],
         frames=None if extent.promised is None else extent.promised // format.frame_bytes,
         read=lambda frames: _blocks(file, extent.at_most, frames * format.frame_bytes, format, convert),
     )
@@ -185,15 +190,15 @@ def _format(chunk: bytes) -> _Format:
     coding, channels, rate, _, _, bits = struct.unpack("<HHIIHH", chunk[:16])
     if coding == _EXTENSIBLE:
         (coding,) = struct.unpack("<H", chunk[24:26])  # the sub-format's first two bytes
-    return _Format(coding, channels, rate, -(-bits // 8) * 8)  # 20 bits are stored in 24
+    return _Format(coding, channels, rate, bits)
 
 
 def _checked(format: _Format) -> _Convert:
     if not format.channels or not format.rate:
         raise WavError("its header names no format before the audio")
-    if (format.coding, format.bits) not in _FORMATS:
+    if (format.coding, format.stored_bits) not in _FORMATS or not format.bits:
         raise UnsupportedWav(f"its coding (format {format.coding}, {format.bits} bits) is not supported")
-    return _FORMATS[format.coding, format.bits][1]
+    return _FORMATS[format.coding, format.stored_bits][1]
 
 
 def _blocks(
