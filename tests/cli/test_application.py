@@ -228,17 +228,23 @@ def test_a_signal_leaves_no_half_written_file(
 
     os.mkfifo("in.wav")
     pipe = subprocess.PIPE
-    with subprocess.Popen(
-        command("convert", "in.wav", "out.wav"), stderr=pipe, text=True, env=environment(), preexec_fn=signals
-    ) as process:
-        with Path("in.wav").open("wb") as source:
-            source.write(riff(header(1, 16), bytes(64_000), size=10**6))
-            source.flush()
-            while not list(Path().glob(".speechwire-*.part")):
-                assert process.poll() is None
-                time.sleep(0.01)
-            process.send_signal(number)
-            _, err = process.communicate(timeout=30)
+    with (
+        subprocess.Popen(
+            command("convert", "in.wav", "out.wav"),
+            stderr=pipe,
+            text=True,
+            env=environment(),
+            preexec_fn=signals,
+        ) as process,
+        Path("in.wav").open("wb") as source,
+    ):
+        source.write(riff(header(1, 16), bytes(64_000), size=10**6))
+        source.flush()
+        while not list(Path().glob(".speechwire-*.part")):
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (code, f"speechwire: {words}\n")
     assert [path.name for path in Path().iterdir()] == ["in.wav"]
 

@@ -1,4 +1,4 @@
-"""Endings of a session that the emulator, being well behaved, does not give; and recognisers that are slow."""
+"""Endings of a session that the emulator, being well behaved, does not give; and slow recognisers."""
 
 from __future__ import annotations
 

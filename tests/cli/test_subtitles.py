@@ -176,7 +176,9 @@ def test_a_long_sentence_in_the_second_hour() -> None:
 
 
 def test_a_sentence_is_preferred_to_a_full_cue() -> None:
-    said = read_aloud("We close at ten. The last bus to the city leaves half an hour after that from the square.")
+    said = read_aloud(
+        "We close at ten. The last bus to the city leaves half an hour after that from the square."
+    )
     assert [cue.text for cue in cues([said])] == [
         "We close at ten.",
         "The last bus to the city leaves half an hour after that from the square.",

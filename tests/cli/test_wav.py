@@ -280,7 +280,10 @@ def test_no_file_grows_beyond_what_its_header_can_say(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("speechwire.cli._wav._LARGEST_DATA", 20)
-    with pytest.raises(OutputError, match="out.wav: .* 4 GiB"), audio_writer(tmp_path / "out.wav", "wav", 8000) as append:
+    with (
+        pytest.raises(OutputError, match="out.wav: .* 4 GiB"),
+        audio_writer(tmp_path / "out.wav", "wav", 8000) as append,
+    ):
         append(SAMPLES.tobytes())
         append(SAMPLES.tobytes())
     assert not list(tmp_path.iterdir())

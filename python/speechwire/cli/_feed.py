@@ -34,7 +34,11 @@ class Feed:
         self._background = Background()
 
     async def __aenter__(self) -> Self:
-        self.audio = await self._background.enter(open_audio(self.path))
+        try:
+            self.audio = await self._background.enter(open_audio(self.path))
+        except BaseException as error:
+            await self._background.__aexit__(type(error), error, error.__traceback__)
+            raise
         return self
 
     async def __aexit__(

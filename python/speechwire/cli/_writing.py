@@ -118,15 +118,21 @@ class Output:
         Raises:
             OSError: It cannot be written.
         """
-        for writer, target in self._targets:
-            target.write(writer.end(transcript))
-            target.close()
+        try:
+            for writer, target in self._targets:
+                target.write(writer.end(transcript))
+        finally:
+            self.close()
         return [target.name for _, target in self._targets if target.name]
 
     def keep(self, transcript: Transcript) -> list[str]:
         """Write the rest of what was heard, if anything was; returns the names of the files there are."""
         if transcript.segments:
             return self.end(transcript)
+        self.close()
+        return []
+
+    def close(self) -> None:
+        """Write no more. Idempotent."""
         for _, target in self._targets:
             target.close()
-        return []
