@@ -9,7 +9,9 @@ import struct
 import subprocess
 import sys
 import threading
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,21 @@ SCRIPT = Script(
     Phrase(start_s=0.2, text="Two tickets to Oslo, please.", end_s=1.0),
     Phrase(start_s=2.5, text="By train.", end_s=3.0),
 )
+
+
+OUTCOMES: defaultdict[str, Counter[str]] = defaultdict(Counter)
+"""How often a command had which outcome, by the command and how it was run."""
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if not config.getoption("--figures") or not OUTCOMES:
+        return
+    outcomes = sorted({outcome for counted in OUTCOMES.values() for outcome in counted})
+    terminalreporter.section("odd inputs")
+    terminalreporter.write_line(f"| command | {' | '.join(outcomes)} |\n|---|{'---|' * len(outcomes)}")
+    for what, counted in sorted(OUTCOMES.items()):
+        counts = " | ".join(str(counted[outcome]) for outcome in outcomes)
+        terminalreporter.write_line(f"| {what} | {counts} |")
 
 
 def riff(format: bytes, audio: bytes, *, before: bytes = b"", size: int | None = None) -> bytes:
@@ -122,6 +139,12 @@ def call(speech: bytes, tmp_path: Path) -> Path:
 @pytest.fixture
 def serve() -> Iterator[Serve]:
     """Emulators in a thread: a command has an event loop of its own."""
+    with emulators() as serve:
+        yield serve
+
+
+@contextmanager
+def emulators() -> Iterator[Serve]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
@@ -133,9 +156,11 @@ def serve() -> Iterator[Serve]:
         asyncio.run_coroutine_threadsafe(emulator.start(), loop).result(10)
         return emulator
 
-    yield serve
-    for emulator in opened:
-        asyncio.run_coroutine_threadsafe(emulator.aclose(), loop).result(10)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
+    try:
+        yield serve
+    finally:
+        for emulator in opened:
+            asyncio.run_coroutine_threadsafe(emulator.aclose(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()

@@ -95,7 +95,7 @@ def printable(text: str) -> str:
 
 def named(name: str, error: BaseException) -> str:
     """What happened to a file, on one line, with its name."""
-    words = one_line(error)
+    words, name = one_line(error), printable(name)
     return words if words.startswith(f"{name}: ") else f"{name}: {words}"
 
 
