@@ -289,10 +289,13 @@ def no_files() -> Iterator[Odd]:
     yield about("an empty device", lambda path: None, "it is empty", "/dev/null")
     yield about("a file in a file", lambda path: None, "Not a directory", "plain/in.wav")
     if os.geteuid():
-        yield about(
-            "no permission", lambda path: (path.write_bytes(PLAIN), path.chmod(0)), "Permission denied"
-        )
+        yield about("no permission", locked, "Permission denied")
     yield Odd("a link to a file", linked, frames=4_000, piped_refusal="")
+
+
+def locked(path: Path) -> None:
+    path.write_bytes(PLAIN)
+    path.chmod(0)
 
 
 def linked(path: Path) -> None:

@@ -7,6 +7,7 @@ its exit code on a line.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
 import os
 import signal

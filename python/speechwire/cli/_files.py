@@ -257,7 +257,9 @@ def _descriptor_of(path: Path) -> Iterator[int]:
 
 @contextmanager
 def _whole_file(path: Path) -> Iterator[BinaryIO]:
-    target = path.resolve()
+    with naming(path), suppress(FileNotFoundError):
+        path.stat()  # a link to itself leads nowhere
+    target = Path(os.path.realpath(path))
     part = target.with_name(f".speechwire-{os.getpid()}-{next(_numbers)}.part")
     with naming(path):
         file = part.open("xb")
