@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 import math
 import os
+import random
 import shlex
 import shutil
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -20,7 +22,7 @@ from numpy.typing import NDArray
 from tests.cli.conftest import Outcome, Run, header, riff
 from tests.cli.odd_inputs import coded, recorder
 
-from speechwire.cli import _ffmpeg, _pyav
+from speechwire.cli import _pyav
 from speechwire.cli._audio_in import INSTALL_MEDIA, ffmpeg_command, open_audio
 from speechwire.cli._audio_out import audio_writer
 from speechwire.cli._failures import InputError
@@ -61,7 +63,8 @@ def read(path: Path) -> NDArray[np.int64]:
         assert (audio.rate, audio.channels) == (16_000, 1)
         if audio.format == "s16le":
             return np.frombuffer(data, "<i2").astype(np.int64)
-        return np.rint(np.frombuffer(data, "<f4") * 32_768).astype(np.int64)
+        whole: NDArray[np.int64] = np.rint(np.frombuffer(data, "<f4") * 32_768).astype(np.int64)
+        return whole
 
 
 def pipe_of(path: Path) -> Path:
@@ -147,12 +150,17 @@ def test_a_playlist_opens_no_other_file(way: str) -> None:
 
 
 def test_a_truncated_recording_is_told(run: Run) -> None:
-    recorder("flac", "flac")(Path("in.flac"))
+    with audio_writer(Path("in.flac"), "flac", 16_000) as append:
+        append(random.Random(0).randbytes(2 * 16_000 * 4))
     content = Path("in.flac").read_bytes()
     Path("in.flac").write_bytes(content[: len(content) // 2])
-    outcome = run("convert", "in.flac", "out.wav")
+    outcome = run("convert", "in.flac", "out.raw")
     assert outcome.code == 0
-    assert outcome.err.startswith("speechwire convert: in.flac: ends 0.")
+    got_s = Path("out.raw").stat().st_size / 32_000
+    assert 1.5 < got_s < 2.5
+    assert (
+        f"speechwire convert: in.flac: ends {4 - got_s:.2f} s early; what is there is used\n" in outcome.err
+    )
 
 
 def test_without_either_a_line_tells_what_works(
@@ -194,13 +202,13 @@ def test_the_command_for_other_rates_survives_a_shell(name: str, source: str) ->
 
 def test_ffmpeg_leaves_no_process_behind(ffmpeg: None, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[Any] = []
-    make = _ffmpeg.subprocess.Popen
+    make = subprocess.Popen
 
     def noted(*arguments: Any, **more: Any) -> Any:
         started.append(make(*arguments, **more))
         return started[-1]
 
-    monkeypatch.setattr(_ffmpeg.subprocess, "Popen", noted)
+    monkeypatch.setattr("speechwire.cli._ffmpeg.subprocess.Popen", noted)
     recorder("flac", "flac", 16_000)(Path("in.flac"))
     with open_audio(Path("in.flac")) as audio:
         pieces: Iterator[bytes] = audio.blocks(0.01)
