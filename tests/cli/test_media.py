@@ -142,10 +142,17 @@ def test_what_is_no_recording_is_refused(way: str) -> None:
         pass
 
 
-def test_a_playlist_opens_no_other_file(way: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("in.m3u8", "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:9,\nother.mp3\n#EXT-X-ENDLIST\n"),
+        ("in.wav", "ffconcat version 1.0\nfile other.mp3\n"),
+    ],
+)
+def test_a_list_of_files_opens_no_other_file(way: str, name: str, content: str) -> None:
     recorder("mp3", "libmp3lame")(Path("other.mp3"))
-    Path("in.wav").write_text("#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:9,\nother.mp3\n#EXT-X-ENDLIST\n")
-    with pytest.raises(InputError), open_audio(Path("in.wav")):
+    Path(name).write_text(content)
+    with pytest.raises(InputError), open_audio(Path(name)):
         pass
 
 
@@ -209,8 +216,8 @@ def test_ffmpeg_leaves_no_process_behind(ffmpeg: None, monkeypatch: pytest.Monke
         return started[-1]
 
     monkeypatch.setattr("speechwire.cli._ffmpeg.subprocess.Popen", noted)
-    recorder("flac", "flac", 16_000)(Path("in.flac"))
-    with open_audio(Path("in.flac")) as audio:
+    recorder("aiff", "pcm_s16be", 16_000 * 60)(Path("in.aiff"))  # more than a pipe holds
+    with open_audio(Path("in.aiff")) as audio:
         pieces: Iterator[bytes] = audio.blocks(0.01)
         assert next(pieces)
     assert [process.poll() is None for process in started] == [False]

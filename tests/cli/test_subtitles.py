@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from speechwire.cli._cutting import parts, two_lines
@@ -135,7 +135,8 @@ def test_flowing_speech_is_cut_into_as_few_cues_as_possible_and_none_of_one_word
     assert len(words) == 1 or all(" " in cue.text for cue in made)
 
 
-@given(sentences)
+@given(st.lists(st.text("abcdefg", min_size=1, max_size=41), min_size=1, max_size=5))
+@example(["x" * 38, "a", "b", "y" * 35])
 def test_no_other_break_makes_the_lines_more_even(words: list[str]) -> None:
     lines = two_lines(words)
     pairs = [(" ".join(words[:place]), " ".join(words[place:])) for place in range(1, len(words))]
@@ -183,6 +184,14 @@ def test_a_sentence_is_preferred_to_a_full_cue() -> None:
         "We close at ten.",
         "The last bus to the city leaves half an hour after that from the square.",
     ]
+
+
+def test_a_sentence_of_one_word_is_put_with_others() -> None:
+    said = read_aloud(
+        "Yes. I would like to know whether you have some table for four people near a big window."
+    )
+    assert cues([said])[0].text.startswith("Yes. I would")
+    assert len(cues([said])) == 2
 
 
 def test_subrip_waits_for_the_reader() -> None:
