@@ -99,6 +99,8 @@ class Service:
             raise click.UsageError(f"the file named by --key-file cannot be read: {why}") from None
         if not key:
             raise click.UsageError("the file named by --key-file is empty")
+        if not key.isprintable():
+            raise click.UsageError("the file named by --key-file holds more than a key")
         return key
 
 
