@@ -91,7 +91,8 @@ class _GatheringFilter(NumpyFilter):
     def _some(self, mono: _Floats, place: int, count: int) -> _Samples:
         table = self.table
         first, phase = divmod(place, table.up)
-        offset, phases = np.divmod(phase + np.arange(count) * table.down, table.up)
+        places = phase + table.down * np.arange(count, dtype=np.int64)
+        offset, phases = np.divmod(places, table.up)
         windows = sliding_window_view(mono[first:], self._taps.shape[1])[offset]
         if not table.interpolated:
             return _rounded(self._sums(phases, windows), table.shift)

@@ -54,8 +54,8 @@ class PcmPipeline(metaclass=ABCMeta):
     """True if the rates' ratio is one of large numbers (44101 to 16000), with more phases than a table holds.
 
     Then every output is interpolated between the two nearest of at least 512 phases per sample of the lower
-    rate. Length and time are exact all the same, and quality is the preset's. A push takes up to twice as long
-    with the native engine, up to four times with numpy."""
+    rate. Length and time are exact all the same, and quality is the preset's. A push takes up to twice as
+    long with the native engine, up to four times with numpy."""
     latency: float
     """The filter's group delay in seconds; zero for equal rates."""
     chunk_bytes: int
