@@ -35,4 +35,6 @@ def listen_settings(speed: float | None) -> ListenSettings:
         send_timeout_s=60.0,
         progress_timeout_s=60.0,
         drain_timeout_s=slowest_answer_s,
+        pause_after_s=None,  # a file that waits for the recogniser has not stopped speaking
+        wait_out_outages=False,
     )
