@@ -110,6 +110,15 @@ def test_a_flush_with_audio_is_not_the_refused_one() -> None:
     assert protocol.receive(FLUSHED)[0].flush_index == 0
 
 
+def test_audio_from_before_a_flush_does_not_show_that_it_was_allowed() -> None:
+    protocol = SpeakV1()
+    protocol.speak("A service that does not wait for the flush.")
+    protocol.receive(b"1")
+    protocol.flush()
+    assert protocol.receive(REFUSED)[0].flush_index == 0
+    assert protocol.pending_flushes == ()
+
+
 def test_a_refusal_may_come_before_the_answers_of_the_flushes_allowed() -> None:
     protocol = _speaking(*["Word."] * 22)
     assert [protocol.receive(REFUSED)[0].flush_index for _ in range(2)] == [20, 21]

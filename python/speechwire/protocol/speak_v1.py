@@ -114,6 +114,7 @@ class SpeakV1(Endpoint[Event]):
             LocalProtocolError: The connection is closing or closed.
         """
         self._require_open("send Flush")
+        self._buffered.has_audio = False  # what came before it does not show that it is allowed
         self._waiting.append(self._buffered)
         self._buffered = _Flush(self._buffered.index + 1)
         return text_frame(type="Flush")

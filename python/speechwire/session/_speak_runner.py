@@ -273,7 +273,11 @@ class SpeakRunner:
         self._fail_all(error)
 
     async def _converse(self, websocket: WebSocket, fresh: bool) -> None:
-        self._traffic = traffic = self._new_traffic(websocket)
+        try:
+            self._traffic = traffic = self._new_traffic(websocket)
+        except BaseException:
+            websocket.abort()
+            raise
         self._settle_waiters(None)
         if not self.machine.accepting:
             traffic.retire()

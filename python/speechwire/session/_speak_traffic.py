@@ -208,11 +208,12 @@ class SpeakTraffic(Generic[EventT]):
 
     def _current(self) -> _InFlight | None:
         """What is in flight, or begins to be; ``None`` without a request."""
-        if self._in_flight is None:
-            request = self._next_request()
-            if request is not None:
-                header = WaveHeader() if self._has_header else None
-                self._in_flight = _InFlight(request, request.batch_bytes, header)
+        request = self._next_request()
+        if self._in_flight is not None and self._in_flight.request is not request:
+            self.stop(self._in_flight.request)  # it was done without a word
+        if self._in_flight is None and request is not None:
+            header = WaveHeader() if self._has_header else None
+            self._in_flight = _InFlight(request, request.batch_bytes, header)
         return self._in_flight
 
     # Sending

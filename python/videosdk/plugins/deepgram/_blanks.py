@@ -42,7 +42,7 @@ _ANYWHERE: Final = re.compile(
     | (?<!\d)([01]?\d|2[0-4]):{_CUT}[0-5]\d(?!\d)  # a time: the framework's chunker cuts there
     | ([$€£¥₹]\d{{1,3}}(,\d{{2,3}})+\.{_CUT}\d\d | \d,\d{{2,3}}\.{_CUT}00)(?!\d)  # so too amounts
     | (?<!\w)[A-Z]\.{_CUT}[A-Z](\.|$)
-    | \w\.{_CUT}(com|org|net|edu|gov|info|io|ai|dev|app|eu|uk|us|de|fr|es|nl)(?!\w)
+    | \w\.{_CUT}(com|org|net|edu|gov|info|dev|app|uk)(?!\w)
     """,
     re.VERBOSE,
 )
