@@ -1,4 +1,4 @@
-"""A WAVE header in front of the audio is cut off, however long and in however many frames; nothing else is."""
+"""A WAVE header in front of the audio is cut off, however long, in however many frames; nothing else is."""
 
 from __future__ import annotations
 

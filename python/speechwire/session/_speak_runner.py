@@ -133,7 +133,8 @@ class SpeakRunner:
     async def aclose(self) -> None:
         """Fail what is open, have the service end the connection, and wait a little for that."""
         if self.binding.elsewhere:
-            self._leave()
+            if self.machine.state is not State.SHUTDOWN:
+                self._leave()
             return
         self.machine.step(Operation.CLOSE)
         self._fail_all(SessionClosed(_CLOSED))
@@ -215,8 +216,9 @@ class SpeakRunner:
                 self.machine.step(Attempt.DEADLINE)
             raise
         finally:
-            self._fail_all(SessionClosed(self._over_because))
-            await dialer.aclose()
+            if not self.binding.ended:
+                self._fail_all(SessionClosed(self._over_because))
+                await dialer.aclose()
 
     async def _has_work(self) -> bool:
         """Wait for a reason to connect; false when the session is closing."""
@@ -241,6 +243,8 @@ class SpeakRunner:
                 raise
             self._on_fault(fault)  # somebody else's, raised by what we called
         except Exception as fault:
+            if self.binding.ended:
+                raise  # the task is being thrown away, and nothing of it can work any more
             self._on_fault(fault)
 
     async def _pause(self) -> bool:
