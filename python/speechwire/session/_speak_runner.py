@@ -91,9 +91,8 @@ class SpeakRunner:
     @property
     def over(self) -> bool:
         """Whether nothing will be sent or counted any more."""
-        if self.binding.ended:
-            return True
-        return self.machine.state is State.SHUTDOWN if self.task is None else self.task.done()
+        cancelled = self.task is not None and self.task.cancelling() > 0
+        return cancelled or self.binding.ended or self.machine.state is State.SHUTDOWN
 
     def add_request(self) -> SpeakRequest:
         """Append a request.

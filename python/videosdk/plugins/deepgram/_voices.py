@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from speechwire.errors import SessionClosed
 from speechwire.session import SpeakSession
 
 from ._adapt import logger
@@ -74,9 +75,15 @@ class Voices:
         Raises:
             SessionClosed: Their event loop is running elsewhere.
         """
+        here = self.loop is asyncio.get_running_loop()
+        if self.loop.is_running() and not here:
+            raise SessionClosed(
+                "the component is in use in another event loop: "
+                "call it there, with asyncio.run_coroutine_threadsafe, or make one for each loop"
+            )
         voices, self._voices = self._voices, OrderedDict()
         await asyncio.gather(*(voice.session.aclose() for voice in voices.values()))
-        if self._tasks and self.loop is asyncio.get_running_loop():
+        if self._tasks and here:
             await asyncio.wait(self._tasks)
 
     def _trim(self) -> None:

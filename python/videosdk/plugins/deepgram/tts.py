@@ -173,9 +173,8 @@ class DeepgramTTS(TTS):
         """
         self._closed = True
         self._interrupt_all()
-        voices, self._voices = self._voices, None
-        if voices is not None:
-            await voices.aclose()
+        if self._voices is not None:
+            await self._voices.aclose()
         # The base class would do this and collect the garbage of the whole process; see SessionSTT.aclose.
         self._first_audio_callback: Any = None
 
@@ -265,9 +264,7 @@ def _check_unused(voice: str, parameters: dict[str, Any]) -> None:
     """Tell about a parameter that the voice's endpoint does not have."""
     for name, value in parameters.items():
         if value is not None:
-            raise InvalidArgument(
-                name, value, f"None with the voice {voice!r}: its endpoint does not know it"
-            )
+            raise InvalidArgument(name, value, f"None with {voice!r}: its endpoint has no such parameter")
 
 
 def _base_url_for(flux: bool, base_url: str) -> str:
