@@ -17,8 +17,11 @@ from tests.session.fake_voice import FakeAura, FakeFlux, FakeVoice, spoken
 from tests.virtual_time import VirtualTimeLoop
 from videosdk.agents import FlushMarker
 from videosdk.plugins.deepgram import DeepgramTTS, tts
+from videosdk.plugins.deepgram._playback import Playback
+from videosdk.plugins.deepgram._synthesis import Synthesis
 
-from speechwire.session import SpeakSession
+from speechwire.errors import SpeechwireError
+from speechwire.session import SpeakRequest, SpeakSession
 from speechwire.transport import MemoryTransport
 
 from .conftest import KEY
@@ -232,7 +235,7 @@ def test_while_another_voice_is_made_room_for() -> None:
     run(story)
 
 
-@pytest.mark.parametrize("rate", [24_000, 16_000])
+@pytest.mark.parametrize("rate", [24_000, 16_000, 8_000])
 def test_of_a_stream_ends_it_in_the_same_step(rate: int) -> None:
     async def story() -> None:
         stage = Stage(sample_rate=rate)
@@ -254,9 +257,10 @@ def test_of_a_stream_ends_it_in_the_same_step(rate: int) -> None:
     run(story)
 
 
-def test_of_a_stream_from_within(model: str) -> None:
+@pytest.mark.parametrize("rate", [24_000, 8_000])
+def test_of_a_stream_from_within(model: str, rate: int) -> None:
     async def story() -> None:
-        stage = Stage(model)
+        stage = Stage(model, sample_rate=rate)
         got = []
         async for piece in stage.tts.stream_synthesize(OLD):
             got.append(piece)
@@ -276,6 +280,42 @@ def test_of_a_stream_that_has_not_begun(model: str) -> None:
         taken = [piece async for piece in old]
         assert taken == []
         assert b"".join([piece async for piece in new]) == spoken("New.")
+        await stage.close()
+
+    run(story)
+
+
+async def test_with_less_than_a_frame_of_audio_nothing_is_told_or_written() -> None:
+    told: list[str] = []
+
+    async def on_first_audio() -> None:
+        told.append("first audio")
+
+    synthesis, track = Synthesis(), Track()
+    playback = Playback(synthesis, track, "linear16", 24_000, on_first_audio)
+    await playback.write(bytes(100))
+    synthesis.interrupt()
+    await playback.finish()
+    assert (told, track.written) == ([], b"")
+
+
+def test_a_failure_in_the_same_moment_is_nobodys(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    fail = SpeakRequest.fail
+
+    async def story() -> None:
+        stage = Stage(model)
+        stage.service.faults = {0: (3, lambda peer: peer.close(1008, "DATA-0000"))}
+        errors: list[str] = []
+        stage.tts.on("error", lambda told: errors.append(told))
+
+        def fail_and_interrupt(request: SpeakRequest, error: SpeechwireError) -> None:
+            fail(request, error)
+            stage.tts._interrupt_all()
+
+        monkeypatch.setattr(SpeakRequest, "fail", fail_and_interrupt)
+        await stage.tts.synthesize(OLD)
+        assert errors == []
+        monkeypatch.undo()
         await stage.close()
 
     run(story)

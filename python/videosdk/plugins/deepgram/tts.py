@@ -138,8 +138,7 @@ class DeepgramTTS(TTS):
         try:
             voices = await self._voices_here()
             async with voices.one_at_a_time:
-                if not synthesis.interrupted:
-                    await self._play(synthesis, voices, text, voice_id or self.model, track)
+                await self._play(synthesis, voices, text, voice_id or self.model, track)
         except SpeechwireError as error:
             if not synthesis.interrupted:
                 report(self, error)
