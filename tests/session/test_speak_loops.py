@@ -78,9 +78,9 @@ def test_a_loop_that_was_closed_without_a_word(session: SpeakSession) -> None:
     with pytest.raises(SessionClosed):
         run(request.wait())
     for task in thrown_away:
-        task._log_destroy_pending = False
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
         with suppress(RuntimeError):  # what they would do at their end needs the loop
-            task.get_coro().close()  # type: ignore[union-attr]
+            task.get_coro().close()
 
 
 async def drain(request: SpeakRequest) -> None:
