@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
 from speechwire.errors import (
     ConnectionLost,
     InternalError,
-    LocalProtocolError,
     SessionClosed,
     SpeechwireError,
 )
@@ -19,22 +17,20 @@ from speechwire.protocol import SpeakV1Options, SpeakV2Options
 from speechwire.session._connection import Ended
 from speechwire.session._dialer import Dialer, Dialing
 from speechwire.session._loop_binding import LoopBinding
+from speechwire.session._patience import Patience
 from speechwire.session._signal import Signal
-from speechwire.session._speak_rules import SpeakRules
+from speechwire.session._speak_queue import SpeakQueue
 from speechwire.session._speak_traffic import SpeakTraffic
 from speechwire.session._speak_v1_rules import SpeakV1Rules
 from speechwire.session._speak_v2_rules import SpeakV2Rules
 from speechwire.session._states import Attempt, Ending, Operation, State, StateMachine
-from speechwire.session.backoff import Backoff
 from speechwire.session.events import Reconnecting
 from speechwire.session.metrics import SpeakStats
 from speechwire.session.request import SpeakRequest
 from speechwire.session.settings import SpeakSettings
 from speechwire.transport import ABNORMAL, WebSocket
 
-__all__ = ["SpeakOptions", "SpeakRunner"]
-
-SpeakOptions = SpeakV1Options | SpeakV2Options
+__all__ = ["SpeakRunner"]
 
 _CLOSED: Final = "the session has been closed"
 _CANCELLED: Final = "the session's task was cancelled: make a new session"
@@ -63,13 +59,14 @@ class SpeakRunner:
         self,
         dialing: Dialing,
         url: str,
-        options: SpeakOptions,
+        options: SpeakV1Options | SpeakV2Options,
         settings: SpeakSettings,
         tell: Callable[[Reconnecting], None] | None,
     ) -> None:
         self.machine = StateMachine()
         self.stats = SpeakStats()
         self.binding = LoopBinding("session")
+        self.check_loop = self.binding.check
         self.task: asyncio.Task[None] | None = None
         self._dialing = dialing
         self._url = url
@@ -77,13 +74,10 @@ class SpeakRunner:
         self._settings = settings
         self._tell = tell
         self._sample_bytes = 2 if options.encoding == "linear16" else 1
-        self._requests: deque[SpeakRequest] = deque()
+        self._queue = SpeakQueue(settings.request_limit, self.stats)
         self._changed = Signal()
         self._traffic: SpeakTraffic[Any] | None = None
-        self._backoff = Backoff(settings.backoff, uniform=dialing.uniform)
-        self._not_before = 0.0
-        self._outage_until = 0.0  # so long after giving up, one attempt is enough to give up again
-        self._waiters: list[asyncio.Future[None]] = []  # for a connection
+        self._patience = Patience(settings.backoff, dialing.uniform)
         self._over_because = _CLOSED
 
     # For the session
@@ -101,17 +95,10 @@ class SpeakRunner:
             SessionClosed: The session is over, or belongs to another event loop.
             LocalProtocolError: Too many requests wait.
         """
+        self._queue.check_room()
         self._begin(Operation.REQUEST)
-        limit = self._settings.request_limit
-        if len(self._requests) >= limit:
-            self._requests = deque(request for request in self._requests if not request.done)
-        if len(self._requests) >= limit:
-            raise LocalProtocolError(
-                f"cannot make another request: {limit} wait already (SpeakSettings.request_limit)"
-            )
         request = SpeakRequest(self, sample_bytes=self._sample_bytes, text_limit=self._settings.text_limit)
-        self.stats.requests += 1
-        self._requests.append(request)
+        self._queue.add(request)
         self.wake()
         return request
 
@@ -124,10 +111,8 @@ class SpeakRunner:
         self._begin(Operation.CONNECT)
         if self.machine.state is State.READY:
             return
-        waiter = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
         self.wake()
-        await waiter
+        await self._queue.connected()
 
     async def aclose(self) -> None:
         """Fail what is open, have the service end the connection, and wait a little for that."""
@@ -136,9 +121,9 @@ class SpeakRunner:
                 self._leave()
             return
         self.machine.step(Operation.CLOSE)
-        self._fail_all(SessionClosed(_CLOSED))
+        self._queue.fail(SessionClosed(_CLOSED))
         if self.task is None:
-            if self.machine.allows(Attempt.DRAINED):
+            if self.machine.state is State.DRAINING:
                 self.machine.step(Attempt.DRAINED)
             return
         patience_s = self._ask_for_the_end()
@@ -172,10 +157,7 @@ class SpeakRunner:
         self.binding.leave()
         self._over_because = _CANCELLED
         self.machine.step(Operation.CANCEL)
-        for request in self._requests:
-            if not request.done:  # whoever waits for it stands still as well, so nobody is woken
-                request.error = SessionClosed(_CANCELLED)
-        self._requests.clear()
+        self._queue.abandon(SessionClosed(_CANCELLED))
         if self.task is not None and not self.binding.ended:
             self.task.cancel()
 
@@ -195,10 +177,6 @@ class SpeakRunner:
             self._traffic.stop(request)
         self._changed.notify()
 
-    def check_loop(self) -> None:
-        """Raise where waiting would never end."""
-        self.binding.check()
-
     # The task
 
     async def _run(self) -> None:
@@ -216,7 +194,7 @@ class SpeakRunner:
             raise
         finally:
             if not self.binding.ended:
-                self._fail_all(SessionClosed(self._over_because))
+                self._queue.fail(SessionClosed(self._over_because))
                 await dialer.aclose()
 
     async def _has_work(self) -> bool:
@@ -232,10 +210,10 @@ class SpeakRunner:
         try:
             if not await self._pause():
                 return
-            fresh = self._now() < self._outage_until
-            websocket = await self._open(dialer, fresh)
+            short = self._patience.is_short(self._now())
+            websocket = await self._open(dialer, short)
             if websocket is not None:
-                await self._converse(websocket, fresh)
+                await self._converse(websocket, short)
         except asyncio.CancelledError as fault:
             task = asyncio.current_task()
             if task is None or task.cancelling():
@@ -248,7 +226,7 @@ class SpeakRunner:
 
     async def _pause(self) -> bool:
         """Wait until an attempt may begin; false when nobody wants one any more."""
-        while self._is_wanted() and (left_s := self._not_before - self._now()) > 0:
+        while self._is_wanted() and (left_s := self._patience.not_before - self._now()) > 0:
             try:
                 async with asyncio.timeout(left_s):
                     await self._changed.wait()
@@ -256,32 +234,28 @@ class SpeakRunner:
                 pass
         return self._is_wanted()
 
-    async def _open(self, dialer: Dialer, fresh: bool) -> WebSocket | None:
+    async def _open(self, dialer: Dialer, short: bool) -> WebSocket | None:
         self.machine.step(Attempt.DIAL)
         try:
             websocket = await _open_websocket(dialer, self._url)
         except SpeechwireError as error:
             self.machine.step(Attempt.UNREACHABLE)
-            self._on_unreachable(error, fresh)
+            delay_s = self._patience.unreachable(error, self._now(), short=short)
+            if delay_s is None:
+                self._queue.fail(error)
+            else:
+                self._tell_of_retry(delay_s, error)
             return None
         self.machine.step(Attempt.OPENED)
         return websocket
 
-    def _on_unreachable(self, error: SpeechwireError, fresh: bool) -> None:
-        delay_s = self._backoff.refused(error)
-        if delay_s is not None and not fresh:
-            self._try_again(delay_s, error)
-            return
-        self._rest(delay_s)
-        self._fail_all(error)
-
-    async def _converse(self, websocket: WebSocket, fresh: bool) -> None:
+    async def _converse(self, websocket: WebSocket, short: bool) -> None:
         try:
             self._traffic = traffic = self._new_traffic(websocket)
         except BaseException:
             websocket.abort()
             raise
-        self._settle_waiters(None)
+        self._queue.opened()
         if not self.machine.accepting:
             traffic.retire()
         try:
@@ -289,48 +263,51 @@ class SpeakRunner:
         finally:
             self._traffic = None
             self.stats.connected_s += traffic.connection.lived_s()
-        self._on_ended(ended, traffic, fresh)
+        self._on_ended(ended, traffic, short)
 
     def _new_traffic(self, websocket: WebSocket) -> SpeakTraffic[Any]:
         options = self._options
-        rules: SpeakRules[Any] = (
-            SpeakV2Rules(options) if isinstance(options, SpeakV2Options) else SpeakV1Rules(options)
-        )
-        bytes_per_s = options.output_rate * self._sample_bytes
-        return SpeakTraffic(
+        rules = SpeakV2Rules(options) if isinstance(options, SpeakV2Options) else SpeakV1Rules(options)
+        audio_limit_bytes = int(self._settings.audio_limit_s * options.output_rate * self._sample_bytes)
+        return SpeakTraffic[Any](
             websocket,
             rules,
-            self._next_request,
+            self._queue.first,
             self._settings,
             self.stats,
-            audio_limit_bytes=int(self._settings.audio_limit_s * bytes_per_s),
+            audio_limit_bytes=audio_limit_bytes,
             has_header=options.encoding == "linear16",
         )
 
-    def _on_ended(self, ended: Ended, traffic: SpeakTraffic[Any], fresh: bool) -> None:
+    def _on_ended(self, ended: Ended, traffic: SpeakTraffic[Any], short: bool) -> None:
         """Decide what the end of a connection means for the request that was being spoken."""
         self.machine.step(self._ending(ended, traffic))
         if traffic.progressed:
-            self._backoff.succeeded()
-            self._outage_until = 0.0
-        request = self._next_request()
+            self._patience.succeeded()
+        request = self._queue.first()
         if request is None or traffic.retired:
             return
-        throttled = ended.ending is Ending.THROTTLED
-        delay_s = self._backoff.ended(
-            lived_s=ended.lived_s, progressed=traffic.progressed, throttled=throttled
-        )
         request.resends += 1
         error = ended.error or ConnectionLost(ABNORMAL, "it ended without a reason")
-        last = request.resends > self._settings.max_resends or (fresh and not traffic.progressed)
-        if ended.ending is Ending.REJECTED or delay_s is None or last:
-            self._rest(delay_s)
+        delay_s = self._patience.ended(
+            self._now(),
+            lived_s=ended.lived_s,
+            progressed=traffic.progressed,
+            throttled=ended.ending is Ending.THROTTLED,
+            short=short,
+        )
+        if ended.ending is Ending.REJECTED or request.resends > self._settings.max_resends:
+            self._patience.give_up(self._now())
+            delay_s = None
+        if delay_s is None:
             self.stats.failed += 1
             request.fail(error)
             return
         self.stats.resends += 1
-        if ended.ending not in (Ending.ROTATED, Ending.UNUSED):
-            self._try_again(delay_s, error)
+        if ended.ending in (Ending.ROTATED, Ending.UNUSED):
+            self._patience.not_before = 0.0
+        else:
+            self._tell_of_retry(delay_s, error)
 
     def _ending(self, ended: Ended, traffic: SpeakTraffic[Any]) -> Ending:
         """The ending as the table of states has it."""
@@ -340,9 +317,9 @@ class SpeakRunner:
             return Ending.LOST  # a request was rejected: the session serves on
         return ended.ending
 
-    def _try_again(self, delay_s: float, error: SpeechwireError) -> None:
-        self._not_before = self._now() + delay_s
-        event = Reconnecting(attempt=self._backoff.attempts, delay_s=delay_s, error=error)
+    def _tell_of_retry(self, delay_s: float, error: SpeechwireError) -> None:
+        """Tell that another attempt will follow."""
+        event = Reconnecting(attempt=self._patience.attempts, delay_s=delay_s, error=error)
         _logger.warning("%s", event)
         if self._tell is None:
             return
@@ -351,49 +328,17 @@ class SpeakRunner:
         except (Exception, asyncio.CancelledError) as fault:
             _logger.error("on_retry failed", exc_info=fault)
 
-    def _rest(self, delay_s: float | None) -> None:
-        """After giving up: the next request tries at once, but not in a storm, and not for long."""
-        policy = self._settings.backoff
-        self._backoff.succeeded()
-        self._not_before = self._now() + min(policy.base_s if delay_s is None else delay_s, policy.base_s)
-        self._outage_until = self._now() + policy.cap_s
-
     def _on_fault(self, fault: BaseException) -> None:
         _logger.error("a speaking session failed by a fault of speechwire's own", exc_info=fault)
         happening = Attempt.UNREACHABLE if self.machine.state is State.CONNECTING else Ending.FAULTED
         if self.machine.allows(happening):
             self.machine.step(happening)
-        self._rest(None)
-        self._fail_all(InternalError(fault))
-
-    # Requests
-
-    def _next_request(self) -> SpeakRequest | None:
-        while self._requests and self._requests[0].done:
-            self._requests.popleft()
-        return self._requests[0] if self._requests else None
+        self._patience.give_up(self._now())
+        self._queue.fail(InternalError(fault))
 
     def _is_wanted(self) -> bool:
         """Whether anybody waits for a connection."""
-        awaited = any(not waiter.done() for waiter in self._waiters)
-        return self.machine.accepting and (awaited or self._next_request() is not None)
-
-    def _fail_all(self, error: SpeechwireError) -> None:
-        requests, self._requests = self._requests, deque()
-        for request in requests:
-            self.stats.failed += not request.done
-            request.fail(error)
-        self._settle_waiters(error)
-
-    def _settle_waiters(self, error: SpeechwireError | None) -> None:
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            if waiter.done():
-                continue
-            if error is None:
-                waiter.set_result(None)
-            else:
-                waiter.set_exception(error)
+        return self.machine.accepting and not self._queue.is_empty
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
