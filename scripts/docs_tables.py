@@ -33,6 +33,7 @@ _NOVA_3 = {"model": "nova-3"}
 _INTERIM = {"interim_results": True}
 _PREEMPTIVE = {"enable_preemptive_generation": True}
 _MULTILINGUAL = {"model": "flux-general-multi"}
+_FLUX_VOICE = {"model": "flux-alexis-en"}
 
 Arguments = Mapping[str, Any]
 
@@ -86,6 +87,10 @@ SAMPLES: Mapping[type, Mapping[str, Any]] = {
         "encoding": "mulaw",
         "sample_rate": 48000,
         "speed": 1.2,
+        "expressivity": 1,
+        "mip_opt_out": True,
+        "tag": ["a", "b"],
+        "container": "none",
     },
 }
 """A value for each argument that reaches the query; the rest is explained in `ELSEWHERE`."""
@@ -95,6 +100,7 @@ BESIDE: Mapping[tuple[type, str], Arguments] = {
     (DeepgramSTT, "utterance_end_ms"): _INTERIM,
     (DeepgramSTTV2, "eager_eot_threshold"): _PREEMPTIVE,
     (DeepgramSTTV2, "language_hint"): _MULTILINGUAL,
+    (DeepgramTTS, "expressivity"): _FLUX_VOICE,
 }
 """What an argument needs beside it."""
 
@@ -109,6 +115,7 @@ ELSEWHERE = {
     "interim_results": "nothing: Flux always reports",
     "force_end_turn_on_flush": "message `ForceEndTurn`",
     "max_connection_age_sec": "nothing",
+    "extra": "what it names",
     "kwargs": "nothing",
 }
 
