@@ -12,6 +12,7 @@ with different formats take turns, a frame is therefore told by its size, among 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from videosdk.agents import audio_format
@@ -53,7 +54,9 @@ class InputWatch:
         channels: A pinned channel count, or None to follow the stream.
 
     Attributes:
-        steady_bytes: As long as frames have this size, the format is the one that was last found.
+        steady_bytes: As long as frames have this size, the format is the one that was last found; 0 if that
+            may not be so.
+        changed: Called when what is announced has changed, and `steady_bytes` with it.
     """
 
     __slots__ = (
@@ -64,6 +67,7 @@ class InputWatch:
         "_pinned_channels",
         "_pinned_rate",
         "_sizes",
+        "changed",
         "steady_bytes",
     )
 
@@ -71,6 +75,7 @@ class InputWatch:
         self._pinned_rate = sample_rate
         self._pinned_channels = channels
         self.steady_bytes = 0
+        self.changed: Callable[[], None] = _nothing
         self._announced: tuple[int, int] | None = None  # rate, samples per channel of the last frame
         self._sizes: dict[int, InputFormat] = {}  # by byte count: what was announced of late, the last last
         self._last: InputFormat | None = None
@@ -123,6 +128,7 @@ class InputWatch:
             self._note_size(InputFormat(rate, _channel_count(frame)), samples)
             self._known.clear()
             self.steady_bytes = 0
+            self.changed()
 
     def _note_size(self, format: InputFormat, samples: int) -> None:
         size = samples * format.frame_bytes
@@ -131,6 +137,9 @@ class InputWatch:
             self._sizes[size] = format
         if len(self._sizes) > _MOST_ANNOUNCED:
             del self._sizes[next(iter(self._sizes))]
+
+
+def _nothing() -> None: ...
 
 
 def _is_possible(rate: float) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from typing import Any
 
 from videosdk.agents import STT, STTResponse
@@ -15,7 +15,7 @@ from ._adapt import ApiKey, emit_safely, logger, report, require_api_key
 from ._delivery import Deliveries
 from ._failures import Failures
 from ._input import InputFormat, InputWatch
-from ._stream import Session, Stream, drop
+from ._stream import Stream, drop
 
 __all__ = ["SessionLifecycle"]
 
@@ -25,7 +25,17 @@ _MOVED = "it is used in another event loop than before: what was under way there
 _UNUSABLE = (SpeechwireError, TypeError, ValueError)
 
 
-class SessionLifecycle(STT):
+class _EachFrame:
+    """What `process_audio` looks at for each frame: slots, as looking into a large object takes longer."""
+
+    __slots__ = ("_push_steady", "_steady_bytes")
+
+    # Frames of so many bytes go straight there; -1 for none.
+    _steady_bytes: int
+    _push_steady: Callable[[bytes], None]
+
+
+class SessionLifecycle(_EachFrame, STT):
     """One session after the other, for a speech-to-text component.
 
     Whatever ends a session is said once, as an ``error`` event and in the log, and the next audio begins
@@ -38,20 +48,17 @@ class SessionLifecycle(STT):
         settings: Limits and deadlines of the sessions to come.
     """
 
-    # What each frame looks at: an object with so many attributes finds slots sooner.
-    __slots__ = ("_input", "_steady")
-
     def __init__(self, *, api_key: ApiKey | None, input: InputWatch, interim_results: bool) -> None:
         super().__init__()
         self.api_key: ApiKey = require_api_key(api_key)
         self.interim_results = interim_results
         self.settings = ListenSettings()
         self._input = input
+        input.changed = self._look_again
         self._failures = Failures(type(self).__name__)
         self._deliveries = Deliveries(self._heard, lambda: self._transcript_callback, self._look_again)
         self._stream: Stream | None = None
-        # The session of `_stream`, as long as frames of the input's steady size can go straight into it.
-        self._steady: Session | None = None
+        self._look_again()
         self._transcribing: list[Stream] = []
         self._retiring: set[asyncio.Task[None]] = set()
         self._inconvertible: set[InputFormat] = set()
@@ -80,15 +87,16 @@ class SessionLifecycle(STT):
 
     def _take(self, audio: bytes) -> None:
         asyncio.get_running_loop()  # raises before anything is queued
-        self._steady = None
-        if self._closed:
+        self._look_again()
+        if self._closed or not audio:
             return
         format = self._input.format(len(audio))
         stream = self._stream = self._current(format) or self._begin(format)
         if stream is None or not self._push(stream, audio, format):
             self._failures.ignore(format.seconds(len(audio)))
         elif stream.is_steady:
-            self._steady = stream.session
+            self._push_steady = stream.session.push
+            self._steady_bytes = self._input.steady_bytes or -1
 
     def _push(self, stream: Stream, audio: bytes, format: InputFormat) -> bool:
         """Push audio; false if there is no conversion from its format, which is said once."""
@@ -192,7 +200,8 @@ class SessionLifecycle(STT):
     def _end(self, stream: Stream, error: BaseException | None) -> None:
         """A session has ended by itself: say so once."""
         if self._stream is stream:
-            self._stream = self._steady = None
+            self._stream = None
+            self._look_again()
         if error is None or stream.reported:
             return
         stream.reported = True
@@ -205,8 +214,8 @@ class SessionLifecycle(STT):
         self._failures.failed(error, configuration, worked=worked, renewable_key=renewable)
 
     def _look_again(self) -> None:
-        """Look at the session before more audio goes into it."""
-        self._steady = None
+        """Look at the session and the format before more audio goes in."""
+        self._steady_bytes, self._push_steady = -1, self._take
 
     # What a session says
 
@@ -224,7 +233,8 @@ class SessionLifecycle(STT):
         """Tell the listeners of an event, and return what it means to the framework."""
         emit_safely(self, "event", event)
         if isinstance(event, OutageBegan):
-            stream.outage, self._steady = True, None
+            stream.outage = True
+            self._look_again()
             report(self, event.error)
         elif isinstance(event, OutageEnded):
             stream.outage = stream.stale = False

@@ -55,16 +55,13 @@ class SessionSTT(SessionLifecycle):
             language: Not used: the language is the constructor's.
             **kwargs: Not used; other providers know some.
         """
-        if not audio_frames:
-            return
-        session = self._steady
-        if session is None or len(audio_frames) != self._input.steady_bytes:
+        if len(audio_frames) != self._steady_bytes:
             self._take(audio_frames)
             return
         try:
-            session.push(audio_frames)
+            self._push_steady(audio_frames)
         except (SessionClosed, LocalProtocolError):
-            self._take(audio_frames)  # it has ended: another takes its place
+            self._take(audio_frames)  # the session has ended: another takes its place
 
     async def stream_transcribe(
         self, audio_stream: AsyncIterator[bytes], **kwargs: Any
@@ -109,7 +106,7 @@ class SessionSTT(SessionLifecycle):
         if any(stream.loop is not loop and not stream.loop.is_closed() for stream in streams):
             raise LocalProtocolError(_ELSEWHERE)
         self._closed = True
-        self._steady = None
+        self._look_again()
         self._input.detach()
         closing = [stream.session.aclose() for stream in streams if stream.loop is loop]
         retiring = [task for task in self._retiring if task.get_loop() is loop]
