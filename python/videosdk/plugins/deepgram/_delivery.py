@@ -71,11 +71,15 @@ class Deliveries:
         self._ended = ended
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def start(self, stream: Stream) -> None:
-        """Deliver what a session of this event loop says, after what is being delivered already."""
-        task = stream.delivery = asyncio.create_task(self._run(stream, self._here()))
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
+    def ensure(self, stream: Stream) -> None:
+        """Deliver what a session of this event loop says, after what is being delivered already.
+
+        Where the delivery is under way nothing happens; one that something has cancelled is taken up again.
+        """
+        if stream.delivery is None or stream.delivery.done():
+            task = stream.delivery = asyncio.create_task(self._run(stream, self._here()))
+            self._tasks.add(task)
+            task.add_done_callback(self._done)
 
     async def finish(self) -> None:
         """Let all end by themselves; a callback that hangs is cancelled, and then left."""

@@ -124,8 +124,7 @@ class SessionLifecycle(_EachFrame, STT):
         elif stream.is_outlasted(format):
             self._retire(stream.session.aclose())
         else:
-            if stream.delivery is None or stream.delivery.done():  # something has cancelled it
-                self._deliveries.start(stream)
+            self._deliveries.ensure(stream)
             return stream
         return None
 
@@ -138,7 +137,7 @@ class SessionLifecycle(_EachFrame, STT):
             stream = self._open(format, configuration)
         except _UNUSABLE:
             return None
-        self._deliveries.start(stream)
+        self._deliveries.ensure(stream)
         return stream
 
     def _open(self, format: InputFormat, configuration: dict[str, Any]) -> Stream:

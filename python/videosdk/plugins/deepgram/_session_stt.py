@@ -108,6 +108,8 @@ class SessionSTT(SessionLifecycle):
         self._closed = True
         self._look_again()
         self._input.detach()
+        if self._stream is not None and self._stream.loop is loop:
+            self._deliveries.ensure(self._stream)
         closing = [stream.session.aclose() for stream in streams if stream.loop is loop]
         retiring = [task for task in self._retiring if task.get_loop() is loop]
         await asyncio.gather(*closing, *retiring, return_exceptions=True)
