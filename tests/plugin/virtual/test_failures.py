@@ -299,9 +299,7 @@ async def test_faults_of_our_own_in_a_row_make_no_storm(
     assert stt.ignored_s == pytest.approx(0.25 + 0.5 + 1 + 2 + 4 + 8 + 8, abs=0.3)
 
 
-async def test_all_tasks_are_cancelled_and_the_next_audio_is_heard(
-    service: Serving, endpoint: str
-) -> None:
+async def test_all_tasks_are_cancelled_and_the_next_audio_is_heard(service: Serving, endpoint: str) -> None:
     fake = service_of(endpoint, TURNS)
     served = service(fake)
     stt, listener = served.listen()
@@ -403,9 +401,7 @@ async def test_a_handler_of_events_that_raises_costs_nothing(service: Serving, e
     assert words(listener) == fake.words
 
 
-async def test_a_real_cancellation_in_a_callback_ends_the_delivery(
-    service: Serving, endpoint: str
-) -> None:
+async def test_a_real_cancellation_in_a_callback_ends_the_delivery(service: Serving, endpoint: str) -> None:
     """Also where the callback makes another exception of it, or swallows it."""
     for swallow in (True, False):
         stt, listener = service(service_of(endpoint, TURNS)).listen()
