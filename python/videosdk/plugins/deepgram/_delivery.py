@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing, suppress
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from videosdk.agents import STTResponse
@@ -55,19 +54,22 @@ class Deliveries:
     """A task for each session, which hands its responses to the framework; one session after the other.
 
     Args:
-        responses: Yields every response of a session, to its end.
-        callback: Returns who is given them now.
+        responses: Returns what an event of a session means to the framework.
+        callback: Returns who is given the responses now.
+        failed: Called when a session has failed for good.
         ended: Called when a delivery has ended, by itself or because something has cancelled it.
     """
 
     def __init__(
         self,
-        responses: Callable[[Stream], AsyncGenerator[STTResponse]],
+        responses: Callable[[Stream, object], Iterable[STTResponse]],
         callback: Callable[[], Callable[[STTResponse], Any] | None],
+        failed: Callable[[Stream, SpeechwireError], None],
         ended: Callable[[], None],
     ) -> None:
         self._responses = responses
         self._callback = callback
+        self._failed = failed
         self._ended = ended
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -95,10 +97,12 @@ class Deliveries:
     async def _run(self, stream: Stream, before: set[asyncio.Task[None]]) -> None:
         if before:
             await asyncio.wait(before)
-        async with aclosing(self._responses(stream)) as responses:
-            with suppress(SpeechwireError):  # it has been reported
-                async for response in responses:
+        try:
+            async for event in stream.session:
+                for response in self._responses(stream, event):
                     await hand_over(self._callback(), response)
+        except SpeechwireError as error:
+            self._failed(stream, error)
 
     def _here(self) -> set[asyncio.Task[None]]:
         loop = asyncio.get_running_loop()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from typing import Any
 
 from videosdk.agents import STT, STTResponse
@@ -56,7 +56,9 @@ class SessionLifecycle(_EachFrame, STT):
         self._input = input
         input.changed = self._look_again
         self._failures = Failures(type(self).__name__)
-        self._deliveries = Deliveries(self._heard, lambda: self._transcript_callback, self._look_again)
+        self._deliveries = Deliveries(
+            self._responses, lambda: self._transcript_callback, self._end, self._look_again
+        )
         self._stream: Stream | None = None
         self._look_again()
         self._transcribing: list[Stream] = []
@@ -115,10 +117,10 @@ class SessionLifecycle(_EachFrame, STT):
         stream = self._stream
         if stream is None:
             return None
-        if stream.session.closed:
-            self._end(stream, stream.session.error)
-        elif stream.loop is not asyncio.get_running_loop():
+        if stream.loop is not asyncio.get_running_loop():
             self._leave(stream)
+        elif stream.session.closed:
+            self._end(stream, stream.session.error)
         elif stream.outage and (stream.stale or stream.configuration != self._configuration(stream.first)):
             self._retire(drop(stream.session))
         elif stream.is_outlasted(format):
@@ -217,16 +219,6 @@ class SessionLifecycle(_EachFrame, STT):
         self._steady_bytes, self._push_steady = -1, self._take
 
     # What a session says
-
-    async def _heard(self, stream: Stream) -> AsyncGenerator[STTResponse]:
-        """Every response of a session, to its end."""
-        try:
-            async for event in stream.session:
-                for response in self._responses(stream, event):
-                    yield response
-        except SpeechwireError as error:
-            self._end(stream, error)
-            raise
 
     def _responses(self, stream: Stream, event: object) -> Iterable[STTResponse]:
         """Tell the listeners of an event, and return what it means to the framework."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from typing import Any, Self
 
 from videosdk.agents import STTResponse
 
-from speechwire.errors import LocalProtocolError, SessionClosed
+from speechwire.errors import LocalProtocolError, SessionClosed, SpeechwireError
 
 from ._lifecycle import SessionLifecycle
 from ._stream import drop
@@ -80,9 +80,13 @@ class SessionSTT(SessionLifecycle):
         self._transcribing.append(stream)
         feeding = Feeding(stream, first, frames, self._input)
         try:
-            async with aclosing(self._heard(stream)) as responses:
-                async for response in responses:
+            async for event in stream.session:
+                for response in self._responses(stream, event):
                     yield response
+        except SpeechwireError as error:
+            self._end(stream, error)
+            raise
+        else:
             await feeding.result()
         finally:
             self._transcribing.remove(stream)
