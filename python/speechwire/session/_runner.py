@@ -323,7 +323,6 @@ class Runner(Generic[EventT]):
         try:
             connection = await self.dial()
         except SpeechwireError as error:
-            self._url_made = False
             await self._note_unreachable(error, pushes)
             return None
         finally:

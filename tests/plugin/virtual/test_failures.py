@@ -260,11 +260,11 @@ def fail_once(monkeypatch: pytest.MonkeyPatch, times: int = 1) -> None:
     live = Runner._live
     faults = iter([ZeroDivisionError("secret words")] * times)
 
-    async def live_or_fail(runner: Runner[Any]) -> None:
+    async def live_or_fail(*arguments: Any) -> None:
         if (fault := next(faults, None)) is not None:
             await asyncio.sleep(0.3)
             raise fault
-        await live(runner)
+        await live(*arguments)
 
     monkeypatch.setattr(Runner, "_live", live_or_fail)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -54,8 +55,19 @@ class Counting:
                 assert len(frame) % declared.frame_bytes == 0
                 self.heard_s[number] += declared.seconds(len(frame))
             elif "CloseStream" in frame:
-                peer.close(1000)
+                self.end(peer, self.heard_s[number])
                 return
+
+    def end(self, peer: MemoryPeer, heard_s: float) -> None:
+        """Show that everything was heard, and close."""
+        if self.endpoint == "nova":
+            peer.send(json.dumps({"type": "Metadata", "request_id": "r", "duration": heard_s, "channels": 1}))
+            peer.close(1000)
+        else:
+            window = {"audio_window_start": 0.0, "audio_window_end": heard_s, "transcript": "", "words": []}
+            turn = {"event": "Update", "turn_index": 0, "end_of_turn_confidence": 0.1}
+            peer.send(json.dumps({"type": "TurnInfo", "sequence_id": 1, **turn, **window}))
+            peer.close(1005)
 
 
 def announce(format: InputFormat) -> None:

@@ -182,6 +182,10 @@ class SessionLifecycle(_EachFrame, STT):
     def _configuration(self, format: InputFormat) -> dict[str, Any]:
         """Everything that a session beginning with ``format`` is made from."""
         options = {name: _frozen(value) for name, value in vars(self).items() if not name.startswith("_")}
+        key = self.api_key
+        options["api_key"] = (
+            hash(key) if isinstance(key, str) else id(key)
+        )  # nothing that a traceback may show
         return {**options, "format": format}
 
     # The end of a session
