@@ -19,7 +19,7 @@ LAST_WORDS = [(1.0, 2.0)]
 
 def ours(service: Service) -> set[asyncio.Task[object]]:
     """Tasks left over; neither the test's own nor the peer's."""
-    return asyncio.all_tasks() - {asyncio.current_task()} - set(service.transport._tasks)  # type: ignore[operator]
+    return asyncio.all_tasks() - {asyncio.current_task()} - set(service.transport._tasks)
 
 
 async def test_twice_and_at_once_from_several_tasks(service: Serving, endpoint: str) -> None:

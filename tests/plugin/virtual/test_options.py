@@ -209,7 +209,7 @@ async def test_values_out_of_range_leave_everything_as_it_is(flux: Flux, connect
         await speak(stt, 1.0)
     for bad in ({"eot_threshold": 2.0}, {"keyterm": ["x" * 101]}, {"language_hint": ["de"]}, {}):
         with pytest.raises(ValueError, match=next(iter(bad), "change")):
-            await stt.update_options(eager_eot_threshold=None, **bad)  # type: ignore[arg-type]
+            await stt.update_options(eager_eot_threshold=None, **bad)
     assert (stt.eot_threshold, stt.keyterm, stt.language_hint) == (0.8, (), ())
     assert service.told == []
     await stt.aclose()

@@ -32,7 +32,7 @@ async def heard(stt: Plugin, audio: AsyncIterator[bytes], into: list[int]) -> No
 
 
 def ours(service: Service) -> set[asyncio.Task[object]]:
-    return asyncio.all_tasks() - {asyncio.current_task()} - set(service.transport._tasks)  # type: ignore[operator]
+    return asyncio.all_tasks() - {asyncio.current_task()} - set(service.transport._tasks)
 
 
 @pytest.mark.parametrize("failure", [None, OSError("unplugged"), ValueError("bad"), KeyError("a")])
