@@ -29,10 +29,12 @@ class DeepgramSTT(SessionSTT):
 
     The stream's audio is passed on as it is, and declared as what it is; ``downmix`` and
     ``target_sample_rate`` convert it to one channel first (16 kHz mono is a sixth of 48 kHz stereo). A lost
-    connection is replaced and the audio no final result covers is sent again.
+    connection is replaced and the audio no final result covers is sent again. Where the format changes, it is
+    converted to the one declared; one that stays for 5 s is declared by a new connection.
 
     Args:
-        api_key: Deepgram API key; by default the environment's ``DEEPGRAM_API_KEY``.
+        api_key: Deepgram API key, or a function, plain or async, asked for one at each connect; by default
+            the environment's ``DEEPGRAM_API_KEY``.
         model: ``nova-2``, ``nova-3`` and so on, or a custom model's id.
         language: BCP-47 tag, or ``multi``.
         interim_results: Results before they are final, for the framework and for the room.
@@ -69,8 +71,11 @@ class DeepgramSTT(SessionSTT):
     Raises:
         ValueError: No key, or an argument out of its range; the message names both.
 
-    Events: ``error`` once, when the session has given up; ``event`` with every message and session event of
-    `speechwire`, on the loop, in order.
+    Attributes have the arguments' names. Another key holds from the next connection on, other options from
+    the next session on.
+
+    Events: ``error`` once for each outage, and once for each session that has ended by itself; ``event`` with
+    every message and session event of `speechwire`, on the loop, in order.
 
     Source: Deepgram docs, reference/speech-to-text/listen-streaming.
     """

@@ -36,7 +36,8 @@ class DeepgramSTTV2(SessionSTT):
     ``chunk_ms``. A dropped connection is replaced and the audio no result covers is sent again.
 
     Args:
-        api_key: Deepgram API key; by default the environment's ``DEEPGRAM_API_KEY``.
+        api_key: Deepgram API key, or a function, plain or async, asked for one at each connect; by default
+            the environment's ``DEEPGRAM_API_KEY``.
         model: ``flux-general-en`` or ``flux-general-multi``.
         input_sample_rate: Hz. The default follows the stream, any other value pins it.
         target_sample_rate: Hz, what Deepgram is sent: 8000, 16000, 24000, 44100 or 48000. By default 16000,
@@ -63,8 +64,11 @@ class DeepgramSTTV2(SessionSTT):
     Raises:
         ValueError: No key, or an argument out of its range; the message names both.
 
-    Events: ``error`` once, when the session has given up; ``event`` with every message and session event of
-    `speechwire`, on the loop, in order.
+    Attributes have the arguments' names. Another key holds from the next connection on, other options from
+    the next session on; `update_options` changes some at once.
+
+    Events: ``error`` once for each outage, and once for each session that has ended by itself; ``event`` with
+    every message and session event of `speechwire`, on the loop, in order.
 
     Source: Deepgram docs, flux/configuration and flux/state.
     """
