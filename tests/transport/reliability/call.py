@@ -30,7 +30,7 @@ SECONDS: Final = 8.0
 
 POLICY: Final = BackoffPolicy(base_s=0.05, cap_s=0.2, throttled_base_s=0.1, max_quick_failures=4)
 _FRAME: Final = RATE // 50
-_PATIENCE_S: Final = 30.0
+_PATIENCE_S: Final = 20.0
 
 Ending = Reset | CloseWith | Stall | HalfOpen
 """What ends a connection, or makes it one in name only."""
