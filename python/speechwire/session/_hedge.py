@@ -41,7 +41,7 @@ class Hedge(Generic[EventT]):
             rules=shared.rules.fork(),
             intake=shared.intake.fork(),
             deliver=self._events.append,
-            got_further=_nothing,
+            became_stable=_nothing,
             fell_silent=_nothing,
         )
 

@@ -48,7 +48,7 @@ class Shared(Generic[EventT]):
         deliver: Where events go.
         flush_converter: Has the converter's rest queued.
         draining: Whether the session was told to close.
-        got_further: Told once of each connection that gets further than any before.
+        became_stable: Told once of each connection that lasts and gets on.
         fell_silent: Told when nothing comes after the end was asked for.
         stalled_in: After how many pushes a connection stalled last: in one pause only one is left for that.
     """
@@ -60,7 +60,7 @@ class Shared(Generic[EventT]):
     deliver: Callable[[EventT], None]
     flush_converter: Callable[[], None]
     draining: Callable[[], bool]
-    got_further: Callable[[], None]
+    became_stable: Callable[[], None]
     fell_silent: Callable[[], None]
     stalled_in: int = -1
 
@@ -95,6 +95,7 @@ class ListenTraffic(Generic[EventT]):
         self.got_further = False
         self.finishing = False
         self.messages = 0
+        self._stable = False
         self._shared = shared
         self._rules = rules
         self._log = shared.intake.log
@@ -193,9 +194,7 @@ class ListenTraffic(Generic[EventT]):
             self._stats.lag.record(max(0.0, self._timeline.position_s - progress_s))
             if self._careful:
                 self._send_freely()
-            if not self.got_further and rules.reported_s > self._reached_before_s + _FURTHER_S:
-                self.got_further = True
-                self._shared.got_further()
+            self.got_further = self.got_further or rules.reported_s > self._reached_before_s + _FURTHER_S
         self._acknowledge()
         self._advanced.notify()
 
@@ -308,6 +307,7 @@ class ListenTraffic(Generic[EventT]):
         return due if since is None else min(due, since + _UNREAD_S)
 
     def check(self, now: float) -> None:
+        self._check_stable()
         self._configuring.check(now)
         since = self.connection.sending_since
         if since is not None and self._shared.draining() and now - since >= _UNREAD_S:
@@ -317,6 +317,14 @@ class ListenTraffic(Generic[EventT]):
             self._check_pause(now)
         elif self._progress.is_silent_at_end(now) and not self.settled():
             self._shared.fell_silent()
+
+    def _check_stable(self) -> None:
+        """A connection that lasts and gets on shows that the service is back: first results alone do not."""
+        if self._stable or self.connection.lived_s() < self._shared.settings.backoff.quick_failure_s:
+            return
+        if self.got_further or not self._log.unanswered:
+            self._stable = True
+            self._shared.became_stable()
 
     def _check_progress(self, now: float) -> None:
         behind_s = self._unheard_s()

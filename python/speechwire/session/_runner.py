@@ -99,7 +99,7 @@ class Runner(Generic[EventT]):
             deliver=self.events.put,
             flush_converter=self._append_rest,
             draining=self._is_draining,
-            got_further=self._end_outage,
+            became_stable=self._end_outage,
             fell_silent=self._begin_hedge,
         )
 
@@ -284,8 +284,6 @@ class Runner(Generic[EventT]):
             self.intake.stats.connected_s += traffic.connection.lived_s()
             traffic.advance()
             self.machine.changed.notify()
-        if not dialing.is_quick(ended):
-            dialing.end_outage()
         self.machine.step(ended.ending)
         finished = traffic.has_finished(ended)
         self._shown = self._shown or finished
