@@ -175,8 +175,6 @@ class ListenTraffic(Generic[EventT]):
         rules, protocol = self._rules, self._protocol
         self.messages += 1
         self._progress.answered()
-        if self.finishing:
-            self._progress.finish(self.connection.now())
         for delivered in rules.deliver(event, self._timeline):
             self._shared.deliver(delivered)
         self._stats.service_s += rules.billed_s(event)
@@ -190,6 +188,8 @@ class ListenTraffic(Generic[EventT]):
             if not self.got_further and rules.reported_s > self._reached_before_s + _FURTHER_S:
                 self.got_further = True
                 self._shared.got_further()
+        if self.finishing:  # behind the above: whatever comes, the end is waited for so long and no longer
+            self._progress.finish(self.connection.now())
         self._acknowledge()
         self._advanced.notify()
 
