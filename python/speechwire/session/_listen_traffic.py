@@ -135,6 +135,10 @@ class ListenTraffic(Generic[EventT]):
         while self._is_speech_open() and (left_s := deadline - self.connection.now()) > 0:
             await self._advanced.wait(left_s)
 
+    def await_end(self) -> None:
+        """Wait for the end as long again before saying that the service has fallen silent."""
+        self._progress.finish(self.connection.now())
+
     def advance(self) -> None:
         """Let whoever waits for a boundary look again."""
         self._advanced.notify()
