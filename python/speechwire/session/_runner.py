@@ -29,7 +29,6 @@ EventT = TypeVar("EventT")
 _logger = logging.getLogger("speechwire.session")
 
 _WRONG_LOOP: Final = "the session belongs to another event loop: use it there, or make one in this loop"
-_SILENT_AT_END: Final = "the service fell silent at the end"
 _LOOP_ENDED: Final = "the session's event loop has ended: make a session in this one"
 
 
@@ -99,7 +98,7 @@ class Runner(Generic[EventT]):
             flush_converter=self._append_rest,
             draining=self._is_draining,
             got_further=self._end_outage,
-            fell_silent=self._fell_silent,
+            fell_silent=self._begin_hedge,
         )
 
     # What the session calls
@@ -366,29 +365,19 @@ class Runner(Generic[EventT]):
     def _is_draining(self) -> bool:
         return self.machine.state is State.DRAINING
 
-    def _fell_silent(self) -> None:
-        """Nothing comes at the end: ask another connection for what is owed, if anything is."""
+    def _begin_hedge(self) -> None:
         traffic, dialing = self.traffic, self.dialing
-        if traffic is None or dialing is None or self._asked_again:
-            return
-        if self.intake.log.unanswered:
+        if traffic is not None and dialing is not None and not self._asked_again:
             self.in_background(asyncio.get_running_loop().create_task(self._hedge(traffic, dialing)))
-        else:
-            self._shown = True
-            traffic.connection.end(Ending.STALLED, _SILENT_AT_END)
 
     async def _hedge(self, traffic: ListenTraffic[EventT], dialing: Dialing) -> None:
         """Take the last results from a second connection, if the first goes on saying nothing."""
         events = await Hedge(self._shared, traffic, self._note_asked_again).ask(dialing)
-        if self.traffic is not traffic:
-            return
-        if events:
+        if events and self.traffic is traffic:
             self._shown = True
             for event in events:
                 self.events.put(event)
-            traffic.connection.end(Ending.STALLED, _SILENT_AT_END)
-        elif not self._asked_again:  # it could not be opened
-            traffic.await_end()
+            traffic.connection.end(Ending.STALLED, "the service fell silent at the end")
 
     def _note_asked_again(self) -> None:
         self._asked_again = True
