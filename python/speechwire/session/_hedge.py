@@ -47,10 +47,7 @@ class Hedge(Generic[EventT]):
         )
 
     async def ask(self, dialing: Dialing) -> list[EventT | SessionEvent]:
-        """Returns the last events; none if no results came, or the first connection has spoken.
-
-        When the second cannot be opened, the first has to be found silent once more for the next attempt.
-        """
+        """Returns the last events; none if no results came, or the first connection has spoken."""
         try:
             async with dialing.connector.borrow():
                 websocket, number = await dialing.open(borrowed=True)
@@ -59,7 +56,7 @@ class Hedge(Generic[EventT]):
                 second = ListenTraffic(websocket, self._shared, number, 0.0, careful=False)
                 ended = await second.connection.run()
         except SpeechwireError:
-            self._first.await_end()
+            self._first.await_end()  # and ask again if it is still silent then
             return []
         finally:
             sent = self._shared.intake.stats
