@@ -29,7 +29,7 @@ def endpoint(request: pytest.FixtureRequest) -> Endpoint:
 
 
 def log_of(session: Listening) -> AudioLog:
-    return session._runner.log
+    return session._runner.intake.log
 
 
 async def offline(endpoint: Endpoint, **settings: Any) -> tuple[Listening, asyncio.Event, FakeService]:

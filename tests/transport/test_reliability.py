@@ -58,6 +58,7 @@ BLOWS: dict[str, Blow] = {
     "stall": Blow(Stall()),
     "half-open TCP": Blow(HalfOpen()),
     "503 at reconnect": Blow(Reset(), refused=2),
+    "stall, 503 at reconnect": Blow(Stall(), refused=2),
 }
 
 FAULTS: dict[str, list[Fault]] = {

@@ -57,6 +57,7 @@ class Hedge(Generic[EventT]):
                 second = ListenTraffic(websocket, self._shared, number, 0.0, careful=False)
                 ended = await second.connection.run()
         except SpeechwireError:
+            self._first.await_end()  # and ask again if it is still silent then
             return []
         finally:
             sent = self._shared.intake.stats

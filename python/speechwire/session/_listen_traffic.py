@@ -142,6 +142,10 @@ class ListenTraffic(Generic[EventT]):
         while self._is_speech_open() and (left_s := deadline - self.connection.now()) > 0:
             await self._advanced.wait(left_s)
 
+    def await_end(self) -> None:
+        """Wait for the end as long again before saying that the service has fallen silent."""
+        self._progress.finish(self.connection.now())
+
     def advance(self) -> None:
         """Let whoever waits for a boundary look again."""
         self._advanced.notify()
@@ -182,8 +186,6 @@ class ListenTraffic(Generic[EventT]):
         rules, protocol = self._rules, self._protocol
         self.messages += 1
         self._progress.answered()
-        if self.finishing:
-            self._progress.finish(self.connection.now())
         for delivered in rules.deliver(event, self._timeline):
             self._shared.deliver(delivered)
         self._stats.service_s += rules.billed_s(event)
@@ -195,6 +197,8 @@ class ListenTraffic(Generic[EventT]):
             if self._careful:
                 self._send_freely()
             self.got_further = self.got_further or rules.reported_s > self._reached_before_s + _FURTHER_S
+        if self.finishing:  # behind the above: whatever comes, the end is waited for so long and no longer
+            self._progress.finish(self.connection.now())
         self._acknowledge()
         self._advanced.notify()
 
