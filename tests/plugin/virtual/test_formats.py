@@ -174,14 +174,6 @@ def test_flux_and_converted_audio_never_need_another_connection() -> None:
         assert service.heard_s == [pytest.approx(30.0, abs=0.001)]
 
 
-def test_a_rate_that_cannot_be_converted_is_said_once_and_the_rest_is_heard() -> None:
-    odd = InputFormat(47_999, 1)  # prime to every other: its filter would be too large
-    service, listener = heard("flux", [(ROOM, 50), (odd, 20), (ROOM, 50), (odd, 20), (ROOM, 50)])
-    assert len(service.declared) == len(listener.errors) == 1
-    assert "47999" in listener.errors[0]
-    assert service.heard_s == [pytest.approx(3.0, abs=0.01)]
-
-
 def test_the_log_names_each_change_once(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "videosdk.plugins.deepgram")
     heard("flux", [(ROOM, 1), (WIDE, 1)] * 50)

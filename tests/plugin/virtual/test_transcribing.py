@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Any
 
 import pytest
+from tests.plugin.conftest import KEY
 from tests.plugin.virtual.driving import FRAME_S, FRAME_SAMPLES, Plugin, Serve, Service, service_of, speak
 from tests.session.counted import RATE, counted
 
@@ -183,3 +185,13 @@ async def test_a_flush_reaches_the_stream(service: Serving, endpoint: str) -> No
     await asyncio.sleep(0.3)
     assert words[:4] == [4, 5, 6, 7]
     await hearing
+
+
+async def test_no_key_is_in_a_traceback_with_variables(service: Serving, endpoint: str) -> None:
+    """As some reporters of errors make it."""
+    stt, _ = service(service_of(endpoint, ())).listen()
+    stt.model = ""
+    with pytest.raises(ValueError, match="model") as raised:
+        await heard(stt, source(1.0), [])
+    told = traceback.TracebackException.from_exception(raised.value, capture_locals=True)
+    assert KEY not in "".join(told.format())

@@ -8,7 +8,7 @@ from typing import Any
 
 from videosdk.agents import STT, STTResponse
 
-from speechwire.errors import InvalidArgument, SessionClosed, SpeechwireError
+from speechwire.errors import SessionClosed, SpeechwireError
 from speechwire.session import ListenSettings, OutageBegan, OutageEnded
 
 from ._adapt import ApiKey, emit_safely, logger, report, require_api_key
@@ -63,7 +63,6 @@ class SessionLifecycle(_EachFrame, STT):
         self._look_again()
         self._transcribing: list[Stream] = []
         self._retiring: set[asyncio.Task[None]] = set()
-        self._inconvertible: set[InputFormat] = set()
         self._closed = False
 
     @property
@@ -94,23 +93,13 @@ class SessionLifecycle(_EachFrame, STT):
             return
         format = self._input.format(len(audio))
         stream = self._stream = self._current(format) or self._begin(format)
-        if stream is None or not self._push(stream, audio, format):
+        if stream is None:
             self._failures.ignore(format.seconds(len(audio)))
-        elif stream.is_steady:
+            return
+        stream.push(audio, format)
+        if stream.is_steady:
             self._push_steady = stream.session.push
             self._steady_bytes = self._input.steady_bytes or -1
-
-    def _push(self, stream: Stream, audio: bytes, format: InputFormat) -> bool:
-        """Push audio; false if there is no conversion from its format, which is said once."""
-        if format in self._inconvertible:
-            return False
-        try:
-            stream.push(audio, format)
-        except InvalidArgument as error:
-            self._inconvertible.add(format)
-            report(self, error)
-            return False
-        return True
 
     def _current(self, format: InputFormat) -> Stream | None:
         """Return the running stream if it goes on with this audio; else end it."""
@@ -152,7 +141,6 @@ class SessionLifecycle(_EachFrame, STT):
             raise
         stream.configuration = configuration
         self._failures.stop_ignoring()
-        self._inconvertible.clear()
         return stream
 
     async def _admit(self, frames: AsyncIterator[bytes]) -> tuple[Stream, bytes] | None:

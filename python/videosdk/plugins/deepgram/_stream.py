@@ -73,7 +73,6 @@ class Stream:
         """Take audio of ``format``.
 
         Raises:
-            InvalidArgument: It cannot be converted from this format; the one before stays.
             SessionClosed: The session has ended.
             LocalProtocolError: The session belongs to another event loop.
         """
