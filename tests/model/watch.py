@@ -1,0 +1,156 @@
+"""What a caller knows and looks at while a story runs."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from bisect import bisect_right
+from collections import Counter
+from typing import Any
+
+from tests.model.judge import Judge, Record
+from tests.model.loop import StoryLoop
+from tests.model.service import Conversation, Service
+from tests.model.story import Story
+from tests.model.voice_v1 import VoiceV1
+from tests.model.voice_v2 import VoiceV2
+from tests.model.wanted import Wanted
+from tests.session.counted import RATE, SAMPLE_BYTES
+
+from speechwire.session import ListenSettings
+from speechwire.transport import MemoryTransport
+
+__all__ = ["Watch", "settings_of"]
+
+
+class Watch:
+    """One story's caller: its memory, and the promises that are checked at once."""
+
+    transport: MemoryTransport
+    session: Any
+
+    def __init__(self, story: Story, loop: StoryLoop, *, trace: bool) -> None:
+        self.story, self.loop, self.trace = story, loop, trace
+        self.timeline: list[str] = []
+        self.operations: Counter[tuple[str, str]] = Counter()
+        self.record = Record()
+        self.service = Service(story, self, VoiceV2 if story.flux else VoiceV1)
+        self.judge = Judge(story, self.record, self.service)
+        self.settings = ListenSettings(**story.settings)
+        self.wanted = Wanted(settings_of(story.options))
+        self.pushes: list[tuple[float, int]] = [(-1.0, 0)]
+        self.tasks: list[asyncio.Task[Any]] = []
+        self.calls_under_way = 0
+        self.reading = asyncio.Event()
+        self.consumer: asyncio.Task[None] | None = None
+
+    # What the service asks.
+
+    def note(self, who: str, what: str) -> None:
+        if self.trace:
+            self.timeline.append(f"{self.loop.time():9.3f} s  {who:<12} {what}")
+
+    def broken(self, promise: str, how: str) -> None:
+        self.judge.now_s = self.loop.time()
+        self.judge.find(promise, how)
+        self.note("PROMISE", f"broken: {promise}: {how}")
+
+    def before_audio(self, conversation: Conversation, start: int) -> None:
+        if conversation.silent_since is not None:
+            before = self._pushed_at(conversation.silent_since - 0.1)
+            conversation.silent_since = None
+            if start < before:
+                self.broken("no silence while audio waits", f"audio from {start / RATE:.3f} s came behind it")
+        wrong = self.wanted.wrong(start, conversation.settings, conversation.unsure)
+        if wrong:
+            self.broken("settings hold", f"connection {conversation.number}: {wrong}")
+            conversation.unsure |= set(conversation.settings)
+
+    def before_silence(self, conversation: Conversation, samples: int) -> None:
+        now_s = self.loop.time()
+        conversation.silent_since = now_s
+        quiet_s = now_s - self.pushes[-1][0]
+        if not self.story.flux:
+            self.broken("protocol", "silence on /v1/listen")
+        if quiet_s < self._pause_after_s - 0.05:
+            self.broken(
+                "no silence in live speech", f"{samples / RATE:.3f} s of it {quiet_s:.3f} s after a push"
+            )
+        if samples > 10 * RATE:
+            self.broken("silence is bounded", f"{samples / RATE:.1f} s in one frame")
+
+    def lied(self) -> None:
+        self.record.lied_until = self.record.pushed
+
+    def _pushed_at(self, at_s: float) -> int:
+        return self.pushes[bisect_right(self.pushes, (at_s, math.inf)) - 1][1]
+
+    @property
+    def _pause_after_s(self) -> float:
+        return float(getattr(self.settings, "pause_after_s", None) or 0.5)
+
+    def _count(self, kind: str) -> None:
+        """Note which operation found which state."""
+        self.operations[(kind, str(getattr(self.session, "state", "unknown")))] += 1
+
+    def _check_over(self, what: str) -> None:
+        lasting = any(self.story.fate(n).lasting for n in range(len(self.service.attempts)))
+        if not lasting and not self.record.cancelled and self.record.closed_s == math.inf:
+            self.broken("only what no retry can mend ends it", f"{what} raises SessionClosed")
+
+    def _check_mute(self, paused_s: float) -> None:
+        """After a pause on a connection in good health, what was said has been delivered."""
+        if not self.service.conversations or self.record.closed_s < math.inf or self.story.consumer_s:
+            return
+        last = self.service.conversations[-1]
+        slow_s = last.fate.latency_s + last.fate.upgrade_s + 1.6 + self._pause_after_s
+        began_s = self.loop.time() - paused_s
+        well = last.ended_s is None and last.left_s is None and not last.mute and last.fate.finalize
+        heard_all = bool(last.pieces) and last.pieces[-1][1] == self.record.pushed
+        if not (well and heard_all and paused_s > slow_s and last.opened_s < began_s - 1.0):
+            return
+        if self.story.flux and not last.fate.finals or not self.reading.is_set():
+            return
+        got = {number for number, _, _ in self.judge.words}
+        lost = sorted(last.understood - got)
+        if lost and lost[-1] * RATE // 4 > self.record.lied_until and not self.judge.events_dropped:
+            self.broken(
+                "a mute ends what was said", f"{lost} not delivered {paused_s:.2f} s after the last push"
+            )
+
+    def _check_patience(self) -> None:
+        """It must not have given up a connection that was about to answer."""
+        deadline_s = self.record.closed_s + self.settings.drain_timeout_s - 0.05
+        if self.record.cancelled:
+            return
+        for one in self.service.conversations:
+            asked = one.close_stream_s is not None and one.close_stream_s >= self.record.closed_s
+            left_s = one.left_s if one.left_s is not None else self.loop.time()
+            if (
+                asked
+                and one.answer_due_s
+                and one.ended_s is None
+                and left_s < min(one.answer_due_s, deadline_s)
+            ):
+                due_s = one.answer_due_s - self.record.closed_s
+                self.broken("aclose waits for the answer", f"given up before {due_s:.3f} s after aclose")
+
+    def _check_bounds(self) -> None:
+        longest_s = max((op.seconds for op in self.story.operations if op.kind == "burst"), default=0.0)
+        limit_s = self.settings.buffer_s + self.settings.replay_s + longest_s + 2.0
+        if self.session.buffered_bytes > limit_s * RATE * SAMPLE_BYTES:
+            self.broken("memory is bounded", f"{self.session.buffered_bytes} bytes for {limit_s:.1f} s")
+
+    def unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        self.broken(
+            "nothing reaches the loop's handler", f"{context.get('message')} {context.get('exception')!r}"
+        )
+
+
+def settings_of(options: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "keyterms": tuple(options.get("keyterm", ())),
+        "numerals": bool(options.get("numerals", False)),
+        "eot_timeout_ms": options.get("eot_timeout_ms"),
+        "tag": tuple(options.get("tag", ())),
+    }
