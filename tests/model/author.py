@@ -67,7 +67,7 @@ class _Author:
             rest=rest,
             outages=self.outages(audio_s),
             settings=self.settings(),
-            options=self.options(),
+            options=self.options(interims=endpoint == "nova"),
             chunk_ms=self.random.choice((0, 0, 0, 80, 100, 250)),
             window_bytes=self.random.choice((1 << 20, 1 << 20, 1 << 16, 1 << 14)),
             consumer_s=0.4 if self.chance(0.04) else 0.0,
@@ -114,13 +114,15 @@ class _Author:
                 (0.5, 1.0, 3.0, 8.0, 8.0, 40.0) if self.chance(0.3) else (0.5, 1.0, 3.0)
             )
             return Operation(kind=kind, seconds=seconds, frame_ms=self.random.choice((100, 1000, 40000)))
-        if kind.startswith("pause"):
-            longest_s = 14.0 if kind == "pause long" else 4.0
-            return Operation(kind="pause", seconds=self.between(0.01, longest_s))
+        if kind == "pause":
+            return Operation(kind=kind, seconds=self.between(0.01, 4.0))
+        if kind == "pause long":
+            seconds = self.random.choice((14.0, 75.0, 3700.0) if self.chance(0.2) else (6.0, 11.0, 14.0))
+            return Operation(kind="pause", seconds=self.between(5.0, seconds))
         if kind == "configure":
             return Operation(kind=kind, value=self.changes(), awaited=awaited, cancel_at=cancel_at)
         if kind == "reopen":
-            tag = self.random.choice((None, "b", "c"))
+            tag = self.random.choice((None, None, "b", "b", "c", "c", "wrong"))
             return Operation(kind=kind, value=tag, awaited=awaited, cancel_at=cancel_at)
         if kind == "exchange":
             return Operation(kind=kind, value=self.random.choice((80, 100, 600)))
@@ -222,10 +224,14 @@ class _Author:
             settings["event_limit"] = 8
         return settings
 
-    def options(self) -> dict[str, Any]:
+    def options(self, *, interims: bool) -> dict[str, Any]:
         options: dict[str, Any] = {}
         if self.chance(0.3):
             options["keyterm"] = ("Trondheim",)
         if self.flux and self.chance(0.3):
             options["eager_eot_threshold"] = 0.5
+        if not self.flux and self.chance(0.3):
+            options["vad_events"] = True
+        if interims and self.chance(0.3):
+            options["utterance_end_ms"] = 1000
         return options

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
-from tests.session.counted import RATE, SAMPLE_BYTES
+from tests.session.counted import RATE, SAMPLE_BYTES, counted
 
 __all__ = ["Garbled", "Span", "missing", "repeated_ms", "spans", "total", "union"]
 
@@ -52,43 +52,25 @@ def _index(frame: bytes, at: int) -> int | None:
 
 
 def _pieces(frame: bytes, samples: int) -> list[Span]:
-    """A frame that holds more than one piece: cut where a sample does not follow the one before."""
-    values = np.frombuffer(frame, dtype="<u2").astype(np.int64)
-    silent = np.flatnonzero(np.diff(np.concatenate(([0], (values == 0).astype(np.int8), [0]))))
-    cuts = {0, samples}
-    for begin, end in zip(silent[::2], silent[1::2], strict=True):
-        if end - begin > 2:  # sample 0 of all is a zero too
-            cuts |= {int(begin), int(end)}
-    edges = sorted(cuts)
-    found: list[Span] = []
-    for begin, end in zip(edges, edges[1:], strict=False):
-        piece = frame[begin * SAMPLE_BYTES : end * SAMPLE_BYTES]
-        if not any(piece):
-            found.append(Span(None, end - begin))
-        else:
-            found += _runs(piece, end - begin)
-    return found
-
-
-def _runs(piece: bytes, samples: int) -> list[Span]:
-    if samples == 1:
-        raise Garbled("a single sample between two pieces")
+    """A frame that holds more than one piece: each goes as far as its samples follow one another."""
     found: list[Span] = []
     begin = 0
-    while begin < samples - 1:
-        start = _index(piece, begin)
-        length = 2
-        while begin + length < samples and _index(piece, begin + length - 1) == _next(start, length - 1):
-            length += 1
+    while begin < samples:
+        if begin == samples - 1:
+            raise Garbled("a single sample at the end of a frame")
+        start = _index(frame, begin)
+        length = _run(frame[begin * SAMPLE_BYTES :], start)
         found.append(Span(start, length))
         begin += length
-    if begin != samples:
-        raise Garbled("a single sample at the end of a frame")
     return found
 
 
-def _next(start: int | None, by: int) -> int | None:
-    return None if start is None else start + by
+def _run(piece: bytes, start: int | None) -> int:
+    """How many samples from the begin follow one another."""
+    count = len(piece) // SAMPLE_BYTES
+    expected = bytes(len(piece)) if start is None else counted(start, count)
+    differ = np.flatnonzero(np.frombuffer(piece, "<u2") != np.frombuffer(expected, "<u2"))
+    return int(differ[0]) if differ.size else count
 
 
 def union(pieces: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -12,7 +12,7 @@ from tests.model.service import Conversation, Service
 from tests.model.story import Story
 from tests.session.counted import RATE
 
-from speechwire.protocol.listen_v1_events import Results
+from speechwire.protocol.listen_v1_events import Results, SpeechStarted, UtteranceEnd
 from speechwire.protocol.listen_v2_events import TurnInfo
 from speechwire.session import AudioDropped, EventsDropped, SessionEnded
 
@@ -88,6 +88,10 @@ class Judge:
             self._results(event)
         elif isinstance(event, TurnInfo):
             self._turn_info(event)
+        elif isinstance(event, SpeechStarted):
+            self._times(event.timestamp, event.timestamp)
+        elif isinstance(event, UtteranceEnd):
+            self._utterance_end(event.last_word_end)
         elif isinstance(event, SessionEnded):
             self.ended = event
         elif isinstance(event, AudioDropped):
@@ -119,6 +123,16 @@ class Judge:
             self._final_s = max(self._final_s, event.end)
             self.covered.append((round(event.start * RATE), round(event.end * RATE)))
 
+    def _utterance_end(self, last_word_end: float) -> None:
+        if last_word_end == -1:
+            return
+        self._times(last_word_end, last_word_end)
+        within_s = last_word_end % (QUARTER / RATE)
+        if not 0.119 - TOLERANCE_S <= within_s <= 0.225 + 0.02 and not self._lax:
+            self.find(
+                "words at their own time", f"UtteranceEnd says {last_word_end:.3f} s, where no word ends"
+            )
+
     def _turn_info(self, event: TurnInfo) -> None:
         self._times(event.audio_window_start, event.audio_window_end)
         self._forward(event.audio_window_end)
@@ -133,7 +147,7 @@ class Judge:
             )
 
     def _turns(self, event: TurnInfo) -> None:
-        if self.events_dropped:
+        if self._lax:
             return
         if event.turn_index != self._turn:
             self.find("turns", f"{event.event} of turn {event.turn_index} in turn {self._turn}")

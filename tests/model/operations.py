@@ -11,7 +11,7 @@ from tests.model.story import Operation
 from tests.model.watch import Watch, settings_of
 from tests.session.counted import RATE, SAMPLE_BYTES, counted
 
-from speechwire.errors import ConnectFailed, HandshakeRefused, ServiceError, SessionClosed
+from speechwire.errors import ConnectFailed, HandshakeRefused, InvalidArgument, ServiceError, SessionClosed
 from speechwire.protocol import ListenV1Options, ListenV2Options
 
 __all__ = ["OPERATIONS", "Chunks", "Operations"]
@@ -81,7 +81,7 @@ class Operations(Watch):
         except SessionClosed:
             self.pushes.pop()
             self.record.pushed = self.pushes[-1][1]
-            self._check_over("push")
+            self.check_over("push")
             return False
         self.judge.pushing(now_s)
         return True
@@ -96,14 +96,14 @@ class Operations(Watch):
         try:
             self.session.flush()
         except SessionClosed:
-            self._check_over("flush")
+            self.check_over("flush")
 
     async def exchange(self, operation: Operation) -> None:
         self._count("exchange")
         try:
             self.session.exchange(Chunks(operation.value))
         except SessionClosed:
-            self._check_over("exchange")
+            self.check_over("exchange")
 
     async def configure(self, operation: Operation) -> None:
         changes = dict(operation.value)
@@ -119,10 +119,29 @@ class Operations(Watch):
         if operation.value is None:
             await self._set(operation, self.session.reopen, {}, limit_s)
             return
+        if operation.value == "wrong":
+            await self._reopen_wrongly()
+            return
         options = {**self.story.options, "tag": (operation.value,)}
         changes = {**settings_of(self.story.options), "tag": (operation.value,)}
         made = ListenV2Options(**options) if self.story.flux else self.v1_options(tag=(operation.value,))
         await self._set(operation, lambda: self.session.reopen(made), changes, limit_s)
+
+    async def _reopen_wrongly(self) -> None:
+        """Another audio format is refused at once."""
+        wrong = ListenV2Options(sample_rate=8000) if self.story.flux else self.v1_options(sample_rate=8000)
+        try:
+            async with asyncio.timeout(1.0):
+                await self.session.reopen(wrong)
+        except InvalidArgument:
+            return
+        except SessionClosed:
+            self.check_over("reopen")
+            return
+        except Exception as error:
+            self.broken("calls raise what is documented", f"reopen with another format: {error!r}")
+            return
+        self.broken("calls raise what is documented", "reopen takes another format")
 
     @property
     def _backlog_s(self) -> float:
@@ -227,7 +246,7 @@ class Operations(Watch):
         if not isinstance(error, _ALLOWED[operation.kind]):
             self.broken("calls raise what is documented", f"{operation.kind}: {error!r}")
         elif isinstance(error, SessionClosed):
-            self._check_over(operation.kind)
+            self.check_over(operation.kind)
 
 
 _ALLOWED: dict[str, tuple[type[BaseException], ...]] = {

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import random
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +24,8 @@ from speechwire.session import ListenV1Session, ListenV2Session
 from speechwire.transport import MemoryTransport
 
 __all__ = ["Outcome", "play"]
+
+Tamper = Callable[[Any], list[Any]]
 
 
 @dataclass
@@ -46,13 +49,20 @@ class Outcome:
     complete: bool = False
 
 
-def play(story: Story, *, trace: bool = False) -> Outcome:
-    """Run it from begin to end, in a loop of its own."""
+def play(story: Story, *, trace: bool = False, tamper: Tamper | None = None) -> Outcome:
+    """Run it from begin to end, in a loop of its own.
+
+    Args:
+        story: What happens.
+        trace: Whether to write the timeline down.
+        tamper: Puts other events in the place of each; to see that the judge notices.
+    """
     state = random.getstate()
     random.seed(story.seed)
     loop = StoryLoop()
     try:
         player = Player(story, loop, trace=trace)
+        player.tamper = tamper or player.tamper
         loop.set_exception_handler(player.unhandled)
         try:
             loop.run_until_complete(player.run())
@@ -71,6 +81,8 @@ def play(story: Story, *, trace: bool = False) -> Outcome:
 
 class Player(Operations):
     """The caller of one story."""
+
+    tamper: Tamper = staticmethod(lambda event: [event])
 
     # The run.
 
@@ -101,8 +113,10 @@ class Player(Operations):
     async def _consume(self) -> None:
         try:
             async for event in self.session:
-                self.note("delivered", _event(event))
-                self.judge.event(event, self.loop.time())
+                if self.trace:
+                    self.note("delivered", _event(event))
+                for seen in self.tamper(event):
+                    self.judge.event(seen, self.loop.time())
                 if self.story.consumer_s:
                     await asyncio.sleep(self.story.consumer_s)
                 await self.reading.wait()

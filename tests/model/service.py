@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from tests.model import junk
 from tests.model.ears import QUARTER, Ears
-from tests.model.hearing import Span, spans
+from tests.model.hearing import Garbled, Span, spans
 from tests.model.story import Fate, Story
 from tests.model.wire import changes_of, settings_of, short
 from tests.session.counted import RATE
@@ -29,6 +29,8 @@ _TICK_S = 1e-6
 
 class Caller(Protocol):
     """What the service knows of the caller, to judge what it gets."""
+
+    trace: bool
 
     def note(self, who: str, what: str) -> None: ...
 
@@ -111,8 +113,12 @@ class Conversation(Ears):
             self.finalize()
 
     def hear(self, frame: bytes) -> None:
-        for span in spans(frame, self.expected):
-            start, left = span
+        try:
+            pieces = spans(frame, self.expected)
+        except Garbled as error:
+            self.service.caller.broken("samples stay whole", str(error))
+            return
+        for start, left in pieces:
             if start is None:
                 self.service.caller.before_silence(self, left)
             else:
@@ -184,7 +190,8 @@ class Conversation(Ears):
     def _deliver(self, frame: str | bytes, words: tuple[int, ...]) -> None:
         if self.ended_s is None and self.left_s is None:
             self.peer.send(frame)
-            self.service.caller.note(f"service {self.number}", f"says {short(frame)}")
+            if self.service.caller.trace:
+                self.service.caller.note(f"service {self.number}", f"says {short(frame)}")
             for word in words:
                 self.service.finals.append((word, self.loop.time(), self))
 

@@ -29,6 +29,9 @@ class VoiceV1(Conversation):
         self.final = self.interim = 0
         self.interims = self.fate.interims and "interim_results=true" in self.peer.request.url
         self.configuring = False
+        self.vad = "vad_events=true" in self.peer.request.url
+        self.utterance_end = "utterance_end_ms=" in self.peer.request.url
+        self.speaking = False
 
     def watch(self) -> None:
         idle_s = self.loop.time() - (self.last_frame_s if self.position else self.opened_s)
@@ -41,6 +44,7 @@ class VoiceV1(Conversation):
                 self.loop.call_later(_IDLE_S - idle_s, self.watch)
 
     def go_on(self) -> None:
+        self._say_when_speech_begins_and_ends()
         paused = self.quiet >= _ENDPOINTING
         if self.fate.finals and self.words and paused:
             self.results(is_final=True, speech_final=True)
@@ -49,6 +53,18 @@ class VoiceV1(Conversation):
         elif self.interims and self.position - max(self.interim, self.final) >= _INTERIM:
             self.interim = self.position
             self.results()
+
+    def _say_when_speech_begins_and_ends(self) -> None:
+        if self.words and self.quiet == 0 and not self.speaking:
+            self.speaking = True
+            if self.vad:
+                began_s = seconds(self.words[-1].begin)
+                self.say(json.dumps({"type": "SpeechStarted", "channel": [0, 1], "timestamp": began_s}))
+        elif self.speaking and self.quiet >= RATE:
+            self.speaking = False
+            if self.utterance_end:
+                ended_s = -1 if not self.words and self.random.random() < 0.5 else seconds(self.last_word_end)
+                self.say(json.dumps({"type": "UtteranceEnd", "channel": [0, 1], "last_word_end": ended_s}))
 
     def _cuts(self, paused: bool) -> bool:
         """Whether a final is due that ends no speech."""

@@ -144,8 +144,8 @@ class VoiceV2(Conversation):
             {
                 "type": "TurnInfo",
                 "sequence_id": self.sequence,
-                "event": "Update",
-                "turn_index": self.turn,
+                "event": self.random.choice(("Update", "Update", "StartOfTurn", "EndOfTurn", "Thought")),
+                "turn_index": self.random.choice((self.turn, self.turn, 0, -1, 2**40)),
                 "audio_window_start": start,
                 "audio_window_end": end,
                 "transcript": "",

@@ -93,7 +93,7 @@ class Watch:
         """Note which operation found which state."""
         self.operations[(kind, str(getattr(self.session, "state", "unknown")))] += 1
 
-    def _check_over(self, what: str) -> None:
+    def check_over(self, what: str) -> None:
         lasting = any(self.story.fate(n).lasting for n in range(len(self.service.attempts)))
         if not lasting and not self.record.cancelled and self.record.closed_s == math.inf:
             self.broken("only what no retry can mend ends it", f"{what} raises SessionClosed")
@@ -136,6 +136,9 @@ class Watch:
                 self.broken("aclose waits for the answer", f"given up before {due_s:.3f} s after aclose")
 
     def _check_bounds(self) -> None:
+        """Whatever can be asked at any time is asked, too."""
+        self.session.stats()
+        _ = (self.session.connected, self.session.closed, self.session.over, self.session.error)
         longest_s = max((op.seconds for op in self.story.operations if op.kind == "burst"), default=0.0)
         limit_s = self.settings.buffer_s + self.settings.replay_s + longest_s + 2.0
         if self.session.buffered_bytes > limit_s * RATE * SAMPLE_BYTES:

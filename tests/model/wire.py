@@ -48,7 +48,7 @@ def short(frame: str | bytes) -> str:
         if body["type"] == "TurnInfo":
             window = f"{body['audio_window_start']:.2f}-{body['audio_window_end']:.2f}"
             return f"{body['event']} {body['turn_index']}: {window} {body['transcript']!r}"
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         pass
     return f"{frame!r:.160}"
 
