@@ -152,7 +152,7 @@ class _Author:
             values["upgrade"] = self.random.choice(_UPGRADES)
         if self.chance(0.01):
             values["upgrade"] = self.random.choice(_LASTING_UPGRADES)
-        values["upgrade_s"] = self.random.choice((0.02, 0.05, 0.3, 2.0))
+        values["upgrade_s"] = self.random.choice((0.02, 0.05, 0.05, 0.3, 2.0, 8.0))
         if self.chance(0.15 * self.trouble):
             values |= self.ending(audio_s)
         if self.chance(0.15 * self.trouble):
@@ -187,6 +187,10 @@ class _Author:
             values["lies"] = 0.05
         if self.chance(0.2):
             values["onset"] = True
+        if self.chance(0.04 * self.trouble):
+            values |= {"hiccup_at_s": self.between(0.0, 4.0), "hiccup_s": self.random.choice((0.8, 2.0, 4.0))}
+        if self.chance(0.01 * self.trouble):
+            values["reads_s"] = self.random.choice((0.05, 0.3))
         return values
 
     def rest(self) -> Fate:

@@ -56,7 +56,7 @@ class Conversation(Ears):
         self.random = random.Random(service.story.seed * 1009 + peer.number)
         self.opened_s = self.loop.time()
         self.last_frame_s = self.opened_s
-        self.silent_since: float | None = None
+        self.silent_after: int | None = None
         self.settings = settings_of(peer.request.url)
         self.unsure: set[str] = set()
         self.ended_s: float | None = None
@@ -66,6 +66,7 @@ class Conversation(Ears):
         self.open_at_close = False
         self.told_all = False
         self.deaf = self.mute = False
+        self.hiccup_due = self.fate.hiccup_s > 0
         self._last_due_s = self._covered_s = 0.0
         self._covered = 0
         self._ending_due = bool(fate.ending)
@@ -81,9 +82,24 @@ class Conversation(Ears):
             if self.deaf:
                 await asyncio.Event().wait()
             self.take(frame)
+            if self.fate.reads_s or self.hiccup_due:
+                await self.dawdle()
         if self.ended_s is None:
             self.left_s = self.loop.time()
             self.service.caller.note(f"service {self.number}", "the client has left")
+
+    async def dawdle(self) -> None:
+        """Read no further for a while."""
+        if self.hiccup_due and self.position >= self.fate.hiccup_at_s * RATE:
+            self.hiccup_due = False
+            await asyncio.sleep(self.fate.hiccup_s)
+        if self.fate.reads_s:
+            await asyncio.sleep(self.fate.reads_s)
+
+    @property
+    def slow(self) -> bool:
+        """Whether what it reads may have been sent long before."""
+        return bool(self.fate.reads_s or self.fate.hiccup_s)
 
     def take(self, frame: str | bytes) -> None:
         self.last_frame_s = self.loop.time()

@@ -36,6 +36,9 @@ class Fate:
         repeats: How likely a message comes twice.
         junk: How likely a frame of audio is answered with junk as well.
         lies: How likely with a message whose times cannot be.
+        hiccup_at_s: Of audio heard, after which it reads nothing for a while.
+        hiccup_s: For how long.
+        reads_s: How long it takes for each frame.
         onset: Whether a word is missed whose beginning was not heard.
     """
 
@@ -57,6 +60,9 @@ class Fate:
     repeats: float = 0.0
     junk: float = 0.0
     lies: float = 0.0
+    hiccup_at_s: float = 0.0
+    hiccup_s: float = 0.0
+    reads_s: float = 0.0
     onset: bool = False
 
     def __str__(self) -> str:

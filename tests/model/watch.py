@@ -56,23 +56,29 @@ class Watch:
         self.note("PROMISE", f"broken: {promise}: {how}")
 
     def before_audio(self, conversation: Conversation, start: int) -> None:
-        if conversation.silent_since is not None:
-            before = self._pushed_at(conversation.silent_since - 0.1)
-            conversation.silent_since = None
-            if start < before:
-                self.broken("no silence while audio waits", f"audio from {start / RATE:.3f} s came behind it")
+        if conversation.silent_after is not None:
+            paused_s = self._pushed_s(start) - self._pushed_s(min(conversation.silent_after, start) - 1)
+            conversation.silent_after = None
+            if paused_s < self._pause_after_s - 0.06:
+                how = (
+                    f"before the audio at {start / RATE:.3f} s, pushed {paused_s:.3f} s after the one before"
+                )
+                self.broken("silence only where the caller paused", how)
         wrong = self.wanted.wrong(start, conversation.settings, conversation.unsure)
         if wrong:
             self.broken("settings hold", f"connection {conversation.number}: {wrong}")
             conversation.unsure |= set(conversation.settings)
 
     def before_silence(self, conversation: Conversation, samples: int) -> None:
-        now_s = self.loop.time()
-        conversation.silent_since = now_s
-        quiet_s = now_s - self.pushes[-1][0]
+        if conversation.silent_after is None:
+            conversation.silent_after = (
+                conversation.expected if conversation.expected is not None else 1 << 60
+            )
+        before_s = self.loop.time() - 0.011  # what was pushed just now may not have been known
+        quiet_s = before_s - max((at_s for at_s, _ in self.pushes[-3:] if at_s < before_s), default=-1.0)
         if not self.story.flux:
             self.broken("protocol", "silence on /v1/listen")
-        if quiet_s < self._pause_after_s - 0.05:
+        if quiet_s < self._pause_after_s - 0.06 and not conversation.slow:
             self.broken(
                 "no silence in live speech", f"{samples / RATE:.3f} s of it {quiet_s:.3f} s after a push"
             )
@@ -82,8 +88,10 @@ class Watch:
     def lied(self) -> None:
         self.record.lied_until = self.record.pushed
 
-    def _pushed_at(self, at_s: float) -> int:
-        return self.pushes[bisect_right(self.pushes, (at_s, math.inf)) - 1][1]
+    def _pushed_s(self, sample: int) -> float:
+        """When this sample was pushed."""
+        at = bisect_right(self.pushes, sample, key=lambda push: push[1])
+        return self.pushes[min(at, len(self.pushes) - 1)][0]
 
     @property
     def _pause_after_s(self) -> float:
@@ -105,8 +113,9 @@ class Watch:
         last = self.service.conversations[-1]
         slow_s = last.fate.latency_s + last.fate.upgrade_s + 1.6 + self._pause_after_s
         began_s = self.loop.time() - paused_s
+        slow_s += last.fate.hiccup_s
         well = last.ended_s is None and last.left_s is None and not last.mute and last.fate.finalize
-        heard_all = bool(last.pieces) and last.pieces[-1][1] == self.record.pushed
+        heard_all = not last.fate.reads_s and bool(last.pieces) and last.pieces[-1][1] == self.record.pushed
         if not (well and heard_all and paused_s > slow_s and last.opened_s < began_s - 1.0):
             return
         if self.story.flux and not last.fate.finals or not self.reading.is_set():
