@@ -83,9 +83,9 @@ class _Author:
 
     def operations(self) -> tuple[Operation, ...]:
         kinds = ["speak"] * 10 + ["burst"] * 2 + ["pause"] * 4 + ["flush"] * 3 + ["configure"] * 3
-        kinds += ["reopen"] * 2 + ["exchange", "connect", "pause long"]
+        kinds += ["reopen"] * 2 + ["exchange", "connect", "pause long", "read anew"]
         if self.chance(0.08):
-            kinds += ["stop reading"]
+            kinds += ["stop reading", "read on"]
         chosen = [self.operation(self.random.choice(kinds)) for _ in range(self.random.randint(3, 12))]
         if not any(op.kind == "speak" for op in chosen):
             chosen.append(self.operation("speak"))

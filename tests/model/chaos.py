@@ -110,9 +110,9 @@ def chaos(first: int, stories: int, path: str | None) -> int:
     with multiprocessing.get_context("spawn").Pool(os.cpu_count(), _quiet) as pool:
         for part in pool.imap_unordered(tally, chunks):
             total += part
-            sys.stderr.write(f"\r{total.stories:,} of {stories:,} stories, {len(total.broken)} broken ")
-            sys.stderr.flush()
-    sys.stderr.write("\n")
+            end = "\r" if sys.stderr.isatty() and total.stories < stories else "\n"
+            line = f"{total.stories:,} of {stories:,} stories, {len(total.broken)} with a promise broken"
+            print(line, end=end, file=sys.stderr, flush=True)
     text = "\n".join(summary(total, first)) + "\n"
     if path:
         Path(path).write_text(text, encoding="utf-8")

@@ -197,6 +197,9 @@ class Operations(Watch):
         if not self.session.closed:
             self.broken("cancelled means closed", "the session says it is open")
 
+    async def read_anew(self, operation: Operation) -> None:
+        raise NotImplementedError
+
     async def stop_reading(self, operation: Operation) -> None:
         self.reading.clear()
 
@@ -267,6 +270,7 @@ OPERATIONS: dict[str, Callable[[Operations, Operation], Coroutine[Any, Any, None
     "connect": Operations.connect,
     "aclose": Operations.aclose,
     "cancel all": Operations.cancel_all,
+    "read anew": lambda caller, operation: caller.read_anew(operation),
     "stop reading": Operations.stop_reading,
     "read on": Operations.read_on,
 }

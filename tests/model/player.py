@@ -90,13 +90,23 @@ class Player(Operations):
         self.reading.set()
         self.transport = MemoryTransport(self.service, window_bytes=self.story.window_bytes)
         self.session = self._make_session()
-        self.consumer = self.loop.create_task(self._consume())
+        self.consumer = self.loop.create_task(self.consume())
         for operation in self.story.operations:
             await self._do(operation)
             self._check_bounds()
             if self.judge.broken:
                 break
         await self._finish()
+
+    async def read_anew(self, operation: Operation) -> None:
+        """The task that iterates is cancelled, and another goes on."""
+        assert self.consumer is not None
+        if not self.consumer.done():
+            self.reading_anew = True
+            self.consumer.cancel()
+            await asyncio.wait({self.consumer})
+            self.reading_anew = False
+            self.consumer = self.loop.create_task(self.consume())
 
     def _make_session(self) -> Any:
         story = self.story
@@ -110,7 +120,7 @@ class Player(Operations):
             return ListenV2Session("key", ListenV2Options(**story.options), **arguments)
         return ListenV1Session("key", self.v1_options(), **arguments)
 
-    async def _consume(self) -> None:
+    async def consume(self) -> None:
         try:
             async for event in self.session:
                 if self.trace:
@@ -124,7 +134,7 @@ class Player(Operations):
             self.record.error = error
             self.note("delivered", f"raises {error!r}")
         except asyncio.CancelledError:
-            if not self.record.cancelled:
+            if not self.record.cancelled and not self.reading_anew:
                 self.broken("nothing raises out of a session", "CancelledError")
             raise
         except Exception as error:
@@ -141,7 +151,7 @@ class Player(Operations):
         await self._await_calls()
         assert self.consumer is not None
         if self.consumer.cancelled():
-            self.consumer = self.loop.create_task(self._consume())
+            self.consumer = self.loop.create_task(self.consume())
         limit_s = 1.0 + 2000 * self.story.consumer_s
         done, _ = await asyncio.wait({self.consumer}, timeout=limit_s)
         if not done:

@@ -292,6 +292,7 @@ class Conversation(Ears):
         self.open_at_close = bool(self.words)
         self.told_all = self.reported_all
         how, delay_s = self.fate.closing, self.fate.closing_s
+        self.service.endings.append(f"after CloseStream: {'silence' if self.mute else how}")
         if self.mute or how == "silence":
             self.mute = True
             return

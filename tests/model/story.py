@@ -83,7 +83,8 @@ class Operation:
 
     Args:
         kind: ``speak`` at real pace, ``burst`` at once, ``pause``, ``flush``, ``configure``, ``reopen``,
-            ``exchange``, ``connect``, ``aclose``, ``cancel all``, ``stop reading``, ``read on``.
+            ``exchange``, ``connect``, ``aclose``, ``cancel all``, ``stop reading``, ``read on``,
+            ``read anew`` (the task that iterates is cancelled and another goes on).
         seconds: Of audio or of pause.
         frame_ms: Pushed in pieces of this length; with an odd byte cut off and sent with the next if ``odd``.
         value: What is set: a setting's value, a tag, a chunk's length in ms.

@@ -42,6 +42,7 @@ class Watch:
         self.tasks: list[asyncio.Task[Any]] = []
         self.calls_under_way = 0
         self.reading = asyncio.Event()
+        self.reading_anew = False
         self.consumer: asyncio.Task[None] | None = None
 
     # What the service asks.
