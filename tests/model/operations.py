@@ -83,7 +83,7 @@ class Operations(Watch):
             self.record.pushed = self.pushes[-1][1]
             self.check_over("push")
             return False
-        self.judge.pushing(now_s)
+        self.judge.pushing_until_s = now_s
         return True
 
     async def pause(self, operation: Operation) -> None:

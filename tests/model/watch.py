@@ -8,10 +8,11 @@ from bisect import bisect_right
 from collections import Counter
 from typing import Any
 
-from tests.model.judge import Judge, Record
+from tests.model.judge import Record
 from tests.model.loop import StoryLoop
 from tests.model.service import Conversation, Service
 from tests.model.story import Story
+from tests.model.verdict import Verdict
 from tests.model.voice_v1 import VoiceV1
 from tests.model.voice_v2 import VoiceV2
 from tests.model.wanted import Wanted
@@ -35,7 +36,7 @@ class Watch:
         self.operations: Counter[tuple[str, str]] = Counter()
         self.record = Record()
         self.service = Service(story, self, VoiceV2 if story.flux else VoiceV1)
-        self.judge = Judge(story, self.record, self.service)
+        self.judge = Verdict(story, self.record, self.service)
         self.settings = ListenSettings(**story.settings)
         self.wanted = Wanted(settings_of(story.options))
         self.pushes: list[tuple[float, int]] = [(-1.0, 0)]
