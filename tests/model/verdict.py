@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from tests.model.conversation import Conversation
 from tests.model.ears import QUARTER
 from tests.model.hearing import missing, repeated_ms, total, union
 from tests.model.judge import Judge
-from tests.model.service import Conversation
 from tests.session.counted import RATE
 
 __all__ = ["Verdict"]

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from tests.model import junk
-from tests.model.service import Conversation
+from tests.model.conversation import Conversation
 from tests.model.wire import seconds
 from tests.session.counted import RATE
 

@@ -8,9 +8,10 @@ from bisect import bisect_right
 from collections import Counter
 from typing import Any
 
+from tests.model.conversation import Conversation
 from tests.model.judge import Record
 from tests.model.loop import StoryLoop
-from tests.model.service import Conversation, Service
+from tests.model.service import Service
 from tests.model.story import Story
 from tests.model.verdict import Verdict
 from tests.model.voice_v1 import VoiceV1
