@@ -14,7 +14,7 @@ from speechwire.protocol import ListenV1Options
 from speechwire.protocol.listen_v1_events import Results
 from speechwire.protocol.listen_v2_events import TurnInfo
 from speechwire.session import ListenSettings, ListenV1Session, ListenV2Session
-from speechwire.session._session import ListeningSession
+from speechwire.session._listen_session import ListeningSession
 from speechwire.transport import MemoryPeer, MemoryTransport
 
 FRAME_MS = 20
@@ -46,7 +46,7 @@ class Endpoint:
 
 
 def transport_of(session: Listening) -> MemoryTransport:
-    transport = session._conductor._dialing.transport
+    transport = session._runner._access.transport
     assert isinstance(transport, MemoryTransport)
     return transport
 

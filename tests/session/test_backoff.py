@@ -27,13 +27,14 @@ def test_bounds_grow_to_the_cap_and_then_it_gives_up() -> None:
 
 
 @given(st.integers(1, 20), st.integers(0, 2**32))
-def test_jitter_is_full(attempts: int, seed: int) -> None:
+def test_a_delay_is_at_least_half_its_bound(attempts: int, seed: int) -> None:
     policy = BackoffPolicy(max_attempts=30)
     backoff = Backoff(policy, uniform=random.Random(seed).uniform)
     for attempt in range(attempts):
         delay = backoff.refused(FAILED)
         assert delay is not None
-        assert 0 <= delay <= min(policy.cap_s, policy.base_s * policy.factor**attempt)
+        bound_s = min(policy.cap_s, policy.base_s * policy.factor**attempt)
+        assert bound_s / 2 <= delay <= bound_s
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404])
@@ -55,17 +56,32 @@ def test_connections_that_die_at_once_end_it_early() -> None:
     assert outcomes[2] is None
 
 
-@pytest.mark.parametrize(("lived_s", "progressed"), [(0.1, True), (60.0, False)])
-def test_a_connection_that_worked_starts_anew(lived_s: float, progressed: bool) -> None:
+def test_a_connection_that_worked_starts_anew() -> None:
     backoff = Backoff(BackoffPolicy(max_attempts=3, max_quick_failures=2))
     for _ in range(20):
         assert backoff.ended(lived_s=0.1, progressed=False) is not None
-        assert backoff.ended(lived_s=lived_s, progressed=progressed) is not None
+        assert backoff.ended(lived_s=60.0, progressed=True) is not None
         assert backoff.attempts == 1
 
 
-def test_an_end_that_no_retry_can_change() -> None:
-    assert Backoff(BackoffPolicy()).ended(lived_s=60, progressed=True, retryable=False) is None
+@pytest.mark.parametrize(("lived_s", "progressed"), [(0.1, True), (60.0, False)])
+def test_behind_a_partial_success_the_delays_grow(lived_s: float, progressed: bool) -> None:
+    backoff = Backoff(BackoffPolicy(base_s=1, cap_s=8, max_attempts=5), uniform=lambda low, high: high)
+    delays = [backoff.ended(lived_s=lived_s, progressed=progressed) for _ in range(5)]
+    assert delays == [1, 2, 4, 8, None]
+
+
+def test_quick_failures_count_in_a_row_only() -> None:
+    backoff = Backoff(BackoffPolicy(max_quick_failures=2, max_attempts=100))
+    for _ in range(20):
+        assert backoff.ended(lived_s=0.1, progressed=False) is not None
+        assert backoff.ended(lived_s=0.1, progressed=True) is not None
+
+
+def test_patience_is_between_half_the_cap_and_the_cap() -> None:
+    backoff = Backoff(BackoffPolicy(cap_s=6), uniform=random.Random(0).uniform)
+    delays = [backoff.patient_s() for _ in range(200)]
+    assert 3 <= min(delays) < 4 < 5 < max(delays) <= 6
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,29 @@ async def test_interim_events_give_way_first_and_the_loss_is_told() -> None:
     queue.end()
     got = [await queue.get() for _ in range(4)]
     assert got == [EventsDropped(count=2), 3, 4, 5]
-    assert queue.dropped == 2
+
+
+async def test_a_full_queue_without_interim_events_drops_the_oldest() -> None:
+    looked: list[float] = []
+
+    def is_interim(event: float) -> bool:
+        looked.append(event)
+        return False
+
+    queue: EventQueue[float] = EventQueue(3, is_interim)
+    for event in range(100):
+        queue.put(event)
+    queue.end()
+    assert [await queue.get() for _ in range(4)] == [EventsDropped(count=97), 97, 98, 99]
+    assert looked == list(range(100)), "each event is looked at once, however many wait"
+
+
+async def test_a_queue_nobody_reads_stays_bounded() -> None:
+    queue = full(10)
+    for event in range(10_000):
+        queue.put(event + 0.5 * (event % 3 > 0))
+    assert len(queue._cells) <= 20
+    assert len(queue._interim) <= 10
 
 
 async def test_memory_stays_flat() -> None:

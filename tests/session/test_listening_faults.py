@@ -197,7 +197,8 @@ async def test_a_fatal_error_message_raises_in_the_services_words() -> None:
 
 async def test_a_service_that_accepts_and_dies_is_given_up(endpoint: Endpoint) -> None:
     service = endpoint.service((), dict.fromkeys(range(100), (0.1, reset)))
-    session = endpoint.session(service, backoff=BackoffPolicy(max_quick_failures=4))
+    policy = BackoffPolicy(max_quick_failures=4)
+    session = endpoint.session(service, backoff=policy, wait_out_outages=False)
     events = asyncio.create_task(collect(session))
     with pytest.raises(SessionClosed):
         await speak_into(session, 60.0)
@@ -210,7 +211,8 @@ async def test_a_service_that_is_not_there_is_given_up(endpoint: Endpoint) -> No
     async def absent(peer: MemoryPeer) -> None:
         peer.refuse(ConnectFailed("wss://x", "no route"))
 
-    session = endpoint.session(absent, backoff=BackoffPolicy(max_attempts=5), buffer_s=3.0)
+    policy = BackoffPolicy(max_attempts=5)
+    session = endpoint.session(absent, backoff=policy, buffer_s=3.0, wait_out_outages=False)
     events = asyncio.create_task(collect(session))
     with pytest.raises(SessionClosed):
         await speak_into(session, 600.0)

@@ -96,7 +96,7 @@ async def test_a_silent_connection_is_kept_alive() -> None:
         await speak_into(session, 1.0)
         await asyncio.sleep(60)
         keep_alives = [text["type"] for text in service.heard[0].texts].count("KeepAlive")
-        assert (keep_alives, peers(session)[0].pings) == ((15, 0) if kind is nova else (0, 3))
+        assert (keep_alives, peers(session)[0].pings) == ((14, 0) if kind is nova else (0, 2))
         await session.aclose()
 
 
@@ -123,7 +123,7 @@ async def test_after_an_idle_close_the_next_audio_connects(endpoint: Endpoint) -
 async def test_silence_ends_the_turn_of_a_caller_that_stopped() -> None:
     flux = Endpoint("flux")
     service = flux.service([(1.0, 2.0), (2.5, 3.0)])
-    session = flux.session(service, silence_after_s=0.5)
+    session = flux.session(service, pause_after_s=0.5)
     events = asyncio.create_task(collect(session))
     await speak_into(session, 2.0)
     await asyncio.sleep(30)
@@ -140,7 +140,7 @@ async def test_an_event_loop_that_stood_still_blames_nobody(endpoint: Endpoint, 
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualTimeLoop)
     service = endpoint.service([(1.0, 6.0)])
-    session = endpoint.session(service, silence_after_s=0.5)
+    session = endpoint.session(service, pause_after_s=0.5)
     events = asyncio.create_task(collect(session))
     await speak_into(session, 3.0)
     loop.advance(seconds)

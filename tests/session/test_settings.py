@@ -14,7 +14,7 @@ from speechwire.session import ListenSettings, SpeakSettings
         {"connect_timeout_s": 0},
         {"drain_timeout_s": -1},
         {"progress_timeout_s": 0},
-        {"silence_after_s": -0.5},
+        {"pause_after_s": -0.5},
         {"max_age_s": 0},
         {"event_limit": 0},
         {"replay_s": -1},
@@ -36,6 +36,4 @@ def test_speaking_nonsense_is_refused_by_name(wrong: dict[str, Any]) -> None:
 
 
 def test_what_can_be_turned_off() -> None:
-    ListenSettings(
-        progress_timeout_s=None, silence_after_s=None, max_age_s=None, replay_speed=None, replay_s=0
-    )
+    ListenSettings(progress_timeout_s=None, pause_after_s=None, max_age_s=None, replay_speed=None, replay_s=0)

@@ -17,10 +17,21 @@ def timeline() -> Timeline:
 
 def test_a_first_connection_needs_no_map() -> None:
     clock = timeline()
-    clock.audio(0, 100)
-    clock.audio(100, 100)
+    clock.audio(0, RATE)
+    clock.audio(RATE, RATE)
     assert clock.identical
     assert clock.start_s(1.2345) == clock.end_s(1.2345) == 1.2345
+
+
+@pytest.mark.parametrize("claimed_s", [2.5, 1e308, float("inf"), -1.0])
+def test_no_time_lies_outside_of_what_was_sent(claimed_s: float) -> None:
+    clock = timeline()
+    clock.audio(0, 2 * RATE)
+    bound_s = 2.0 if claimed_s > 0 else 0.0
+    assert clock.start_s(claimed_s) == clock.end_s(claimed_s) == bound_s
+    clock.audio(10 * RATE, RATE)
+    bound_s = 11.0 if claimed_s > 3 else 10.5 if claimed_s > 0 else 0.0
+    assert clock.end_s(claimed_s) == bound_s
 
 
 def test_a_replay_begins_where_the_caller_was() -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from speechwire.session._states import State
 from speechwire.session.backoff import Backoff, BackoffPolicy
 from speechwire.session.events import (
     AudioDropped,
     EventsDropped,
+    OutageBegan,
+    OutageEnded,
     Reconnected,
     Reconnecting,
     SessionEnded,
@@ -30,6 +33,8 @@ __all__ = [
     "ListenStats",
     "ListenV1Session",
     "ListenV2Session",
+    "OutageBegan",
+    "OutageEnded",
     "PoolStats",
     "Reconnected",
     "Reconnecting",
@@ -40,4 +45,5 @@ __all__ = [
     "SpeakSession",
     "SpeakSettings",
     "SpeakStats",
+    "State",
 ]

@@ -1,34 +1,36 @@
-"""The audio of a stream, from the push until a result covers it. Pure: no clock, no task.
+"""The audio of a stream, from the push until a result acknowledges it. Pure: no clock, no task.
 
 Positions are bytes since the stream began, as the caller pushed them: the caller's clock. A chunk is
-*queued* until it is handed to a connection, then *sent* until it is *covered* by a result that will not
-change. When a connection dies, :meth:`AudioLog.rewind` puts what was sent and not covered back in front of
+*queued* until it is handed to a connection, then *sent* until a result that will not change *acknowledges*
+it. When a connection dies, :meth:`AudioLog.rewind` puts what was sent and not acknowledged back in front of
 the queue.
 
-Both parts are bounded. The oldest gives way: a queue that overflows drops audio nobody has heard yet, which
-is counted at once; sent audio that gives way only matters if the connection then dies, and is counted then.
+Everything is bounded. A queue that overflows drops its oldest audio, which is counted at once. Sent audio
+that is let go of only matters if the connection then dies, and is counted then. As long as no connection gets
+further, what is sent again comes to three times what is open at most; beyond that it is given up.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from typing import Generic, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
 import msgspec
 
-__all__ = ["AudioLog", "Chunk", "Mark"]
+__all__ = ["AudioLog", "Chunk", "FlushMark"]
 
-C = TypeVar("C")
+_MOST_RESENT: Final = 3
 
 
 class Chunk(msgspec.Struct, frozen=True, gc=False):
-    """Audio, and where it begins on the caller's clock, in bytes.
+    """Audio, where it begins on the caller's clock in bytes, and whether it was sent before.
 
     Thousands are kept at a time: the garbage collector need not look at them.
     """
 
     start: int
     data: bytes
+    is_repeat: bool = False
 
     @property
     def end(self) -> int:
@@ -36,11 +38,10 @@ class Chunk(msgspec.Struct, frozen=True, gc=False):
         return self.start + len(self.data)
 
 
-class Mark(NamedTuple, Generic[C]):
-    """Something to do when the audio before it has been sent."""
+class FlushMark(NamedTuple):
+    """A flush that was asked for behind the audio before it."""
 
     start: int
-    control: C
 
     @property
     def end(self) -> int:
@@ -48,8 +49,8 @@ class Mark(NamedTuple, Generic[C]):
         return self.start
 
 
-class AudioLog(Generic[C]):
-    """A bounded FIFO of audio and marks that can be rewound.
+class AudioLog:
+    """A bounded FIFO of audio and flush marks that can be rewound.
 
     Args:
         frame_bytes: Bytes of one frame, over all channels; cuts fall between frames.
@@ -58,26 +59,25 @@ class AudioLog(Generic[C]):
 
     Attributes:
         end: Position after the last byte pushed.
-        covered: Position up to which no replay is needed.
+        acknowledged: Position up to which results will not change.
         waiting: Chunks and marks still to be sent; to look at, not to change.
         queued_bytes: What waits to be sent.
-        dropped_bytes: What was dropped before it was ever sent, since the log was made.
     """
 
     def __init__(self, *, frame_bytes: int, queue_bytes: int, replay_bytes: int) -> None:
         self.end = 0
-        self.covered = 0
+        self.acknowledged = 0
         self.queued_bytes = 0
-        self.dropped_bytes = 0
+        self.waiting: deque[Chunk | FlushMark] = deque()
         self._frame_bytes = frame_bytes
         self._queue_bytes = queue_bytes
         self._replay_bytes = replay_bytes
-        self.waiting: deque[Chunk | Mark[C]] = deque()
-        self._sent: deque[Chunk | Mark[C]] = deque()
+        self._needed_from = 0  # a replay begins here: at what is acknowledged, or a run-up before it
+        self._sent: deque[Chunk | FlushMark] = deque()
         self._sent_bytes = 0
-        self._forgotten: deque[tuple[int, int]] = (
-            deque()
-        )  # sent, not covered, no longer kept: from where to where
+        self._resent_bytes = 0  # since a connection got further
+        # Sent, not acknowledged, no longer kept: from where to where.
+        self._forgotten: deque[tuple[int, int]] = deque()
 
     def __bool__(self) -> bool:
         """Whether anything waits to be sent."""
@@ -88,16 +88,35 @@ class AudioLog(Generic[C]):
         """What was sent and is kept for a replay."""
         return self._sent_bytes
 
+    @property
+    def is_half_empty(self) -> bool:
+        """Whether at most half of the queue's bound waits to be sent."""
+        return 2 * self.queued_bytes <= self._queue_bytes
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether there is audio that no result acknowledges."""
+        return self.end > self.acknowledged and self.unanswered_bytes() > 0
+
+    def unanswered_bytes(self) -> int:
+        """Audio, sent or not, that no result acknowledges; what was dropped is not counted again."""
+        kept = sum(self._beyond(item) for queue in (self.waiting, self._sent) for item in queue)
+        return kept + sum(end - start for start, end in self._forgotten)
+
     def append(self, pcm: bytes) -> int:
         """Queue audio.
 
         Returns:
-            Bytes of older audio dropped to make room.
+            Bytes of older audio, or of this one's head, dropped to make room.
         """
-        self.waiting.append(Chunk(self.end, pcm))
+        dropped = max(0, len(pcm) - self._queue_bytes)
+        dropped += -dropped % self._frame_bytes
+        self.waiting.append(Chunk(self.end + dropped, pcm[dropped:] if dropped else pcm))
         self.end += len(pcm)
-        self.queued_bytes += len(pcm)
-        return self._drop_overflow()
+        self.queued_bytes += len(pcm) - dropped
+        if self.queued_bytes > self._queue_bytes:
+            dropped += self._drop_overflow()
+        return dropped
 
     def pass_on(self, pcm: bytes) -> int:
         """Count audio as sent that is handed to a connection in this moment; only while nothing waits.
@@ -113,65 +132,109 @@ class AudioLog(Generic[C]):
             self._forget()
         return start
 
-    def mark(self, control: C) -> None:
-        """Queue something to do after the audio pushed so far."""
-        self.waiting.append(Mark(self.end, control))
+    def mark_flush(self) -> None:
+        """Ask for a flush behind the audio pushed so far; one behind the same audio is one."""
+        if not (self.waiting and isinstance(self.waiting[-1], FlushMark)):
+            self.waiting.append(FlushMark(self.end))
 
-    def take(self) -> Chunk | Mark[C]:
+    def take(self) -> Chunk | FlushMark:
         """Take the next thing to send. It counts as sent from now on, so no cancellation can lose it."""
         item = self.waiting.popleft()
         self._sent.append(item)
         if isinstance(item, Chunk):
             self.queued_bytes -= len(item.data)
             self._sent_bytes += len(item.data)
+            if item.is_repeat:
+                self._resent_bytes += len(item.data)
             if self._sent_bytes > self._replay_bytes:
                 self._forget()
         return item
 
-    def cover(self, position: int) -> None:
-        """Say that everything before ``position`` has a result that will not change."""
-        self.covered = max(self.covered, min(position, self.end))
-        while self._forgotten and self._forgotten[0][0] < self.covered:
+    def acknowledge(self, position: int, run_up_bytes: int = 0) -> None:
+        """Say that everything before ``position`` has a result that will not change.
+
+        Args:
+            position: In bytes; one beyond the end counts as the end.
+            run_up_bytes: A replay must begin so much earlier, because the cut may lie inside a word.
+        """
+        self.acknowledged = max(self.acknowledged, min(position, self.end))
+        self._needed_from = max(self._needed_from, min(position, self.acknowledged) - run_up_bytes)
+        while self._forgotten and self._forgotten[0][0] < self.acknowledged:
             start, end = self._forgotten.popleft()
-            if end > self.covered:
-                self._forgotten.appendleft((self.covered, end))
+            if end > self.acknowledged:
+                self._forgotten.appendleft((self.acknowledged, end))
                 break
         self._forget()
 
-    def rewind(self) -> int:
-        """Put what was sent and is not covered back in front of the queue; covered marks are forgotten.
+    def rewind(self, *, got_further: bool = True) -> int:
+        """Put what was sent and is not acknowledged back in front of the queue.
+
+        Args:
+            got_further: Whether the connection got further than any before.
 
         Returns:
-            Bytes that should be sent again and cannot: they gave way to :attr:`replay_bytes`.
+            Bytes that should be sent again and cannot: they were let go of.
         """
         lost = sum(end - start for start, end in self._forgotten)
         self._forgotten.clear()
+        if got_further:
+            self._resent_bytes = 0
         while self._sent:
             item = self._sent.pop()
-            if isinstance(item, Mark):
-                if item.start > self.covered:
-                    self.waiting.appendleft(item)
-            elif item.end > self.covered:
-                cut = self._trim(item)
-                self.waiting.appendleft(cut)
-                self.queued_bytes += len(cut.data)
+            if isinstance(item, FlushMark):
+                self._requeue_mark(item)
+            elif item.end > self._needed_from:
+                self._requeue(item)
         self._sent_bytes = 0
         return lost
 
-    def _trim(self, chunk: Chunk) -> Chunk:
-        """Cut off what is covered, at a frame boundary."""
-        skip = max(0, self.covered - chunk.start)
+    def overdrawn_bytes(self) -> int:
+        """How much more would be sent again than three times what is open, if it were sent now."""
+        again = sum(len(item.data) for item in self.waiting if isinstance(item, Chunk) and item.is_repeat)
+        return max(0, self._resent_bytes + again - _MOST_RESENT * self.unanswered_bytes())
+
+    def give_up_repeats(self) -> int:
+        """Send nothing again that was sent before.
+
+        Returns:
+            Bytes of it that no result acknowledges.
+        """
+        lost = self._resent_bytes = 0
+        keep: deque[Chunk | FlushMark] = deque()
+        for item in self.waiting:
+            if isinstance(item, Chunk) and item.is_repeat:
+                self.queued_bytes -= len(item.data)
+                lost += self._beyond(item)
+            elif isinstance(item, Chunk) or not keep or isinstance(keep[-1], Chunk):
+                keep.append(item)
+        self.waiting = keep
+        return lost
+
+    def _requeue_mark(self, mark: FlushMark) -> None:
+        beside = self.waiting and isinstance(self.waiting[0], FlushMark)
+        if mark.start > self.acknowledged and not beside:
+            self.waiting.appendleft(mark)
+
+    def _requeue(self, chunk: Chunk) -> None:
+        skip = max(0, self._needed_from - chunk.start)
         skip -= skip % self._frame_bytes
-        return Chunk(chunk.start + skip, chunk.data[skip:])
+        self.waiting.appendleft(Chunk(chunk.start + skip, chunk.data[skip:], True))
+        self.queued_bytes += len(chunk.data) - skip
+
+    def _beyond(self, item: Chunk | FlushMark) -> int:
+        """How much of it is not acknowledged."""
+        return max(0, item.end - max(item.start, self.acknowledged))
 
     def _forget(self) -> None:
-        """Let go of what is covered, then of the oldest beyond the bound."""
-        while self._sent and (self._sent[0].end <= self.covered or self._sent_bytes > self._replay_bytes):
+        """Let go of what no replay needs, then of the oldest beyond the bound."""
+        while self._sent and (
+            self._sent[0].end <= self._needed_from or self._sent_bytes > self._replay_bytes
+        ):
             item = self._sent.popleft()
             if isinstance(item, Chunk):
                 self._sent_bytes -= len(item.data)
-                if item.end > self.covered:
-                    self._note_forgotten(max(item.start, self.covered), item.end)
+                if item.end > self.acknowledged:
+                    self._note_forgotten(max(item.start, self.acknowledged), item.end)
 
     def _note_forgotten(self, start: int, end: int) -> None:
         if self._forgotten and self._forgotten[-1][1] == start:
@@ -179,16 +242,15 @@ class AudioLog(Generic[C]):
         self._forgotten.append((start, end))
 
     def _drop_overflow(self) -> int:
-        """Drop the oldest queued audio beyond the bound; marks stay, in order."""
-        dropped = 0
-        marks: list[Mark[C]] = []
+        """Drop the oldest queued audio beyond the bound; of the marks before it one stays."""
+        dropped, marked = 0, False
         while self.queued_bytes > self._queue_bytes:
             item = self.waiting.popleft()
-            if isinstance(item, Mark):
-                marks.append(item)
+            if isinstance(item, FlushMark):
+                marked = True
             else:
                 self.queued_bytes -= len(item.data)
-                dropped += len(item.data)
-        self.waiting.extendleft(reversed(marks))
-        self.dropped_bytes += dropped
+                dropped += self._beyond(item)
+        if marked and not isinstance(self.waiting[0], FlushMark):
+            self.waiting.appendleft(FlushMark(self.waiting[0].start))
         return dropped

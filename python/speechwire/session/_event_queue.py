@@ -13,12 +13,14 @@ __all__ = ["EventQueue"]
 
 E = TypeVar("E")
 
+_Cell = list[E | None]  # emptied when its event is dropped
+
 
 class EventQueue(Generic[E]):
-    """A FIFO that never blocks its producer.
+    """A FIFO that never blocks its producer, in constant time per event.
 
-    When it is full an interim event gives way, the oldest first; without one, the oldest event. What gave
-    way is counted and reported in its place in the stream.
+    When it is full the oldest interim event is dropped; without one, the oldest event. What was dropped is
+    counted and reported in its place in the stream.
 
     Args:
         limit: Most events kept.
@@ -26,10 +28,11 @@ class EventQueue(Generic[E]):
     """
 
     def __init__(self, limit: int, is_interim: Callable[[E], bool]) -> None:
-        self.dropped = 0
         self._limit = limit
         self._is_interim = is_interim
-        self._events: deque[E] = deque()
+        self._cells: deque[_Cell[E]] = deque()
+        self._interim: deque[_Cell[E]] = deque()
+        self._count = 0
         self._unreported = 0
         self._ended = False
         self._error: BaseException | None = None
@@ -39,9 +42,13 @@ class EventQueue(Generic[E]):
         """Append an event; after :meth:`end` it is ignored."""
         if self._ended:
             return
-        if len(self._events) >= self._limit:
+        if self._count >= self._limit:
             self._make_room()
-        self._events.append(event)
+        cell: _Cell[E] = [event]
+        self._cells.append(cell)
+        self._count += 1
+        if self._is_interim(event):
+            self._interim.append(cell)
         self._wake()
 
     def end(self, error: BaseException | None = None) -> None:
@@ -58,7 +65,7 @@ class EventQueue(Generic[E]):
             StopAsyncIteration: There is none and none will come.
             SpeechwireError: The same, and this is why; raised once.
         """
-        while not self._events:
+        while not self._count:
             if self._ended:
                 error, self._error = self._error, None
                 raise error or StopAsyncIteration
@@ -66,7 +73,17 @@ class EventQueue(Generic[E]):
         if self._unreported:
             count, self._unreported = self._unreported, 0
             return EventsDropped(count=count)
-        return self._events.popleft()
+        return self._next()
+
+    def _next(self) -> E:
+        while True:
+            cell = self._cells.popleft()
+            event, cell[0] = cell[0], None
+            while self._interim and self._interim[0][0] is None:
+                self._interim.popleft()
+            if event is not None:
+                self._count -= 1
+                return event
 
     async def _arrival(self) -> None:
         if self._waiter is not None:
@@ -83,7 +100,11 @@ class EventQueue(Generic[E]):
             waiter.set_result(None)
 
     def _make_room(self) -> None:
-        index = next((i for i, event in enumerate(self._events) if self._is_interim(event)), 0)
-        del self._events[index]
-        self.dropped += 1
+        if self._interim:
+            self._interim.popleft()[0] = None
+            self._count -= 1
+            if len(self._cells) > 2 * self._limit:
+                self._cells = deque(cell for cell in self._cells if cell[0] is not None)
+        else:
+            self._next()
         self._unreported += 1

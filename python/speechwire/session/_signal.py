@@ -23,12 +23,12 @@ class Signal:
                 if not waiter.done():
                     waiter.set_result(None)
 
-    async def wait(self) -> None:
-        """Until the next :meth:`notify`."""
+    async def wait(self, timeout_s: float | None = None) -> None:
+        """Until the next :meth:`notify`, or so long."""
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
         try:
-            await waiter
+            await asyncio.wait((waiter,), timeout=timeout_s)
         finally:
             if waiter in self._waiters:  # cancelled
                 self._waiters.remove(waiter)

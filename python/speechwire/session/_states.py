@@ -55,6 +55,7 @@ class Attempt(enum.StrEnum):
     OPENED = "it succeeds"
     UNREACHABLE = "it fails, another may not"
     REFUSED = "it is refused for good"
+    ABANDONED = "no other attempt follows"
     DRAINED = "nothing is left to do"
     DEADLINE = "the deadline of aclose passes"
 
@@ -126,11 +127,12 @@ TABLE: Final[Mapping[Happening, _Row]] = {
     Attempt.OPENED: {_CONNECTING: _READY, _DRAINING: _DRAINING},
     Attempt.UNREACHABLE: {_CONNECTING: _FAILURE, _DRAINING: _DRAINING},
     Attempt.REFUSED: {_CONNECTING: _SHUTDOWN, _DRAINING: _SHUTDOWN},
+    Attempt.ABANDONED: {_IDLE: _SHUTDOWN, _FAILURE: _SHUTDOWN, _DRAINING: _SHUTDOWN},
     Attempt.DRAINED: {_DRAINING: _SHUTDOWN},
     Attempt.DEADLINE: {_DRAINING: _SHUTDOWN},
     # The end of a connection. While draining, another may follow to get what is left across.
     Ending.COMPLETE: {_DRAINING: _DRAINING},
-    Ending.REPLACED: {_READY: _READY},
+    Ending.REPLACED: {_READY: _READY, _DRAINING: _DRAINING},
     Ending.ROTATED: {_READY: _IDLE, _DRAINING: _DRAINING},
     Ending.UNUSED: {_READY: _IDLE, _DRAINING: _DRAINING},
     Ending.LOST: {_READY: _FAILURE, _DRAINING: _DRAINING},

@@ -96,8 +96,12 @@ class Timeline:
             del self._pieces[:keep]
 
     def _at(self, bisect: Callable[..., int], time_s: float) -> float:
-        if self.identical or not self._bytes_per_s:
+        if not self._bytes_per_s:
             return time_s + self._offset_s
+        # Whatever a service claims, it has heard no more than what was sent, and nothing before that.
+        time_s = min(max(0.0, time_s), self.position_s)
+        if self.identical:
+            return time_s
         position = time_s * self._bytes_per_s
         piece = self._pieces[0]
         if len(self._pieces) > 1:

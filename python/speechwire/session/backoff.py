@@ -1,8 +1,8 @@
 """When to try again and when to give up. Pure: no clock, no task; the caller waits.
 
-Delays grow exponentially with *full* jitter, so that a thousand streams that lost the same server do not
-come back in step. Three things reset or end it: a connection that did its job starts the count anew; a
-refusal that no retry can change ends it at once; and connections that open and die at once end it early,
+Delays grow exponentially and are at least half their bound; the other half is jitter, so that a thousand
+streams that lost the same server do not come back in step. A connection that did its job starts the count
+anew. A refusal that no retry can change ends it at once. Connections that open and die at once end it early,
 because a service that accepts and drops is not healed by insistence.
 """
 
@@ -28,7 +28,7 @@ class BackoffPolicy:
         factor: Growth of that bound from attempt to attempt.
         cap_s: Largest bound, in seconds.
         max_attempts: Attempts in a row without a working connection before giving up.
-        throttled_base_s: As ``base_s`` when the service said 429; such delays are at least half their bound.
+        throttled_base_s: As ``base_s`` when the service said 429.
         quick_failure_s: A connection that lived less than this, and did nothing, failed quickly.
         max_quick_failures: Quick failures in a row before giving up.
     """
@@ -78,27 +78,32 @@ class Backoff:
         throttled = isinstance(error, HandshakeRefused) and error.status == _TOO_MANY_REQUESTS
         return self._next(throttled=throttled) if error.retryable else None
 
-    def ended(
-        self, *, lived_s: float, progressed: bool, retryable: bool = True, throttled: bool = False
-    ) -> float | None:
+    def ended(self, *, lived_s: float, progressed: bool, throttled: bool = False) -> float | None:
         """An open connection ended before its work was done.
 
         Args:
             lived_s: How long it was open, in seconds.
-            progressed: Whether it did any work: a result covered audio, or speech arrived.
-            retryable: Whether another connection can help.
+            progressed: Whether it got further than any before, or had nothing to do.
             throttled: Whether the service asked for less.
 
         Returns:
             Seconds to wait before the next attempt, or ``None`` to give up.
         """
-        if progressed or lived_s >= self._policy.quick_failure_s:
+        quick = self.is_quick(lived_s)
+        if progressed and not quick:
             self.succeeded()
-        else:
-            self._quick_failures += 1
-        if not retryable or self._quick_failures >= self._policy.max_quick_failures:
+        self._quick_failures = self._quick_failures + 1 if quick and not progressed else 0
+        if self._quick_failures >= self._policy.max_quick_failures:
             return None
         return self._next(throttled=throttled)
+
+    def is_quick(self, lived_s: float) -> bool:
+        """Whether a connection that lived so long failed quickly."""
+        return lived_s < self._policy.quick_failure_s
+
+    def patient_s(self) -> float:
+        """How long to wait between the attempts that follow after all have been used up."""
+        return self._uniform(self._policy.cap_s / 2, self._policy.cap_s)
 
     def succeeded(self) -> None:
         """A connection did its job: forget the failures."""
@@ -112,4 +117,4 @@ class Backoff:
         base_s = self._policy.throttled_base_s if throttled else self._policy.base_s
         growth = self._policy.factor ** min(self.attempts - 1, 64)
         bound_s = min(self._policy.cap_s, base_s * growth)
-        return self._uniform(bound_s / 2 if throttled else 0.0, bound_s)
+        return self._uniform(bound_s / 2, bound_s)

@@ -9,6 +9,8 @@ from speechwire.errors import SpeechwireError
 __all__ = [
     "AudioDropped",
     "EventsDropped",
+    "OutageBegan",
+    "OutageEnded",
     "Reconnected",
     "Reconnecting",
     "SessionEnded",
@@ -42,14 +44,38 @@ class Reconnected(msgspec.Struct, frozen=True, kw_only=True):
     replayed_s: float
 
 
+class OutageBegan(msgspec.Struct, frozen=True, kw_only=True):
+    """The attempts are used up: said once. The session goes on.
+
+    Audio that is pushed is kept within ``buffer_s``, and while it comes one attempt follows the other, at
+    most ``BackoffPolicy.cap_s`` apart.
+
+    Attributes:
+        error: Why the last attempt failed.
+    """
+
+    error: SpeechwireError
+
+
+class OutageEnded(msgspec.Struct, frozen=True, kw_only=True):
+    """The service answers again.
+
+    Attributes:
+        lasted_s: Seconds since :class:`OutageBegan`.
+    """
+
+    lasted_s: float
+
+
 class AudioDropped(msgspec.Struct, frozen=True, kw_only=True):
-    """Audio will never reach the service. One event begins an outage; :attr:`SessionEnded.dropped_s` is the
-    sum.
+    """Audio will have no result. While a buffer overflows this is said once; :attr:`SessionEnded.dropped_s`
+    is the sum.
 
     Attributes:
         seconds: How much, when the event was made.
-        reason: ``buffer full`` (never sent), ``replay limit`` (sent, not covered, no longer kept) or
-            ``closed`` (not delivered within the drain deadline).
+        reason: ``buffer full`` (never sent), ``replay limit`` (sent without a result, and no longer kept or
+            sent too often already), ``closed`` (no result within the deadline of ``aclose``) or ``failed``
+            (the session ended with an error).
     """
 
     seconds: float
@@ -67,13 +93,13 @@ class EventsDropped(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SessionEnded(msgspec.Struct, frozen=True, kw_only=True):
-    """The last event of a session that was closed.
+    """The last event of a session, however it ended.
 
     Attributes:
-        complete: Everything pushed was sent, and the service finished its results.
+        complete: Everything pushed was sent, and results have shown that the service finished it.
         pushed_s: Audio pushed, as sent to the service (after conversion).
-        dropped_s: Of that, what never reached the service.
-        replayed_s: What was sent more than once.
+        dropped_s: Of that, what no final result covers.
+        replayed_s: What was sent again.
     """
 
     complete: bool
@@ -82,4 +108,6 @@ class SessionEnded(msgspec.Struct, frozen=True, kw_only=True):
     replayed_s: float
 
 
-SessionEvent = Reconnecting | Reconnected | AudioDropped | EventsDropped | SessionEnded
+SessionEvent = (
+    Reconnecting | Reconnected | OutageBegan | OutageEnded | AudioDropped | EventsDropped | SessionEnded
+)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Final
 
 from speechwire.errors import HandshakeRefused, InvalidArgument, SpeechwireError
@@ -17,15 +18,15 @@ _TOO_MANY_REQUESTS: Final = 429
 
 
 class ConnectionLimiter:
-    """Keeps many sessions from knocking in step.
+    """Bounds how many connections the sessions of a process have and open at once.
 
-    At most so many connections are open and so many handshakes under way; the rest wait their turn. When the
-    service answers 429 to one, all hold back for a while, and then try one at a time until one gets in.
+    When the service answers 429 to one session, all wait for a while, and then try one at a time until one
+    gets in. A session that replaces its connection borrows a place for the moment in which it has two.
 
     Args:
         max_connections: Connections open at once, as the service's contract allows; ``None`` for no limit.
-        max_handshakes: Handshakes under way at once.
-        policy: How long to hold back after 429 (its ``throttled_base_s``, ``factor`` and ``cap_s``).
+        max_handshakes: Handshakes under way at once, and connections being replaced at once.
+        policy: How long to wait after 429 (its ``throttled_base_s``, ``factor`` and ``cap_s``).
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class ConnectionLimiter:
         self._backoff = Backoff(self._policy)
         self._handshakes = 0
         self._open = 0
+        self._borrowed = 0
         self._throttled = False
         self._hold_until = 0.0
         self._changed = Signal()
@@ -59,27 +61,43 @@ class ConnectionLimiter:
         """Whether the service has answered 429 and nobody has got in since."""
         return self._throttled
 
-    async def admit(self) -> None:
-        """Wait for permission to begin a handshake; :meth:`opened` or :meth:`failed` must follow."""
+    async def admit(self, *, borrowed: bool = False) -> None:
+        """Wait for permission to begin a handshake; :meth:`opened` or :meth:`failed` must follow.
+
+        Args:
+            borrowed: The place was got from :meth:`borrow`.
+        """
         loop = asyncio.get_running_loop()
         while True:
             hold_s = self._hold_until - loop.time()
             if hold_s > 0:
                 await asyncio.sleep(hold_s)
-            elif self._has_room():
+            elif self._has_room(borrowed):
                 self._handshakes += 1
                 return
             else:
                 await self._changed.wait()
 
-    def opened(self, connection: WebSocket) -> WebSocket:
+    @asynccontextmanager
+    async def borrow(self) -> AsyncIterator[None]:
+        """A place beyond the limit, while one connection is being replaced by another."""
+        while self._borrowed >= self._max_handshakes:
+            await self._changed.wait()
+        self._borrowed += 1
+        try:
+            yield
+        finally:
+            self._borrowed -= 1
+            self._changed.notify()
+
+    def opened(self, websocket: WebSocket) -> WebSocket:
         """A handshake succeeded; returns the connection, which counts until it is closed or aborted."""
         self._handshakes -= 1
         self._open += 1
         self._throttled = False
         self._backoff.succeeded()
         self._changed.notify()
-        return _Counted(connection, self._closed)
+        return _Counted(websocket, self._closed)
 
     def failed(self, error: BaseException) -> None:
         """A handshake failed, or was cancelled."""
@@ -88,15 +106,15 @@ class ConnectionLimiter:
             self._hold_back(error)
         self._changed.notify()
 
-    def _has_room(self) -> bool:
-        taken = self._open + self._handshakes
-        if self._max_connections is not None and taken >= self._max_connections:
+    def _has_room(self, borrowed: bool) -> bool:
+        if self._handshakes >= (1 if self._throttled else self._max_handshakes):
             return False
-        return self._handshakes < (1 if self._throttled else self._max_handshakes)
+        taken = self._open + self._handshakes - self._borrowed
+        return borrowed or self._max_connections is None or taken < self._max_connections
 
     def _hold_back(self, error: SpeechwireError) -> None:
         now = asyncio.get_running_loop().time()
-        if now >= self._hold_until:  # the others that were refused in the same moment tell nothing new
+        if now >= self._hold_until:  # the others that were refused in the same moment say nothing new
             self._hold_until = now + (self._backoff.refused(error) or self._policy.cap_s)
         self._throttled = True
 
@@ -108,41 +126,37 @@ class ConnectionLimiter:
 class _Counted:
     """A connection that reports its end once."""
 
-    def __init__(self, connection: WebSocket, report: Callable[[], None]) -> None:
-        self._connection = connection
+    def __init__(self, websocket: WebSocket, report: Callable[[], None]) -> None:
+        self._websocket = websocket
         self._report: Callable[[], None] | None = report
+        self.send = websocket.send
+        self.send_now = websocket.send_now
 
     @property
     def request_id(self) -> str | None:
-        return self._connection.request_id
-
-    async def send(self, frame: str | bytes) -> None:
-        await self._connection.send(frame)
+        return self._websocket.request_id
 
     @property
     def ready(self) -> bool:
-        return self._connection.ready
-
-    def send_now(self, frame: bytes) -> None:
-        self._connection.send_now(frame)
+        return self._websocket.ready
 
     async def receive(self) -> str | bytes | CloseEvent:
-        return await self._connection.receive()
+        return await self._websocket.receive()
 
     async def receive_each(self, take: Take) -> CloseEvent | None:
-        return await self._connection.receive_each(take)
+        return await self._websocket.receive_each(take)
 
     async def ping(self) -> None:
-        await self._connection.ping()
+        await self._websocket.ping()
 
     async def aclose(self, code: int = 1000) -> None:
         try:
-            await self._connection.aclose(code)
+            await self._websocket.aclose(code)
         finally:
             self._ended()
 
     def abort(self) -> None:
-        self._connection.abort()
+        self._websocket.abort()
         self._ended()
 
     def _ended(self) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from speechwire.protocol import DEFAULT_BASE_URL, ListenV1Options, ListenV2Options
-from speechwire.protocol import listen_v1_events as nova
-from speechwire.protocol import listen_v2_events as flux
+from speechwire.protocol import listen_v1_events as v1
+from speechwire.protocol import listen_v2_events as v2
+from speechwire.session._connector import Access
 from speechwire.session._credential import ApiKey, Credential
-from speechwire.session._dialer import Dialing
-from speechwire.session._flux import FluxStrategy
-from speechwire.session._nova import NovaStrategy
-from speechwire.session._session import ListeningSession
+from speechwire.session._listen_session import ListeningSession
+from speechwire.session._listen_v1_rules import ListenV1Rules
+from speechwire.session._listen_v2_rules import ListenV2Rules
 from speechwire.session.converter import Converter
 from speechwire.session.limiter import ConnectionLimiter
 from speechwire.session.settings import ListenSettings
@@ -18,7 +18,7 @@ from speechwire.transport import Transport
 __all__ = ["ListenV1Session", "ListenV2Session"]
 
 
-class ListenV2Session(ListeningSession[flux.Event]):
+class ListenV2Session(ListeningSession[v2.Event]):
     """Speech to turns, with Flux (``/v2/listen``).
 
     ::
@@ -62,9 +62,11 @@ class ListenV2Session(ListeningSession[flux.Event]):
         limiter: ConnectionLimiter | None = None,
         force_end_turn: bool = True,
     ) -> None:
+        options = options or ListenV2Options()
         super().__init__(
-            FluxStrategy(options or ListenV2Options(), force_end_turn=force_end_turn),
-            Dialing(Credential(api_key), transport, limiter),
+            ListenV2Rules(options, force_end_turn=force_end_turn),
+            options,
+            Access(Credential(api_key), transport, limiter),
             converter=converter,
             base_url=base_url,
             settings=settings,
@@ -72,7 +74,7 @@ class ListenV2Session(ListeningSession[flux.Event]):
         )
 
 
-class ListenV1Session(ListeningSession[nova.Event]):
+class ListenV1Session(ListeningSession[v1.Event]):
     """Speech to text with Nova and older models (``/v1/listen``).
 
     Events are those of :mod:`speechwire.protocol.listen_v1_events` and :mod:`speechwire.session.events`;
@@ -91,9 +93,11 @@ class ListenV1Session(ListeningSession[nova.Event]):
         allow_insecure: bool = False,
         limiter: ConnectionLimiter | None = None,
     ) -> None:
+        options = options or ListenV1Options()
         super().__init__(
-            NovaStrategy(options or ListenV1Options()),
-            Dialing(Credential(api_key), transport, limiter),
+            ListenV1Rules(options),
+            options,
+            Access(Credential(api_key), transport, limiter),
             converter=converter,
             base_url=base_url,
             settings=settings,

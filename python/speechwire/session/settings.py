@@ -17,24 +17,28 @@ class ListenSettings:
     Args:
         connect_timeout_s: For DNS, TCP, TLS and the upgrade together.
         send_timeout_s: A send that takes longer means a peer that stopped reading: reconnect.
-        drain_timeout_s: How long ``aclose`` waits for the last results.
+        drain_timeout_s: The deadline of ``aclose``: so long it waits for the last results.
         progress_timeout_s: Audio flows and what results cover has not grown for this long: reconnect and
             replay. ``None`` waits for ever.
         keep_alive_s: v1: silence on our side after which ``KeepAlive`` is sent (the service closes after 10
             s).
         ping_s: Flux: the same with a WebSocket ping (the service closes after 60 s).
-        silence_after_s: Flux: when the caller stops pushing during an open turn, send silence after this
-            long, since a turn only ends by audio. ``None`` sends none.
+        pause_after_s: When the caller stops pushing in the middle of speech, this is how long it takes until
+            what was said is brought to its end: v1 is sent ``Finalize``, Flux gets the silence that the
+            caller did not send, since a turn only ends by audio. ``None`` does neither.
         buffer_s: Bound of the audio that waits to be sent; beyond it the oldest is dropped and counted.
-        replay_s: Bound of the sent audio kept for a replay.
+        replay_s: Bound of the sent audio kept for a replay; 0 keeps nothing.
         replay_speed: How fast a backlog is sent, as a multiple of real time; the documentation asks for at
             most 1.25. ``None`` sends as fast as the connection takes it.
         replay_burst_s: This much of a backlog is sent at once before ``replay_speed`` applies.
-        configure_timeout_s: How long ``configure`` waits for the service's answer.
+        configure_timeout_s: How long a ``Configure`` waits for the service's answer.
         max_age_s: A connection this old is replaced by a new one at the next boundary; ``None`` never.
         rollover_wait_s: How long to wait for a boundary between turns or utterances.
         event_limit: Bound of the events waiting for the consumer.
-        backoff: When to try again and when to give up.
+        backoff: When to try again, and when the attempts are used up.
+        wait_out_outages: When the attempts are used up, go on: keep what is pushed within ``buffer_s`` and
+            try again while audio comes, at most ``backoff.cap_s`` apart. Else the session ends with the
+            error.
     """
 
     connect_timeout_s: float = 10.0
@@ -43,7 +47,7 @@ class ListenSettings:
     progress_timeout_s: float | None = 3.5
     keep_alive_s: float = 4.0
     ping_s: float = 20.0
-    silence_after_s: float | None = None
+    pause_after_s: float | None = 0.5
     buffer_s: float = 30.0
     replay_s: float = 30.0
     replay_speed: float | None = 1.25
@@ -53,11 +57,12 @@ class ListenSettings:
     rollover_wait_s: float = 8.0
     event_limit: int = 1000
     backoff: BackoffPolicy = field(default_factory=BackoffPolicy)
+    wait_out_outages: bool = True
 
     def __post_init__(self) -> None:
         _positive(self, "connect_timeout_s", "send_timeout_s", "drain_timeout_s", "keep_alive_s", "buffer_s")
         _positive(self, "configure_timeout_s", "max_age_s", "rollover_wait_s")
-        _positive(self, "ping_s", "progress_timeout_s", "silence_after_s", "event_limit")
+        _positive(self, "ping_s", "progress_timeout_s", "pause_after_s", "event_limit")
         if self.replay_s < 0:
             raise InvalidArgument("replay_s", self.replay_s, "at least 0 s")
         if self.replay_speed is not None and self.replay_speed <= 1:

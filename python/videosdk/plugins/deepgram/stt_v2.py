@@ -21,7 +21,6 @@ from ._turns import TurnTranslator
 __all__ = ["DeepgramSTTV2"]
 
 _DEFAULT_TARGET_RATE = 16_000
-_SILENCE_AFTER_S = 0.5
 _ACCEPTED_RATES = frozenset({8_000, 16_000, 24_000, 44_100, 48_000})
 
 
@@ -114,7 +113,7 @@ class DeepgramSTTV2(SessionSTT):
         self.allow_insecure = allow_insecure
         self._turns = TurnTranslator(model, enable_preemptive_generation)
         # A muted microphone stops the audio, and a turn only ends by audio.
-        self.settings = ListenSettings(silence_after_s=_SILENCE_AFTER_S)
+        self.settings = ListenSettings()
         # Made once here for their checks: a bad argument is told where it stands, not at the first audio.
         with named_as(
             sample_rate="target_sample_rate", in_rate="input_sample_rate", channels="input_channels"

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from speechwire.protocol import ListenV1Options, ListenV2Options
-from speechwire.protocol import listen_v1_events as nova
-from speechwire.protocol import listen_v2_events as flux
-from speechwire.session._flux import FluxStrategy
-from speechwire.session._nova import NovaStrategy
+from speechwire.protocol import listen_v1_events as v1
+from speechwire.protocol import listen_v2_events as v2
+from speechwire.session._listen_v1_rules import ListenV1Rules
+from speechwire.session._listen_v2_rules import ListenV2Rules
 from speechwire.session._timeline import Timeline
 
 RATE = 32000
@@ -22,8 +22,8 @@ def timeline(begins_s: float) -> Timeline:
     return clock
 
 
-def turn(event: str, text: str, end_s: float, index: int = 0) -> flux.TurnInfo:
-    return flux.TurnInfo(
+def turn(event: str, text: str, end_s: float, index: int = 0) -> v2.TurnInfo:
+    return v2.TurnInfo(
         event=event, turn_index=index, audio_window_start=0.0, audio_window_end=end_s, transcript=text
     )
 
@@ -32,15 +32,15 @@ class FluxStory:
     """Two connections: the second hears the open turn again from the caller's ``begins_s``."""
 
     def __init__(self) -> None:
-        self.strategy = FluxStrategy(ListenV2Options(), force_end_turn=True)
+        self.rules = ListenV2Rules(ListenV2Options(), force_end_turn=True)
         self.clock = timeline(0)
 
-    def tell(self, *events: flux.TurnInfo) -> list[tuple[str, str, int]]:
-        told = [out for event in events for out in self.strategy.deliver(event, self.clock)]
-        return [(e.event, e.transcript, e.turn_index) for e in told if isinstance(e, flux.TurnInfo)]
+    def tell(self, *events: v2.TurnInfo) -> list[tuple[str, str, int]]:
+        told = [out for event in events for out in self.rules.deliver(event, self.clock)]
+        return [(e.event, e.transcript, e.turn_index) for e in told if isinstance(e, v2.TurnInfo)]
 
     def reconnect(self, begins_s: float = 0.0) -> None:
-        self.strategy.begin()
+        self.rules.begin(self.rules.protocol.options)
         self.clock = timeline(begins_s)
 
 
@@ -90,13 +90,13 @@ def test_turn_numbers_go_on_and_times_are_the_callers() -> None:
     story.tell(turn("StartOfTurn", "a", 1.0), turn("EndOfTurn", "a", 2.0))
     story.tell(turn("StartOfTurn", "b", 3.0, 1), turn("EndOfTurn", "b", 4.0, 1))
     story.reconnect(begins_s=4.0)
-    (first,) = story.strategy.deliver(turn("StartOfTurn", "c", 1.5), story.clock)
-    assert isinstance(first, flux.TurnInfo)
+    (first,) = story.rules.deliver(turn("StartOfTurn", "c", 1.5), story.clock)
+    assert isinstance(first, v2.TurnInfo)
     assert (first.turn_index, first.audio_window_start, first.audio_window_end) == (2, 4.0, 5.5)
 
 
 def test_within_one_connection_nothing_is_touched() -> None:
-    strategy, clock = FluxStrategy(ListenV2Options(), force_end_turn=True), timeline(0)
+    rules, clock = ListenV2Rules(ListenV2Options(), force_end_turn=True), timeline(0)
     events: list[Any] = [
         turn("Update", "", 0.25),
         turn("StartOfTurn", "a", 0.5),
@@ -107,17 +107,17 @@ def test_within_one_connection_nothing_is_touched() -> None:
         turn("Novelty", "x", 1.6),
     ]
     for event in events:
-        assert strategy.deliver(event, clock) == [event]
+        assert list(rules.deliver(event, clock)) == [event]
 
 
-def final(channel: int, start_s: float, end_s: float) -> nova.Results:
+def final(channel: int, start_s: float, end_s: float) -> v1.Results:
     quarters = range(round(start_s * 4), round(end_s * 4))
     words = tuple(
-        nova.Word(word=str(q), start=q / 4, end=q / 4 + 0.25, punctuated_word=f"{q}.") for q in quarters
+        v1.Word(word=str(q), start=q / 4, end=q / 4 + 0.25, punctuated_word=f"{q}.") for q in quarters
     )
-    alternative = nova.Alternative(transcript=" ".join(str(q) for q in quarters), words=words)
-    return nova.Results(
-        channel=nova.Channel(alternatives=(alternative,)),
+    alternative = v1.Alternative(transcript=" ".join(str(q) for q in quarters), words=words)
+    return v1.Results(
+        channel=v1.Channel(alternatives=(alternative,)),
         start=start_s,
         duration=end_s - start_s,
         channel_index=(channel, 2),
@@ -126,43 +126,41 @@ def final(channel: int, start_s: float, end_s: float) -> nova.Results:
 
 
 @pytest.fixture
-def two_channels() -> NovaStrategy:
+def two_channels() -> ListenV1Rules:
     """Channel 0 is final up to 5 s, channel 1 up to 3 s; a replay begins at 3 s."""
     options = ListenV1Options(encoding="linear16", sample_rate=8000, channels=2, multichannel=True)
-    strategy, clock = NovaStrategy(options), timeline(0)
+    rules, clock = ListenV1Rules(options), timeline(0)
     for event in (final(0, 0, 5), final(1, 0, 3)):
-        assert strategy.deliver(event, clock) == [event]
-    strategy.begin()
-    return strategy
+        assert rules.deliver(event, clock) == [event]
+    rules.begin(options)
+    return rules
 
 
-def test_a_final_of_the_faster_channel_is_not_repeated(two_channels: NovaStrategy) -> None:
+def test_a_final_of_the_faster_channel_is_not_repeated(two_channels: ListenV1Rules) -> None:
     assert two_channels.deliver(final(0, 0, 1.5), timeline(3)) == []
 
 
-def test_a_final_across_the_seam_keeps_what_is_new(two_channels: NovaStrategy) -> None:
+def test_a_final_across_the_seam_keeps_what_is_new(two_channels: ListenV1Rules) -> None:
     (told,) = two_channels.deliver(final(0, 0, 3), timeline(3))
-    assert isinstance(told, nova.Results)
+    assert isinstance(told, v1.Results)
     assert (told.start, told.end) == (5.0, 6.0)
     assert [word.start for word in told.channel.alternatives[0].words] == [5.0, 5.25, 5.5, 5.75]
     assert told.transcript == "8. 9. 10. 11."
 
 
-def test_the_slower_channel_goes_on_untrimmed(two_channels: NovaStrategy) -> None:
+def test_the_slower_channel_goes_on_untrimmed(two_channels: ListenV1Rules) -> None:
     (told,) = two_channels.deliver(final(1, 0, 1), timeline(3))
-    assert isinstance(told, nova.Results)
+    assert isinstance(told, v1.Results)
     assert (told.start, told.end) == (3.0, 4.0)
 
 
-def test_marks_of_speech_are_not_repeated(two_channels: NovaStrategy) -> None:
+def test_marks_of_speech_are_not_repeated(two_channels: ListenV1Rules) -> None:
     clock = timeline(3)
-    assert two_channels.deliver(nova.SpeechStarted(timestamp=1.0), clock) == []
-    assert two_channels.deliver(nova.SpeechStarted(timestamp=3.0), clock) == [
-        nova.SpeechStarted(timestamp=6.0)
-    ]
-    ended = nova.UtteranceEnd(last_word_end=-1.0)
+    assert two_channels.deliver(v1.SpeechStarted(timestamp=1.0), clock) == []
+    assert two_channels.deliver(v1.SpeechStarted(timestamp=3.0), clock) == [v1.SpeechStarted(timestamp=6.0)]
+    ended = v1.UtteranceEnd(last_word_end=-1.0)
     assert two_channels.deliver(ended, clock) == [ended]
-    first = two_channels.deliver(nova.UtteranceEnd(last_word_end=3.0), clock)
-    assert first == [nova.UtteranceEnd(last_word_end=6.0)]
-    two_channels.begin()
-    assert two_channels.deliver(nova.UtteranceEnd(last_word_end=3.0), clock) == []
+    first = two_channels.deliver(v1.UtteranceEnd(last_word_end=3.0), clock)
+    assert first == [v1.UtteranceEnd(last_word_end=6.0)]
+    two_channels.begin(two_channels.protocol.options)
+    assert two_channels.deliver(v1.UtteranceEnd(last_word_end=3.0), clock) == []

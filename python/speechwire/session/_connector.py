@@ -1,0 +1,115 @@
+"""Opening a connection: the limiter, the credential, the deadline. One attempt; who asks decides on more."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass
+
+from speechwire.errors import ConnectFailed, InternalError, SpeechwireError
+from speechwire.session._credential import Credential
+from speechwire.session.limiter import ConnectionLimiter
+from speechwire.session.metrics import ListenStats, SpeakStats
+from speechwire.transport import ConnectRequest, Transport, WebSocket, shared_transport
+from speechwire.transport.base import without_query
+
+__all__ = ["Access", "Connector"]
+
+
+@dataclass(slots=True)
+class Access:
+    """How to reach the service; what both kinds of session need to know.
+
+    Args:
+        credential: Asked at each attempt.
+        transport: ``None`` takes a share of the event loop's.
+        limiter: Shared with other sessions, if any.
+        uniform: Source of jitter.
+    """
+
+    credential: Credential
+    transport: Transport | None = None
+    limiter: ConnectionLimiter | None = None
+    uniform: Callable[[float, float], float] = random.uniform
+
+
+class Connector:
+    """Opens connections. Made inside the event loop.
+
+    Args:
+        access: How to reach the service.
+        connect_timeout_s: Deadline of the credential, and again of the connection.
+        stats: Counted into.
+    """
+
+    def __init__(self, access: Access, connect_timeout_s: float, stats: ListenStats | SpeakStats) -> None:
+        self._access = access
+        self._connect_timeout_s = connect_timeout_s
+        self._stats = stats
+        self._lease = None if access.transport else shared_transport()
+
+    async def open(self, url: Callable[[], str], *, borrowed: bool = False) -> WebSocket:
+        """Open a connection, when the limiter permits it.
+
+        Args:
+            url: Gives the address; asked when the attempt begins, so that it holds what is wanted then.
+            borrowed: A place was got from :meth:`borrow`.
+
+        Raises:
+            HandshakeRefused: The service refused.
+            ConnectFailed: It could not be reached within the deadline, or there is no credential.
+            InternalError: The transport failed in a way it never should.
+        """
+        try:
+            return await self._limited(url, borrowed)
+        except SpeechwireError:
+            self._stats.refused += 1
+            raise
+        except Exception as fault:
+            self._stats.refused += 1
+            failure = InternalError(fault)
+        raise failure
+
+    def borrow(self) -> AbstractAsyncContextManager[None]:
+        """A place for a second connection, while one is being replaced by another."""
+        limiter = self._access.limiter
+        return nullcontext() if limiter is None else limiter.borrow()
+
+    async def aclose(self) -> None:
+        """Give back the share of the event loop's transport."""
+        if self._lease is not None:
+            await self._lease.aclose()
+
+    async def _limited(self, url: Callable[[], str], borrowed: bool) -> WebSocket:
+        limiter = self._access.limiter
+        if limiter is None:
+            return await self._attempt(url())
+        await limiter.admit(borrowed=borrowed)
+        try:
+            websocket = await self._attempt(url())
+        except BaseException as error:
+            limiter.failed(error)
+            raise
+        return limiter.opened(websocket)
+
+    async def _attempt(self, url: str) -> WebSocket:
+        headers = await self._headers(url)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        transport = self._access.transport or self._lease
+        assert transport is not None
+        request = ConnectRequest(url, headers, connect_timeout_s=self._connect_timeout_s)
+        websocket = await transport.connect(request)
+        self._stats.connections += 1
+        self._stats.connect.record(loop.time() - began)
+        return websocket
+
+    async def _headers(self, url: str) -> dict[str, str]:
+        try:
+            async with asyncio.timeout(self._connect_timeout_s):
+                return await self._access.credential.headers(url)
+        except TimeoutError:
+            cause = f"no credential within {self._connect_timeout_s:g} s"
+        raise ConnectFailed(without_query(url), cause)

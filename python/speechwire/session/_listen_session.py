@@ -1,0 +1,294 @@
+"""The listening session, for whichever endpoint."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from types import TracebackType
+from typing import Any, Generic, NoReturn, Self, TypeVar
+
+from speechwire.errors import InvalidArgument, LocalProtocolError
+from speechwire.session._connector import Access
+from speechwire.session._credential import check_secrecy
+from speechwire.session._replacing import Replacing
+from speechwire.session._rules import ListenRules
+from speechwire.session._runner import Runner
+from speechwire.session._states import State
+from speechwire.session.converter import Converter, Passthrough
+from speechwire.session.events import SessionEvent
+from speechwire.session.metrics import ListenStats
+from speechwire.session.settings import ListenSettings
+
+__all__ = ["ListeningSession"]
+
+EventT = TypeVar("EventT")
+
+
+class ListeningSession(Generic[EventT]):
+    """Audio in, events out, over as many connections as it takes.
+
+    Use it as an async context manager, or close it with :meth:`aclose`. It belongs to the event loop of its
+    first use; elsewhere its methods raise. It can be neither copied nor pickled.
+    """
+
+    def __init__(
+        self,
+        rules: ListenRules[EventT],
+        options: Any,
+        access: Access,
+        *,
+        converter: Converter | None,
+        base_url: str,
+        settings: ListenSettings | None,
+        allow_insecure: bool,
+    ) -> None:
+        check_secrecy(options.url(base_url), allow_insecure=allow_insecure)
+        self._rules = rules
+        self._settings = settings or ListenSettings()
+        self._runner = Runner(
+            rules, options, base_url, access, self._settings, self._flush_converter, self._watch
+        )
+        self._converter = converter or Passthrough(self._runner.rate.frame_bytes)
+        self._replacing = Replacing(self._runner, self._settings)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> EventT | SessionEvent:
+        """Wait for the next event; for one consumer.
+
+        Raises:
+            SpeechwireError: The session failed for good; raised once, after the last event.
+        """
+        return await self._runner.events.get()
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("a session holds a connection and a credential: it can be neither copied nor pickled")
+
+    @property
+    def state(self) -> State:
+        """Where the session is in its life."""
+        return self._runner.machine.state
+
+    @property
+    def error(self) -> BaseException | None:
+        """Why the session failed for good, or ``None``."""
+        return self._runner.error
+
+    @property
+    def request_id(self) -> str | None:
+        """The ``dg-request-id`` of the current connection, or of the last one."""
+        return self._rules.protocol.request_id
+
+    @property
+    def connected(self) -> bool:
+        """Whether a connection is open."""
+        return self._runner.traffic is not None
+
+    @property
+    def closed(self) -> bool:
+        """Whether the session was closed or has failed."""
+        return not self._runner.machine.accepting
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing will be sent or counted any more."""
+        return self._runner.over
+
+    @property
+    def buffered_bytes(self) -> int:
+        """Audio kept now, as sent: what waits to be sent and what may have to be sent again."""
+        return self._runner.log.queued_bytes + self._runner.log.kept_bytes
+
+    def stats(self) -> ListenStats:
+        """A copy of the counters. See also :attr:`buffered_bytes`."""
+        stats = ListenStats() + self._runner.stats
+        bytes_per_s = self._runner.rate.bytes_per_s
+        stats.sent_s = stats.sent_bytes / bytes_per_s if bytes_per_s else 0.0
+        return stats
+
+    def push(self, pcm: bytes) -> None:
+        """Take audio of any length. Returns at once: connecting and sending happen behind it.
+
+        Beyond ``buffer_s`` of unsent audio the oldest is dropped and counted, and :class:`AudioDropped`
+        says so once while it lasts.
+
+        Raises:
+            SessionClosed: The session was closed or failed; the cause is chained.
+            LocalProtocolError: The session belongs to another event loop.
+            RuntimeError: No event loop runs here.
+        """
+        runner = self._runner
+        runner.check_loop()
+        if not runner.machine.accepting:
+            runner.refuse()
+        chunks = self._converter.push(pcm)
+        if pcm:
+            runner.push(chunks, runner.now())
+
+    def exchange(self, converter: Converter) -> None:
+        """Convert with another converter from here on, as the format of the input changes; returns at once.
+
+        What is left in the one before is sent first. The output's format stays that of the options.
+
+        Raises:
+            SessionClosed: The session was closed or failed; the cause is chained.
+        """
+        self._runner.check_usable()
+        rest, self._converter = self._converter.flush(), converter
+        if rest:
+            self._runner.push(rest, self._runner.now())
+
+    def flush(self) -> None:
+        """Ask for the results of what was pushed so far, behind that audio; returns at once.
+
+        v1 sends ``Finalize``, Flux ``ForceEndTurn``. A partial chunk is sent first. Without a connection and
+        without audio there is nothing to ask for.
+
+        Raises:
+            SessionClosed: The session was closed or failed.
+        """
+        runner = self._runner
+        runner.check_usable()
+        for chunk in self._flush_converter():
+            runner.append(chunk)
+        if runner.traffic is not None or runner.log.unanswered:
+            runner.log.mark_flush()
+            runner.notify()
+
+    async def connect(self) -> None:
+        """Open the connection now instead of at the first push. Idempotent.
+
+        Raises:
+            HandshakeRefused: The service refused, permanently or too often.
+            ConnectFailed: It could not be reached, too often.
+            SessionClosed: The session was closed.
+        """
+        self._runner.check_usable()
+        await self._runner.connect()
+
+    async def configure(self, **changes: Any) -> None:
+        """Change settings in mid-stream, behind the audio pushed so far, and on every later connection.
+
+        The settings are wanted from this call on: a new connection is made with them, an open one is sent
+        ``Configure``. Returns when the connection has them; at once where there is none. When the call is
+        cancelled the settings stay wanted.
+
+        Args:
+            changes: As of ``configure`` of :class:`speechwire.protocol.ListenV2` or ``ListenV1``.
+
+        Raises:
+            InvalidArgument: A value is out of its range; nothing changes.
+            ServiceError: The service refused, and the settings are wanted no more. Or it did not answer
+                within ``configure_timeout_s`` (``retryable`` is then true): they hold on the next connection
+                at the latest.
+            HandshakeRefused: A connection with these settings was refused; they are wanted no more.
+            SessionClosed: The session was closed or failed.
+        """
+        runner = self._runner
+        runner.check_usable()
+        options = runner.options
+        checked = self._rules.checked(options.wanted, changes)
+        settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        options.add(
+            partial(self._rules.apply, changes=checked), checked, runner.log.end, partial(_settle, settled)
+        )
+        if runner.traffic is None and not runner.has_handshake():
+            options.adopt()
+        runner.notify()
+        await settled
+
+    async def reopen(self, options: Any = None) -> None:
+        """Replace the connection by a new one, with other options if given, without losing or doubling
+        anything.
+
+        The new connection is made first; the change happens between turns or utterances, or after
+        ``rollover_wait_s``. Without a connection the options hold from the next one on. When the call is
+        cancelled the options stay as they were.
+
+        Args:
+            options: Of the same type, endpoint and audio format.
+
+        Raises:
+            InvalidArgument: The options are of another type or declare another audio format.
+            LocalProtocolError: The audio is in a container, which no other connection can continue.
+            HandshakeRefused: The service refused the new connection; the old one and its options stay.
+            ConnectFailed: It could not be reached; the same holds.
+            SessionClosed: The session was closed or failed.
+        """
+        runner = self._runner
+        runner.check_usable()
+        self._check_continues(options)
+        change = None
+        if options is not None:
+            change = runner.options.add(lambda _: options, None, runner.log.end, _ignore)
+        try:
+            while runner.has_handshake():
+                await runner.stepped.wait()
+            runner.check_usable()
+            await self._replacing.replace()
+        except BaseException:
+            if change is not None:
+                runner.options.withdraw(change)
+            raise
+
+    async def aclose(self) -> None:
+        """Send what is left, take the last results, and close, all within ``drain_timeout_s``. Idempotent.
+
+        The results can be read afterwards; the last event is :class:`SessionEnded`.
+
+        Raises:
+            LocalProtocolError: The session belongs to another event loop that still exists: close it there.
+                One whose loop has ended is over already, and this returns at once.
+        """
+        runner = self._runner
+        try:
+            runner.check_usable()
+        except LocalProtocolError:
+            raise
+        except Exception:
+            if runner.over:
+                return
+        else:
+            for chunk in self._flush_converter():
+                runner.append(chunk)
+            runner.close_input()
+        await runner.close()
+
+    def _flush_converter(self) -> list[bytes]:
+        return self._converter.flush()
+
+    def _watch(self, is_open: bool) -> None:
+        self._replacing.watch(is_open)
+
+    def _check_continues(self, options: Any) -> None:
+        """Raise unless another connection with these options can continue the audio."""
+        current = self._runner.options.wanted
+        if options is not None and type(options) is not type(current):
+            raise InvalidArgument("options", options, f"of type {type(current).__name__}")
+        if options is not None and self._rules.byte_rate(options) != self._runner.rate:
+            raise InvalidArgument("options", options, "of the audio format the session was made with")
+        if not self._rules.resumable(current) and self._runner.stats.sent_bytes:
+            raise LocalProtocolError("cannot reopen: audio in a container cannot go on in mid-stream")
+
+
+def _settle(future: asyncio.Future[None], error: BaseException | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(None)
+    else:
+        future.set_exception(error)
+        future.exception()  # the caller may have been cancelled: then nobody retrieves it
+
+
+def _ignore(error: BaseException | None) -> None:
+    """Whoever replaces the connection gets the error from there."""

@@ -1,0 +1,406 @@
+"""What goes over one connection of a listening session: audio and control messages up, results down."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from speechwire.errors import ConnectionLost, ServiceError, SpeechwireError
+from speechwire.session._audio_log import AudioLog, Chunk
+from speechwire.session._connection import Connection
+from speechwire.session._input_clock import InputClock
+from speechwire.session._options_state import Change, OptionsState
+from speechwire.session._pacer import Pacer
+from speechwire.session._pause import Pause
+from speechwire.session._progress import Progress
+from speechwire.session._rules import ByteRate, ListenRules
+from speechwire.session._signal import Signal
+from speechwire.session._states import Ending
+from speechwire.session._timeline import Timeline
+from speechwire.session.metrics import ListenStats
+from speechwire.session.settings import ListenSettings
+from speechwire.transport import WebSocket
+
+__all__ = ["ListenTraffic", "Shared"]
+
+EventT = TypeVar("EventT")
+
+_FURTHER_S: Final = 0.25  # results that get less far than this are no progress
+_LAG_S: Final = 1.0  # results lag this much in good health
+_UNHEARD_S: Final = 0.1  # less audio than this holds no word
+_FLOWING_S: Final = 1.0  # audio was pushed within this time: the caller is streaming
+_CAREFUL_BURST_S: Final = 1.5  # enough for a healthy service to answer
+_UNREAD_S: Final = 1.0  # a session that closes waits no longer for a peer that does not read
+
+
+@dataclass(slots=True)
+class Shared(Generic[EventT]):
+    """What the connections of one session have in common.
+
+    Args:
+        rules: The endpoint.
+        log: The audio; what is taken from it and not acknowledged is the next connection's to send again.
+        options: What is wanted.
+        input: When the caller pushes.
+        settings: Deadlines.
+        stats: Counted into.
+        rate: Of the audio that is sent.
+        deliver: Where events go.
+        flush_converter: Has the converter's rest queued.
+        draining: Whether the session was told to close.
+        got_further: Told once of each connection that gets further than any before.
+    """
+
+    rules: ListenRules[EventT]
+    log: AudioLog
+    options: OptionsState[Any]
+    input: InputClock
+    settings: ListenSettings
+    stats: ListenStats
+    rate: ByteRate
+    deliver: Callable[[EventT], None]
+    flush_converter: Callable[[], None]
+    draining: Callable[[], bool]
+    got_further: Callable[[], None]
+
+
+class ListenTraffic(Generic[EventT]):
+    """Sends what the log holds, brings the connection to the options that are wanted, delivers results.
+
+    Args:
+        websocket: Open.
+        shared: The session's.
+        told: The last change of the options that the connection was made with.
+        elapsed_s: Since the session's first connection; compressed audio has no other clock.
+        careful: The connection before came to nothing: send little until this one shows progress.
+
+    Attributes:
+        connection: The tasks and the timer.
+        got_further: Whether results went beyond what any connection before had reached.
+        finishing: Whether the end was asked for.
+    """
+
+    def __init__(
+        self, websocket: WebSocket, shared: Shared[EventT], told: int, elapsed_s: float, *, careful: bool
+    ) -> None:
+        rules, settings, rate = shared.rules, shared.settings, shared.rate
+        options = shared.options.wanted
+        rules.begin(options)
+        idle_s = settings.keep_alive_s if rules.keep_alive_message else settings.ping_s
+        self.connection = Connection(
+            websocket, rules.protocol, self, send_timeout_s=settings.send_timeout_s, idle_s=idle_s
+        )
+        self.got_further = False
+        self.finishing = False
+        self._shared = shared
+        self._rules = rules
+        self._log = shared.log
+        self._stats = shared.stats
+        self._protocol = rules.protocol
+        self._bytes_per_s = rate.bytes_per_s
+        self._timeline = Timeline(
+            frame_bytes=rate.frame_bytes, bytes_per_s=rate.bytes_per_s, offset_s=elapsed_s
+        )
+        patience = rules.patience(options)
+        self._careful = careful and patience <= 1.0
+        burst_s = min(_CAREFUL_BURST_S, settings.replay_burst_s) if self._careful else settings.replay_burst_s
+        self._pacer = Pacer(settings.replay_speed, burst_s)
+        self._progress = Progress(settings.progress_timeout_s, patience, self.connection.now())
+        self._urgent: deque[str | int] = deque()  # text frames, and sizes of silence
+        self._told = told
+        self._configuring: list[Change[Any]] = []
+        self._overdue_at = math.inf
+        self._advanced = Signal()
+        self._reached_before_s = rules.reported_s
+        self._acknowledged_s = 0.0
+        self._resting = False  # the sending task waits for something to do
+        self._pause = Pause(settings.pause_after_s, shared.input)
+        self._longest_turn_end_s = rules.longest_turn_end_s(options)
+
+    # For the session
+
+    def settled(self) -> bool:
+        """Whether results have reached the end of what was pushed, and leave no words open."""
+        if self._rules.open_text or self._log.waiting:
+            return False
+        return self._unheard_s() <= _UNHEARD_S
+
+    async def boundary(self, limit_s: float) -> None:
+        """Wait for a moment between turns or utterances, or until nothing more can end one."""
+        deadline = self.connection.now() + limit_s
+        while self._is_speech_open() and (left_s := deadline - self.connection.now()) > 0:
+            await self._advanced.wait(left_s)
+
+    def advance(self) -> None:
+        """Let whoever waits for a boundary look again."""
+        self._advanced.notify()
+
+    def send_live(self, pcm: bytes, now: float) -> bool:
+        """Send audio that was pushed just now, which spares a task switch, if nothing stands in its way."""
+        connection = self.connection
+        websocket = connection.websocket
+        if (
+            not self._resting
+            or self._log.waiting
+            or self._urgent
+            or now < self._pacer.free_at
+            or not websocket.ready
+        ):
+            return False
+        frame = self._account(self._log.pass_on(pcm), pcm, now)
+        connection.last_sent = now
+        try:
+            websocket.send_now(frame)
+        except ConnectionLost:
+            websocket.abort()  # the receiver learns how it ended
+        return True
+
+    def _unheard_s(self) -> float:
+        """How much of what was sent no result has reached."""
+        return self._timeline.position_s - self._protocol.progress_s
+
+    def _is_speech_open(self) -> bool:
+        if not self._rules.open_text and self._unheard_s() <= _LAG_S:
+            return False
+        flowing = self.connection.now() - self._shared.input.stopped_at() < _FLOWING_S
+        return flowing or self._shared.settings.pause_after_s is not None
+
+    # Results
+
+    def take(self, event: EventT) -> None:
+        rules, protocol = self._rules, self._protocol
+        for delivered in rules.deliver(event, self._timeline):
+            self._shared.deliver(delivered)
+        self._stats.service_s += rules.billed_s(event)
+        if self._configuring:
+            self._note_outcome(rules.outcome(event))
+        progress_s = protocol.progress_s
+        if self._progress.reached(progress_s, self.connection.now()):
+            self._stats.lag.record(max(0.0, self._timeline.position_s - progress_s))
+            if self._careful:
+                self._send_freely()
+            if not self.got_further and rules.reported_s > self._reached_before_s + _FURTHER_S:
+                self.got_further = True
+                self._shared.got_further()
+        self._acknowledge()
+        self._advanced.notify()
+
+    def _send_freely(self) -> None:
+        self._careful = False
+        self._pacer = Pacer(self._shared.settings.replay_speed, self._shared.settings.replay_burst_s)
+        self.connection.wake()
+
+    def _acknowledge(self) -> None:
+        until_s, run_up_s = self._rules.acknowledged()
+        if until_s > self._acknowledged_s and self._bytes_per_s:
+            self._acknowledged_s = until_s
+            run_up_bytes = int(run_up_s * self._bytes_per_s)
+            self._log.acknowledge(self._timeline.end_position(until_s), run_up_bytes)
+            self._timeline.forget(until_s)
+            self._stats.covered_s = self._log.acknowledged / self._bytes_per_s
+
+    def _note_outcome(self, outcome: SpeechwireError | bool) -> None:
+        if outcome is False:
+            return
+        changes, self._configuring = self._configuring, []
+        if outcome is True:
+            self._shared.options.confirmed(changes)
+        else:
+            self._shared.options.refused(outcome, changes)
+        self.connection.wake()
+
+    def has_room(self) -> bool:
+        return True
+
+    async def room(self) -> None:
+        pass
+
+    # Sending
+
+    async def send_all(self, connection: Connection[EventT]) -> None:
+        while True:
+            if self._urgent:
+                await self._send_urgent(self._urgent.popleft())
+            elif self._is_configure_due():
+                await self._send_configure()
+            elif self._log.waiting:
+                await self._send_next()
+            elif self._shared.draining() and not self.finishing:
+                await self._finish()
+            else:
+                self._resting = True
+                await connection.woken()
+                self._resting = False
+
+    async def _send_next(self) -> None:
+        delay_s = self._pacer.free_at - self.connection.now()
+        if delay_s > 0:
+            await self.connection.woken(delay_s)
+            return
+        item = self._log.take()
+        if isinstance(item, Chunk):
+            await self.connection.send(self._account(item.start, item.data, self.connection.now()))
+        else:
+            await self._send_each(self._rules.flush())
+
+    async def _send_each(self, frames: list[str]) -> None:
+        for frame in frames:
+            await self.connection.send(frame)
+
+    def _account(self, start: int, pcm: bytes, now: float) -> bytes:
+        """Account for audio that is sent now; returns its frame."""
+        size = len(pcm)
+        self._stats.chunks += 1
+        self._stats.sent_bytes += size
+        self._timeline.audio(start, size)
+        self._progress.last_audio = now
+        if self._bytes_per_s:
+            self._pacer.sent(now, size / self._bytes_per_s)
+        else:
+            self._log.acknowledge(start + size)
+        return self._protocol.send_audio(pcm)
+
+    async def _send_urgent(self, item: str | int) -> None:
+        if isinstance(item, str):
+            await self.connection.send(item)
+            return
+        self._stats.chunks += 1
+        self._stats.sent_bytes += item
+        self._stats.silence_bytes += item
+        self._timeline.silence(self._log.end, item)
+        silence = bytes((self._shared.rate.silence,)) * item
+        await self.connection.send(self._protocol.send_audio(silence))
+
+    async def _finish(self) -> None:
+        self.finishing = True
+        self._progress.finish(self.connection.now())
+        await self._send_each(self._rules.finish())
+
+    def _enqueue_each(self, frames: list[str]) -> None:
+        for frame in frames:
+            self._enqueue(frame)
+
+    def _enqueue(self, item: str | int) -> None:
+        self._urgent.append(item)
+        self.connection.wake()
+
+    # Options
+
+    def _is_configure_due(self) -> bool:
+        return (
+            self._shared.options.latest > self._told
+            and not self._configuring
+            and not self.finishing
+            and bool(self._due_changes())
+        )
+
+    def _due_changes(self) -> list[Change[Any]]:
+        """The changes to send now: each comes behind the audio that was pushed before it."""
+        waiting = self._log.waiting
+        position = waiting[0].start if waiting else self._log.end
+        return self._shared.options.to_configure(self._told, position)
+
+    async def _send_configure(self) -> None:
+        changes = self._due_changes()
+        self._told = changes[-1].number
+        wanted: Any = {}
+        for change in changes:
+            assert change.configure is not None
+            wanted = self._rules.merged(wanted, change.configure)
+        try:
+            frame = self._rules.configure(wanted)
+        except SpeechwireError as error:  # an earlier change was refused, and this one does not go without it
+            self._shared.options.refused(error, changes)
+            return
+        self._configuring = changes
+        await self.connection.send(frame)
+        self._overdue_at = self.connection.now() + self._shared.settings.configure_timeout_s
+
+    def _check_configure(self, now: float) -> None:
+        """Wait no longer for an answer that does not come: what was asked for stays wanted."""
+        if not self._configuring or now < self._overdue_at:
+            return
+        changes, self._configuring = self._configuring, []
+        self._protocol.give_up_configure()
+        timeout_s = self._shared.settings.configure_timeout_s
+        words = f"no answer to Configure within {timeout_s:g} s: it holds on the next connection"
+        for change in changes:
+            change.settle(ServiceError("", words, retryable=True))
+        self.connection.wake()
+
+    # Watching the time
+
+    def due_at(self) -> float:
+        due = min(self._progress.due_at(), self._pause.due_at())
+        if self._configuring:
+            due = min(due, self._overdue_at)
+        since = self.connection.sending_since
+        if since is not None and self._shared.draining():
+            due = min(due, since + _UNREAD_S)
+        return due
+
+    def check(self, now: float) -> None:
+        self._check_configure(now)
+        since = self.connection.sending_since
+        if since is not None and self._shared.draining() and now - since >= _UNREAD_S:
+            self.connection.end(Ending.STALLED, "the service stopped reading")
+        elif not self.finishing:
+            self._check_progress(now)
+            self._check_pause(now)
+        elif self._progress.is_dead(now):
+            self._end_stalled(now)
+
+    def _check_progress(self, now: float) -> None:
+        behind_s = self._unheard_s()
+        if self._progress.is_probe_due(now, behind_s):
+            if self._rules.probes:
+                self._enqueue_each(self._rules.flush())
+            else:
+                self._progress.give_up_at(now)
+        if self._progress.is_stalled(now):
+            self._end_stalled(now)
+
+    def _end_stalled(self, now: float) -> None:
+        self._stats.stalls += 1
+        stalled_s = now - self._progress.advanced_at
+        reason = f"no progress for {stalled_s:.1f} s with {self._unheard_s():.1f} s of audio unanswered"
+        self.connection.end(Ending.STALLED, reason)
+
+    def _check_pause(self, now: float) -> None:
+        """When the caller has stopped in the middle of speech, bring that to its end."""
+        pause = self._pause
+        if not pause.is_due(now) or self._shared.draining():
+            return
+        if pause.begins():
+            self._shared.flush_converter()
+        if self._log.waiting or self._urgent:
+            pause.look_later(now)
+        elif not self._rules.needs_silence:
+            self._end_by_flush()
+        elif not self._bytes_per_s:
+            pause.over()
+        else:
+            self._end_by_silence(now)
+
+    def _end_by_flush(self) -> None:
+        self._pause.over()
+        if self._rules.open_text or self._unheard_s() > _UNHEARD_S:
+            self._enqueue_each(self._rules.flush())
+
+    def _end_by_silence(self, now: float) -> None:
+        """Put in the silence the caller did not send, as long as a turn is open."""
+        longest_s = self._longest_turn_end_s if self._rules.open_text else 0.0
+        seconds = self._pause.silence_s(now, longest_s)
+        frames = int(seconds * self._bytes_per_s) // self._shared.rate.frame_bytes
+        if frames:
+            self._enqueue(frames * self._shared.rate.frame_bytes)
+
+    def keep_alive(self) -> bool:
+        self._stats.keep_alives += 1
+        if not self._rules.keep_alive_message:
+            return False
+        self._enqueue(self._rules.keep_alive())
+        return True

@@ -1,0 +1,73 @@
+"""What to do when the caller stops pushing in the middle of speech. Pure: times come in."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from speechwire.session._input_clock import InputClock
+
+__all__ = ["Pause"]
+
+_STEP_S: Final = 0.25
+_LATER_S: Final = 0.1
+_LEAST_SILENCE_S: Final = 1.0  # after every pause: what was said last may not be known yet
+_MOST_AT_ONCE_S: Final = 1.0
+
+
+class Pause:
+    """One connection's view of the caller's pauses. A pause ends with the next push.
+
+    Args:
+        after_s: How long no audio must have come; ``None`` for never.
+        input: When the caller pushes.
+    """
+
+    __slots__ = ("_after_s", "_begun", "_input", "_look_at", "_over", "_silent_to")
+
+    def __init__(self, after_s: float | None, input: InputClock) -> None:
+        self._after_s = math.inf if after_s is None else after_s
+        self._input = input
+        self._begun = self._over = (
+            input.pushes if input.pushes == 0 else -1
+        )  # of the pause after so many pushes
+        self._look_at = -math.inf
+        self._silent_to = -math.inf  # silence was put in up to here
+
+    def due_at(self) -> float:
+        """When there may be something to do."""
+        if self._over == self._input.pushes:
+            return math.inf
+        return max(self._input.stopped_at() + self._after_s, self._silent_to + _STEP_S, self._look_at)
+
+    def is_due(self, now: float) -> bool:
+        """Whether the caller has stopped, and something is still to be done about it."""
+        return now >= self.due_at()
+
+    def begins(self) -> bool:
+        """True once in each pause."""
+        begins, self._begun = self._begun != self._input.pushes, self._input.pushes
+        return begins
+
+    def look_later(self, now: float) -> None:
+        """Audio still waits to be sent: nothing can be put in before it."""
+        self._look_at = now + _LATER_S
+
+    def over(self) -> None:
+        """Nothing more is to be done before the next push."""
+        self._over = self._input.pushes
+
+    def silence_s(self, now: float, longest_s: float) -> float:
+        """How much silence to put in now, as if the caller had gone on; 0 once the pause is long enough.
+
+        Args:
+            now: The time.
+            longest_s: How much silence is wanted in this pause, at most; a second comes in any case.
+        """
+        stopped_at = self._input.stopped_at()
+        begin = max(stopped_at, self._silent_to)
+        if begin - stopped_at >= max(longest_s, _LEAST_SILENCE_S):
+            self.over()
+            return 0.0
+        self._silent_to = now
+        return min(now - begin, _MOST_AT_ONCE_S)

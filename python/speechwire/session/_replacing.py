@@ -1,0 +1,97 @@
+"""Replacing a connection by another, without losing or doubling anything: make before break."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final, Generic, TypeVar
+
+from speechwire.errors import SessionClosed, SpeechwireError
+from speechwire.session._listen_traffic import ListenTraffic
+from speechwire.session._runner import Runner
+from speechwire.session.settings import ListenSettings
+
+__all__ = ["Replacing"]
+
+EventT = TypeVar("EventT")
+
+_AGAIN_S: Final = 60.0
+
+_logger = logging.getLogger("speechwire.session")
+
+
+class Replacing(Generic[EventT]):
+    """Replaces a session's connection for whoever asks: a caller, or the timer of its age.
+
+    The new connection is opened first, in a place borrowed from the limiter. The change happens between turns
+    or utterances, or after ``rollover_wait_s``. Closing the session stops it.
+
+    Args:
+        runner: Of the session.
+        settings: Limits and deadlines.
+    """
+
+    def __init__(self, runner: Runner[EventT], settings: ListenSettings) -> None:
+        self._runner = runner
+        self._settings = settings
+        self._one_at_a_time = asyncio.Lock()
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def replace(self) -> None:
+        """Replace the connection, if there is one.
+
+        Raises:
+            HandshakeRefused: The new one was refused; the old one stays.
+            ConnectFailed: It could not be reached; the same holds.
+            SessionClosed: The session was closed meanwhile.
+        """
+        task = asyncio.get_running_loop().create_task(self._replace())
+        self._runner.in_background(task)
+        try:
+            await asyncio.wait({task})
+        finally:
+            task.cancel()
+        if task.cancelled():
+            raise SessionClosed("the session was closed before its connection was replaced")
+        task.result()
+
+    def watch(self, is_open: bool) -> None:
+        """A connection has been opened: replace it when it is old. Or it has ended."""
+        if self._timer is not None:
+            self._timer.cancel()
+        age_s = self._settings.max_age_s
+        self._timer = self._ask_in(age_s) if is_open and age_s is not None else None
+
+    def _ask_in(self, delay_s: float) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(delay_s, self._ask)
+
+    def _ask(self) -> None:
+        self._runner.in_background(asyncio.get_running_loop().create_task(self._replace_old()))
+
+    async def _replace_old(self) -> None:
+        try:
+            await self._replace()
+        except SpeechwireError as failure:
+            _logger.warning("the connection stays, as no other could be opened: %s", failure)
+            self._timer = self._ask_in(_AGAIN_S)
+
+    async def _replace(self) -> None:
+        async with self._one_at_a_time:
+            traffic = self._runner.traffic
+            if traffic is None:
+                return  # the next connection has what is wanted anyway
+            async with self._runner.connector.borrow():
+                await self._change_over(traffic)
+
+    async def _change_over(self, traffic: ListenTraffic[EventT]) -> None:
+        connection = await self._runner.dial(borrowed=True)
+        taken = False
+        try:
+            await traffic.boundary(self._settings.rollover_wait_s)
+            taken = self._runner.replace(traffic, connection)
+            self._runner.stats.rollovers += taken
+        finally:
+            if not taken:
+                connection[0].abort()
+        while taken and self._runner.traffic is traffic:
+            await self._runner.stepped.wait()

@@ -1,0 +1,127 @@
+"""What the two listening endpoints do differently, as the session sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Final, NamedTuple, Protocol, TypeVar
+
+from speechwire.errors import ServiceError
+from speechwire.session._connection import EndpointProtocol
+from speechwire.session._timeline import Timeline
+
+__all__ = ["ByteRate", "ListenProtocol", "ListenRules", "byte_rate"]
+
+_SAMPLE_BYTES: Final = {"linear16": 2, "linear32": 4, "mulaw": 1, "alaw": 1}
+_SILENCE: Final = {"mulaw": 0xFF, "alaw": 0xD5}
+
+EventT = TypeVar("EventT")
+
+
+class ByteRate(NamedTuple):
+    """How bytes and time relate; ``bytes_per_s`` is 0 where they do not (compressed audio)."""
+
+    frame_bytes: int
+    bytes_per_s: int
+    silence: int = 0
+    """The byte that silence is made of."""
+
+
+def byte_rate(encoding: str | None, sample_rate: int | None, channels: int = 1) -> ByteRate:
+    """What these connection parameters declare."""
+    size = _SAMPLE_BYTES.get(encoding or "", 0) * channels
+    if not size or not sample_rate:
+        return ByteRate(1, 0)
+    return ByteRate(size, size * sample_rate, _SILENCE.get(encoding or "", 0))
+
+
+class ListenProtocol(EndpointProtocol[EventT], Protocol[EventT]):
+    """What both listening protocols offer. See :mod:`speechwire.protocol`."""
+
+    @property
+    def final_s(self) -> float: ...
+
+    @property
+    def progress_s(self) -> float: ...
+
+    def send_audio(self, pcm: bytes) -> bytes: ...
+
+    def give_up_configure(self) -> None: ...
+
+
+class ListenRules(Protocol[EventT]):
+    """One endpoint's ways, over all connections of a session.
+
+    Rules never wait and never send; methods that return frames leave sending to the caller. Times with
+    ``_s`` are on the connection's clock unless they are said to be the caller's.
+    """
+
+    @property
+    def protocol(self) -> ListenProtocol[EventT]:
+        """The current connection's."""
+
+    @property
+    def open_text(self) -> bool:
+        """Whether the service has heard words that no final result or end of turn holds yet."""
+
+    reported_s: float
+    """The furthest point that any connection's results have reached, on the caller's clock."""
+
+    probes: ClassVar[bool]
+    """Whether :meth:`flush` makes a healthy service show progress; else it shows progress unasked."""
+
+    needs_silence: ClassVar[bool]
+    """Whether what was said ends only by more audio; else :meth:`flush` ends it."""
+
+    keep_alive_message: ClassVar[bool]
+    """Whether a silent connection needs :meth:`keep_alive`; else a WebSocket ping does."""
+
+    def patience(self, options: Any) -> float:
+        """How many progress timeouts the service may stay silent in good health, with these options."""
+
+    def longest_turn_end_s(self, options: Any) -> float:
+        """How long after its last word a turn may stay open, with these options."""
+
+    def byte_rate(self, options: Any) -> ByteRate:
+        """The audio that is declared to the service."""
+
+    def resumable(self, options: Any) -> bool:
+        """Whether a new connection can continue in the middle of the audio."""
+
+    def begin(self, options: Any) -> None:
+        """A new connection has been opened with these options."""
+
+    def deliver(self, event: EventT, timeline: Timeline) -> Sequence[EventT]:
+        """Put an event on the caller's clock; leave out what was delivered before."""
+
+    def acknowledged(self) -> tuple[float, float]:
+        """Up to where results will not change, and how much earlier a replay has to begin, in seconds."""
+
+    def is_interim(self, event: object) -> bool:
+        """Whether a later event replaces this one."""
+
+    def flush(self) -> list[str]:
+        """Ask for the results of everything sent so far."""
+
+    def finish(self) -> list[str]:
+        """Ask for the last results and the end."""
+
+    def checked(self, options: Any, changes: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The changes, without those that are ``None``; raises `InvalidArgument` if they are not possible."""
+
+    def merged(self, first: Mapping[str, Any], then: Mapping[str, Any]) -> Mapping[str, Any]:
+        """One change that does what these do one after the other."""
+
+    def configure(self, changes: Mapping[str, Any]) -> str:
+        """Ask for changes on the current connection."""
+
+    def apply(self, options: Any, changes: Mapping[str, Any]) -> Any:
+        """The options with these changes."""
+
+    def outcome(self, event: EventT) -> ServiceError | bool:
+        """Whether the event answers a ``Configure``: true, false if it does not, or the refusal."""
+
+    def billed_s(self, event: EventT) -> float:
+        """The service's own count of audio, if this event holds it."""
+
+    def keep_alive(self) -> str:
+        """The message that keeps a silent connection open."""
