@@ -52,6 +52,7 @@ class Conversation(Ears):
         self.number = peer.number
         self.loop = asyncio.get_running_loop()
         self.random = random.Random(service.story.seed * 1009 + peer.number)
+        self.asked_s = service.attempts[peer.number][0]
         self.opened_s = self.loop.time()
         self.last_frame_s = self.opened_s
         self.silent_after: int | None = None
@@ -79,6 +80,8 @@ class Conversation(Ears):
         async for frame in self.peer:
             if self.deaf:
                 await asyncio.Event().wait()
+            if self.ended_s is not None:
+                break  # what was under way is lost
             self.take(frame)
             if self.fate.reads_s or self.hiccup_due:
                 await self.dawdle()

@@ -40,15 +40,22 @@ class Record:
         pushed: Samples that the session took.
         closed_s: When ``aclose`` was first called.
         disturbed_s: When the caller did something that may open a connection.
+        pushed_s: When something was pushed.
     """
 
     def __init__(self) -> None:
         self.pushed = 0
         self.closed_s = math.inf
-        self.cancelled = False
+        self.cancelled = self.aclose_cancelled = False
         self.lied_until = -1
         self.disturbed_s: list[float] = []
+        self.pushed_s: list[float] = []
         self.error: BaseException | None = None
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether the caller gave up waiting for the end."""
+        return self.cancelled or self.aclose_cancelled
 
 
 class Judge:
@@ -65,7 +72,7 @@ class Judge:
         self.events_dropped = 0
         self.outages = 0
         self.in_outage = False
-        self.now_s = self.pushing_until_s = 0.0
+        self.now_s = 0.0
         self._furthest_s = 0.0
         self._turn = 0
         self._started = False
@@ -111,12 +118,11 @@ class Judge:
             for word in event.channel.alternatives[0].words:
                 self._times(word.start, word.end)
                 if event.is_final:
-                    self._word(word.word, word.start, word.end)
-        self._forward(event.end)
+                    self._word(word.word, word.start, word.end, event.start)
         if event.start < self._final_s - TOLERANCE_S and not self.lax:
             self.find("times", f"a result from {event.start:.3f} s after a final to {self._final_s:.3f} s")
+        self._forward(event.end, final=event.is_final)
         if event.is_final:
-            self._final_s = max(self._final_s, event.end)
             self.covered.append((round(event.start * RATE), round(event.end * RATE)))
 
     def _utterance_end(self, last_word_end: float) -> None:
@@ -131,11 +137,11 @@ class Judge:
 
     def _turn_info(self, event: TurnInfo) -> None:
         self._times(event.audio_window_start, event.audio_window_end)
-        self._forward(event.audio_window_end)
+        self._forward(event.audio_window_end, final=event.event == "EndOfTurn")
         for word in event.words:
             self._times(word.start or 0.0, word.end or 0.0)
             if event.event == "EndOfTurn":
-                self._word(word.word, word.start or 0.0, word.end or 0.0)
+                self._word(word.word, word.start or 0.0, word.end or 0.0, event.audio_window_start)
         self._turns(event)
         if event.event == "EndOfTurn":
             self.covered.append(
@@ -163,14 +169,17 @@ class Judge:
         elif not -_EPSILON_S <= start <= end + _EPSILON_S <= pushed_s + 2 * _EPSILON_S:
             self.find("times", f"{start:.3f} to {end:.3f} s when {pushed_s:.3f} s were pushed")
 
-    def _forward(self, end: float) -> None:
-        if end < self._furthest_s - TOLERANCE_S and not self.lax:
-            self.find("times", f"a result to {end:.3f} s after one to {self._furthest_s:.3f} s")
+    def _forward(self, end: float, *, final: bool) -> None:
+        """Results never end before the last final does; those that are not final may be taken back."""
+        if end < self._final_s - TOLERANCE_S and not self.lax:
+            self.find("times", f"a result to {end:.3f} s after a final to {self._final_s:.3f} s")
+        if final:
+            self._final_s = max(self._final_s, end)
         if end > self._furthest_s + 0.01:
             self.progress.append((self.now_s, end))
         self._furthest_s = max(self._furthest_s, end)
 
-    def _word(self, text: str, start: float, end: float) -> None:
+    def _word(self, text: str, start: float, end: float, begin: float) -> None:
         if not text.isdecimal():
             return
         number = int(text)
@@ -181,7 +190,8 @@ class Judge:
         self.words.append((number, start, end))
         begin_s = number * QUARTER / RATE
         early, late = begin_s + 0.119 - TOLERANCE_S, begin_s + 0.225 + TOLERANCE_S
-        wrong_start = abs(start - begin_s - 0.0125) > TOLERANCE_S and number not in self.service.joined_late
+        cut = abs(start - begin) < _EPSILON_S or number in self.service.joined_late
+        wrong_start = abs(start - begin_s - 0.0125) > TOLERANCE_S and not cut
         if (not early <= end <= late or wrong_start) and not self.lax:
             self.find("words at their own time", f"{number} from {start:.3f} to {end:.3f} s")
 

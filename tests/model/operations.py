@@ -11,7 +11,14 @@ from tests.model.story import Operation
 from tests.model.watch import Watch, settings_of
 from tests.session.counted import RATE, SAMPLE_BYTES, counted
 
-from speechwire.errors import ConnectFailed, HandshakeRefused, InvalidArgument, ServiceError, SessionClosed
+from speechwire.errors import (
+    ConnectFailed,
+    HandshakeRefused,
+    InternalError,
+    InvalidArgument,
+    ServiceError,
+    SessionClosed,
+)
 from speechwire.protocol import ListenV1Options, ListenV2Options
 
 __all__ = ["OPERATIONS", "Chunks", "Operations"]
@@ -83,7 +90,7 @@ class Operations(Watch):
             self.record.pushed = self.pushes[-1][1]
             self.check_over("push")
             return False
-        self.judge.pushing_until_s = now_s
+        self.record.pushed_s.append(now_s)
         return True
 
     async def pause(self, operation: Operation) -> None:
@@ -111,6 +118,7 @@ class Operations(Watch):
         if not self.story.flux and "numerals" in arguments:
             arguments["features"] = {"numerals": arguments.pop("numerals")}
         limit_s = (self.calls_under_way + 1) * (self.settings.configure_timeout_s + 0.5) + self._backlog_s
+        limit_s += self.settings.connect_timeout_s  # it waits for a handshake that is under way
         await self._set(operation, lambda: self.session.configure(**arguments), changes, limit_s)
 
     async def reopen(self, operation: Operation) -> None:
@@ -181,6 +189,7 @@ class Operations(Watch):
         await self._aclose(operation)
 
     async def _aclose(self, operation: Operation) -> None:
+        self.record.aclose_cancelled = self.record.aclose_cancelled or operation.cancel_at > 0
         self.record.closed_s = min(self.record.closed_s, self.loop.time())
         task = self._start(operation, self.session.aclose, self.settings.drain_timeout_s + _SLACK_S)
         await asyncio.wait({task})
@@ -253,9 +262,10 @@ class Operations(Watch):
 
 
 _ALLOWED: dict[str, tuple[type[BaseException], ...]] = {
-    "configure": (ServiceError, SessionClosed),
-    "reopen": (HandshakeRefused, ConnectFailed, SessionClosed),
-    "connect": (HandshakeRefused, ConnectFailed, SessionClosed),
+    "configure": (ServiceError, HandshakeRefused, SessionClosed),
+    # The last is what a transport's bug becomes.
+    "reopen": (HandshakeRefused, ConnectFailed, SessionClosed, InternalError),
+    "connect": (HandshakeRefused, ConnectFailed, SessionClosed, InternalError),
     "aclose": (),
 }
 

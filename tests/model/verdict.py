@@ -106,7 +106,7 @@ class Verdict(Judge):
     def _all_well(self) -> bool:
         """Whether the last connection answered ``CloseStream`` as it should, in time."""
         conversations = self.service.conversations
-        if not conversations or self.ended is None or self.lax or self.record.cancelled:
+        if not conversations or self.ended is None or self.lax or self.record.cut_short:
             return False
         last = conversations[-1]
         properly = (
@@ -139,7 +139,7 @@ class Verdict(Judge):
         ]
         if told:
             since_s = told[0].close_stream_s or 0.0
-            later = [one for one in self.service.conversations if one.opened_s > since_s]
+            later = [one for one in self.service.conversations if one.asked_s > since_s]
             if len(later) > 1:
                 self.find("one connection after CloseStream", f"{len(later)}")
             if later and _nothing_open(told[0]):
@@ -147,12 +147,12 @@ class Verdict(Judge):
 
     def _outages_lived_through(self) -> None:
         for begin_s, end_s in self.story.outages:
-            hit = any(begin_s <= at_s < end_s for at_s, _ in self.service.attempts)
-            later = [at_s for at_s, _ in self.service.attempts if end_s <= at_s <= end_s + 10.0]
-            if hit and not later and self.pushing_until_s > end_s + 10.0 < self.record.closed_s:
-                self.find(
-                    "heard within 10 s of the return", f"no attempt from {end_s:.1f} to {end_s + 10:.1f} s"
-                )
+            times = [at_s for at_s, _ in self.service.attempts]
+            hit = any(begin_s <= at_s < end_s for at_s in times)
+            pushing = any(end_s <= at_s <= end_s + 2.0 for at_s in self.record.pushed_s)
+            heard = any(end_s <= at_s <= end_s + 10.0 for at_s in times)
+            if hit and pushing and not heard and end_s + 10.0 < self.record.closed_s:
+                self.find("heard within 10 s of the return", f"no attempt from {end_s:.1f} s on")
 
     def _why_it_ended(self) -> None:
         error = self.record.error

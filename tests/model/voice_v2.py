@@ -26,7 +26,7 @@ class VoiceV2(Conversation):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.sequence = self.turn = self.begin = self.reported = 0
-        self.started = self.awaiting = False
+        self.started = self.awaiting = self.lied = False
         self.eager = "eager_eot_threshold" in self.peer.request.url
         self.pings = 0
 
@@ -77,6 +77,9 @@ class VoiceV2(Conversation):
             self.info("EagerEndOfTurn")
         self.info("EndOfTurn", trigger=trigger)
         self.turn += 1
+        if self.lied:  # the client may take the turn for ended before
+            self.service.caller.lied()
+        self.lied = False
         self.started = self.awaiting = False
         self.words, self.begin = [], self.position
 
@@ -139,6 +142,7 @@ class VoiceV2(Conversation):
         self.say(json.dumps(body), words=final, delay_s=delay_s)
 
     def lie(self) -> str:
+        self.lied = True
         start, end = junk.span(self.random)
         return junk.dump(
             {

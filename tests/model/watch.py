@@ -117,6 +117,9 @@ class Watch:
         slow_s = last.fate.latency_s + last.fate.upgrade_s + 1.6 + self._pause_after_s
         began_s = self.loop.time() - paused_s
         slow_s += last.fate.hiccup_s
+        others = self.service.conversations[:-1]
+        if any(min(one.ended_s or math.inf, one.left_s or math.inf) > began_s - 1.0 for one in others):
+            return
         well = last.ended_s is None and last.left_s is None and not last.mute and last.fate.finalize
         heard_all = not last.fate.reads_s and bool(last.pieces) and last.pieces[-1][1] == self.record.pushed
         if not (well and heard_all and paused_s > slow_s and last.opened_s < began_s - 1.0):
@@ -133,7 +136,7 @@ class Watch:
     def _check_patience(self) -> None:
         """It must not have given up a connection that was about to answer."""
         deadline_s = self.record.closed_s + self.settings.drain_timeout_s - 0.05
-        if self.record.cancelled:
+        if self.record.cut_short:
             return
         for one in self.service.conversations:
             asked = one.close_stream_s is not None and one.close_stream_s >= self.record.closed_s
