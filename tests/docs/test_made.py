@@ -24,11 +24,16 @@ def script(name: str) -> ModuleType:
 
 tables = script("docs_tables")
 pictures = script("docs_pictures")
+states = script("docs_states")
 PAGE = tables.PAGE.read_text(encoding="utf-8")
 
 
 def test_the_tables_are_those_of_the_code() -> None:
     assert tables.renewed(PAGE) == PAGE, "run: python scripts/docs_tables.py"
+
+
+def test_the_states_are_those_of_the_code() -> None:
+    assert states.PAGE.read_text(encoding="utf-8") == states.page(), "run: python scripts/docs_states.py"
 
 
 @pytest.mark.parametrize("plugin", list(tables.SAMPLES), ids=lambda plugin: plugin.__name__)

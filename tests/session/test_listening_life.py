@@ -96,7 +96,7 @@ async def test_a_silent_connection_is_kept_alive() -> None:
         await speak_into(session, 1.0)
         await asyncio.sleep(60)
         keep_alives = [text["type"] for text in service.heard[0].texts].count("KeepAlive")
-        assert (keep_alives, peers(session)[0].pings) == ((14, 0) if kind is nova else (0, 2))
+        assert (keep_alives, peers(session)[0].pings) == ((15, 0) if kind is nova else (0, 2))
         await session.aclose()
 
 

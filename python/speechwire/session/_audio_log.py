@@ -12,6 +12,7 @@ further, what is sent again comes to three times what is open at most; beyond th
 
 from __future__ import annotations
 
+import copy
 from collections import deque
 from typing import Final, NamedTuple
 
@@ -82,6 +83,14 @@ class AudioLog:
     def __bool__(self) -> bool:
         """Whether anything waits to be sent."""
         return bool(self.waiting)
+
+    def fork(self) -> AudioLog:
+        """A copy that goes its own way; the audio itself is shared."""
+        other = copy.copy(self)
+        other.waiting = self.waiting.copy()
+        other._sent = self._sent.copy()
+        other._forgotten = self._forgotten.copy()
+        return other
 
     @property
     def kept_bytes(self) -> int:

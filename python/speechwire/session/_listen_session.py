@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from asyncio import get_running_loop
 from functools import partial
 from types import TracebackType
 from typing import Any, Generic, NoReturn, Self, TypeVar
@@ -48,7 +49,7 @@ class ListeningSession(Generic[EventT]):
         self._runner = Runner(
             rules, options, base_url, access, self._settings, self._flush_converter, self._watch
         )
-        self._converter = converter or Passthrough(self._runner.rate.frame_bytes)
+        self._converter = converter or Passthrough(self._runner.intake.rate.frame_bytes)
         self._replacing = Replacing(self._runner, self._settings)
 
     async def __aenter__(self) -> Self:
@@ -106,13 +107,14 @@ class ListeningSession(Generic[EventT]):
     @property
     def buffered_bytes(self) -> int:
         """Audio kept now, as sent: what waits to be sent and what may have to be sent again."""
-        return self._runner.log.queued_bytes + self._runner.log.kept_bytes
+        log = self._runner.intake.log
+        return log.queued_bytes + log.kept_bytes
 
     def stats(self) -> ListenStats:
         """A copy of the counters. See also :attr:`buffered_bytes`."""
-        stats = ListenStats() + self._runner.stats
-        bytes_per_s = self._runner.rate.bytes_per_s
-        stats.sent_s = stats.sent_bytes / bytes_per_s if bytes_per_s else 0.0
+        intake = self._runner.intake
+        stats = ListenStats() + intake.stats
+        stats.sent_s = intake.seconds(stats.sent_bytes)
         return stats
 
     def push(self, pcm: bytes) -> None:
@@ -127,9 +129,8 @@ class ListeningSession(Generic[EventT]):
             RuntimeError: No event loop runs here.
         """
         runner = self._runner
-        runner.check_loop()
-        if not runner.machine.accepting:
-            runner.refuse()
+        if runner.loop is not get_running_loop() or not runner.machine.accepting:
+            runner.check_usable()
         chunks = self._converter.push(pcm)
         if pcm:
             runner.push(chunks, runner.now())
@@ -159,10 +160,10 @@ class ListeningSession(Generic[EventT]):
         runner = self._runner
         runner.check_usable()
         for chunk in self._flush_converter():
-            runner.append(chunk)
-        if runner.traffic is not None or runner.log.unanswered:
-            runner.log.mark_flush()
-            runner.notify()
+            runner.intake.append(chunk)
+        if runner.traffic is not None or runner.intake.log.unanswered:
+            runner.intake.log.mark_flush()
+            runner.start()
 
     async def connect(self) -> None:
         """Open the connection now instead of at the first push. Idempotent.
@@ -199,9 +200,12 @@ class ListeningSession(Generic[EventT]):
         checked = self._rules.checked(options.wanted, changes)
         settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         options.add(
-            partial(self._rules.apply, changes=checked), checked, runner.log.end, partial(_settle, settled)
+            partial(self._rules.apply, changes=checked),
+            checked,
+            runner.intake.log.end,
+            partial(_settle, settled),
         )
-        if runner.traffic is None and not runner.has_handshake():
+        if runner.traffic is None and not runner.is_dialing:
             options.adopt()
         runner.notify()
         await settled
@@ -229,10 +233,10 @@ class ListeningSession(Generic[EventT]):
         self._check_continues(options)
         change = None
         if options is not None:
-            change = runner.options.add(lambda _: options, None, runner.log.end, _ignore)
+            change = runner.options.add(lambda _: options, None, runner.intake.log.end, _ignore)
         try:
-            while runner.has_handshake():
-                await runner.stepped.wait()
+            while runner.is_dialing:
+                await runner.machine.changed.wait()
             runner.check_usable()
             await self._replacing.replace()
         except BaseException:
@@ -258,8 +262,6 @@ class ListeningSession(Generic[EventT]):
             if runner.over:
                 return
         else:
-            for chunk in self._flush_converter():
-                runner.append(chunk)
             runner.close_input()
         await runner.close()
 
@@ -274,9 +276,9 @@ class ListeningSession(Generic[EventT]):
         current = self._runner.options.wanted
         if options is not None and type(options) is not type(current):
             raise InvalidArgument("options", options, f"of type {type(current).__name__}")
-        if options is not None and self._rules.byte_rate(options) != self._runner.rate:
+        if options is not None and self._rules.byte_rate(options) != self._runner.intake.rate:
             raise InvalidArgument("options", options, "of the audio format the session was made with")
-        if not self._rules.resumable(current) and self._runner.stats.sent_bytes:
+        if not self._rules.resumable(current) and self._runner.intake.stats.sent_bytes:
             raise LocalProtocolError("cannot reopen: audio in a container cannot go on in mid-stream")
 
 

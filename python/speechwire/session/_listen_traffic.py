@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
-from speechwire.errors import ConnectionLost, ServiceError, SpeechwireError
-from speechwire.session._audio_log import AudioLog, Chunk
+from speechwire.errors import ConnectionLost
+from speechwire.session._audio_log import Chunk
+from speechwire.session._configuring import Configuring
 from speechwire.session._connection import Connection
-from speechwire.session._input_clock import InputClock
+from speechwire.session._intake import Intake
 from speechwire.session._options_state import Change, OptionsState
 from speechwire.session._pacer import Pacer
 from speechwire.session._pause import Pause
 from speechwire.session._progress import Progress
-from speechwire.session._rules import ByteRate, ListenRules
+from speechwire.session._rules import ListenRules
 from speechwire.session._signal import Signal
 from speechwire.session._states import Ending
 from speechwire.session._timeline import Timeline
-from speechwire.session.metrics import ListenStats
 from speechwire.session.settings import ListenSettings
 from speechwire.transport import WebSocket
 
@@ -42,29 +41,25 @@ class Shared(Generic[EventT]):
 
     Args:
         rules: The endpoint.
-        log: The audio; what is taken from it and not acknowledged is the next connection's to send again.
         options: What is wanted.
-        input: When the caller pushes.
+        intake: The audio; what is taken from its log and not acknowledged is the next connection's to send.
         settings: Deadlines.
-        stats: Counted into.
-        rate: Of the audio that is sent.
         deliver: Where events go.
         flush_converter: Has the converter's rest queued.
         draining: Whether the session was told to close.
         got_further: Told once of each connection that gets further than any before.
+        fell_silent: Told when nothing comes after the end was asked for.
     """
 
     rules: ListenRules[EventT]
-    log: AudioLog
     options: OptionsState[Any]
-    input: InputClock
+    intake: Intake
     settings: ListenSettings
-    stats: ListenStats
-    rate: ByteRate
     deliver: Callable[[EventT], None]
     flush_converter: Callable[[], None]
     draining: Callable[[], bool]
     got_further: Callable[[], None]
+    fell_silent: Callable[[], None]
 
 
 class ListenTraffic(Generic[EventT]):
@@ -81,12 +76,13 @@ class ListenTraffic(Generic[EventT]):
         connection: The tasks and the timer.
         got_further: Whether results went beyond what any connection before had reached.
         finishing: Whether the end was asked for.
+        messages: How many messages have come.
     """
 
     def __init__(
         self, websocket: WebSocket, shared: Shared[EventT], told: int, elapsed_s: float, *, careful: bool
     ) -> None:
-        rules, settings, rate = shared.rules, shared.settings, shared.rate
+        rules, settings, rate = shared.rules, shared.settings, shared.intake.rate
         options = shared.options.wanted
         rules.begin(options)
         idle_s = settings.keep_alive_s if rules.keep_alive_message else settings.ping_s
@@ -95,10 +91,11 @@ class ListenTraffic(Generic[EventT]):
         )
         self.got_further = False
         self.finishing = False
+        self.messages = 0
         self._shared = shared
         self._rules = rules
-        self._log = shared.log
-        self._stats = shared.stats
+        self._log = shared.intake.log
+        self._stats = shared.intake.stats
         self._protocol = rules.protocol
         self._bytes_per_s = rate.bytes_per_s
         self._timeline = Timeline(
@@ -110,14 +107,14 @@ class ListenTraffic(Generic[EventT]):
         self._pacer = Pacer(settings.replay_speed, burst_s)
         self._progress = Progress(settings.progress_timeout_s, patience, self.connection.now())
         self._urgent: deque[str | int] = deque()  # text frames, and sizes of silence
-        self._told = told
-        self._configuring: list[Change[Any]] = []
-        self._overdue_at = math.inf
+        self._configuring = Configuring(
+            rules, shared.options, told, settings.configure_timeout_s, self.connection.wake
+        )
         self._advanced = Signal()
         self._reached_before_s = rules.reported_s
         self._acknowledged_s = 0.0
         self._resting = False  # the sending task waits for something to do
-        self._pause = Pause(settings.pause_after_s, shared.input)
+        self._pause = Pause(settings.pause_after_s, shared.intake.input)
         self._longest_turn_end_s = rules.longest_turn_end_s(options)
 
     # For the session
@@ -165,18 +162,21 @@ class ListenTraffic(Generic[EventT]):
     def _is_speech_open(self) -> bool:
         if not self._rules.open_text and self._unheard_s() <= _LAG_S:
             return False
-        flowing = self.connection.now() - self._shared.input.stopped_at() < _FLOWING_S
+        flowing = self.connection.now() - self._shared.intake.input.stopped_at() < _FLOWING_S
         return flowing or self._shared.settings.pause_after_s is not None
 
     # Results
 
     def take(self, event: EventT) -> None:
         rules, protocol = self._rules, self._protocol
+        self.messages += 1
+        if self.finishing:
+            self._progress.finish(self.connection.now())
         for delivered in rules.deliver(event, self._timeline):
             self._shared.deliver(delivered)
         self._stats.service_s += rules.billed_s(event)
-        if self._configuring:
-            self._note_outcome(rules.outcome(event))
+        if self._configuring.pending:
+            self._configuring.take(event)
         progress_s = protocol.progress_s
         if self._progress.reached(progress_s, self.connection.now()):
             self._stats.lag.record(max(0.0, self._timeline.position_s - progress_s))
@@ -202,16 +202,6 @@ class ListenTraffic(Generic[EventT]):
             self._timeline.forget(until_s)
             self._stats.covered_s = self._log.acknowledged / self._bytes_per_s
 
-    def _note_outcome(self, outcome: SpeechwireError | bool) -> None:
-        if outcome is False:
-            return
-        changes, self._configuring = self._configuring, []
-        if outcome is True:
-            self._shared.options.confirmed(changes)
-        else:
-            self._shared.options.refused(outcome, changes)
-        self.connection.wake()
-
     def has_room(self) -> bool:
         return True
 
@@ -224,8 +214,8 @@ class ListenTraffic(Generic[EventT]):
         while True:
             if self._urgent:
                 await self._send_urgent(self._urgent.popleft())
-            elif self._is_configure_due():
-                await self._send_configure()
+            elif changes := self._configuring.due(self._sent_position()):
+                await self._send_configure(changes)
             elif self._log.waiting:
                 await self._send_next()
             elif self._shared.draining() and not self.finishing:
@@ -271,8 +261,17 @@ class ListenTraffic(Generic[EventT]):
         self._stats.sent_bytes += item
         self._stats.silence_bytes += item
         self._timeline.silence(self._log.end, item)
-        silence = bytes((self._shared.rate.silence,)) * item
+        silence = bytes((self._shared.intake.rate.silence,)) * item
         await self.connection.send(self._protocol.send_audio(silence))
+
+    def _sent_position(self) -> int:
+        waiting = self._log.waiting
+        return waiting[0].start if waiting else self._log.end
+
+    async def _send_configure(self, changes: list[Change[Any]]) -> None:
+        frame = self._configuring.frame(changes, self.connection.now())
+        if frame is not None:
+            await self.connection.send(frame)
 
     async def _finish(self) -> None:
         self.finishing = True
@@ -287,71 +286,25 @@ class ListenTraffic(Generic[EventT]):
         self._urgent.append(item)
         self.connection.wake()
 
-    # Options
-
-    def _is_configure_due(self) -> bool:
-        return (
-            self._shared.options.latest > self._told
-            and not self._configuring
-            and not self.finishing
-            and bool(self._due_changes())
-        )
-
-    def _due_changes(self) -> list[Change[Any]]:
-        """The changes to send now: each comes behind the audio that was pushed before it."""
-        waiting = self._log.waiting
-        position = waiting[0].start if waiting else self._log.end
-        return self._shared.options.to_configure(self._told, position)
-
-    async def _send_configure(self) -> None:
-        changes = self._due_changes()
-        self._told = changes[-1].number
-        wanted: Any = {}
-        for change in changes:
-            assert change.configure is not None
-            wanted = self._rules.merged(wanted, change.configure)
-        try:
-            frame = self._rules.configure(wanted)
-        except SpeechwireError as error:  # an earlier change was refused, and this one does not go without it
-            self._shared.options.refused(error, changes)
-            return
-        self._configuring = changes
-        await self.connection.send(frame)
-        self._overdue_at = self.connection.now() + self._shared.settings.configure_timeout_s
-
-    def _check_configure(self, now: float) -> None:
-        """Wait no longer for an answer that does not come: what was asked for stays wanted."""
-        if not self._configuring or now < self._overdue_at:
-            return
-        changes, self._configuring = self._configuring, []
-        self._protocol.give_up_configure()
-        timeout_s = self._shared.settings.configure_timeout_s
-        words = f"no answer to Configure within {timeout_s:g} s: it holds on the next connection"
-        for change in changes:
-            change.settle(ServiceError("", words, retryable=True))
-        self.connection.wake()
-
     # Watching the time
 
     def due_at(self) -> float:
-        due = min(self._progress.due_at(), self._pause.due_at())
-        if self._configuring:
-            due = min(due, self._overdue_at)
+        due = min(self._progress.due_at(), self._pause.due_at(), self._configuring.overdue_at)
         since = self.connection.sending_since
         if since is not None and self._shared.draining():
             due = min(due, since + _UNREAD_S)
         return due
 
     def check(self, now: float) -> None:
-        self._check_configure(now)
+        self._configuring.check(now)
         since = self.connection.sending_since
         if since is not None and self._shared.draining() and now - since >= _UNREAD_S:
             self.connection.end(Ending.STALLED, "the service stopped reading")
         elif not self.finishing:
             self._check_progress(now)
             self._check_pause(now)
-        elif self._progress.is_dead(now):
-            self._end_stalled(now)
+        elif self._progress.is_silent_at_end(now):
+            self._shared.fell_silent()
 
     def _check_progress(self, now: float) -> None:
         behind_s = self._unheard_s()
@@ -394,9 +347,9 @@ class ListenTraffic(Generic[EventT]):
         """Put in the silence the caller did not send, as long as a turn is open."""
         longest_s = self._longest_turn_end_s if self._rules.open_text else 0.0
         seconds = self._pause.silence_s(now, longest_s)
-        frames = int(seconds * self._bytes_per_s) // self._shared.rate.frame_bytes
+        frames = int(seconds * self._bytes_per_s) // self._shared.intake.rate.frame_bytes
         if frames:
-            self._enqueue(frames * self._shared.rate.frame_bytes)
+            self._enqueue(frames * self._shared.intake.rate.frame_bytes)
 
     def keep_alive(self) -> bool:
         self._stats.keep_alives += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
@@ -72,6 +73,11 @@ class ListenV1Rules:
 
     def resumable(self, options: ListenV1Options) -> bool:
         return options.encoding is not None
+
+    def fork(self) -> ListenV1Rules:
+        other = copy.copy(self)
+        other._channels = copy.deepcopy(self._channels)
+        return other
 
     def begin(self, options: ListenV1Options) -> None:
         self.protocol = ListenV1(options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
@@ -69,6 +70,11 @@ class ListenV2Rules:
 
     def resumable(self, options: ListenV2Options) -> bool:
         return options.encoding is not None
+
+    def fork(self) -> ListenV2Rules:
+        other = copy.copy(self)
+        other._last_word = copy.copy(self._last_word)
+        return other
 
     def begin(self, options: ListenV2Options) -> None:
         self.protocol = ListenV2(options)

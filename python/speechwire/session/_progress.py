@@ -9,6 +9,7 @@ __all__ = ["Progress"]
 
 _PROBE_S: Final = 1.4  # the answer to Finalize takes 0.2 to 0.55 s
 _BEHIND_S: Final = 0.5  # less than this between sent and answered is the normal lag of a healthy service
+_END_S: Final = 2.0  # the end that was asked for comes within half a second, or keeps showing progress
 _FLOWING_S: Final = 1.0  # audio was sent within this time: the caller is streaming
 
 
@@ -27,8 +28,8 @@ class Progress:
 
     def __init__(self, timeout_s: float | None, patience: float, now: float) -> None:
         self.advanced_at = self.last_audio = now
-        self._least_s = math.inf if timeout_s is None else timeout_s
-        self._timeout_s = self._least_s * patience
+        self._end_s = math.inf if timeout_s is None else min(_END_S, timeout_s)
+        self._timeout_s = math.inf if timeout_s is None else timeout_s * patience
         self._reached_s = 0.0
         self._deadline = math.inf  # of the probe
 
@@ -63,15 +64,16 @@ class Progress:
         return now >= self._deadline
 
     def finish(self, now: float) -> None:
-        """The end has been asked for. From now on only the deadline of the session counts, unless there is
-        reason already to take the service for dead."""
-        suspect = now - self.advanced_at >= self._least_s or self._deadline < math.inf
-        self._deadline = now + self._least_s if suspect else math.inf
+        """The end has been asked for, or something has come since: from now on another clock runs."""
         self._timeout_s = math.inf
+        self._deadline = now + self._end_s
 
-    def is_dead(self, now: float) -> bool:
-        """Whether a service that stood still before the end was asked for has not answered that either."""
-        return now >= self._deadline
+    def is_silent_at_end(self, now: float) -> bool:
+        """Whether nothing has come for long since the end was asked for; true once."""
+        silent = now >= self._deadline
+        if silent:
+            self._deadline = math.inf
+        return silent
 
     def _restart(self, now: float) -> None:
         self.advanced_at, self._deadline = now, math.inf

@@ -7,6 +7,7 @@ import logging
 from typing import Final, Generic, TypeVar
 
 from speechwire.errors import SessionClosed, SpeechwireError
+from speechwire.session._dialing import Dialing
 from speechwire.session._listen_traffic import ListenTraffic
 from speechwire.session._runner import Runner
 from speechwire.session.settings import ListenSettings
@@ -77,21 +78,21 @@ class Replacing(Generic[EventT]):
 
     async def _replace(self) -> None:
         async with self._one_at_a_time:
-            traffic = self._runner.traffic
-            if traffic is None:
+            traffic, dialing = self._runner.traffic, self._runner.dialing
+            if traffic is None or dialing is None:
                 return  # the next connection has what is wanted anyway
-            async with self._runner.connector.borrow():
-                await self._change_over(traffic)
+            async with dialing.connector.borrow():
+                await self._change_over(traffic, dialing)
 
-    async def _change_over(self, traffic: ListenTraffic[EventT]) -> None:
-        connection = await self._runner.dial(borrowed=True)
+    async def _change_over(self, traffic: ListenTraffic[EventT], dialing: Dialing) -> None:
+        opened = await dialing.open(borrowed=True)
         taken = False
         try:
             await traffic.boundary(self._settings.rollover_wait_s)
-            taken = self._runner.replace(traffic, connection)
-            self._runner.stats.rollovers += taken
+            taken = self._runner.replace(traffic, opened)
+            self._runner.intake.stats.rollovers += taken
         finally:
             if not taken:
-                connection[0].abort()
+                opened[0].abort()
         while taken and self._runner.traffic is traffic:
-            await self._runner.stepped.wait()
+            await self._runner.machine.changed.wait()

@@ -87,6 +87,9 @@ class ListenRules(Protocol[EventT]):
     def resumable(self, options: Any) -> bool:
         """Whether a new connection can continue in the middle of the audio."""
 
+    def fork(self) -> ListenRules[EventT]:
+        """A copy that goes its own way from the next :meth:`begin` on."""
+
     def begin(self, options: Any) -> None:
         """A new connection has been opened with these options."""
 

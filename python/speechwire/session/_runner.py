@@ -8,29 +8,19 @@ from collections.abc import Callable
 from typing import Any, Final, Generic, NoReturn, TypeVar
 
 from speechwire.errors import InternalError, LocalProtocolError, SessionClosed, SpeechwireError
-from speechwire.session._audio_log import AudioLog
 from speechwire.session._connection import Ended, clock
-from speechwire.session._connector import Access, Connector
+from speechwire.session._connector import Access
+from speechwire.session._dialing import Dialing, Opened
 from speechwire.session._event_queue import EventQueue
-from speechwire.session._input_clock import InputClock
+from speechwire.session._hedge import Hedge
+from speechwire.session._intake import Intake
 from speechwire.session._listen_traffic import ListenTraffic, Shared
 from speechwire.session._options_state import OptionsState
-from speechwire.session._outage import Failures
-from speechwire.session._rules import ByteRate, ListenRules
-from speechwire.session._signal import Signal
+from speechwire.session._rules import ListenRules
 from speechwire.session._states import Attempt, Ending, Operation, State, StateMachine
-from speechwire.session.backoff import Backoff
-from speechwire.session.events import (
-    AudioDropped,
-    OutageBegan,
-    Reconnected,
-    Reconnecting,
-    SessionEnded,
-    SessionEvent,
-)
-from speechwire.session.metrics import ListenStats
+from speechwire.session._wakeup import Wakeup
+from speechwire.session.events import Reconnected, SessionEnded, SessionEvent
 from speechwire.session.settings import ListenSettings
-from speechwire.transport import WebSocket
 
 __all__ = ["Runner"]
 
@@ -38,7 +28,6 @@ EventT = TypeVar("EventT")
 
 _logger = logging.getLogger("speechwire.session")
 
-_COMPRESSED_BYTES: Final = 1 << 20
 _WRONG_LOOP: Final = "the session belongs to another event loop: use it there, or make one in this loop"
 _LOOP_ENDED: Final = "the session's event loop has ended: make a session in this one"
 
@@ -57,13 +46,14 @@ class Runner(Generic[EventT]):
 
     Attributes:
         events: What the consumer reads.
-        stats: Counters.
         machine: The session's state.
         error: Why the session failed for good.
-        log: The audio.
+        intake: The audio.
         options: What is wanted, against what connections have.
+        dialing: Opens connections, once the task has begun.
         traffic: Of the connection that is open.
-        stepped: Wakes whoever waits for another state.
+        loop: The event loop the session belongs to, from its first use on.
+        now: The loop's clock.
     """
 
     def __init__(
@@ -77,55 +67,38 @@ class Runner(Generic[EventT]):
         watch: Callable[[bool], None],
     ) -> None:
         self.events: EventQueue[EventT | SessionEvent] = EventQueue(settings.event_limit, rules.is_interim)
-        self.stats = ListenStats()
         self.machine = StateMachine()
         self.error: BaseException | None = None
+        self.intake = Intake(rules.byte_rate(options), settings, self.events.put)
         self.options: OptionsState[Any] = OptionsState(options)
+        self.dialing: Dialing | None = None
         self.traffic: ListenTraffic[EventT] | None = None
-        self.stepped = Signal()
-        self.rate = rules.byte_rate(options)
-        self.log = AudioLog(
-            frame_bytes=self.rate.frame_bytes,
-            queue_bytes=max(self.rate.frame_bytes, _size(self.rate, settings.buffer_s)),
-            replay_bytes=_size(self.rate, settings.replay_s) if self.rate.bytes_per_s else 0,
-        )
         self.now: Callable[[], float] = self._bind
-        self.connector: Connector
         self._rules = rules
         self._base_url = base_url
         self._access = access
         self._settings = settings
         self._flush_converter = flush_converter
         self._watch = watch
-        self._failures = Failures(Backoff(settings.backoff, uniform=access.uniform), self._emit)
-        self._input = InputClock(0.0)
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._wakeup = Wakeup()
+        self.loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
-        self._changed = asyncio.Event()
-        self._connect_wanted = False
-        self._hurry = False  # the next attempt is not to wait
-        self._url_made = False  # the attempt under way has its URL
-        self._next: tuple[WebSocket, int] | None = None
         self._background: set[asyncio.Task[None]] = set()
-        self._shown = False  # results have shown that all is done
-        self._asked_again = False
-        self._careful = False  # the last connection came to nothing
-        self._overflowing = False
-        self._unused_end = 0
-        self._replayed_bytes = 0
-        self._first_opened_at: float | None = None
+        self._connect_wanted = False
+        self._next: Opened | None = None
+        self._last: _Last | None = None
+        self._asked_again = False  # for the end, on a second connection
+        self._shown = False  # results have shown that everything is done
         self._shared = Shared(
-            rules,
-            self.log,
-            self.options,
-            self._input,
-            settings,
-            self.stats,
-            self.rate,
-            self.events.put,
-            self._append_rest,
-            self._is_draining,
-            self._got_further,
+            rules=rules,
+            options=self.options,
+            intake=self.intake,
+            settings=settings,
+            deliver=self.events.put,
+            flush_converter=self._append_rest,
+            draining=self._is_draining,
+            got_further=self._end_outage,
+            fell_silent=self._begin_hedge,
         )
 
     # What the session calls
@@ -137,13 +110,15 @@ class Runner(Generic[EventT]):
 
     def check_loop(self) -> None:
         """Raise `LocalProtocolError` in another event loop than the session's, `RuntimeError` without one."""
-        if self._loop is None:
+        if self.loop is None:
             self._bind()
-        elif self._loop is not asyncio.get_running_loop():
-            if self._loop.is_closed():
-                self._abandon()
-                self.refuse()
-            raise LocalProtocolError(_WRONG_LOOP)
+        elif self.loop is not asyncio.get_running_loop():
+            if not self.loop.is_closed():
+                raise LocalProtocolError(_WRONG_LOOP)
+            if not self.over:  # nothing can be sent, and nobody can be woken
+                self.machine.step(Operation.CANCEL)
+                self.error = SessionClosed(_LOOP_ENDED)
+            self.refuse()
 
     def check_usable(self) -> None:
         """Raise as well `SessionClosed` once the session is closing or over."""
@@ -159,28 +134,9 @@ class Runner(Generic[EventT]):
 
     def push(self, chunks: list[bytes], now: float) -> None:
         """Send audio in this very call where that is possible, else queue it for the task."""
-        traffic = self.traffic
-        size = 0
-        for chunk in chunks:
-            size += len(chunk)
-            if traffic is not None and traffic.send_live(chunk, now):
-                self._overflowing = False
-            else:
-                self.append(chunk)
-        self._input.pushed(now, size / self.rate.bytes_per_s if self.rate.bytes_per_s else 0.0)
-        if traffic is None or self.log.waiting:
+        self.intake.push(chunks, now, self.traffic)
+        if self.traffic is None or self.intake.log.waiting:
             self.start()
-
-    def append(self, chunk: bytes) -> None:
-        """Queue audio, dropping the oldest beyond the bound; said once while it lasts."""
-        dropped = self.log.append(chunk)
-        if dropped:
-            self.stats.lost_bytes += dropped
-            if not self._overflowing:
-                self._emit(AudioDropped(seconds=self._seconds(dropped), reason="buffer full"))
-            self._overflowing = True
-        elif self.log.is_half_empty:
-            self._overflowing = False
 
     def start(self, *, connect: bool = False) -> None:
         """Start the task if need be, and let it look for work; ``connect`` even without audio.
@@ -192,50 +148,36 @@ class Runner(Generic[EventT]):
             self._task = asyncio.get_running_loop().create_task(self._run())
         self.notify()
 
-    def notify(self) -> None:
+    def notify(self, *, hurry: bool = False) -> None:
         """Let the task look for work."""
-        self._changed.set()
+        self._wakeup.notify(hurry=hurry)
         if self.traffic is not None:
             self.traffic.connection.wake()
 
     async def connect(self) -> None:
         """Wait for a connection; raises what the attempts raise when they are used up."""
-        if self.traffic is not None:
-            return
-        seen = self._failures.count
-        self._hurry = self._failures.is_outage
-        self.start(connect=True)
+        seen = 0 if self.dialing is None else self.dialing.failures
+        if self.traffic is None:
+            self.start(connect=True)
+            self.notify(hurry=self.dialing is not None and self.dialing.is_outage)
         while self.traffic is None:
-            await self.stepped.wait()
-            if self.machine.state is State.SHUTDOWN:
+            await self.machine.changed.wait()
+            if self.over:
                 raise self.error or SessionClosed("the session was closed while connecting")
-            error = self._failures.error
-            if self._failures.is_outage and self._failures.count > seen and error is not None:
-                raise error
+            dialing = self.dialing
+            if dialing is not None and dialing.is_outage and dialing.failures > seen and dialing.error:
+                raise dialing.error
 
-    def has_handshake(self) -> bool:
+    @property
+    def is_dialing(self) -> bool:
         """Whether a connection is being opened whose options can no longer be changed."""
-        return self._url_made and self.traffic is None
+        return self.traffic is None and self.dialing is not None and self.dialing.is_fixed
 
-    async def dial(self, *, borrowed: bool = False) -> tuple[WebSocket, int]:
-        """Open a connection with the options that are wanted when the attempt begins."""
-        number = 0
-
-        def url() -> str:
-            nonlocal number
-            number = self.options.latest
-            self._url_made = self._url_made or not borrowed
-            return str(self.options.wanted.url(self._base_url))
-
-        websocket = await self.connector.open(url, borrowed=borrowed)
-        self.options.made(number)
-        return websocket, number
-
-    def replace(self, traffic: ListenTraffic[EventT], connection: tuple[WebSocket, int]) -> bool:
+    def replace(self, traffic: ListenTraffic[EventT], opened: Opened) -> bool:
         """Go on with this connection in place of that one; false if that one is not in use any more."""
         if self.traffic is not traffic or self.machine.state is not State.READY:
             return False
-        self._next = connection
+        self._next = opened
         traffic.connection.end(Ending.REPLACED)
         return True
 
@@ -246,29 +188,27 @@ class Runner(Generic[EventT]):
 
     def close_input(self) -> None:
         """Take no more audio: the session is closing."""
-        if self.machine.accepting:
-            self._step(Operation.CLOSE)
-            self._hurry = True
-            for task in self._background:
-                task.cancel()
-            self.options.fail(SessionClosed("the session has been closed"))
+        self._append_rest()
+        self.machine.step(Operation.CLOSE)
+        self._stop_changes(SessionClosed("the session has been closed"))
+        self.notify(hurry=True)
 
     async def close(self) -> None:
         """Finish what is queued within the deadline, then end."""
         if self._task is None:
             if not self.over:
                 self._shown = True
-                self._step(Attempt.DRAINED)
+                self.machine.step(Attempt.DRAINED)
                 self._end(None)
             return
-        self.notify()
         nothing_left = self.traffic is None and self._next is None and not self._has_audio()
         try:
             await asyncio.wait({self._task}, timeout=0 if nothing_left else self._settings.drain_timeout_s)
         finally:
             if not self._task.done():
                 self._shown = self._shown or nothing_left
-                self._step(Attempt.DEADLINE)
+                if not self.over:
+                    self.machine.step(Attempt.DEADLINE)
                 self._task.cancel()
                 await asyncio.wait({self._task})
 
@@ -276,11 +216,19 @@ class Runner(Generic[EventT]):
 
     async def _run(self) -> None:
         error: BaseException | None = None
-        self.connector = Connector(self._access, self._settings.connect_timeout_s, self.stats)
+        dialing = self.dialing = Dialing(
+            self._access,
+            self._base_url,
+            self._settings,
+            self.options,
+            self.machine,
+            self.intake,
+            self._wakeup,
+            self.now,
+            self.events.put,
+        )
         try:
-            await self._live()
-            if not self.over:
-                self._step(Attempt.DRAINED)
+            await self._live(dialing)
         except SpeechwireError as failure:
             error = failure
         except asyncio.CancelledError:
@@ -291,15 +239,15 @@ class Runner(Generic[EventT]):
             error = InternalError(fault)
         finally:
             if not self.over:
-                self._step(Operation.CANCEL)
+                self.machine.step(Operation.CANCEL if error else Attempt.DRAINED)
             self._end(error)
-            await self.connector.aclose()
+            await dialing.connector.aclose()
 
-    async def _live(self) -> None:
+    async def _live(self, dialing: Dialing) -> None:
         while await self._has_work():
-            connection, self._next = self._next, None
-            connection = connection or await self._connect()
-            if connection is not None and not await self._converse(*connection):
+            opened, self._next = self._next, None
+            opened = opened or await dialing.attempt()
+            if opened is not None and not await self._converse(opened, dialing):
                 return
 
     async def _has_work(self) -> bool:
@@ -308,213 +256,148 @@ class Runner(Generic[EventT]):
             if self._is_draining():
                 self._shown = True
                 return False
-            self._changed.clear()
-            await self._changed.wait()
+            await self._wakeup.look()
         return True
 
     def _has_audio(self) -> bool:
-        return (self._is_draining() or self.log.end > self._unused_end) and self.log.unanswered
+        """Whether there is audio that wants a connection."""
+        log = self.intake.log
+        unused_end = self._last.unused_end if self._last else 0
+        return (self._is_draining() or log.end > unused_end) and log.unanswered
 
-    async def _connect(self) -> tuple[WebSocket, int] | None:
-        """Make one attempt; after one that failed wait until the next is due, or raise."""
-        self._step(Attempt.DIAL)
-        self._hurry = False
-        pushes = self._input.pushes
-        try:
-            connection = await self.dial()
-        except SpeechwireError as error:
-            await self._note_unreachable(error, pushes)
-            return None
-        finally:
-            self._url_made = False
-        self._connect_wanted = False
-        self._step(Attempt.OPENED)
-        return connection
-
-    async def _note_unreachable(self, error: SpeechwireError, pushes: int) -> None:
-        if not error.retryable:
-            if self.options.refused(error):  # without the changes, which nobody had accepted, it may work
-                self._step(Attempt.UNREACHABLE)
-                return
-            self._step(Attempt.REFUSED)
-            raise error
-        delay_s = self._failures.unreachable(error)
-        self._step(Attempt.UNREACHABLE)
-        self.options.adopt()
-        await self._wait_to_retry(delay_s, error, pushes)
-
-    async def _wait_to_retry(self, delay_s: float | None, error: SpeechwireError, pushes: int) -> None:
-        if delay_s is not None and not self._failures.is_outage:
-            delay_s = max(delay_s, self._overdraft_s())
-            self._failures.say_retry(delay_s, error)
-            await self._pause(delay_s)
-            return
-        if self._is_draining() or not self._settings.wait_out_outages:
-            self._step(Attempt.ABANDONED)
-            raise error
-        self._failures.begin_outage(self.now(), error)
-        self.stepped.notify()
-        await self._pause(self._failures.patient_s())
-        while self._input.pushes == pushes and not self._hurry:  # nobody speaks: nobody waits for it
-            await self._look()
-
-    async def _pause(self, delay_s: float) -> None:
-        """Wait, unless the session is told to hurry."""
-        deadline = self.now() + delay_s
-        while (left_s := deadline - self.now()) > 0 and not self._hurry:
-            try:
-                async with asyncio.timeout(left_s):
-                    await self._look()
-            except TimeoutError:
-                return
-
-    async def _look(self) -> None:
-        self._changed.clear()
-        await self._changed.wait()
-
-    async def _converse(self, websocket: WebSocket, number: int) -> bool:
+    async def _converse(self, opened: Opened, dialing: Dialing) -> bool:
         """Live through one connection; returns whether there may be another."""
-        traffic = self.traffic = self._begin(websocket, number)
-        self.stepped.notify()
+        self._connect_wanted = False
+        traffic = self.traffic = self._begin(opened, dialing)
+        self.machine.changed.notify()
         self._watch(self._rules.resumable(self.options.wanted))
         try:
             ended = await traffic.connection.run()
         finally:
             self.traffic = None
             self._watch(False)
-            self.stats.connected_s += traffic.connection.lived_s()
+            self.intake.stats.connected_s += traffic.connection.lived_s()
             traffic.advance()
-            self.stepped.notify()
-        if not self._failures.is_quick(ended):
-            self._failures.end_outage(self.now())
-        self._step(ended.ending)
-        return await self._carry_on(traffic, ended)
-
-    def _overdraft_s(self) -> float:
-        """How long to wait until enough new audio has come for what was sent to be sent again."""
-        return min(self._settings.backoff.cap_s, self._seconds(-(-self.log.overdrawn_bytes() // 3)))
-
-    def _begin(self, websocket: WebSocket, number: int) -> ListenTraffic[EventT]:
-        if self.log.overdrawn_bytes():
-            self._note_lost(self.log.give_up_repeats())
-        first = self._first_opened_at is None
-        if self._first_opened_at is None:
-            self._first_opened_at = self.now()
-        elapsed_s = self.now() - self._first_opened_at
-        traffic = ListenTraffic(websocket, self._shared, number, elapsed_s, careful=self._careful)
-        if not first and not self._failures.is_outage:
-            replayed_s = self._seconds(self._replayed_bytes)
-            self._emit(Reconnected(request_id=websocket.request_id, replayed_s=replayed_s))
-        return traffic
-
-    async def _carry_on(self, traffic: ListenTraffic[EventT], ended: Ended) -> bool:
-        """What the end of a connection means; returns whether there may be another."""
-        if ended.ending is Ending.COMPLETE or (traffic.finishing and traffic.settled()):
-            self._shown = True
+            self.machine.changed.notify()
+        if not dialing.is_quick(ended):
+            dialing.end_outage()
+        self.machine.step(ended.ending)
+        finished = ended.ending is Ending.COMPLETE or (traffic.finishing and traffic.settled())
+        self._shown = self._shown or finished
+        if self._shown:
             return False
-        self._rewind(got_further=traffic.got_further or ended.ending is Ending.REPLACED)
-        progressed = traffic.got_further or not self.log.unanswered
-        self._careful = not progressed
+        return await self._carry_on(traffic, ended, dialing)
+
+    def _begin(self, opened: Opened, dialing: Dialing) -> ListenTraffic[EventT]:
+        websocket, number = opened
+        last = self._last
+        self.intake.bound_repeats()
+        if last is not None and not dialing.is_outage:
+            self.events.put(Reconnected(request_id=websocket.request_id, replayed_s=last.replayed_s))
+        elapsed_s = self.now() - last.first_opened_at if last else 0.0
+        careful = last is not None and not last.progressed
+        return ListenTraffic(websocket, self._shared, number, elapsed_s, careful=careful)
+
+    async def _carry_on(self, traffic: ListenTraffic[EventT], ended: Ended, dialing: Dialing) -> bool:
+        """What the end of a connection means that was not all there was to do."""
         error = ended.error or SessionClosed("the service ended the stream")
         if ended.ending is Ending.REJECTED:
             raise error
+        self._last = self._conclude(traffic, ended)
         if ended.ending is Ending.REPLACED:
             return True
         if traffic.finishing:
-            if self._asked_again:
-                return False
-            self._asked_again = True
-            self._failures.say_retry(0.0, ended.error)
+            asked_again, self._asked_again = self._asked_again, True
+            dialing.again_at_once(ended.error)
+            return not asked_again
+        if ended.ending in (Ending.UNUSED, Ending.ROTATED) and not dialing.is_quick(ended):
+            dialing.again_at_once(ended.error)
             return True
-        if ended.ending is Ending.UNUSED:
-            self._unused_end = self.log.end
-        if ended.ending in (Ending.UNUSED, Ending.ROTATED) and not self._failures.is_quick(ended):
-            self._failures.say_retry(0.0, ended.error)
-            return True
-        if self.stats.sent_bytes and not self._rules.resumable(self.options.wanted):
-            self._step(Attempt.ABANDONED)
+        if self.intake.stats.sent_bytes and not self._rules.resumable(self.options.wanted):
+            self.machine.step(Attempt.ABANDONED)
             raise error
-        delay_s = self._failures.ended(ended, error, progressed=progressed)
-        self.options.adopt()
-        await self._wait_to_retry(delay_s, error, self._input.pushes)
+        await dialing.lost(ended, error, progressed=self._last.progressed)
         return True
 
-    def _rewind(self, *, got_further: bool) -> None:
-        queued = self.log.queued_bytes
-        lost = self.log.rewind(got_further=got_further)
-        self._replayed_bytes = self.log.queued_bytes - queued
-        self.stats.replayed_bytes += self._replayed_bytes
-        self._note_lost(lost)
-
-    def _note_lost(self, lost: int) -> None:
-        if lost:
-            self.stats.lost_bytes += lost
-            self._emit(AudioDropped(seconds=self._seconds(lost), reason="replay limit"))
+    def _conclude(self, traffic: ListenTraffic[EventT], ended: Ended) -> _Last:
+        """What the next connection has to know of this one."""
+        got_further = traffic.got_further or ended.ending is Ending.REPLACED
+        replayed_s = self.intake.rewind(got_further=got_further)
+        first_opened_at = self._last.first_opened_at if self._last else self.now() - ended.lived_s
+        unused_end = self.intake.log.end if ended.ending is Ending.UNUSED else 0
+        progressed = got_further or not self.intake.log.unanswered
+        return _Last(first_opened_at, replayed_s, unused_end, progressed)
 
     # The end
 
     def _end(self, error: BaseException | None) -> None:
         self.error = self.error or error
-        self.options.fail(error or SessionClosed("the session has been closed"))
-        for task in self._background:
-            task.cancel()
+        self._stop_changes(error or SessionClosed("the session has been closed"))
         self._report_end()
         self.events.end(error)
-        self.stepped.notify()
+        self.machine.changed.notify()
+
+    def _stop_changes(self, reason: BaseException) -> None:
+        for task in self._background:
+            task.cancel()
+        self.options.fail(reason)
 
     def _report_end(self) -> None:
-        if not self._shown and (lost := self.log.unanswered_bytes()):
-            self.stats.lost_bytes += lost
-            reason = "closed" if self.error is None else "failed"
-            self._emit(AudioDropped(seconds=self._seconds(lost), reason=reason))
-        self._emit(
+        intake = self.intake
+        if not self._shown:
+            intake.lose(intake.log.unanswered_bytes(), "failed" if self.error else "closed")
+        self.events.put(
             SessionEnded(
-                complete=self._shown and not self.stats.lost_bytes,
-                pushed_s=self._seconds(self.log.end),
-                dropped_s=self._seconds(self.stats.lost_bytes),
-                replayed_s=self._seconds(self.stats.replayed_bytes),
+                complete=self._shown and not intake.stats.lost_bytes,
+                pushed_s=intake.seconds(intake.log.end),
+                dropped_s=intake.seconds(intake.stats.lost_bytes),
+                replayed_s=intake.seconds(intake.stats.replayed_bytes),
             )
         )
-
-    def _abandon(self) -> None:
-        """The event loop has ended without us: nothing can be sent, and nobody can be woken."""
-        if not self.over:
-            self.machine.step(Operation.CANCEL)
-            self.error = SessionClosed(_LOOP_ENDED)
 
     # Inside
 
     def _bind(self) -> float:
-        """The clock's first use: the session belongs to this event loop from now on."""
-        self._loop = asyncio.get_running_loop()
-        self.now = clock(self._loop)
+        self.loop = asyncio.get_running_loop()
+        self.now = clock(self.loop)
         return self.now()
-
-    def _step(self, happening: Operation | Attempt | Ending) -> None:
-        self.machine.step(happening)
-        self.stepped.notify()
 
     def _is_draining(self) -> bool:
         return self.machine.state is State.DRAINING
 
-    def _got_further(self) -> None:
-        self._failures.end_outage(self.now())
+    def _begin_hedge(self) -> None:
+        traffic, dialing = self.traffic, self.dialing
+        if traffic is not None and dialing is not None and not self._asked_again:
+            self.in_background(asyncio.get_running_loop().create_task(self._hedge(traffic, dialing)))
+
+    async def _hedge(self, traffic: ListenTraffic[EventT], dialing: Dialing) -> None:
+        """Take the last results from a second connection, if the first goes on saying nothing."""
+        events = await Hedge(self._shared, traffic, self._note_asked_again).ask(dialing)
+        if events and self.traffic is traffic:
+            self._shown = True
+            for event in events:
+                self.events.put(event)
+            traffic.connection.end(Ending.STALLED, "the service fell silent at the end")
+
+    def _note_asked_again(self) -> None:
+        self._asked_again = True
+
+    def _end_outage(self) -> None:
+        if self.dialing is not None:
+            self.dialing.end_outage()
 
     def _append_rest(self) -> None:
         for chunk in self._flush_converter():
-            self.append(chunk)
-
-    def _emit(self, event: SessionEvent) -> None:
-        if isinstance(event, (Reconnecting, AudioDropped, OutageBegan)):
-            _logger.warning("%s", event)
-        self.events.put(event)
-
-    def _seconds(self, size: int) -> float:
-        return size / self.rate.bytes_per_s if self.rate.bytes_per_s else 0.0
+            self.intake.append(chunk)
 
 
-def _size(rate: ByteRate, seconds: float) -> int:
-    """Whole frames; a fixed size for audio whose length is unknown."""
-    if not rate.bytes_per_s:
-        return _COMPRESSED_BYTES
-    return int(seconds * rate.bytes_per_s) // rate.frame_bytes * rate.frame_bytes
+class _Last:
+    """What is known of the connections before."""
+
+    __slots__ = ("first_opened_at", "progressed", "replayed_s", "unused_end")
+
+    def __init__(self, first_opened_at: float, replayed_s: float, unused_end: int, progressed: bool) -> None:
+        self.first_opened_at = first_opened_at
+        self.replayed_s = replayed_s
+        self.unused_end = unused_end
+        self.progressed = progressed

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import ClassVar, Final
 
 from speechwire.protocol import EndKind
+from speechwire.session._signal import Signal
 
 __all__ = ["ENDING_OF", "TABLE", "Attempt", "Ending", "Happening", "Operation", "State", "StateMachine"]
 
@@ -149,17 +150,19 @@ class StateMachine:
     Attributes:
         state: The state now; to look at, not to set.
         accepting: Whether the session takes work: it is neither draining nor over.
+        changed: Wakes whoever waits for another state.
         observer: Told of every step of every session, for tests and for whoever counts: the state before
             and what happened.
     """
 
     observer: ClassVar[Callable[[State, Happening], None] | None] = None
 
-    __slots__ = ("accepting", "state")
+    __slots__ = ("accepting", "changed", "state")
 
     def __init__(self) -> None:
         self.state = State.IDLE
         self.accepting = True
+        self.changed = Signal()
 
     def step(self, happening: Happening) -> None:
         """Take note of what happened.
@@ -173,6 +176,7 @@ class StateMachine:
             raise AssertionError(f"{happening.name} cannot happen while {before.value}")
         self.state = after
         self.accepting = after is not State.DRAINING and after is not State.SHUTDOWN
+        self.changed.notify()
         if StateMachine.observer is not None:
             StateMachine.observer(before, happening)
 

@@ -1,0 +1,194 @@
+"""Getting a connection: one attempt after the other, and what is said about those that fail."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, Final
+
+from speechwire.errors import SpeechwireError
+from speechwire.session._connection import Ended
+from speechwire.session._connector import Access, Connector
+from speechwire.session._intake import Intake
+from speechwire.session._options_state import OptionsState
+from speechwire.session._states import Attempt, Ending, State, StateMachine
+from speechwire.session._wakeup import Wakeup
+from speechwire.session.backoff import Backoff
+from speechwire.session.events import OutageBegan, OutageEnded, Reconnecting, SessionEvent
+from speechwire.session.settings import ListenSettings
+from speechwire.transport import WebSocket
+
+__all__ = ["Dialing", "Opened"]
+
+_logger = logging.getLogger("speechwire.session")
+
+Opened = tuple[WebSocket, int]
+"""An open connection, and the number of the last change of the options that it was made with."""
+
+_AT_ONCE_S: Final = 0.0
+
+
+class Dialing:
+    """Opens a session's connections. Made inside the event loop.
+
+    Args:
+        access: How to reach the service.
+        base_url: Where it is.
+        settings: Limits and deadlines.
+        options: What is wanted.
+        machine: The session's state.
+        intake: The session's audio.
+        wakeup: How the session's task waits.
+        now: The loop's clock.
+        emit: Where events go.
+
+    Attributes:
+        connector: Makes the attempts.
+        error: Why the last attempt failed.
+        failures: Failed attempts and lost connections so far.
+    """
+
+    def __init__(
+        self,
+        access: Access,
+        base_url: str,
+        settings: ListenSettings,
+        options: OptionsState[Any],
+        machine: StateMachine,
+        intake: Intake,
+        wakeup: Wakeup,
+        now: Callable[[], float],
+        emit: Callable[[SessionEvent], None],
+    ) -> None:
+        self.connector = Connector(access, settings.connect_timeout_s, intake.stats)
+        self.error: SpeechwireError | None = None
+        self.failures = 0
+        self._base_url = base_url
+        self._settings = settings
+        self._options = options
+        self._machine = machine
+        self._intake = intake
+        self._wakeup = wakeup
+        self._now = now
+        self._emit = emit
+        self._backoff = Backoff(settings.backoff, uniform=access.uniform)
+        self._has_url = False
+        self._outage_since: float | None = None
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether an attempt is under way whose options can no longer be changed."""
+        return self._has_url
+
+    @property
+    def is_outage(self) -> bool:
+        """Whether the attempts are used up."""
+        return self._outage_since is not None
+
+    async def open(self, *, borrowed: bool = False) -> Opened:
+        """Open a connection with the options that are wanted when the attempt begins.
+
+        Args:
+            borrowed: Beside another one, in a place that was borrowed from the limiter.
+
+        Raises:
+            SpeechwireError: It could not be opened.
+        """
+        number = 0
+
+        def url() -> str:
+            nonlocal number
+            number = self._options.latest
+            self._has_url = self._has_url or not borrowed
+            return str(self._options.wanted.url(self._base_url))
+
+        websocket = await self.connector.open(url, borrowed=borrowed)
+        self._options.made(number)
+        return websocket, number
+
+    async def attempt(self) -> Opened | None:
+        """Make one attempt; after one that failed wait until the next is due.
+
+        Raises:
+            SpeechwireError: No other attempt is to be made, and this is why.
+        """
+        self._machine.step(Attempt.DIAL)
+        self._wakeup.hurry = False
+        pushes = self._intake.input.pushes
+        try:
+            opened = await self.open()
+        except SpeechwireError as error:
+            failure = error
+        else:
+            self._machine.step(Attempt.OPENED)
+            return opened
+        finally:
+            self._has_url = False
+        await self._unreachable(failure, pushes)
+        return None
+
+    async def lost(self, ended: Ended, error: SpeechwireError, *, progressed: bool) -> None:
+        """A connection ended; wait until an attempt is due.
+
+        Raises:
+            SpeechwireError: No attempt is to be made, and this is why.
+        """
+        throttled = ended.ending is Ending.THROTTLED
+        delay_s = self._backoff.ended(lived_s=ended.lived_s, progressed=progressed, throttled=throttled)
+        await self._failed(error, delay_s, self._intake.input.pushes)
+
+    def again_at_once(self, error: SpeechwireError | None) -> None:
+        """A connection ended in good order, and the next follows without a wait."""
+        self._say_retry(_AT_ONCE_S, error)
+
+    def is_quick(self, ended: Ended) -> bool:
+        """Whether a connection ended so soon that the next one should not follow at once."""
+        return self._backoff.is_quick(ended.lived_s)
+
+    def end_outage(self) -> None:
+        """The service answers again."""
+        if self._outage_since is not None:
+            lasted_s, self._outage_since = self._now() - self._outage_since, None
+            self._backoff.succeeded()
+            self._emit(OutageEnded(lasted_s=lasted_s))
+
+    async def _unreachable(self, error: SpeechwireError, pushes: int) -> None:
+        if error.retryable:
+            self._machine.step(Attempt.UNREACHABLE)
+            await self._failed(error, self._backoff.refused(error), pushes)
+        elif self._options.refused(error):  # without the changes, which nobody had accepted, it may work
+            self._machine.step(Attempt.UNREACHABLE)
+        else:
+            self._machine.step(Attempt.REFUSED)
+            raise error
+
+    async def _failed(self, error: SpeechwireError, delay_s: float | None, pushes: int) -> None:
+        self.error = error
+        self.failures += 1
+        self._options.adopt()
+        if delay_s is not None and not self.is_outage:
+            delay_s = max(delay_s, min(self._settings.backoff.cap_s, self._intake.overdraft_s()))
+            self._say_retry(delay_s, error)
+            await self._wakeup.pause(delay_s)
+        elif self._machine.state is State.DRAINING or not self._settings.wait_out_outages:
+            self._machine.step(Attempt.ABANDONED)
+            raise error
+        else:
+            self._begin_outage(error)
+            await self._wakeup.pause(self._backoff.patient_s())
+            while self._intake.input.pushes == pushes and not self._wakeup.hurry:
+                await self._wakeup.look()  # nobody speaks: nobody waits for it
+
+    def _begin_outage(self, error: SpeechwireError) -> None:
+        if self._outage_since is None:
+            self._outage_since = self._now()
+            event = OutageBegan(error=error)
+            _logger.warning("%s", event)
+            self._emit(event)
+        self._machine.changed.notify()
+
+    def _say_retry(self, delay_s: float, error: SpeechwireError | None) -> None:
+        if not self.is_outage:  # then it is known
+            event = Reconnecting(attempt=self._backoff.attempts, delay_s=delay_s, error=error)
+            _logger.warning("%s", event)
+            self._emit(event)

@@ -1,0 +1,71 @@
+"""When the service falls silent at the end: asking a second connection, while the first may still answer."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from speechwire.errors import ConnectionLost, SpeechwireError
+from speechwire.session._dialing import Dialing
+from speechwire.session._listen_traffic import ListenTraffic, Shared
+from speechwire.session._states import Ending
+from speechwire.session.events import Reconnected, Reconnecting, SessionEvent
+from speechwire.transport import ABNORMAL
+
+__all__ = ["Hedge"]
+
+EventT = TypeVar("EventT")
+
+
+class Hedge(Generic[EventT]):
+    """A second connection that is sent what the first has not answered. Whichever finishes first counts.
+
+    It works on copies: nothing of it shows before it has finished.
+
+    Args:
+        shared: The session's.
+        first: The connection that has fallen silent.
+        asked: Called once the second connection is open.
+    """
+
+    def __init__(
+        self, shared: Shared[EventT], first: ListenTraffic[EventT], asked: Callable[[], None]
+    ) -> None:
+        self._first = first
+        self._seen = first.messages
+        self._asked = asked
+        self._events: list[EventT] = []
+        self._shared = dataclasses.replace(
+            shared,
+            rules=shared.rules.fork(),
+            intake=shared.intake.fork(),
+            deliver=self._events.append,
+            got_further=_nothing,
+            fell_silent=_nothing,
+        )
+
+    async def ask(self, dialing: Dialing) -> list[EventT | SessionEvent]:
+        """Returns the last events; none if no results came, or the first connection has spoken."""
+        try:
+            async with dialing.connector.borrow():
+                websocket, number = await dialing.open(borrowed=True)
+                self._asked()
+                replayed_s = self._shared.intake.rewind(got_further=True)
+                second = ListenTraffic(websocket, self._shared, number, 0.0, careful=False)
+                ended = await second.connection.run()
+        except SpeechwireError:
+            return []
+        finished = ended.ending is Ending.COMPLETE or second.settled()
+        if not finished or self._first.messages != self._seen:
+            return []
+        why = ConnectionLost(ABNORMAL, "nothing came after the end was asked for")
+        return [
+            Reconnecting(attempt=1, delay_s=0.0, error=why),
+            Reconnected(request_id=websocket.request_id, replayed_s=replayed_s),
+            *self._events,
+        ]
+
+
+def _nothing() -> None:
+    """The first connection's are the ones that count."""

@@ -1,0 +1,38 @@
+"""How a session's task waits: until something changes, or for a while unless told to hurry."""
+
+from __future__ import annotations
+
+import asyncio
+
+__all__ = ["Wakeup"]
+
+
+class Wakeup:
+    """One waiting task; anybody wakes it.
+
+    Attributes:
+        hurry: Whether the next attempt is not to wait.
+    """
+
+    def __init__(self) -> None:
+        self.hurry = False
+        self._changed = asyncio.Event()
+
+    def notify(self, *, hurry: bool = False) -> None:
+        """Let the task look around."""
+        self.hurry = self.hurry or hurry
+        self._changed.set()
+
+    async def look(self) -> None:
+        """Wait for the next :meth:`notify`."""
+        self._changed.clear()
+        await self._changed.wait()
+
+    async def pause(self, delay_s: float) -> None:
+        """Wait so long, unless told to hurry."""
+        try:
+            async with asyncio.timeout(delay_s):
+                while not self.hurry:
+                    await self.look()
+        except TimeoutError:
+            pass
