@@ -205,7 +205,7 @@ class Conversation(Ears):
         return self._last_due_s
 
     def _deliver(self, frame: str | bytes, words: tuple[int, ...]) -> None:
-        if self.ended_s is None and self.left_s is None:
+        if self.ended_s is None and self.left_s is None and self.peer._to_client.closed is None:
             self.peer.send(frame)
             if self.service.caller.trace:
                 self.service.caller.note(f"service {self.number}", f"says {short(frame)}")

@@ -41,6 +41,7 @@ class Record:
         closed_s: When ``aclose`` was first called.
         disturbed_s: When the caller did something that may open a connection.
         pushed_s: When something was pushed.
+        given_up_s: How long after ``aclose`` connections were about to answer that were left before.
     """
 
     def __init__(self) -> None:
@@ -50,6 +51,7 @@ class Record:
         self.lied_until = -1
         self.disturbed_s: list[float] = []
         self.pushed_s: list[float] = []
+        self.given_up_s: list[float] = []
         self.error: BaseException | None = None
 
     @property

@@ -99,6 +99,9 @@ class Verdict(Judge):
                 self.find("complete means complete", f"{without[:8]} were not delivered")
             if self.ended.dropped_s > 0.001:
                 self.find("complete means complete", f"{self.ended.dropped_s:.3f} s dropped")
+        elif self.record.given_up_s and not self.record.cut_short:
+            due_s = self.record.given_up_s[0]
+            self.find("aclose waits for the answer", f"given up; due {due_s:.3f} s after aclose")
         elif self._all_well:
             self.find("what can be complete is", f"not complete; without {without[:8]}; {self.ended}")
 
