@@ -89,6 +89,7 @@ class LogMachine(RuleBasedStateMachine):
         assert self.log.unanswered_bytes() <= self.log.end - self.log.acknowledged
         assert self.log.end - self.log.acknowledged <= self.log.unanswered_bytes() + self.lost
         assert self.log.unanswered == (self.log.unanswered_bytes() > 0)
+        assert self.lost + self.log.unanswered_bytes() <= self.log.end, "something was counted twice"
         never = self.log.end - len(self.arrived)
         assert never <= self.log.queued_bytes + self.lost
 

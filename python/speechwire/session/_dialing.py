@@ -158,6 +158,7 @@ class Dialing:
             await self._failed(error, self._backoff.refused(error), pushes)
         elif self._options.refused(error):  # without the changes, which nobody had accepted, it may work
             self._machine.step(Attempt.UNREACHABLE)
+            self._say_retry(_AT_ONCE_S, error)
         else:
             self._machine.step(Attempt.REFUSED)
             raise error

@@ -35,6 +35,7 @@ class Hedge(Generic[EventT]):
         self._first = first
         self._seen = first.messages
         self._asked = asked
+        self._stats = shared.intake.stats
         self._events: list[EventT] = []
         self._shared = dataclasses.replace(
             shared,
@@ -56,6 +57,10 @@ class Hedge(Generic[EventT]):
                 ended = await second.connection.run()
         except SpeechwireError:
             return []
+        finally:
+            sent = self._shared.intake.stats
+            sent.lost_bytes = 0
+            self._stats.absorb(sent)
         finished = ended.ending is Ending.COMPLETE or second.settled()
         if not finished or self._first.messages != self._seen:
             return []

@@ -88,9 +88,11 @@ class Intake:
         return self.seconds(replayed)
 
     def fork(self) -> Intake:
-        """A copy whose log goes its own way; the counters are the same."""
+        """A copy that goes its own way, counts for itself and says nothing."""
         other = copy.copy(self)
         other.log = self.log.fork()
+        other.stats = ListenStats()
+        other._emit = _ignore
         return other
 
     def bound_repeats(self) -> None:
@@ -113,6 +115,10 @@ class Intake:
     def seconds(self, size: int) -> float:
         """How long so many bytes last; 0 for compressed audio."""
         return size / self.rate.bytes_per_s if self.rate.bytes_per_s else 0.0
+
+
+def _ignore(event: SessionEvent) -> None:
+    """What a copy loses is not lost."""
 
 
 def _size(rate: ByteRate, seconds: float) -> int:

@@ -289,11 +289,11 @@ class ListenTraffic(Generic[EventT]):
     # Watching the time
 
     def due_at(self) -> float:
-        due = min(self._progress.due_at(), self._pause.due_at(), self._configuring.overdue_at)
+        due = min(self._progress.due_at(), self._configuring.overdue_at)
+        if not self._shared.draining():
+            return min(due, self._pause.due_at())
         since = self.connection.sending_since
-        if since is not None and self._shared.draining():
-            due = min(due, since + _UNREAD_S)
-        return due
+        return due if since is None else min(due, since + _UNREAD_S)
 
     def check(self, now: float) -> None:
         self._configuring.check(now)
@@ -330,6 +330,7 @@ class ListenTraffic(Generic[EventT]):
         if pause.begins():
             self._shared.flush_converter()
         if self._log.waiting or self._urgent:
+            self.connection.wake()
             pause.look_later(now)
         elif not self._rules.needs_silence:
             self._end_by_flush()

@@ -75,6 +75,8 @@ class Replacing(Generic[EventT]):
         except SpeechwireError as failure:
             _logger.warning("the connection stays, as no other could be opened: %s", failure)
             self._timer = self._ask_in(_AGAIN_S)
+        except Exception:
+            _logger.exception("the connection stays, by a fault of speechwire's own")
 
     async def _replace(self) -> None:
         async with self._one_at_a_time:

@@ -372,7 +372,11 @@ class Runner(Generic[EventT]):
 
     async def _hedge(self, traffic: ListenTraffic[EventT], dialing: Dialing) -> None:
         """Take the last results from a second connection, if the first goes on saying nothing."""
-        events = await Hedge(self._shared, traffic, self._note_asked_again).ask(dialing)
+        try:
+            events = await Hedge(self._shared, traffic, self._note_asked_again).ask(dialing)
+        except Exception:
+            _logger.exception("nobody else could be asked, by a fault of speechwire's own")
+            return
         if events and self.traffic is traffic:
             self._shown = True
             for event in events:

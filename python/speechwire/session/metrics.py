@@ -57,6 +57,11 @@ class _Summable:
         names = [f.name for f in fields(mine)]
         return type(self)(**{name: getattr(self, name) + getattr(other, name) for name in names})
 
+    def absorb(self, other: Self) -> None:
+        """Add another's values to these."""
+        for name, value in (self + other).items():
+            setattr(self, name, value)
+
     def items(self) -> Iterator[tuple[str, int | float | Histogram]]:
         """Names and values."""
         mine: Any = self
