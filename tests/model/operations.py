@@ -118,7 +118,8 @@ class Operations(Watch):
         if not self.story.flux and "numerals" in arguments:
             arguments["features"] = {"numerals": arguments.pop("numerals")}
         limit_s = (self.calls_under_way + 1) * (self.settings.configure_timeout_s + 0.5) + self._backlog_s
-        limit_s += self.settings.connect_timeout_s  # it waits for a handshake that is under way
+        # It waits for a handshake that is under way, and behind what was pushed at once and is paced.
+        limit_s += self.settings.connect_timeout_s + self.longest_burst_s
         await self._set(operation, lambda: self.session.configure(**arguments), changes, limit_s)
 
     async def reopen(self, operation: Operation) -> None:
@@ -175,11 +176,9 @@ class Operations(Watch):
         refused = isinstance(error, HandshakeRefused | ConnectFailed) or (
             isinstance(error, ServiceError) and error.code in _REFUSALS
         )
-        sure = {k: v for k, v in changes.items() if k == "tag" or operation.kind == "configure"}
         if error is None:
-            self.wanted.hold(position, sure)
-            self.wanted.doubt(position, {k: v for k, v in changes.items() if k not in sure})
-            self.wanted.withdraw(position, changes)
+            sure = changes if operation.kind == "configure" else ("tag",)
+            self.wanted.hold(position, changes, sure=sure)
         elif refused:
             self.wanted.withdraw(position, changes)
         else:

@@ -2,43 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from typing import Any
+from collections.abc import Collection, Hashable, Mapping
+from typing import Any, Literal
 
 __all__ = ["Wanted"]
 
+_Fate = Literal["open", "holds", "refused"]
 _Possible = dict[str, frozenset[Hashable]]
 
 
 class Wanted:
     """For each setting the values that may hold, by the position in the audio from which on.
 
-    A call that is under way may hold already or not yet; one that returned holds for what is pushed
-    afterwards; one that was refused does not; of any other that raised nothing is known.
+    Calls take effect in the order in which they were made. One that is under way may hold already or not
+    yet; one that returned holds for what is pushed afterwards; one that was refused does not; of any other
+    that raised nothing is known.
 
     Args:
         values: At the begin.
     """
 
     def __init__(self, values: Mapping[str, Hashable]) -> None:
-        self._sure: _Possible = {key: frozenset([value]) for key, value in values.items()}
-        self._under_way: list[Mapping[str, Any]] = []
-        self._entries: list[tuple[int, _Possible]] = [(0, dict(self._sure))]
+        self._first: _Possible = {key: frozenset([value]) for key, value in values.items()}
+        self._calls: list[tuple[Mapping[str, Any], dict[str, _Fate]]] = []
+        self._entries: list[tuple[int, _Possible]] = [(0, dict(self._first))]
 
     def begin(self, position: int, changes: Mapping[str, Any]) -> None:
-        self._under_way.append(changes)
+        self._calls.append((changes, dict.fromkeys(changes, "open")))
         self._enter(position)
 
-    def hold(self, position: int, changes: Mapping[str, Any]) -> None:
-        self._sure |= {key: frozenset([value]) for key, value in changes.items()}
-        self._finish(position, changes)
+    def hold(self, position: int, changes: Mapping[str, Any], *, sure: Collection[str]) -> None:
+        """The call returned; what is not `sure` may hold or not."""
+        self._settle(position, changes, {key: "holds" if key in sure else "open" for key in changes})
 
     def withdraw(self, position: int, changes: Mapping[str, Any]) -> None:
-        self._finish(position, changes)
+        self._settle(position, changes, dict.fromkeys(changes, "refused"))
 
     def doubt(self, position: int, changes: Mapping[str, Any]) -> None:
-        self._sure |= {key: self._sure[key] | {value} for key, value in changes.items()}
-        self._finish(position, changes)
+        self._settle(position, changes, dict.fromkeys(changes, "open"))
 
     def wrong(self, position: int, settings: Mapping[str, Any], unsure: set[str]) -> str:
         """What does not hold that must for audio from there on; an empty string if all is well.
@@ -49,7 +50,7 @@ class Wanted:
             now = self._entries[0][1]
             if all(settings[key] in values for key, values in now.items()):
                 return ""
-        for key in self._sure:
+        for key in self._first:
             allowed = self._allowed(position, key)
             if key not in unsure and settings[key] not in allowed:
                 return f"{key} is {settings[key]!r} from {position / 16000:.2f} s on, not {set(allowed)}"
@@ -63,13 +64,18 @@ class Wanted:
                 break
         return allowed
 
-    def _finish(self, position: int, changes: Mapping[str, Any]) -> None:
-        self._under_way = [other for other in self._under_way if other is not changes]
+    def _settle(self, position: int, changes: Mapping[str, Any], fates: dict[str, _Fate]) -> None:
+        for number, (made, _) in enumerate(self._calls):
+            if made is changes:
+                self._calls[number] = (made, fates)
         self._enter(position)
 
     def _enter(self, position: int) -> None:
-        possible = {
-            key: values | {change[key] for change in self._under_way if key in change}
-            for key, values in self._sure.items()
-        }
+        possible = dict(self._first)
+        for changes, fates in self._calls:
+            for key, fate in fates.items():
+                if fate == "holds":
+                    possible[key] = frozenset([changes[key]])
+                elif fate == "open":
+                    possible[key] |= {changes[key]}
         self._entries.append((position, possible))

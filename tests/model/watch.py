@@ -47,6 +47,11 @@ class Watch:
         self.reading_anew = False
         self.consumer: asyncio.Task[None] | None = None
 
+    @property
+    def longest_burst_s(self) -> float:
+        """The most that is pushed at once."""
+        return max((op.seconds for op in self.story.operations if op.kind == "burst"), default=0.0)
+
     # What the service asks.
 
     def note(self, who: str, what: str) -> None:
@@ -147,8 +152,7 @@ class Watch:
         """Whatever can be asked at any time is asked, too."""
         self.session.stats()
         _ = (self.session.connected, self.session.closed, self.session.over, self.session.error)
-        longest_s = max((op.seconds for op in self.story.operations if op.kind == "burst"), default=0.0)
-        limit_s = self.settings.buffer_s + self.settings.replay_s + longest_s + 2.0
+        limit_s = self.settings.buffer_s + self.settings.replay_s + self.longest_burst_s + 2.0
         if self.session.buffered_bytes > limit_s * RATE * SAMPLE_BYTES:
             self.broken("memory is bounded", f"{self.session.buffered_bytes} bytes for {limit_s:.1f} s")
 
