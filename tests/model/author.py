@@ -7,6 +7,8 @@ from typing import Any
 
 from tests.model.story import HEALTHY, Fate, Operation, Story
 
+from speechwire.session import BackoffPolicy
+
 __all__ = ["write"]
 
 _ENDINGS = (
@@ -89,17 +91,28 @@ class _Author:
         chosen = [self.operation(self.random.choice(kinds)) for _ in range(self.random.randint(3, 12))]
         if not any(op.kind == "speak" for op in chosen):
             chosen.append(self.operation("speak"))
+        if self.chance(0.02):
+            chosen.insert(self.random.randint(0, len(chosen)), Operation(kind="cancel all"))
         return tuple(chosen) + self.last()
 
     def last(self) -> tuple[Operation, ...]:
         """Sometimes the story goes on after its end."""
         which = self.random.random()
-        if which < 0.06:
-            return (Operation(kind="cancel all"), self.operation("speak"), self.operation("configure"))
+        cancel = Operation(kind="cancel all")
+        close_behind = Operation(kind="aclose", awaited=False)
+        wait = Operation(kind="pause", seconds=self.between(0.0, 0.3))
+        if which < 0.05:
+            return (cancel, self.operation("speak"), self.operation("configure"))
+        if which < 0.07:
+            return (close_behind, wait, cancel)
+        if which < 0.08:
+            return (Operation(kind="aclose"), cancel)
         if which < 0.2:
             return (Operation(kind="aclose", cancel_at=self.random.randint(1, 5)), self.operation("speak"))
-        if which < 0.3:
+        if which < 0.26:
             return (Operation(kind="aclose"), self.operation("configure"), self.operation("reopen"))
+        if which < 0.32:
+            return (close_behind, wait, self.operation("speak"), self.operation("reopen"))
         return ()
 
     def operation(self, kind: str) -> Operation:
@@ -150,13 +163,15 @@ class _Author:
         values: dict[str, Any] = {"latency_s": self.random.choice((0.02, 0.1, 0.3, 0.6, 1.5))}
         if self.chance(0.1 * self.trouble):
             values["upgrade"] = self.random.choice(_UPGRADES)
-        if self.chance(0.01):
+        if self.chance(0.02):
             values["upgrade"] = self.random.choice(_LASTING_UPGRADES)
         values["upgrade_s"] = self.random.choice((0.02, 0.05, 0.05, 0.3, 2.0, 8.0))
         if self.chance(0.15 * self.trouble):
             values |= self.ending(audio_s)
         if self.chance(0.15 * self.trouble):
             values |= {"closing": self.random.choice(_CLOSINGS), "closing_s": self.between(0.0, 4.0)}
+        if self.chance(0.01):
+            values["closing"] = "1008"
         if self.chance(0.3):
             values |= {"configure": self.random.choice(_CONFIGURES), "configure_s": self.between(0.01, 1.0)}
         return Fate(**values, **self.manners())
@@ -226,6 +241,10 @@ class _Author:
             settings["configure_timeout_s"] = 1.0
         if self.chance(0.03):
             settings["event_limit"] = 8
+        if self.chance(0.07):
+            settings["wait_out_outages"] = False
+            most = self.random.choice((1, 2, 4))
+            settings["backoff"] = BackoffPolicy(max_attempts=most, max_quick_failures=most)
         return settings
 
     def options(self, *, interims: bool) -> dict[str, Any]:

@@ -307,4 +307,4 @@ class Conversation(Ears):
         elif how == "bare":
             self.end_behind(1005 if self.service.story.flux else 1000)
         else:
-            self.end_behind(1006 if how == "results" else int(how))
+            self.end_behind(1006 if how == "results" else int(how), "DATA-0000" if how == "1008" else "")

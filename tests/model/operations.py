@@ -191,8 +191,9 @@ class Operations(Watch):
         self.record.aclose_cancelled = self.record.aclose_cancelled or operation.cancel_at > 0
         self.record.closed_s = min(self.record.closed_s, self.loop.time())
         task = self._start(operation, self.session.aclose, self.settings.drain_timeout_s + _SLACK_S)
-        await asyncio.wait({task})
-        if not operation.cancel_at:
+        if operation.awaited:
+            await asyncio.wait({task})
+        if operation.awaited and not operation.cancel_at:
             self._check_patience()
 
     async def cancel_all(self, operation: Operation) -> None:
@@ -202,8 +203,15 @@ class Operations(Watch):
         for task in asyncio.all_tasks() - spared:
             task.cancel()
         await asyncio.sleep(0.05)
-        if not self.session.closed:
+        if self.session.closed:
+            return
+        if self.service.attempts:
             self.broken("cancelled means closed", "the session says it is open")
+        self.record.cancelled = False  # there was nothing yet to be cancelled
+        self.consumer = self.loop.create_task(self.consume())
+
+    async def consume(self) -> None:
+        raise NotImplementedError
 
     async def read_anew(self, operation: Operation) -> None:
         raise NotImplementedError

@@ -26,7 +26,7 @@ class Fate:
             ``caller``'s audio.
         results_first: Whether results under way arrive before the ending.
         closing: The answer to ``CloseStream``: ``proper``, ``silence``, ``bare`` (the endpoint's own close
-            without results), ``results`` (results, then the bare end of TCP), ``1001``, ``1006``, ``1011``.
+            without results), ``results`` (results, then the bare end of TCP), or a close code.
         closing_s: Until that answer.
         configure: ``accept``, ``refuse``, ``never``.
         finalize: Whether ``Finalize`` and ``ForceEndTurn`` are answered.
@@ -71,7 +71,7 @@ class Fate:
     @property
     def lasting(self) -> bool:
         """Whether the service refuses or ends it for a reason that another connection cannot mend."""
-        return self.upgrade in {"400", "401", "402", "403"} or self.ending.startswith("1008")
+        return self.upgrade in {"400", "401", "402", "403"} or "1008" in (self.ending[:4], self.closing)
 
 
 HEALTHY = Fate()

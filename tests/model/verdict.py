@@ -116,9 +116,8 @@ class Verdict(Judge):
             last.fate.closing == "proper" and last.close_stream_s is not None and last.ended_s is not None
         )
         deaf = not last.fate.finalize and self.story.flux
-        lasting = any(self.service.story.fate(number).lasting for number in range(len(self.service.attempts)))
         in_time = properly and (last.ended_s or 0.0) < self.record.closed_s + self._drain_s - 0.01
-        return in_time and not deaf and not lasting and self.ended.dropped_s < 0.001
+        return in_time and not deaf and not self.may_have_failed and self.ended.dropped_s < 0.001
 
     @property
     def _drain_s(self) -> float:
@@ -161,9 +160,15 @@ class Verdict(Judge):
         error = self.record.error
         if error is None or self.record.cancelled:
             return
-        lasting = [self.story.fate(number) for number in range(len(self.service.attempts))]
-        if not any(fate.lasting for fate in lasting):
+        if not self.may_have_failed:
             self.find("only what no retry can mend ends it", repr(error))
+
+    @property
+    def may_have_failed(self) -> bool:
+        """Whether the session was refused for good, or was not to wait out an outage."""
+        attempts = self.service.attempts
+        refused = any(self.story.fate(number).lasting for number in range(len(attempts)))
+        return refused or (bool(attempts) and not self.story.settings.get("wait_out_outages", True))
 
 
 def _both(some: list[tuple[int, int]], others: list[tuple[int, int]]) -> int:

@@ -110,8 +110,9 @@ class Watch:
         self.operations[(kind, str(getattr(self.session, "state", "unknown")))] += 1
 
     def check_over(self, what: str) -> None:
-        lasting = any(self.story.fate(n).lasting for n in range(len(self.service.attempts)))
-        if not lasting and not self.record.cancelled and self.record.closed_s == math.inf:
+        """The session says that it is closed: something must have ended it."""
+        over = self.record.cancelled or self.record.closed_s < math.inf or self.judge.may_have_failed
+        if not over:
             self.broken("only what no retry can mend ends it", f"{what} raises SessionClosed")
 
     def _check_mute(self, paused_s: float) -> None:
