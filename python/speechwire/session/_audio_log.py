@@ -198,9 +198,13 @@ class AudioLog:
         return lost
 
     def overdrawn_bytes(self) -> int:
-        """How much more would be sent again than three times what is open, if it were sent now."""
+        """How much more would be sent again than three times what is open, if it were sent now.
+
+        The run-up to what is open counts as open.
+        """
         again = sum(len(item.data) for item in self.waiting if isinstance(item, Chunk) and item.is_repeat)
-        return max(0, self._resent_bytes + again - _MOST_RESENT * self.unanswered_bytes())
+        open_bytes = self.unanswered_bytes() + self.acknowledged - self._needed_from
+        return max(0, self._resent_bytes + again - _MOST_RESENT * open_bytes)
 
     def give_up_repeats(self) -> int:
         """Send nothing again that was sent before.

@@ -103,7 +103,8 @@ class Dialing:
             return str(self._options.wanted.url(self._base_url))
 
         websocket = await self.connector.open(url, borrowed=borrowed)
-        self._options.made(number)
+        if not borrowed:  # else it counts once it takes the place of the other
+            self._options.made(number)
         return websocket, number
 
     async def attempt(self) -> Opened | None:

@@ -83,7 +83,6 @@ class Intake:
         queued = self.log.queued_bytes
         lost = self.log.rewind(got_further=got_further)
         replayed = self.log.queued_bytes - queued
-        self.stats.replayed_bytes += replayed
         self.lose(lost, "replay limit")
         return self.seconds(replayed)
 

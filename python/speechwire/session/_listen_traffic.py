@@ -232,6 +232,7 @@ class ListenTraffic(Generic[EventT]):
             return
         item = self._log.take()
         if isinstance(item, Chunk):
+            self._stats.replayed_bytes += len(item.data) if item.is_repeat else 0
             await self.connection.send(self._account(item.start, item.data, self.connection.now()))
         else:
             await self._send_each(self._rules.flush())

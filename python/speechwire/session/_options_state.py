@@ -7,7 +7,9 @@ wanted no more; the changes beside it are.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from typing import Any, Final, Generic, TypeVar
 
 from speechwire.errors import SpeechwireError
@@ -66,6 +68,8 @@ class OptionsState(Generic[OptionsT]):
         self.proven = options
         self.latest = 0
         self._changes: list[Change[OptionsT]] = []
+        # In `proven` already, but a connection that was opened before may have to be told.
+        self._folded: deque[Change[OptionsT]] = deque(maxlen=_MOST_UNPROVEN)
 
     @property
     def wanted(self) -> OptionsT:
@@ -99,7 +103,7 @@ class OptionsState(Generic[OptionsT]):
         """
         return [
             change
-            for change in self._changes
+            for change in chain(self._folded, self._changes)
             if change.number > told and change.configure is not None and change.position <= position
         ]
 
@@ -147,4 +151,6 @@ class OptionsState(Generic[OptionsT]):
     def _fold(self) -> None:
         """Put into `proven` what holds, in the order in which it was asked for."""
         while self._changes and self._changes[0].holds:
-            self.proven = self._changes.pop(0).apply(self.proven)
+            change = self._changes.pop(0)
+            self.proven = change.apply(self.proven)
+            self._folded.append(change)

@@ -178,6 +178,7 @@ class Runner(Generic[EventT]):
         if self.traffic is not traffic or self.machine.state is not State.READY:
             return False
         self._next = opened
+        self.options.made(opened[1])
         traffic.connection.end(Ending.REPLACED)
         return True
 
