@@ -8,7 +8,7 @@
     ├── EngineUnavailable               the audio engine asked for cannot be loaded
     ├── LocalProtocolError              the caller did what the protocol's state forbids
     ├── SessionClosed                   a session was used after it had been closed
-    ├── ConnectFailed                   no connection: DNS, TCP, TLS, or the deadline     (retryable)
+    ├── ConnectFailed                   no connection: DNS, TCP, TLS, a proxy, the deadline
     ├── HandshakeRefused                the service answered the upgrade with an HTTP error
     ├── ConnectionLost                  an open connection ended before its work was done
     ├── ServiceError                    the service reported an error on an open connection
@@ -42,6 +42,10 @@ class SpeechwireError(Exception):
 
     retryable: bool = False
     """Whether the same call may succeed later without any change by the caller."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # An exception with arguments of its own would be made anew from its message, and fail.
+        return (_made_anew, (type(self), self.args, vars(self)))
 
 
 class InvalidArgument(SpeechwireError, ValueError):
@@ -89,19 +93,20 @@ class SessionClosed(SpeechwireError):
 
 
 class ConnectFailed(SpeechwireError):
-    """No connection could be made: DNS, TCP, TLS or the connect deadline.
+    """No connection could be made: DNS, TCP, TLS, a proxy, or the connect deadline.
 
     Args:
         url: Where to, without its query (which may name customers' terms).
         cause: What went wrong, in words.
+        retryable: False where the same attempt would end the same way: a certificate that is not trusted, a
+            proxy that refuses us.
     """
 
-    retryable = True
-
-    def __init__(self, url: str, cause: str) -> None:
+    def __init__(self, url: str, cause: str, *, retryable: bool = True) -> None:
         super().__init__(f"could not connect to {url}: {cause}")
         self.url = url
         self.cause = cause
+        self.retryable = retryable
 
 
 class HandshakeRefused(SpeechwireError):
@@ -181,6 +186,16 @@ class InternalError(SpeechwireError):
     def __init__(self, fault: BaseException) -> None:
         super().__init__(f"speechwire itself failed ({type(fault).__name__}); please report it")
         self.__cause__ = fault
+
+
+def _made_anew(
+    kind: type[SpeechwireError], args: tuple[object, ...], state: dict[str, object]
+) -> SpeechwireError:
+    """An exception as it was, from a pickle or for a copy."""
+    error = kind.__new__(kind, *args)
+    error.args = args
+    vars(error).update(state)
+    return error
 
 
 def _suffix(request_id: str | None) -> str:

@@ -85,8 +85,11 @@ RULES = {
 # The one file of a package that may import more than the rest of it.
 ONLY_HERE = {
     "speechwire.audio._select": frozenset({"speechwire._native"}),
-    "speechwire.transport.aiohttp_ws": frozenset({"aiohttp"}),
-    "speechwire.transport.picows_ws": frozenset({"aiohappyeyeballs", "picows"}),
+    "speechwire.transport.aiohttp_ws": frozenset({"aiohttp", "yarl"}),
+    "speechwire.transport._dial": frozenset(
+        {"aiohappyeyeballs", "python_socks", "python_socks.async_.asyncio"}
+    ),
+    "speechwire.transport.picows_ws": frozenset({"picows"}),
 }
 
 MODULES = sorted(TREE.rglob("*.py"))

@@ -56,7 +56,7 @@ def test_it_requires_what_the_project_requires(metadata: EmailMessage) -> None:
 
 def test_a_plain_install_brings_nothing_that_only_tests_or_the_demo_need(metadata: EmailMessage) -> None:
     plain = {entry.name for entry in requirements(metadata) if entry.marker is None}
-    assert plain == {"aiohttp", "msgspec", "numpy", "videosdk-agents"}
+    assert plain == {"aiohappyeyeballs", "aiohttp", "msgspec", "numpy", "videosdk-agents"}
 
 
 def test_both_wheels_say_the_same(native_wheel: Archive, pure_wheel: Archive) -> None:

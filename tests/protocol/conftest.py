@@ -25,6 +25,22 @@ def protocol(request: pytest.FixtureRequest) -> Endpoint[Any]:
     return PROTOCOLS[request.param]()
 
 
+MINUTE = bytes(60 * 32_000)
+
+
+@pytest.fixture
+def heard() -> Callable[[str], Endpoint[Any]]:
+    """Makes a connection by the name of its class, with a minute of audio sent if it listens."""
+
+    def make(name: str) -> Endpoint[Any]:
+        protocol = PROTOCOLS[name]()
+        if isinstance(protocol, ListenV1 | ListenV2):
+            protocol.send_audio(MINUTE)
+        return protocol
+
+    return make
+
+
 @pytest.fixture
 def make() -> Callable[[str], Endpoint[Any]]:
     """Makes a connection by the name of its class."""

@@ -8,13 +8,22 @@ from typing import Any
 import pytest
 
 from speechwire.errors import ConnectionLost, LocalProtocolError, ServiceError
-from speechwire.protocol import Closed, Endpoint, State
+from speechwire.protocol import (
+    Closed,
+    Endpoint,
+    ListenV1,
+    ListenV1Options,
+    ListenV2,
+    ListenV2Options,
+    State,
+)
 
 Make = Callable[[str], Endpoint[Any]]
 
 ALL = ("ListenV1", "ListenV2", "SpeakV1", "SpeakV2")
 LISTEN = ("ListenV1", "ListenV2")
 SPEAK = ("SpeakV1", "SpeakV2")
+ENDS = (1000, 1005, 1006)
 
 # Endpoints, code, reason, kind: without our own close message.
 UNASKED = [
@@ -91,16 +100,11 @@ def _ask(protocol: Any) -> Any:
     return protocol.close_stream() if hasattr(protocol, "close_stream") else protocol.close()
 
 
-# Endpoint, whether the last message had come, code, kind: after our own close message.
+# Endpoint, whether the last message had come, code, kind: after our own close message and nothing before it.
 ASKED = [
     *((name, summary, 1000, "success") for name in ALL for summary in (False, True)),
-    ("ListenV1", False, 1005, "transient"),
-    ("ListenV1", True, 1005, "success"),
-    ("ListenV1", False, 1006, "transient"),
-    ("ListenV1", True, 1006, "success"),
+    *((name, False, code, "success") for name in LISTEN for code in (1005, 1006)),
     ("ListenV1", True, 1011, "transient"),
-    ("ListenV2", False, 1005, "success"),
-    ("ListenV2", False, 1006, "transient"),
     ("ListenV2", False, 1011, "transient"),
     ("SpeakV1", False, 1005, "success"),
     ("SpeakV1", False, 1006, "success"),
@@ -124,12 +128,129 @@ def test_the_end_we_asked_for(name: str, summary: bool, code: int, kind: str, ma
     assert (closed.error is None) is (kind == "success")
 
 
+RESULTS = '{"type":"Results","duration":%g,"is_final":%s,"channel":{"alternatives":[]}}'
+FINAL, INTERIM = ("ListenV1", RESULTS.replace("%s", "true")), ("ListenV1", RESULTS.replace("%s", "false"))
+UPDATE = (
+    "ListenV2",
+    '{"type":"TurnInfo","event":"Update","turn_index":0,"audio_window_start":0,"audio_window_end":%g,'
+    '"transcript":""}',
+)
+
+# What came last, up to where (of the 2 s sent), code, kind.
+HEARD = [
+    *(
+        (which, end_s, code, "success")
+        for which in (FINAL, UPDATE)
+        for end_s in (1.51, 2, 9)
+        for code in ENDS
+    ),
+    *((which, end_s, code, "transient") for which in (FINAL, UPDATE) for end_s in (0, 1.5) for code in ENDS),
+    *((INTERIM, 2, code, "transient") for code in ENDS),
+    *((which, 2, code, "transient") for which in (FINAL, UPDATE) for code in (1001, 1011, 1012)),
+]
+
+
+@pytest.mark.parametrize(("which", "end_s", "code", "kind"), HEARD)
+@pytest.mark.parametrize("late", [False, True])
+def test_only_results_that_reach_the_end_make_it_a_success(
+    which: tuple[str, str], end_s: float, code: int, kind: str, late: bool, make: Make
+) -> None:
+    """A bare close says nothing about the audio, whether the last result came before we asked or after."""
+    name, message = which
+    protocol: Any = make(name)
+    protocol.send_audio(bytes(2 * 32_000))
+    if not late:
+        protocol.receive(message % end_s)
+    _ask(protocol)
+    if late:
+        protocol.receive(message % end_s)
+    assert protocol.receive_close(code).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("after", "kind"),
+    [
+        ([], "transient"),
+        (["Update"], "transient"),
+        (["EndOfTurn"], "success"),
+        (["Update", "EndOfTurn", "Update"], "success"),
+        (["Warning"], "success"),
+        (["Other"], "transient"),
+    ],
+)
+def test_the_end_of_a_turn_that_was_asked_for_has_to_come(after: list[str], kind: str, make: Make) -> None:
+    protocol: Any = make("ListenV2")
+    protocol.send_audio(bytes(2 * 32_000))
+    protocol.receive(UPDATE[1].replace("Update", "StartOfTurn") % 2)
+    protocol.force_end_turn()
+    _ask(protocol)
+    for event in after:
+        if event in ("Warning", "Other"):
+            code = "FORCE_END_TURN_NO_ACTIVE_TURN" if event == "Warning" else "OTHER"
+            protocol.receive(f'{{"type":"Warning","code":"{code}"}}')
+        else:
+            protocol.receive(UPDATE[1].replace("Update", event) % 2)
+    assert protocol.receive_close(1005).kind == kind
+
+
+def test_the_slowest_channel_has_to_reach_the_end() -> None:
+    protocol = ListenV1(ListenV1Options(channels=2, multichannel=True))
+    protocol.send_audio(bytes(2 * 64_000))
+    for channel, end_s in ((0, 2.0), (1, 1.0)):
+        result = RESULTS.replace('"type"', f'"channel_index":[{channel},2],"type"') % (end_s, "true")
+        protocol.receive(result)
+    protocol.close_stream()
+    assert protocol.receive_close(1000).kind == "transient"
+
+
+@pytest.mark.parametrize("code", [1000, 1005, 1006])
+def test_the_summary_is_the_last_word(code: int, make: Make) -> None:
+    protocol: Any = make("ListenV1")
+    protocol.send_audio(bytes(2 * 32_000))
+    _ask(protocol)
+    protocol.receive(SUMMARY["ListenV1"])
+    assert protocol.receive_close(code).kind == "success"
+
+
 @pytest.mark.parametrize("name", SUMMARY)
 def test_a_summary_before_our_close_message_proves_nothing(name: str, make: Make) -> None:
-    protocol = make(name)
+    protocol: Any = make(name)
+    if name == "ListenV1":
+        protocol.send_audio(bytes(2 * 32_000))
     protocol.receive(SUMMARY[name])
     _ask(protocol)
     assert protocol.receive_close(1005).kind == "transient"
+
+
+COMPRESSED: dict[str, Callable[[], Any]] = {
+    "ListenV1": lambda: ListenV1(ListenV1Options(encoding="opus")),
+    "ListenV2": lambda: ListenV2(ListenV2Options(encoding="ogg-opus", sample_rate=None)),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "summary", "code", "kind"),
+    [
+        ("ListenV1", False, 1000, "success"),
+        ("ListenV1", False, 1005, "transient"),
+        ("ListenV1", False, 1006, "transient"),
+        ("ListenV1", True, 1005, "success"),
+        ("ListenV1", True, 1006, "success"),
+        ("ListenV2", False, 1000, "success"),
+        ("ListenV2", False, 1005, "success"),
+        ("ListenV2", False, 1006, "transient"),
+        ("ListenV2", False, 1011, "transient"),
+    ],
+)
+def test_of_audio_of_unknown_length_the_code_has_the_word(
+    name: str, summary: bool, code: int, kind: str
+) -> None:
+    protocol = COMPRESSED[name]()
+    protocol.send_audio(bytes(1000))
+    _ask(protocol)
+    if summary:
+        protocol.receive(SUMMARY[name])
+    assert protocol.receive_close(code).kind == kind
 
 
 ERRORS = [

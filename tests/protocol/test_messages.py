@@ -181,30 +181,30 @@ def test_the_table_is_complete(documented: Documented) -> None:
 
 @pytest.mark.parametrize(("endpoint", "name"), EVENTS)
 def test_a_documented_message_becomes_its_event(
-    endpoint: str, name: str, documented: Documented, make: Make
+    endpoint: str, name: str, documented: Documented, heard: Make
 ) -> None:
-    events = make(endpoint).receive(json.dumps(documented[endpoint][name]))
+    events = heard(endpoint).receive(json.dumps(documented[endpoint][name]))
     assert events[-1] == EVENTS[endpoint, name]
 
 
 @pytest.mark.parametrize(("endpoint", "name"), EVENTS)
-def test_an_event_encodes_to_a_message_that_decodes_to_it(endpoint: str, name: str, make: Make) -> None:
+def test_an_event_encodes_to_a_message_that_decodes_to_it(endpoint: str, name: str, heard: Make) -> None:
     event = EVENTS[endpoint, name]
-    assert make(endpoint).receive(msgspec.json.encode(event).decode())[-1] == event
+    assert heard(endpoint).receive(msgspec.json.encode(event).decode())[-1] == event
 
 
 @pytest.mark.parametrize(("endpoint", "name"), EVENTS)
 def test_unknown_fields_at_every_level_change_nothing(
-    endpoint: str, name: str, documented: Documented, make: Make
+    endpoint: str, name: str, documented: Documented, heard: Make
 ) -> None:
     message = _in_every_object(documented[endpoint][name], {"added_later": {"deep": [1, None, "x"]}})
-    assert make(endpoint).receive(json.dumps(message))[-1] == EVENTS[endpoint, name]
+    assert heard(endpoint).receive(json.dumps(message))[-1] == EVENTS[endpoint, name]
 
 
 @pytest.mark.parametrize(("endpoint", "name"), EVENTS)
-def test_key_order_does_not_matter(endpoint: str, name: str, documented: Documented, make: Make) -> None:
+def test_key_order_does_not_matter(endpoint: str, name: str, documented: Documented, heard: Make) -> None:
     message = dict(reversed(documented[endpoint][name].items()))
-    assert make(endpoint).receive(json.dumps(message))[-1] == EVENTS[endpoint, name]
+    assert heard(endpoint).receive(json.dumps(message))[-1] == EVENTS[endpoint, name]
 
 
 @pytest.mark.parametrize(("endpoint", "name"), EVENTS)
@@ -222,15 +222,7 @@ def test_null_is_as_good_as_absent(endpoint: str, name: str, documented: Documen
 
 REQUIRED = {
     ("ListenV1", "Results"): {"channel"},
-    ("ListenV1", "SpeechStarted"): {"timestamp"},
-    ("ListenV1", "UtteranceEnd"): {"last_word_end"},
-    ("ListenV2", "TurnInfo"): {
-        "event",
-        "turn_index",
-        "audio_window_start",
-        "audio_window_end",
-        "transcript",
-    },
+    ("ListenV2", "TurnInfo"): {"transcript"},
     ("SpeakV2", "SpeechStarted"): {"speech_id"},
 }
 
@@ -304,11 +296,9 @@ def test_an_unknown_type_is_reported_with_its_text(endpoint: str, make: Make) ->
         ("{}", "type"),
         ('{"type":7}', "str"),
         ('{"type":null}', "str"),
-        ('{"type":"Error","description":"\ud800"}', "surrogates"),
-        ('{"type":"Error","x":NaN}', "malformed"),
+        ('{"type":"Error","x":nan}', "malformed"),
         ('{"type":"Error"} trailing', "trailing"),
         ('{"type":"Error","x":' + "[" * 100_000 + "]" * 100_000 + "}", "recursion"),
-        ('{"type":"Error","description":[]}', "str"),
         (json.dumps({"type": "T" * 100}), "100 characters"),
     ],
 )

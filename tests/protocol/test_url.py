@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
@@ -26,24 +26,58 @@ PATHS = {"v1": "/v1/listen", "v2": "/v2/listen", "aura": "/v1/speak", "flux": "/
         ("wss://api.deepgram.com", "wss://api.deepgram.com{path}"),
         ("wss://api.deepgram.com/", "wss://api.deepgram.com{path}"),
         ("wss://api.deepgram.com{path}", "wss://api.deepgram.com{path}"),
-        ("wss://api.eu.deepgram.com{path}/", "wss://api.eu.deepgram.com{path}"),
+        ("wss://api.eu.deepgram.com{path}/", "wss://api.eu.deepgram.com{path}/"),
+        (" wss://api.deepgram.com\n", "wss://api.deepgram.com{path}"),
+        ("WSS://API.deepgram.com//", "wss://API.deepgram.com{path}"),
         ("ws://127.0.0.1:8080", "ws://127.0.0.1:8080{path}"),
         ("ws://[::1]:8080", "ws://[::1]:8080{path}"),
         ("http://localhost:8080", "ws://localhost:8080{path}"),
-        ("https://gateway/deepgram", "wss://gateway/deepgram{path}"),
+        ("wss://gw/deepgram-stt", "wss://gw/deepgram-stt"),
+        ("https://proxy/v1", "wss://proxy/v1"),
+        ("https://proxy/v1/", "wss://proxy/v1/"),
+        ("https://gateway/a%2Fb;c/{path}", "wss://gateway/a%2Fb;c/{path}"),
         ("wss://gateway?tenant=a+b&x=", "wss://gateway{path}?tenant=a+b&x="),
+        ("wss://gateway/?tenant=%7e%2B&r", "wss://gateway{path}?tenant=%7e%2B&r"),
+        ("wss://gateway/own?tenant=1", "wss://gateway/own?tenant=1"),
+        ("wss://gateway/own?", "wss://gateway/own"),
+        ("wss://bücher.test/größe 1?q=ü 2", "wss://xn--bcher-kva.test/gr%C3%B6%C3%9Fe%201?q=%C3%BC%202"),
+        ("wss://bücher.test:8443", "wss://xn--bcher-kva.test:8443{path}"),
     ],
 )
 def test_the_url(which: str, base: str, url: str) -> None:
     path = PATHS[which]
     options = CLASSES[which]()
     made = options.url(base.format(path=path))
-    expected, _, before = url.format(path=path).partition("?")
-    assert made.partition("?")[0] == expected
-    assert parse_qsl(urlsplit(made).query, keep_blank_values=True) == [
-        *parse_qsl(before, keep_blank_values=True),
-        *options.query(),
-    ]
+    expected = url.format(path=path)
+    assert made == f"{expected}{'&' if '?' in expected else '?'}{urlencode(options.query())}"
+
+
+@pytest.mark.parametrize("which", CLASSES)
+def test_a_parameter_in_the_url_takes_the_place_of_ours(which: str) -> None:
+    options = CLASSES[which]()
+    ours = [pair for pair in options.query() if pair[0] != "model"]
+    made = options.url("wss://gw/stt?model=my%20own&x=1&model=two")
+    assert made == f"wss://gw/stt?model=my%20own&x=1&model=two&{urlencode(ours)}"
+
+
+@pytest.mark.parametrize(
+    ("query", "refused"),
+    [
+        ("encoding=mulaw", "encoding=mulaw"),
+        ("sample_rate=8000", "sample_rate=8000"),
+        ("channels=2", "channels=2"),
+        ("encoding=linear16&encoding=mulaw", "encoding=linear16"),
+        ("encoding=linear16&sample_rate=16000&channels=1", None),
+    ],
+)
+def test_what_a_url_says_about_the_audio_has_to_be_true(query: str, refused: str | None) -> None:
+    if refused is None:
+        made = ListenV1Options().url(f"wss://gw?{query}")
+        assert parse_qsl(urlsplit(made).query) == [*parse_qsl(query), ("model", "nova-3")]
+        return
+    with pytest.raises(InvalidArgument) as caught:
+        ListenV1Options().url(f"wss://gw?{query}")
+    assert (caught.value.argument, caught.value.value) == ("base_url", refused)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +88,8 @@ def test_the_url(which: str, base: str, url: str) -> None:
         ("wss://", "host None"),
         ("wss://a:port", "Port could not be cast"),
         ("wss://[::1", "Invalid IPv6 URL"),
+        ("wss://a b/", "a host with a blank in it"),
+        (f"wss://{'a' * 64}.test/", "label"),
         ("wss://user:s3cret@a", "a user or password"),
         ("wss://a#s3cret", "a fragment"),
         ("wss://a?token=s3cret", "token"),

@@ -43,11 +43,15 @@ def _utterance_end(last_word_end: float, channel: int = 0) -> str:
     return json.dumps({"type": "UtteranceEnd", "channel": [channel, 1], "last_word_end": last_word_end})
 
 
+MINUTE = bytes(60 * 32_000)
+
+
 class Stream:
     """Frames in, what the assembler makes of them out, as short tuples."""
 
     def __init__(self) -> None:
         self.protocol = ListenV1()
+        self.protocol.send_audio(MINUTE)
         self.utterances = Utterances()
 
     def receive(self, *frames: str) -> list[tuple[str, str | None]]:

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import asyncio
+import traceback
+from typing import Any
+
 import pytest
 
-from speechwire.errors import ConnectFailed, InvalidArgument, InvalidArgumentType
+from speechwire.errors import ConnectFailed, InvalidArgument, InvalidArgumentType, SpeechwireError
 from speechwire.session._credential import ApiKey, Credential, check_secrecy
 
 URL = "wss://api.deepgram.com/v1/listen?keyterm=private"
@@ -63,8 +67,87 @@ async def test_a_failing_provider_can_be_retried_and_its_words_stay_private() ->
     assert raised.value.__context__ is None
 
 
-def test_it_does_not_show_itself() -> None:
-    assert "secret-key" not in repr(Credential("secret-key"))
+async def cancelled() -> str:
+    waiting = asyncio.get_running_loop().create_future()
+    waiting.cancel()
+    await waiting
+    return "key"
+
+
+def cancelled_at_once() -> str:
+    raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize("provider", [cancelled, cancelled_at_once])
+async def test_what_the_provider_waited_for_was_cancelled_and_we_were_not(provider: ApiKey) -> None:
+    with pytest.raises(ConnectFailed, match="what provides it was cancelled") as raised:
+        await Credential(provider).headers(URL)
+    assert raised.value.retryable
+    assert raised.value.__context__ is None
+
+
+async def never() -> str:
+    await asyncio.get_running_loop().create_future()
+    return "key"
+
+
+async def test_we_were_cancelled_while_the_provider_was_asked() -> None:
+    asking = asyncio.create_task(Credential(never).headers(URL))
+    await asyncio.sleep(0)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0):
+            await Credential(never).headers(URL)
+
+
+@pytest.mark.parametrize(
+    ("fault", "name"),
+    [
+        (StopIteration("s3cret"), "RuntimeError"),  # a coroutine cannot raise it
+        (ValueError("s3cret"), "ValueError"),
+        (OSError(5, "s3cret"), "OSError"),
+    ],
+)
+async def test_any_fault_of_the_provider_can_be_retried(fault: Exception, name: str) -> None:
+    def fail() -> str:
+        raise fault
+
+    with pytest.raises(ConnectFailed) as raised:
+        await Credential(fail).headers(URL)
+    cause = f"the credential could not be obtained ({name})"
+    assert (raised.value.cause, raised.value.url) == (cause, "wss://api.deepgram.com/v1/listen")
+    assert raised.value.retryable
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [(b"secret-key-1", InvalidArgumentType), (None, InvalidArgumentType), ("", InvalidArgument)],
+)
+async def test_a_provider_that_returns_no_key(given: Any, kind: type[SpeechwireError]) -> None:
+    with pytest.raises(kind) as raised:
+        await Credential(lambda: given).headers(URL)
+    assert not raised.value.retryable
+    assert "secret-key-1" not in f"{raised.value} {vars(raised.value)}"
+
+
+async def test_no_variable_of_ours_shows_a_key_that_is_refused() -> None:
+    keys: list[Any] = ["secret-key-1\0", b"secret-key-1"]
+    for key in keys:
+        with pytest.raises(SpeechwireError) as raised:
+            Credential(key)
+        frames = traceback.walk_tb(raised.tb.tb_next)
+        shown = [repr(frame.f_locals) for frame, _ in frames]
+        assert shown
+        assert [text for text in shown if "secret-key-1" in text] == []
+
+
+async def test_it_does_not_show_itself() -> None:
+    credential = Credential("secret-key-1")
+    assert (
+        "secret-key" not in f"{credential} {credential!r} {vars(credential)} {await credential.headers(URL)}"
+    )
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "localhost", "[::1]"])

@@ -1,20 +1,23 @@
 """Text frames to messages: decoded and validated in one pass, and never an exception.
 
-The fast path is one call into msgspec. Only a frame it refuses is looked at again: to tell a message of an
-unknown type from a broken one, and to save a known one whose optional fields are ``null`` or whose numbers
-come in another JSON type.
+The fast path is one call into msgspec, which also sees that every number is in its range. Only a frame it
+refuses is looked at again: to tell a message of an unknown type from a broken one, and to keep of a known one
+what is not junk. See :mod:`speechwire.protocol._salvage`.
 """
 
 from __future__ import annotations
 
 import typing
+from collections.abc import Collection
 from typing import Any, Generic, TypeVar
 
 import msgspec
+import msgspec.inspect
 
+from speechwire.protocol._salvage import JUNK, plain, salvaged
 from speechwire.protocol.events import MalformedMessage, UnknownMessage
 
-__all__ = ["PREVIEW_CHARACTERS", "MessageDecoder", "malformed"]
+__all__ = ["PREVIEW_CHARACTERS", "MessageDecoder", "Salvaged", "malformed"]
 
 MessageT = TypeVar("MessageT")
 
@@ -26,6 +29,21 @@ _SALVAGE_CHARACTERS = 1 << 18
 
 # A lone surrogate cannot be encoded; deep nesting ends in RecursionError.
 _UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
+
+
+class Salvaged(Generic[MessageT]):
+    """A message without what was junk in it.
+
+    Attributes:
+        message: What is left.
+        junk: What is not, to be reported.
+    """
+
+    __slots__ = ("junk", "message")
+
+    def __init__(self, message: MessageT, junk: MalformedMessage) -> None:
+        self.message = message
+        self.junk = junk
 
 
 class _Head(msgspec.Struct):
@@ -40,42 +58,55 @@ class MessageDecoder(Generic[MessageT]):
 
     Args:
         messages: The union of its message structs, tagged by ``type``.
+        essential: Names of parts without which a message says nothing.
     """
 
-    def __init__(self, messages: Any) -> None:
-        self._messages = messages
+    def __init__(self, messages: Any, *, essential: Collection[str] = ()) -> None:
+        self._essential = frozenset(essential)
         self._decoder: msgspec.json.Decoder[MessageT] = msgspec.json.Decoder(messages)
-        self._known = frozenset(message.__struct_config__.tag for message in typing.get_args(messages))
+        self._kinds = {
+            kind.__struct_config__.tag: msgspec.inspect.type_info(kind) for kind in typing.get_args(messages)
+        }
 
-    def decode(self, frame: str) -> MessageT | UnknownMessage | MalformedMessage:
+    def decode(self, frame: str) -> MessageT | Salvaged[MessageT] | UnknownMessage | MalformedMessage:
         """The message in `frame`; raises nothing, whatever `frame` holds."""
         try:
             return self._decoder.decode(frame)
-        except msgspec.ValidationError as error:
-            return self._look_again(frame, str(error))
         except _UNREADABLE as error:
-            return malformed(str(error), frame)
+            return self._look_again(frame, str(error))
 
-    def _look_again(self, frame: str, reason: str) -> MessageT | UnknownMessage | MalformedMessage:
-        try:
-            name = _HEAD.decode(frame).type
-        except _UNREADABLE:
+    def _look_again(
+        self, frame: str, reason: str
+    ) -> MessageT | Salvaged[MessageT] | UnknownMessage | MalformedMessage:
+        name = _name(frame)
+        if name is not None and name not in self._kinds:
+            return _unknown(name, frame)
+        message = plain(frame) if len(frame) <= _SALVAGE_CHARACTERS else JUNK
+        name = message.get("type") if isinstance(message, dict) else None
+        if not isinstance(name, str):
             return malformed(reason, frame)
-        if name in self._known:
-            return self._salvage(frame, reason)
-        if len(name) > _TYPE_CHARACTERS:
-            return malformed(f"a type name of {len(name)} characters", frame)
-        return UnknownMessage(type=name, payload=frame)
+        if name not in self._kinds:
+            return _unknown(name, frame)
+        dropped: list[str] = []
+        kept: Any = salvaged(message, self._kinds[name], dropped)
+        if kept is JUNK or not self._essential.isdisjoint(dropped):
+            return malformed(reason, frame)
+        left_out = ", ".join(dict.fromkeys(dropped))
+        return Salvaged(kept, malformed(f"left out of it: {left_out}", frame)) if dropped else kept
 
-    def _salvage(self, frame: str, reason: str) -> MessageT | MalformedMessage:
-        if len(frame) > _SALVAGE_CHARACTERS:
-            return malformed(reason, frame)
-        try:
-            plain = _without_nulls(msgspec.json.decode(frame))
-            message: MessageT = msgspec.convert(plain, self._messages, strict=False)
-        except _UNREADABLE:
-            return malformed(reason, frame)
-        return message
+
+def _name(frame: str) -> str | None:
+    """The message's type, if it can be had without decoding the rest."""
+    try:
+        return _HEAD.decode(frame).type
+    except _UNREADABLE:
+        return None
+
+
+def _unknown(name: str, frame: str) -> UnknownMessage | MalformedMessage:
+    if len(name) > _TYPE_CHARACTERS:
+        return malformed(f"a type name of {len(name)} characters", frame)
+    return UnknownMessage(type=name, payload=frame)
 
 
 def malformed(reason: str, frame: str | bytes) -> MalformedMessage:
@@ -83,12 +114,3 @@ def malformed(reason: str, frame: str | bytes) -> MalformedMessage:
     head = frame[:PREVIEW_CHARACTERS]
     text = head.encode("unicode_escape").decode() if isinstance(head, str) else head.hex()
     return MalformedMessage(reason=reason[:PREVIEW_CHARACTERS], preview=text[:PREVIEW_CHARACTERS])
-
-
-def _without_nulls(value: Any) -> Any:
-    """A null field means the same as an absent one, which has a default."""
-    if isinstance(value, dict):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
-    if isinstance(value, list):
-        return [_without_nulls(item) for item in value]
-    return value

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import abc
 import enum
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, NoReturn, TypeVar
 
 import msgspec
 
 from speechwire.errors import InvalidArgumentType, LocalProtocolError, ServiceError
-from speechwire.protocol._decode import MessageDecoder, malformed
+from speechwire.protocol._decode import MessageDecoder, Salvaged, malformed
 from speechwire.protocol._paths import Path
 from speechwire.protocol.closing import classify
 from speechwire.protocol.events import Closed, MalformedMessage, UnknownMessage
@@ -65,11 +65,18 @@ class Endpoint(abc.ABC, Generic[EventT]):
         """How the connection ended, once it has."""
         return self._closed
 
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        name = type(self).__name__
+        raise TypeError(
+            f"{name} cannot be pickled or copied: it is the state of one connection; make a new one"
+        )
+
     def receive(self, frame: str | bytes) -> list[EventT]:
         """Takes one frame from the service; returns what it means, in order.
 
         Whatever the service sends, this does not raise: a frame that makes no sense becomes a
-        `MalformedMessage`.
+        `MalformedMessage`. One that makes sense but for a part is delivered without it, with a
+        `MalformedMessage` behind it.
 
         Raises:
             InvalidArgumentType: `frame` is neither ``str`` nor ``bytes``.
@@ -80,7 +87,10 @@ class Endpoint(abc.ABC, Generic[EventT]):
             content = frame if isinstance(frame, str) else bytes(frame)
             return self._events(malformed("a frame after the end of the connection", content))
         if isinstance(frame, str):
-            return self._on_message(self._decoder.decode(frame))
+            message = self._decoder.decode(frame)
+            if type(message) is Salvaged:
+                return [*self._on_message(message.message), *self._events(message.junk)]
+            return self._on_message(message)
         return self._receive_binary(bytes(frame))
 
     def receive_close(self, code: int, reason: str = "") -> Closed:
@@ -112,9 +122,9 @@ class Endpoint(abc.ABC, Generic[EventT]):
     def _on_message(self, message: Any) -> list[EventT]:
         """Keeps the state in step with a message; returns the events to report."""
 
-    def _delivered(self) -> bool:
-        """Whether the service has proved that it had delivered everything."""
-        return False
+    def _delivered(self) -> bool | None:
+        """Whether the service has proved that it had delivered everything; ``None`` if nothing could."""
+        return None
 
     def _events(self, event: UnknownMessage | MalformedMessage) -> list[EventT]:
         return [event]  # type: ignore[list-item]  # every endpoint's Event has both

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from speechwire.errors import InvalidArgument, InvalidArgumentType
 from speechwire.protocol._endpoint import ConfigureSlot, Endpoint, EventT, text_frame
+from speechwire.protocol._numbers import LATEST_S
 
 __all__ = ["ListenEndpoint"]
+
+# How much later than what was sent a time may be: rounding, and 32-bit floats.
+_TOLERANCE_S = 0.1
+# How much of the end may be without a result of its own: less than any word.
+_TAIL_S = 0.5
 
 # Encodings with a fixed size for each sample; the length of the others' audio cannot be told from its bytes.
 _SAMPLE_BYTES: Mapping[str | None, int] = {"linear16": 2, "linear32": 4, "mulaw": 1, "alaw": 1}
@@ -18,23 +25,26 @@ class ListenEndpoint(Endpoint[EventT]):
 
     def __init__(self, encoding: str | None, sample_rate: int | None, channels: int) -> None:
         super().__init__()
-        self._frame_bytes = _SAMPLE_BYTES.get(encoding, 0) * channels
-        self._sample_rate = sample_rate or 0
+        frame_bytes = _SAMPLE_BYTES.get(encoding, 0) * channels
+        self._frame_bytes = frame_bytes or 1
+        # Frames a second; without an end where the encoding does not tell, so that no time has passed.
+        self._frame_rate = float(sample_rate) if frame_bytes and sample_rate else math.inf
         self._bytes_sent = 0
         self._final_s = 0.0
         self._progress_s = 0.0
         self._configure_slot = ConfigureSlot()
 
     @property
-    def audio_sent_s(self) -> float | None:
-        """Seconds given to `send_audio`, exact in samples; ``None`` if the encoding does not tell."""
-        if not self._frame_bytes or not self._sample_rate:
-            return None
-        return self._bytes_sent // self._frame_bytes / self._sample_rate
+    def sent_s(self) -> float:
+        """Seconds given to `send_audio`, exact in samples; 0 for audio whose bytes do not tell its length."""
+        return self._bytes_sent // self._frame_bytes / self._frame_rate
 
     @property
     def final_s(self) -> float:
-        """Up to where results are final, in seconds; never falls, never more than was sent."""
+        """Up to where results are final, in seconds; never falls, never more than was sent.
+
+        For audio whose bytes do not tell its length it is what the service says, within a week.
+        """
         return self._final_s
 
     @property
@@ -79,6 +89,24 @@ class ListenEndpoint(Endpoint[EventT]):
         """
         self._configure_slot.release()
 
+    @property
+    def _is_measured(self) -> bool:
+        return self._frame_rate != math.inf
+
+    @property
+    def _limit_s(self) -> float:
+        """What a time from the service may be at most, without a look at how it came about."""
+        return self.sent_s + _TOLERANCE_S if self._is_measured else LATEST_S
+
+    @property
+    def _latest_s(self) -> float:
+        """What a time is made that is later than that."""
+        return self.sent_s if self._is_measured else LATEST_S
+
+    def _has_heard(self, until_s: float) -> bool | None:
+        """Whether results that reach `until_s` reach the end of what was sent; ``None`` if nobody can say."""
+        return until_s > self.sent_s - _TAIL_S if self._is_measured else None
+
     def _configure(self, parts: Mapping[str, object]) -> str:
         self._require_open("send Configure")
         if not parts:
@@ -88,8 +116,8 @@ class ListenEndpoint(Endpoint[EventT]):
 
     def _cover(self, *, final_s: float = 0.0, progress_s: float = 0.0) -> None:
         # A service that claims more than it was given must not make a caller forget audio.
-        sent_s = self.audio_sent_s
-        if sent_s is not None:
+        if self._is_measured:
+            sent_s = self.sent_s
             final_s, progress_s = min(final_s, sent_s), min(progress_s, sent_s)
         self._final_s = max(self._final_s, final_s)
         self._progress_s = max(self._progress_s, self._final_s, progress_s)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
-from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit
 
 import msgspec
 
@@ -21,6 +21,9 @@ Extra = Mapping[str, QueryValue | Sequence[QueryValue]] | Sequence[tuple[str, Qu
 
 # A credential in a query ends up in every access log on the way.
 _CREDENTIALS = frozenset({"access_token", "api_key", "apikey", "authorization", "bearer", "key", "token"})
+
+# These the service must be told as they are; a URL cannot know.
+_OF_THE_AUDIO = ("encoding", "sample_rate", "channels")
 
 _WEBSOCKET_SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
 
@@ -68,19 +71,26 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         """The URL to connect to.
 
         Args:
-            base_url: ``wss://host``, with or without the endpoint's path, and with any further parameters a
-                proxy may need. ``http`` and ``https`` count as ``ws`` and ``wss``.
+            base_url: ``wss://host``, to which the endpoint's path is added; or a URL with a path of its own,
+                such as a gateway's, which is taken as it is. A query that it has is kept and goes first;
+                of a parameter that stands there, the options add nothing. ``http`` and ``https`` count as
+                ``ws`` and ``wss``.
 
         Raises:
-            InvalidArgument: It is not such a URL, names another endpoint, or carries a credential.
+            InvalidArgument: It is not such a URL, names another endpoint, carries a credential, or
+                contradicts what the options say about the audio.
         """
         parts = _split(base_url)
-        path = parts.path.rstrip("/")
-        if not path.endswith(self._path):
-            _refuse_other_endpoint(path, self._path)
-            path += self._path
-        query = urlencode([*parse_qsl(parts.query, keep_blank_values=True), *self.query()])
-        return f"{_WEBSOCKET_SCHEMES[parts.scheme]}://{parts.netloc}{path}?{query}"
+        path = parts.path if parts.path.strip("/") else str(self._path)
+        if not path.rstrip("/").endswith(self._path):
+            _refuse_other_endpoint(path.rstrip("/"), self._path)
+        given = parse_qsl(parts.query, keep_blank_values=True)
+        ours = self.query()
+        _refuse_other_audio(given, ours)
+        names = {name for name, _ in given}
+        query = urlencode([pair for pair in ours if pair[0] not in names])
+        whole = "&".join(filter(None, [_ascii(parts.query), query]))
+        return f"{_WEBSOCKET_SCHEMES[parts.scheme]}://{_ascii_host(parts)}{_ascii(path)}?{whole}"
 
     def _check(self) -> None:
         """Checks the rules between arguments."""
@@ -126,14 +136,28 @@ def _encoded(value: object) -> list[str]:
     raise InvalidArgumentType("extra", value, "values of str, int, float, bool or a list of them")
 
 
+def _ascii(text: str) -> str:
+    """Path or query with what is not ASCII encoded, and everything else as it is."""
+    return quote(text, safe="%/?:@!$&'()*+,;=-._~[]")
+
+
+def _ascii_host(parts: SplitResult) -> str:
+    if parts.netloc.isascii():
+        return parts.netloc
+    host = (parts.hostname or "").encode("idna").decode()
+    return f"{host}:{parts.port}" if parts.port else host
+
+
 def _split(base_url: str) -> SplitResult:
     if not isinstance(base_url, str):
         raise InvalidArgumentType("base_url", base_url, "a str")
+    base_url = base_url.strip()  # from a file or a variable of the environment
     allowed = "a URL such as wss://api.deepgram.com"
     # The URL itself is not shown: it may hold what must stay secret.
     try:
         parts = urlsplit(base_url)
         parts.port  # noqa: B018  # parsed only when asked for
+        (parts.hostname or "").encode("idna")
     except ValueError as error:
         raise InvalidArgument("base_url", str(error), allowed) from None
     if parts.scheme not in _WEBSOCKET_SCHEMES or not parts.hostname:
@@ -142,12 +166,22 @@ def _split(base_url: str) -> SplitResult:
         raise InvalidArgument(
             "base_url", "a user or password", "free of credentials, which belong in a header"
         )
+    if " " in parts.netloc:
+        raise InvalidArgument("base_url", "a host with a blank in it", allowed)
     if parts.fragment:
         raise InvalidArgument("base_url", "a fragment", "free of a fragment")
     for name, _ in parse_qsl(parts.query, keep_blank_values=True):
         if name.lower() in _CREDENTIALS:
             raise InvalidArgument("base_url", name, "free of credentials, which belong in a header")
     return parts
+
+
+def _refuse_other_audio(given: Sequence[tuple[str, str]], ours: Sequence[tuple[str, str]]) -> None:
+    """What the service is told about the audio has to be true."""
+    for name in _OF_THE_AUDIO:
+        there = [value for key, value in given if key == name]
+        if there and there != [value for key, value in ours if key == name]:
+            raise InvalidArgument("base_url", f"{name}={there[0]}", f"free of {name}, which is an argument")
 
 
 def _refuse_other_endpoint(path: str, wanted: Path) -> None:

@@ -66,7 +66,7 @@ def classify(
     reason: str,
     *,
     asked: bool,
-    delivered: bool,
+    delivered: bool | None,
     failure: ServiceError | None = None,
     request_id: str | None = None,
 ) -> Closed:
@@ -77,7 +77,8 @@ def classify(
         code: WebSocket close code; 1005 without a status, 1006 without a close frame.
         reason: The close frame's reason.
         asked: Whether our own ``CloseStream`` or ``Close`` had been sent.
-        delivered: Whether the service has proved that it had delivered everything.
+        delivered: Whether the service has proved that it had delivered everything; ``None`` if it cannot, so
+            that the close code's word has to do.
         failure: The ``Error`` message that came before, if any.
         request_id: For the error's text.
     """
@@ -103,13 +104,13 @@ def kind_of(path: Path, deepgram_code: str | None, close_code: int = 1006) -> En
     return own.get(name) or BY_DEEPGRAM_CODE.get(name) or by_number
 
 
-def _ended_as_asked(path: Path, code: int, *, asked: bool, delivered: bool) -> bool:
-    if not asked:
+def _ended_as_asked(path: Path, code: int, *, asked: bool, delivered: bool | None) -> bool:
+    if not asked or delivered is False:
         return False
-    if code == 1000 or (delivered and code in _NEUTRAL_CODES):
-        return True
-    # Flux ends a CloseStream without a last message and without a status.
-    return path is Path.LISTEN_V2 and code == 1005
+    if delivered:
+        return code in _NEUTRAL_CODES
+    # Flux ends a CloseStream without a status.
+    return code == 1000 or (path is Path.LISTEN_V2 and code == 1005)
 
 
 def _deepgram_code(reason: str) -> str | None:

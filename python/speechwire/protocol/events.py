@@ -71,10 +71,10 @@ class UnknownMessage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MalformedMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """A frame that is not a message of this endpoint.
+    """A frame that is not a message of this endpoint, or a part of the message before that was left out.
 
     Attributes:
-        reason: What is wrong with it.
+        reason: What is wrong with it, or what was left out.
         preview: Its beginning, at most 200 characters, control characters escaped.
     """
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from msgspec.structs import replace
+
 from speechwire.errors import InvalidArgument, InvalidArgumentType
 from speechwire.protocol._decode import MessageDecoder
 from speechwire.protocol._endpoint import State, text_frame
 from speechwire.protocol._listen import ListenEndpoint
 from speechwire.protocol._paths import Path
 from speechwire.protocol._rules import flag, integer, text, texts
+from speechwire.protocol._within import all_within, results_within
 from speechwire.protocol.listen_v1_events import (
     WIRE_MESSAGES,
     ConfigureFailure,
@@ -22,6 +25,8 @@ from speechwire.protocol.listen_v1_events import (
     Event,
     Metadata,
     Results,
+    SpeechStarted,
+    UtteranceEnd,
 )
 from speechwire.protocol.options_listen_v1 import ListenV1Options, check_keyterm_tokens
 
@@ -39,7 +44,7 @@ class ListenV1(ListenEndpoint[Event]):
     """
 
     _path: ClassVar[Path] = Path.LISTEN_V1
-    _decoder: ClassVar[MessageDecoder[Any]] = MessageDecoder(WIRE_MESSAGES)
+    _decoder: ClassVar[MessageDecoder[Any]] = MessageDecoder(WIRE_MESSAGES, essential=["Alternative"])
 
     def __init__(self, options: ListenV1Options | None = None) -> None:
         self.options = options or ListenV1Options()
@@ -110,10 +115,14 @@ class ListenV1(ListenEndpoint[Event]):
     def _on_message(self, message: Any) -> list[Event]:
         match message:
             case Results():
-                self._on_results(message)
+                message = self._on_results(message)
+            case SpeechStarted() | UtteranceEnd():
+                message = self._at_a_time(message)
             case Metadata():
                 self._learn_request_id(message.request_id)
                 self._summarized = self._state is State.CLOSING
+                if message.duration > self._limit_s:
+                    message = replace(message, duration=self._latest_s)
             case ConfigureSuccess() | ConfigureFailure():
                 self._learn_request_id(message.request_id)
                 self._configure_slot.release()
@@ -121,7 +130,13 @@ class ListenV1(ListenEndpoint[Event]):
                 self._configure_slot.release()
         return [message]
 
-    def _on_results(self, results: Results) -> None:
+    def _on_results(self, results: Results) -> Results:
+        limit_s = self._limit_s
+        within = results.start + results.duration <= limit_s
+        for alternative in results.channel.alternatives:
+            within = within and all_within(alternative.words, limit_s)
+        if not within:
+            results = results_within(results, self._latest_s)
         if self.request_id is None:
             self._learn_request_id(results.metadata.request_id)
         if results.is_final:
@@ -131,9 +146,22 @@ class ListenV1(ListenEndpoint[Event]):
             if len(known) >= channels:
                 self._cover(final_s=min(known.values()))
         self._cover(progress_s=results.end)
+        return results
 
-    def _delivered(self) -> bool:
-        return self._summarized
+    def _at_a_time(self, message: SpeechStarted | UtteranceEnd) -> SpeechStarted | UtteranceEnd:
+        if isinstance(message, SpeechStarted):
+            if message.timestamp < 0:
+                return replace(message, timestamp=self.progress_s)
+            return (
+                message if message.timestamp <= self._limit_s else replace(message, timestamp=self._latest_s)
+            )
+        if message.last_word_end < 0:
+            return message if message.last_word_end == -1 else replace(message, last_word_end=-1.0)
+        within = message.last_word_end <= self._limit_s
+        return message if within else replace(message, last_word_end=self._latest_s)
+
+    def _delivered(self) -> bool | None:
+        return True if self._summarized else self._has_heard(self.final_s)
 
 
 def _position(channel_index: tuple[int, ...]) -> tuple[int, int]:

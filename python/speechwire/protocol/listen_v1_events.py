@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from speechwire.protocol._numbers import UNKNOWN, Channels, Confidence, Index, Seconds, WordEnd
 from speechwire.protocol.events import Closed, MalformedMessage, Message, UnknownMessage
 
 __all__ = [
@@ -33,14 +34,14 @@ class Word(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One recognised word."""
 
     word: str
-    start: float
-    end: float
-    confidence: float = 0.0
+    start: Seconds
+    end: Seconds
+    confidence: Confidence = 0.0
     punctuated_word: str | None = None
     """With ``punctuate`` or ``smart_format``."""
     language: str | None = None
     """With ``language=multi``."""
-    speaker: int | None = None
+    speaker: Index | None = None
     """With ``diarize``; from 0."""
 
 
@@ -48,7 +49,7 @@ class Alternative(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One reading of a span of audio."""
 
     transcript: str
-    confidence: float = 0.0
+    confidence: Confidence = 0.0
     words: tuple[Word, ...] = ()
     languages: tuple[str, ...] = ()
     languages_hinted: tuple[str, ...] = ()
@@ -66,9 +67,9 @@ class Entity(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     label: str
     value: str
     raw_value: str = ""
-    confidence: float = 0.0
-    start_word: int = 0
-    end_word: int = 0
+    confidence: Confidence = 0.0
+    start_word: Index = 0
+    end_word: Index = 0
 
 
 class ModelInfo(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -103,9 +104,9 @@ class Results(Message, frozen=True, kw_only=True):
     """
 
     channel: Channel
-    start: float = 0.0
-    duration: float = 0.0
-    channel_index: tuple[int, ...] = (0, 1)
+    start: Seconds = 0.0
+    duration: Seconds = 0.0
+    channel_index: Channels = (0, 1)
     is_final: bool = False
     speech_final: bool = False
     from_finalize: bool = False
@@ -124,25 +125,28 @@ class Results(Message, frozen=True, kw_only=True):
 
 
 class SpeechStarted(Message, frozen=True, kw_only=True):
-    """Speech was detected at `timestamp` (``vad_events``); may repeat within one utterance."""
+    """Speech was detected at `timestamp` (``vad_events``); may repeat within one utterance.
 
-    timestamp: float
-    channel: tuple[int, ...] = (0, 1)
+    Where the service does not say when, it is the point that results have reached.
+    """
+
+    timestamp: Seconds = UNKNOWN
+    channel: Channels = (0, 1)
 
 
 class UtteranceEnd(Message, frozen=True, kw_only=True):
     """No word for ``utterance_end_ms``; `last_word_end` is -1 if the words were already final."""
 
-    last_word_end: float
-    channel: tuple[int, ...] = (0, 1)
+    last_word_end: WordEnd = -1.0
+    channel: Channels = (0, 1)
 
 
 class Metadata(Message, frozen=True, kw_only=True):
     """The summary just before the connection ends; `duration` is what is billed, in seconds."""
 
     request_id: str = ""
-    duration: float = 0.0
-    channels: int = 0
+    duration: Seconds = 0.0
+    channels: Index = 0
     created: str = ""
     sha256: str = ""
     transaction_key: str = ""

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from msgspec.structs import replace
+
 from speechwire.errors import InvalidArgument, ServiceError
 from speechwire.protocol._decode import MessageDecoder
 from speechwire.protocol._endpoint import text_frame
 from speechwire.protocol._listen import ListenEndpoint
 from speechwire.protocol._paths import Path
+from speechwire.protocol._within import all_within, turn_within
 from speechwire.protocol.events import MalformedMessage, SequenceGap, UnknownMessage
 from speechwire.protocol.listen_v2_events import (
     WIRE_MESSAGES,
@@ -20,6 +23,7 @@ from speechwire.protocol.listen_v2_events import (
     Thresholds,
     TurnEvent,
     TurnInfo,
+    Warning,
 )
 from speechwire.protocol.options_listen_v2 import (
     RULES_OF_CONFIGURE,
@@ -29,6 +33,8 @@ from speechwire.protocol.options_listen_v2 import (
 )
 
 __all__ = ["ListenV2"]
+
+_NO_ACTIVE_TURN = "FORCE_END_TURN_NO_ACTIVE_TURN"
 
 
 class ListenV2(ListenEndpoint[Event]):
@@ -52,6 +58,7 @@ class ListenV2(ListenEndpoint[Event]):
         self._next_sequence_id: int | None = 0
         self._turn_index = 0
         self._turn_open = False
+        self._end_forced = False  # ForceEndTurn waits for the EndOfTurn that answers it
 
     @property
     def turn_index(self) -> int:
@@ -70,6 +77,7 @@ class ListenV2(ListenEndpoint[Event]):
             LocalProtocolError: The connection is closing or closed.
         """
         self._require_open("send ForceEndTurn")
+        self._end_forced = self._turn_open
         return text_frame(type="ForceEndTurn")
 
     def configure(
@@ -116,7 +124,7 @@ class ListenV2(ListenEndpoint[Event]):
         events = self._check_sequence(message)
         match message:
             case TurnInfo():
-                self._on_turn_info(message)
+                message = self._on_turn_info(message)
             case Error():
                 self._failure = ServiceError(message.code, message.description)
             case ConfigureSuccess():
@@ -125,17 +133,44 @@ class ListenV2(ListenEndpoint[Event]):
                     self._thresholds = message.thresholds
             case ConfigureFailure():
                 self._configure_slot.release()
+            case Warning() if message.code == _NO_ACTIVE_TURN:
+                self._end_forced = False
         self._learn_request_id(getattr(message, "request_id", ""))
         return [*events, message]
 
-    def _on_turn_info(self, turn: TurnInfo) -> None:
+    def _on_turn_info(self, turn: TurnInfo) -> TurnInfo:
+        limit_s = self._limit_s
+        if not (
+            0 <= turn.audio_window_start <= turn.audio_window_end <= limit_s
+            and turn.turn_index >= 0
+            and all_within(turn.words, limit_s)
+        ):
+            turn = turn_within(self._completed(turn), self._latest_s)
+        self._follow(turn)
+        return turn
+
+    def _completed(self, turn: TurnInfo) -> TurnInfo:
+        """With what the service left out: what is known without it."""
+        start, end = turn.audio_window_start, turn.audio_window_end
+        return replace(
+            turn,
+            turn_index=turn.turn_index if turn.turn_index >= 0 else self._turn_index,
+            audio_window_start=start if start >= 0 else self.final_s,
+            audio_window_end=end if end >= 0 else max(start, self.progress_s),
+        )
+
+    def _follow(self, turn: TurnInfo) -> None:
         ended = turn.event == TurnEvent.END_OF_TURN
         self._cover(final_s=turn.audio_window_end if ended else 0.0, progress_s=turn.audio_window_end)
         self._turn_index = turn.turn_index + 1 if ended else turn.turn_index
         if ended:
-            self._turn_open = False
+            self._turn_open = self._end_forced = False
         elif turn.event in (TurnEvent.START_OF_TURN, TurnEvent.EAGER_END_OF_TURN, TurnEvent.TURN_RESUMED):
             self._turn_open = True
+
+    def _delivered(self) -> bool | None:
+        # The text of a turn whose end was asked for is in the EndOfTurn alone.
+        return False if self._end_forced else self._has_heard(self.progress_s)
 
     def _check_sequence(self, message: Any) -> list[Event]:
         expected = self._next_sequence_id

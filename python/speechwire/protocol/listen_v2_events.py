@@ -10,6 +10,7 @@ import enum
 
 import msgspec
 
+from speechwire.protocol._numbers import UNKNOWN, Confidence, Index, Seconds
 from speechwire.protocol.events import Closed, MalformedMessage, Message, SequenceGap, UnknownMessage
 
 __all__ = [
@@ -41,20 +42,22 @@ class Word(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One recognised word, punctuated and cased; older servers give no times."""
 
     word: str
-    confidence: float = 0.0
-    start: float | None = None
-    end: float | None = None
+    confidence: Confidence = 0.0
+    start: Seconds | None = None
+    end: Seconds | None = None
 
 
 class Connected(Message, frozen=True, kw_only=True):
     """The connection is ready; the first message."""
 
     request_id: str = ""
-    sequence_id: int | None = None
+    sequence_id: Index | None = None
 
 
 class TurnInfo(Message, frozen=True, kw_only=True):
     """The state of a turn.
+
+    What the service leaves out is taken from what it said before: the turn, and how far results have come.
 
     Attributes:
         event: What happened; see `TurnEvent`.
@@ -69,15 +72,15 @@ class TurnInfo(Message, frozen=True, kw_only=True):
         languages_hinted: The hints in force, if any.
     """
 
-    event: str
-    turn_index: int
-    audio_window_start: float
-    audio_window_end: float
+    event: str = TurnEvent.UPDATE
+    turn_index: Index = UNKNOWN
+    audio_window_start: Seconds = UNKNOWN
+    audio_window_end: Seconds = UNKNOWN
     transcript: str
     request_id: str = ""
-    sequence_id: int | None = None
+    sequence_id: Index | None = None
     words: tuple[Word, ...] = ()
-    end_of_turn_confidence: float | None = None
+    end_of_turn_confidence: Confidence | None = None
     trigger: str | None = None
     languages: tuple[str, ...] = ()
     languages_hinted: tuple[str, ...] = ()
@@ -86,16 +89,16 @@ class TurnInfo(Message, frozen=True, kw_only=True):
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """End-of-turn settings in force; ``None`` where the service named none."""
 
-    eager_eot_threshold: float | None = None
-    eot_threshold: float | None = None
-    eot_timeout_ms: int | None = None
+    eager_eot_threshold: Confidence | None = None
+    eot_threshold: Confidence | None = None
+    eot_timeout_ms: Index | None = None
 
 
 class ConfigureSuccess(Message, frozen=True, kw_only=True):
     """``Configure`` was applied; this is the whole configuration now in force."""
 
     request_id: str = ""
-    sequence_id: int | None = None
+    sequence_id: Index | None = None
     thresholds: Thresholds = Thresholds()
     keyterms: tuple[str, ...] = ()
     language_hints: tuple[str, ...] = ()
@@ -106,7 +109,7 @@ class ConfigureFailure(Message, frozen=True, kw_only=True):
     """``Configure`` was refused; nothing changed, the stream goes on."""
 
     request_id: str = ""
-    sequence_id: int | None = None
+    sequence_id: Index | None = None
     code: str = ""
     description: str = ""
 
@@ -115,7 +118,7 @@ class Warning(Message, frozen=True, kw_only=True):
     """Something was ignored, such as ``ForceEndTurn`` without an open turn; the stream goes on."""
 
     request_id: str = ""
-    sequence_id: int | None = None
+    sequence_id: Index | None = None
     code: str = ""
     description: str = ""
 
@@ -123,7 +126,7 @@ class Warning(Message, frozen=True, kw_only=True):
 class Error(Message, frozen=True, kw_only=True):
     """A fatal error; the service closes the connection next."""
 
-    sequence_id: int | None = None
+    sequence_id: Index | None = None
     code: str = ""
     description: str = ""
 

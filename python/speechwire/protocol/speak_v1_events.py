@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from speechwire.protocol._numbers import Index
 from speechwire.protocol.events import Closed, MalformedMessage, Message, UnknownMessage
 
 __all__ = [
@@ -49,7 +50,7 @@ class Flushed(Message, frozen=True, kw_only=True):
         flush_index: Which flush of this connection, from 0; ``None`` if none was waiting for its answer.
     """
 
-    sequence_id: int | None = None
+    sequence_id: Index | None = None
     flush_index: int | None = None
 
 
@@ -62,7 +63,7 @@ class Cleared(Message, frozen=True, kw_only=True):
         discarded_bytes: Audio that arrived between ``Clear`` and this answer and was thrown away.
     """
 
-    sequence_id: int | None = None
+    sequence_id: Index | None = None
     flush_indices: tuple[int, ...] = ()
     discarded_bytes: int = 0
 

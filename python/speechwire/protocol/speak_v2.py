@@ -222,5 +222,5 @@ class SpeakV2(Endpoint[Event]):
         discarded, self._discarded_bytes = self._discarded_bytes, 0
         return msgspec.structs.replace(message, discarded_bytes=discarded)
 
-    def _delivered(self) -> bool:
-        return self._summarized
+    def _delivered(self) -> bool | None:
+        return True if self._summarized else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from speechwire.protocol._numbers import Index, Milliseconds
 from speechwire.protocol.events import Closed, MalformedMessage, Message, UnknownMessage
 
 __all__ = [
@@ -62,18 +63,18 @@ class Flushed(Message, frozen=True, kw_only=True):
 class ControlsApplied(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Counts of inline controls the service acted on."""
 
-    pronunciations_applied: int = 0
-    breaks_applied: int = 0
-    pronunciation_warnings: int = 0
+    pronunciations_applied: Index = 0
+    breaks_applied: Index = 0
+    pronunciation_warnings: Index = 0
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """What a turn amounted to."""
 
     speech_id: str = ""
-    audio_duration_ms: float = 0.0
-    input_character_count: int = 0
-    billable_character_count: int = 0
+    audio_duration_ms: Milliseconds = 0.0
+    input_character_count: Index = 0
+    billable_character_count: Index = 0
     controls_applied: ControlsApplied = ControlsApplied()
 
 
@@ -81,9 +82,9 @@ class SpeechMetadata(Message, frozen=True, kw_only=True):
     """The true end of a turn: all of its audio has come."""
 
     speech_id: str = ""
-    audio_duration_ms: float = 0.0
-    input_character_count: int = 0
-    billable_character_count: int = 0
+    audio_duration_ms: Milliseconds = 0.0
+    input_character_count: Index = 0
+    billable_character_count: Index = 0
     controls_applied: ControlsApplied = ControlsApplied()
 
 
@@ -98,7 +99,7 @@ class SpeechInterrupted(Message, frozen=True, kw_only=True):
         discarded_bytes: Audio that arrived between ``Interrupt`` and this answer and was thrown away.
     """
 
-    audio_played_ms: float | None = None
+    audio_played_ms: Milliseconds | None = None
     text_spoken: str | None = None
     text_remaining: str | None = None
     metadata: Summary = Summary()
@@ -108,9 +109,9 @@ class SpeechInterrupted(Message, frozen=True, kw_only=True):
 class SessionMetadata(Message, frozen=True, kw_only=True):
     """The totals of the connection; the last message."""
 
-    total_audio_duration_ms: float = 0.0
-    total_input_character_count: int = 0
-    total_billable_character_count: int = 0
+    total_audio_duration_ms: Milliseconds = 0.0
+    total_input_character_count: Index = 0
+    total_billable_character_count: Index = 0
 
 
 class Applied(msgspec.Struct, frozen=True, kw_only=True, gc=False):

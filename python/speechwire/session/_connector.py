@@ -12,7 +12,7 @@ from speechwire.errors import ConnectFailed, InternalError, SpeechwireError
 from speechwire.session._credential import Credential
 from speechwire.session.limiter import ConnectionLimiter
 from speechwire.session.metrics import ListenStats, SpeakStats
-from speechwire.transport import ConnectRequest, Transport, WebSocket, shared_transport
+from speechwire.transport import ConnectRequest, Secret, Transport, WebSocket, shared_transport
 from speechwire.transport.base import without_query
 
 __all__ = ["Access", "Connector"]
@@ -106,7 +106,7 @@ class Connector:
         self._stats.connect.record(loop.time() - began)
         return websocket
 
-    async def _headers(self, url: str) -> dict[str, str]:
+    async def _headers(self, url: str) -> dict[str, Secret]:
         try:
             async with asyncio.timeout(self._connect_timeout_s):
                 return await self._access.credential.headers(url)

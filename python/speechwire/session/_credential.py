@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import ipaddress
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 from speechwire.errors import ConnectFailed, InvalidArgument, InvalidArgumentType, SpeechwireError
+from speechwire.transport import Secret
+from speechwire.transport._secret import HIDDEN, NotCopyable
 from speechwire.transport.base import without_query
 
 __all__ = ["ApiKey", "Credential", "check_secrecy"]
@@ -15,7 +18,7 @@ __all__ = ["ApiKey", "Credential", "check_secrecy"]
 ApiKey = str | Callable[[], str | Awaitable[str]]
 
 
-class Credential:
+class Credential(NotCopyable):
     """Turns a key, or whatever provides one, into an ``Authorization`` header.
 
     Args:
@@ -25,34 +28,40 @@ class Credential:
     """
 
     def __init__(self, api_key: ApiKey) -> None:
-        if isinstance(api_key, str):
-            _checked(api_key)
-        elif not callable(api_key):
-            raise InvalidArgumentType("api_key", api_key, "a str or a callable that returns one")
-        self._api_key = api_key
+        given = api_key if callable(api_key) else Secret(api_key)
+        del api_key  # an exception raised from here on may be shown with its local variables
+        allowed = "a str or a callable that returns one"
+        self._given = _checked(given, allowed) if isinstance(given, Secret) else given
 
     def __repr__(self) -> str:
-        return "Credential(hidden)"
+        return f"Credential{HIDDEN}"
 
-    async def headers(self, url: str) -> dict[str, str]:
+    async def headers(self, url: str) -> dict[str, Secret]:
         """The headers that authorize one connection.
 
         Raises:
-            ConnectFailed: The callable failed; its own words are withheld, as they may hold a secret.
+            ConnectFailed: The callable failed, or what it waited for was cancelled. Its own words are
+                withheld: they may hold a secret.
+            InvalidArgument: It returned what cannot be a key.
+            InvalidArgumentType: It returned no ``str``.
         """
-        return {"Authorization": _scheme(_checked(await self._ask(url)))}
+        return {"Authorization": _with_scheme(_checked(await self._ask(url)))}
 
-    async def _ask(self, url: str) -> str:
-        if isinstance(self._api_key, str):
-            return self._api_key
+    async def _ask(self, url: str) -> Secret:
+        if isinstance(self._given, Secret):
+            return self._given
         try:
-            key = self._api_key()
-            return await key if inspect.isawaitable(key) else key
+            return await _asked(self._given)
         except SpeechwireError:
             raise
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            cause = "what provides it was cancelled"
         except Exception as error:
-            cause = f"the credential could not be obtained ({type(error).__name__})"
-        raise ConnectFailed(without_query(url), cause)
+            cause = type(error).__name__
+        raise ConnectFailed(without_query(url), f"the credential could not be obtained ({cause})")
 
 
 def check_secrecy(url: str, *, allow_insecure: bool) -> None:
@@ -71,20 +80,36 @@ def check_secrecy(url: str, *, allow_insecure: bool) -> None:
         raise InvalidArgument("base_url", without_query(url), allowed)
 
 
-def _checked(key: object) -> str:
-    if not isinstance(key, str):
-        raise InvalidArgumentType("api_key", key, "a str")
-    key = key.strip()  # a key read from a file ends with a newline
-    if not key or not key.isascii() or not key.isprintable():
-        raise InvalidArgument("api_key", "(hidden)", "a non-empty string of printable ASCII characters")
-    return key
+async def _asked(provider: Callable[[], str | Awaitable[str]]) -> Secret:
+    given: object = provider()
+    if inspect.isawaitable(given):
+        given = Secret(await given)
+    return given if isinstance(given, Secret) else Secret(given)  # type: ignore[arg-type]  # checked next
 
 
-def _scheme(key: str) -> str:
-    if key.startswith(("Token ", "Bearer ")):
+def _checked(key: Secret, expected: str = "a str") -> Secret:
+    """The key without the blanks around it: one that was read from a file ends with a newline."""
+    if not isinstance(key.reveal(), str):
+        error = InvalidArgumentType("api_key", key.reveal(), expected)
+        error.value = key  # it may be a key after all, such as one in bytes
+        raise error
+    stripped = Secret(key.reveal().strip())
+    if not _may_be_a_key(stripped):
+        raise InvalidArgument("api_key", stripped, "a non-empty string of printable ASCII characters")
+    return stripped
+
+
+def _may_be_a_key(key: Secret) -> bool:
+    value = key.reveal()
+    return bool(value) and value.isascii() and value.isprintable()
+
+
+def _with_scheme(key: Secret) -> Secret:
+    value = key.reveal()
+    if value.startswith(("Token ", "Bearer ")):
         return key
-    is_jwt = key.startswith("eyJ") and key.count(".") == 2
-    return f"Bearer {key}" if is_jwt else f"Token {key}"
+    is_jwt = value.startswith("eyJ") and value.count(".") == 2
+    return Secret(f"{'Bearer' if is_jwt else 'Token'} {value}")
 
 
 def _is_loopback(host: str) -> bool:

@@ -13,7 +13,7 @@ from speechwire.session.backoff import Backoff, BackoffPolicy
 from speechwire.session.events import Reconnecting
 from speechwire.session.limiter import ConnectionLimiter
 from speechwire.session.metrics import ListenStats, SpeakStats
-from speechwire.transport import ConnectRequest, Transport, WebSocket, shared_transport
+from speechwire.transport import ConnectRequest, Secret, Transport, WebSocket, shared_transport
 from speechwire.transport.base import without_query
 
 __all__ = ["Dialer", "Dialing"]
@@ -111,7 +111,7 @@ class Dialer:
         self._stats.connect.record(loop.time() - began)
         return connection
 
-    async def _headers(self, url: str) -> dict[str, str]:
+    async def _headers(self, url: str) -> dict[str, Secret]:
         try:
             async with asyncio.timeout(self._connect_timeout_s):
                 return await self._dialing.credential.headers(url)

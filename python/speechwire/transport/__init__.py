@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from speechwire.transport._secret import Secret
 from speechwire.transport.aiohttp_ws import AiohttpTransport
 from speechwire.transport.base import (
     ABNORMAL,
@@ -24,6 +25,7 @@ __all__ = [
     "ConnectRequest",
     "MemoryPeer",
     "MemoryTransport",
+    "Secret",
     "Take",
     "Transport",
     "WebSocket",

@@ -1,19 +1,164 @@
-"""What the two network transports have in common."""
+"""What the two network transports have in common: how an attempt ends, and what is said about it."""
 
 from __future__ import annotations
 
-from typing import Final
+import asyncio
+import ssl as ssl_module
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol, TypeVar
+from urllib.parse import urljoin, urlsplit
 
-from speechwire.errors import ConnectFailed
-from speechwire.transport.base import ConnectRequest, without_query
+from speechwire.errors import ConnectFailed, HandshakeRefused, InvalidArgumentType, SpeechwireError
+from speechwire.transport._secret import Redactor
+from speechwire.transport.base import ABNORMAL, NO_STATUS, CloseEvent, ConnectRequest, without_query
 
-__all__ = ["BODY_BYTES", "CLOSE_TIMEOUT_S", "USER_AGENT", "failed"]
+__all__ = [
+    "BODY_BYTES",
+    "BODY_TIMEOUT_S",
+    "CLOSE_TIMEOUT_S",
+    "CUT_SHORT",
+    "NO_CLOSE_FRAME",
+    "NO_PONG",
+    "USER_AGENT",
+    "attempted",
+    "checked_tls",
+    "default_tls",
+    "failed",
+    "refused",
+    "shown",
+    "told",
+    "unreachable",
+    "words",
+]
+
+ConnectionT = TypeVar("ConnectionT")
 
 CLOSE_TIMEOUT_S: Final = 1.0
 BODY_BYTES: Final = 4096  # of a refusal, kept to be shown
+BODY_TIMEOUT_S: Final = 1.0  # to wait for all of it; the status is what counts
 USER_AGENT: Final = "speechwire"
+CUT_SHORT: Final = "the connection ended during the handshake"
+NO_PONG: Final = "the peer did not answer a ping"
+NO_CLOSE_FRAME: Final = "the connection ended without a close frame"
+
+_CAUSE_CHARACTERS: Final = 300
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_LEGAL_CLOSE_CODES: Final = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)})
 
 
-def failed(request: ConnectRequest, cause: str) -> ConnectFailed:
+class Headers(Protocol):
+    """Headers by name, whatever the case."""
+
+    def get(self, name: str, /) -> str | None:
+        """The value, if there is one."""
+
+
+async def attempted(
+    request: ConnectRequest,
+    opening: Callable[[], Awaitable[ConnectionT]],
+    explain: Callable[[Exception], SpeechwireError],
+) -> ConnectionT:
+    """Open a connection within the deadline; every exception becomes one of ours.
+
+    Args:
+        request: For the deadline.
+        opening: Opens it.
+        explain: Makes one of ours of any exception of a library.
+    """
+    failure: BaseException
+    deadline = asyncio.timeout(request.connect_timeout_s)
+    try:
+        async with deadline:
+            return await opening()
+    except SpeechwireError as error:
+        failure = error
+    except Exception as error:
+        late = f"no answer within {request.connect_timeout_s:g} s"
+        failure = failed(request, late) if deadline.expired() else explain(error)
+    except BaseException as error:  # cancelled
+        failure = error
+    # Raised outside of the handlers and without its past: the frames and the exceptions of a library hold
+    # the request's headers, and so the key.
+    failure.__context__ = failure.__cause__ = failure.__traceback__ = None
+    raise failure
+
+
+def failed(request: ConnectRequest, cause: str, *, retryable: bool = True) -> ConnectFailed:
     """The error of a connection that could not be opened; without the query, which may hold private terms."""
-    return ConnectFailed(without_query(request.url), cause)
+    return ConnectFailed(without_query(request.url), cause, retryable=retryable)
+
+
+def refused(
+    request: ConnectRequest, status: int, headers: Headers, body: bytes, redact: Redactor
+) -> HandshakeRefused:
+    """The error of an upgrade that was answered by something else; a redirect is not followed.
+
+    It could lead anywhere, and the key and the audio would go there.
+    """
+    location = headers.get("Location") if status in _REDIRECTS else None
+    text = body[:BODY_BYTES].decode("utf-8", "replace").strip()
+    return HandshakeRefused(
+        status,
+        redact(text if location is None else _no_redirect(request.url, location)),
+        dg_error=redact.optional(headers.get("dg-error")),
+        request_id=redact.optional(headers.get("dg-request-id")),
+    )
+
+
+def _no_redirect(url: str, location: str) -> str:
+    try:
+        target = urlsplit(urljoin(url, location))
+        place = without_query(target._replace(path="").geturl())
+    except ValueError:
+        place = "an invalid URL"
+    return f"a redirect to {place}, and redirects are not followed"
+
+
+def unreachable(request: ConnectRequest, error: Exception, redact: Redactor) -> ConnectFailed:
+    """The error of a network that failed. A certificate that is not trusted stays so at the next attempt."""
+    if isinstance(error, ssl_module.SSLCertVerificationError):
+        cause = f"the certificate is not trusted: {error.verify_message or error.reason}"
+        return failed(request, shown(cause, redact), retryable=False)
+    return failed(request, words(error, redact))
+
+
+def words(error: Exception, redact: Redactor) -> str:
+    """What went wrong, on one line, as far as it may be shown.
+
+    An exception that the network did not cause may say anything, a header too: only its name is shown.
+    """
+    text = str(error) if isinstance(error, OSError) else ""
+    return shown(f"{type(error).__name__}: {text}" if text else type(error).__name__, redact)
+
+
+def shown(text: str, redact: Redactor) -> str:
+    """A peer's words: without secrets, on one line, not too many."""
+    line = "".join(character if character.isprintable() else " " for character in redact(text))
+    return line[:_CAUSE_CHARACTERS]
+
+
+def told(code: int | None, reason: str, redact: Redactor) -> CloseEvent:
+    """What a close frame says, if its code is one that may stand there (RFC 6455, 7.4)."""
+    if code is None:
+        return CloseEvent(NO_STATUS)
+    if code not in _LEGAL_CLOSE_CODES:
+        return CloseEvent(ABNORMAL, f"the peer closed with the illegal code {code}")
+    return CloseEvent(code, redact(reason))
+
+
+def checked_tls(context: object) -> ssl_module.SSLContext | None:
+    """The argument ``ssl`` of a transport.
+
+    Raises:
+        InvalidArgumentType: It is no `ssl.SSLContext`.
+    """
+    if context is None or isinstance(context, ssl_module.SSLContext):
+        return context
+    raise InvalidArgumentType("ssl", context, "an ssl.SSLContext or None")
+
+
+def default_tls() -> ssl_module.SSLContext:
+    """The system's certificate authorities, verified. Reading them takes 10 ms and more."""
+    context = ssl_module.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])  # there is no WebSocket of this kind over HTTP/2
+    return context

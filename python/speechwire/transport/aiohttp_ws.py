@@ -6,20 +6,33 @@ import asyncio
 import ssl as ssl_module
 from contextvars import ContextVar
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import aiohttp
+import yarl
 
-from speechwire.errors import ConnectionLost, HandshakeRefused, SpeechwireError
-from speechwire.transport._client import BODY_BYTES, CLOSE_TIMEOUT_S, USER_AGENT, failed
-from speechwire.transport.base import (
-    ABNORMAL,
-    NO_STATUS,
-    CloseEvent,
-    ConnectRequest,
-    Take,
-    WebSocket,
-    pull_each,
+from speechwire.errors import ConnectionLost, SpeechwireError
+from speechwire.transport._client import (
+    BODY_BYTES,
+    BODY_TIMEOUT_S,
+    CLOSE_TIMEOUT_S,
+    CUT_SHORT,
+    NO_CLOSE_FRAME,
+    NO_PONG,
+    USER_AGENT,
+    attempted,
+    checked_tls,
+    default_tls,
+    failed,
+    refused,
+    shown,
+    told,
+    unreachable,
 )
+from speechwire.transport._dial import dial
+from speechwire.transport._proxy import Proxies, Proxy
+from speechwire.transport._secret import NotCopyable, Redactor
+from speechwire.transport.base import ABNORMAL, CloseEvent, ConnectRequest, Take, WebSocket, pull_each
 
 __all__ = ["AiohttpTransport"]
 
@@ -32,42 +45,73 @@ _ENDED = (
     aiohttp.WSMsgType.ERROR,
 )
 
-# aiohttp hands neither the upgrade's response nor its body to the caller of ws_connect. Its
-# raise_for_status hook sees the response and runs in the caller's context, so a context variable carries it
-# back.
-_responses: ContextVar[list[aiohttp.ClientResponse] | None] = ContextVar("_responses", default=None)
+
+class _Attempt:
+    """One connection in the making, for the hooks that aiohttp calls meanwhile."""
+
+    def __init__(
+        self, request: ConnectRequest, proxy: Proxy | None, tls: ssl_module.SSLContext | None
+    ) -> None:
+        self.request = request
+        self.proxy = proxy
+        self.tls = tls
+        self.redact = Redactor([*request.secrets, *(proxy.secrets if proxy else ())])
+        self.response: aiohttp.ClientResponse | None = None
+        self._began = False
+
+    def begin(self) -> None:
+        """aiohttp sends an idempotent request again when its connection breaks; once is enough for us."""
+        if self._began:
+            raise failed(self.request, CUT_SHORT)
+        self._began = True
+
+    def explain(self, error: Exception) -> SpeechwireError:
+        """One of our exceptions in place of one of aiohttp's."""
+        if isinstance(error, aiohttp.ClientResponseError):
+            said = shown(f"{error.message} (HTTP {error.status})", self.redact)
+            return failed(self.request, said)
+        if isinstance(error, aiohttp.ClientConnectorCertificateError):
+            return unreachable(self.request, error.certificate_error, self.redact)
+        if isinstance(error, aiohttp.ClientConnectorError):
+            return unreachable(self.request, error.os_error, self.redact)
+        if isinstance(
+            error, (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError)
+        ):
+            return failed(self.request, CUT_SHORT)
+        return unreachable(self.request, error, self.redact)
 
 
-class AiohttpTransport:
+# aiohttp hands neither the upgrade's response nor its body to the caller of ws_connect. Its hooks run in the
+# caller's context, so a context variable carries them back.
+_attempts: ContextVar[_Attempt | None] = ContextVar("_attempts", default=None)
+
+
+class AiohttpTransport(NotCopyable):
     """WebSockets through one aiohttp session: one connector, DNS cache and TLS context for all connections.
 
     Made anywhere, bound to the event loop that opens the first connection.
 
     Args:
         ssl: TLS settings; by default the system's certificate authorities, verified.
-        proxy: URL of an HTTP proxy to go through.
+        proxy: URL of an HTTP or SOCKS proxy for all connections; ``None`` for what the environment says.
+        trust_env: Whether ``HTTPS_PROXY``, ``HTTP_PROXY``, ``ALL_PROXY`` and ``NO_PROXY`` count.
+
+    Raises:
+        InvalidArgument: `proxy` is no URL of a proxy.
+        InvalidArgumentType: `ssl` is no context.
     """
 
-    def __init__(self, *, ssl: ssl_module.SSLContext | None = None, proxy: str | None = None) -> None:
-        self._ssl = ssl
-        self._proxy = proxy
+    def __init__(
+        self, *, ssl: ssl_module.SSLContext | None = None, proxy: str | None = None, trust_env: bool = True
+    ) -> None:
+        self._ssl = checked_tls(ssl)
+        self._proxies = Proxies(proxy, trust_env=trust_env)
         self._session: aiohttp.ClientSession | None = None
 
     async def connect(self, request: ConnectRequest) -> WebSocket:
         """Open one connection. See :meth:`speechwire.transport.base.Transport.connect`."""
-        failure: SpeechwireError
-        try:
-            async with asyncio.timeout(request.connect_timeout_s):
-                return await self._open(request)
-        except SpeechwireError as error:
-            failure = error
-        except TimeoutError:
-            failure = failed(request, f"no answer within {request.connect_timeout_s:g} s")
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            failure = failed(request, _words(error))
-        # Raised outside of the handler: aiohttp's exceptions hold the request's headers, and so the key, and
-        # must not hang on as __context__.
-        raise failure
+        attempt = _Attempt(request, self._proxies.choose(request.url), self._tls(request.url))
+        return await attempted(request, lambda: self._open(attempt), attempt.explain)
 
     async def aclose(self) -> None:
         """Close the session and its connections."""
@@ -75,46 +119,82 @@ class AiohttpTransport:
         if session is not None:
             await session.close()
 
-    async def _open(self, request: ConnectRequest) -> WebSocket:
-        responses: list[aiohttp.ClientResponse] = []
-        token = _responses.set(responses)
+    async def _open(self, attempt: _Attempt) -> WebSocket:
+        request = attempt.request
+        token = _attempts.set(attempt)
         try:
             socket = await self._client().ws_connect(
-                request.url,
-                headers={"User-Agent": USER_AGENT, **request.headers},
+                yarl.URL(request.url, encoded=True),
+                headers={"User-Agent": USER_AGENT, **request.revealed()},
                 heartbeat=request.heartbeat_s,
                 max_msg_size=request.max_message_bytes,
                 timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_TIMEOUT_S),
-                proxy=self._proxy,
+                ssl=attempt.tls or True,
             )
         finally:
-            _responses.reset(token)
-        # Taken out: a cancelled timer of the connect keeps this context, and so the list, for half a minute.
-        return _AiohttpConnection(socket, responses.pop())
+            _attempts.reset(token)
+            # Taken out: a cancelled timer of the connect keeps this context, and so the attempt, for a while.
+            response, attempt.response = attempt.response, None
+        assert response is not None
+        return _AiohttpConnection(socket, response, attempt.redact)
+
+    def _tls(self, url: str) -> ssl_module.SSLContext | None:
+        """One context for all connections."""
+        if self._ssl is None and url.startswith("wss:"):
+            self._ssl = default_tls()
+        return self._ssl
 
     def _client(self) -> aiohttp.ClientSession:
         if self._session is None:
-            connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=_DNS_TTL_S, ssl=self._ssl or True)
+            hooks = aiohttp.TraceConfig()
+            hooks.on_request_redirect.append(_on_redirect)
             self._session = aiohttp.ClientSession(
-                connector=connector,
+                connector=_Connector(limit=0, ttl_dns_cache=_DNS_TTL_S),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None),
                 raise_for_status=_on_response,
+                trace_configs=[hooks],
             )
         return self._session
 
 
-class _AiohttpConnection:
+class _Connector(aiohttp.TCPConnector):
+    """Connects once for each attempt; tunnels ``ws`` like ``wss``, and through SOCKS."""
+
+    async def _create_connection(self, req: aiohttp.ClientRequest, traces: Any, timeout: Any) -> Any:
+        attempt = _attempts.get()
+        assert attempt is not None
+        attempt.begin()
+        if attempt.proxy is None:
+            return await super()._create_connection(req, traces, timeout)
+        parts = urlsplit(attempt.request.url)
+        secure = parts.scheme == "wss"
+        host, port = parts.hostname or "", parts.port or (443 if secure else 80)
+        sock = await dial(attempt.request, host, port, attempt.proxy)
+        _, protocol = await asyncio.get_running_loop().create_connection(
+            self._factory,
+            sock=sock,
+            ssl=attempt.tls if secure else None,
+            server_hostname=host if secure else None,
+        )
+        return protocol
+
+
+class _AiohttpConnection(NotCopyable):
     """One open WebSocket."""
 
     def __init__(
-        self, socket: aiohttp.ClientWebSocketResponse[bool], response: aiohttp.ClientResponse
+        self,
+        socket: aiohttp.ClientWebSocketResponse[bool],
+        response: aiohttp.ClientResponse,
+        redact: Redactor,
     ) -> None:
         self._socket = socket
         self._response = response
+        self._redact = redact
         self._transport = response.connection.transport if response.connection is not None else None
         self._close: CloseEvent | None = None
-        self.request_id = response.headers.get("dg-request-id")
+        self.request_id = redact.optional(response.headers.get("dg-request-id"))
 
     async def send(self, frame: str | bytes) -> None:
         try:
@@ -122,8 +202,10 @@ class _AiohttpConnection:
                 await self._socket.send_str(frame)
             else:
                 await self._socket.send_bytes(frame)
-        except (aiohttp.ClientError, OSError, RuntimeError) as error:
-            raise self._lost(error) from None
+            return
+        except Exception as error:
+            lost = self._lost(error)
+        raise lost
 
     @property
     def ready(self) -> bool:
@@ -142,18 +224,27 @@ class _AiohttpConnection:
             sending.send(None)
         except StopIteration:
             return
-        except (aiohttp.ClientError, OSError, RuntimeError) as error:
-            raise self._lost(error) from None
-        sending.close()  # the frame is written; only a wait for room was left
+        except Exception as error:
+            lost = self._lost(error)
+        else:
+            sending.close()  # the frame is written; only a wait for room was left
+            return
+        raise lost
 
     async def receive(self) -> str | bytes | CloseEvent:
         if self._close is not None:
             return self._close
-        message = await self._socket.receive()
+        try:
+            message: Any = await self._socket.receive()
+        except Exception as error:  # such as a pong that cannot be written any more
+            self._close = self._broken(error)
+            return self._close
+        if message.type is aiohttp.WSMsgType.TEXT:
+            return self._redact(message.data)
         if message.type in _ENDED:
             self._close = self._ending(message)
             return self._close
-        data: str | bytes = message.data
+        data: bytes = message.data
         return data
 
     async def receive_each(self, take: Take) -> CloseEvent | None:
@@ -162,14 +253,16 @@ class _AiohttpConnection:
     async def ping(self) -> None:
         try:
             await self._socket.ping()
-        except (aiohttp.ClientError, OSError, RuntimeError) as error:
-            raise self._lost(error) from None
+            return
+        except Exception as error:
+            lost = self._lost(error)
+        raise lost
 
     async def aclose(self, code: int = 1000) -> None:
         try:
             async with asyncio.timeout(2 * CLOSE_TIMEOUT_S):
                 await self._socket.close(code=code)
-        except (TimeoutError, aiohttp.ClientError, OSError, RuntimeError):
+        except Exception:  # whatever it was, the connection is dropped next
             pass
         finally:
             self.abort()
@@ -180,42 +273,45 @@ class _AiohttpConnection:
             self._transport.abort()
         self._response.close()
 
-    def _ending(self, message: aiohttp.WSMessage | Any) -> CloseEvent:
+    def _ending(self, message: Any) -> CloseEvent:
         if message.type is aiohttp.WSMsgType.CLOSE:
-            return CloseEvent(message.data or NO_STATUS, message.extra or "")
-        error = message.data if isinstance(message.data, Exception) else self._socket.exception()
-        code = error.code if isinstance(error, aiohttp.WebSocketError) else ABNORMAL
-        return CloseEvent(code, _words(error) if error else "the connection ended without a close frame")
+            return told(message.data or None, message.extra or "", self._redact)
+        return self._broken(message.data if isinstance(message.data, Exception) else self._socket.exception())
+
+    def _broken(self, error: BaseException | None) -> CloseEvent:
+        """How it ended without a close frame."""
+        if isinstance(error, aiohttp.WebSocketError):  # what the peer sent is no WebSocket
+            return CloseEvent(ABNORMAL, shown(str(error), self._redact))
+        no_pong = isinstance(error, aiohttp.ServerTimeoutError)
+        return CloseEvent(ABNORMAL, NO_PONG if no_pong else NO_CLOSE_FRAME)
 
     def _lost(self, error: Exception) -> ConnectionLost:
-        close = self._close or CloseEvent(ABNORMAL, _words(error))
+        close = self._close or self._broken(error)
         return ConnectionLost(close.code, close.reason, request_id=self.request_id)
 
 
 async def _on_response(response: aiohttp.ClientResponse) -> None:
     """Remember the upgrade's response; turn a refusal into an error that keeps the service's reason."""
-    responses = _responses.get()
-    if responses is not None:
-        responses.append(response)
-    if response.status == 101:
-        return
+    attempt = _attempts.get()
+    assert attempt is not None
+    attempt.response = response
+    if response.status != 101:
+        raise await _refusal(response, attempt)
+
+
+async def _on_redirect(session: Any, context: Any, params: aiohttp.TraceRequestRedirectParams) -> None:
+    attempt = _attempts.get()
+    assert attempt is not None
+    raise await _refusal(params.response, attempt)
+
+
+async def _refusal(response: aiohttp.ClientResponse, attempt: _Attempt) -> SpeechwireError:
+    body = b""
     try:
-        body = await response.content.read(BODY_BYTES)
-    except (aiohttp.ClientError, OSError):
-        body = b""
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            while len(body) < BODY_BYTES and (piece := await response.content.read(BODY_BYTES)):
+                body += piece
+    except (TimeoutError, aiohttp.ClientError, OSError):
+        pass  # what has come is enough
     response.close()
-    raise HandshakeRefused(
-        response.status,
-        body.decode("utf-8", "replace").strip(),
-        dg_error=response.headers.get("dg-error"),
-        request_id=response.headers.get("dg-request-id"),
-    )
-
-
-def _words(error: BaseException) -> str:
-    """What went wrong, without what a handshake error would show: its request, headers and all."""
-    if isinstance(error, aiohttp.ClientResponseError):
-        return f"{error.message} (HTTP {error.status})"
-    if isinstance(error, aiohttp.InvalidURL):
-        return "the URL is invalid"
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return refused(attempt.request, response.status, response.headers, body, attempt.redact)

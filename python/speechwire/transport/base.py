@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
+from speechwire.errors import InvalidArgument
+from speechwire.transport._secret import Secret
+
 __all__ = [
     "ABNORMAL",
     "NO_STATUS",
@@ -56,19 +59,56 @@ class ConnectRequest:
     """One connection to open.
 
     Args:
-        url: ``ws://`` or ``wss://``, with its query.
-        headers: Sent with the upgrade. They carry the credential, so ``repr`` leaves them out.
+        url: ``ws://`` or ``wss://``, with its query; ASCII, without a user and without a fragment.
+        headers: Sent with the upgrade. They carry the credential: ``repr`` leaves them out, each value is
+            kept as a `Secret`, and what a peer echoes of it is redacted.
         connect_timeout_s: Deadline for DNS, TCP, TLS and the upgrade together, in seconds.
         heartbeat_s: WebSocket ping after this many seconds without incoming data; a peer that does not answer
             within half of it is treated as gone (:data:`ABNORMAL`). ``None`` sends none.
-        max_message_bytes: A larger message from the peer ends the connection with code 1009.
+        max_message_bytes: A larger message from the peer ends the connection (:data:`ABNORMAL`).
+
+    Raises:
+        InvalidArgument: The URL or a header is none.
     """
 
-    url: str
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    url: str = field(repr=False)
+    headers: Mapping[str, str | Secret] = field(default_factory=dict, repr=False)
     connect_timeout_s: float = 10.0
     heartbeat_s: float | None = 20.0
     max_message_bytes: int = 4 * 1024 * 1024
+
+    def __post_init__(self) -> None:
+        _check_url(self.url)
+        object.__setattr__(self, "headers", _hidden(self.headers))
+
+    def revealed(self) -> dict[str, str]:
+        """The headers in plain text; only for the call that sends them."""
+        return {name: value.reveal() for name, value in self.headers.items() if isinstance(value, Secret)}
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """What must not come back in anything that is shown."""
+        return tuple(value for value in self.headers.values() if isinstance(value, Secret))
+
+
+def _check_url(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in ("ws", "wss") or not parts.hostname:
+        raise InvalidArgument(
+            "url", f"{parts.scheme}://{parts.hostname or ''}", "a ws:// or wss:// URL with a host"
+        )
+    if "@" in parts.netloc or parts.fragment:
+        raise InvalidArgument("url", "a user or a fragment", "free of a user and of a fragment")
+    if not (url.isascii() and url.isprintable()) or " " in url:
+        raise InvalidArgument("url", "other characters", "printable ASCII without blanks; encode the rest")
+
+
+def _hidden(headers: Mapping[str, str | Secret]) -> dict[str, Secret]:
+    hidden = {name: value if isinstance(value, Secret) else Secret(value) for name, value in headers.items()}
+    for name, value in hidden.items():
+        if not f"{name}{value.reveal()}".isprintable():
+            raise InvalidArgument(f"headers[{name!r}]", value, "printable characters")
+    return hidden
 
 
 class WebSocket(Protocol):
@@ -97,7 +137,7 @@ class WebSocket(Protocol):
         """
 
     async def receive(self) -> str | bytes | CloseEvent:
-        """Wait for the next frame. After the end every call returns the same :class:`Close`."""
+        """Wait for the next frame. After the end every call returns the same :class:`CloseEvent`."""
 
     async def receive_each(self, take: Take) -> CloseEvent | None:
         """Give every frame to ``take``, in order, as soon as it is there: where that is possible within the
@@ -152,5 +192,8 @@ def without_query(url: str) -> str:
     parts = urlsplit(url)
     host = parts.hostname or ""
     host = f"[{host}]" if ":" in host else host
-    port = f":{parts.port}" if parts.port else ""
+    try:
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        port = ""
     return urlunsplit((parts.scheme, f"{host}{port}", parts.path, "", ""))

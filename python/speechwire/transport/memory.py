@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from speechwire.errors import ConnectFailed, ConnectionLost, SpeechwireError
+from speechwire.transport._secret import NotCopyable
 from speechwire.transport.base import (
     ABNORMAL,
     CloseEvent,
@@ -31,7 +32,7 @@ from speechwire.transport.base import (
 __all__ = ["MemoryPeer", "MemoryTransport"]
 
 
-class MemoryPeer:
+class MemoryPeer(NotCopyable):
     """The server's end of one in-memory connection.
 
     Attributes:
@@ -90,7 +91,7 @@ class MemoryPeer:
         return await asyncio.shield(self._accepted)
 
 
-class MemoryTransport:
+class MemoryTransport(NotCopyable):
     """Connections to a scripted peer.
 
     Args:
@@ -148,7 +149,7 @@ class MemoryTransport:
             raise
 
 
-class _MemoryConnection:
+class _MemoryConnection(NotCopyable):
     def __init__(self, peer: MemoryPeer, request_id: str | None) -> None:
         self._peer = peer
         self.request_id = request_id

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
 import socket
 import ssl as ssl_module
@@ -17,28 +16,36 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-import aiohappyeyeballs
 import picows
-from aiohappyeyeballs import AddrInfoType
 
-from speechwire.errors import ConnectionLost, HandshakeRefused, SpeechwireError
-from speechwire.transport._client import BODY_BYTES, CLOSE_TIMEOUT_S, USER_AGENT, failed
-from speechwire.transport.base import (
-    ABNORMAL,
-    NO_STATUS,
-    CloseEvent,
-    ConnectRequest,
-    Take,
-    WebSocket,
+from speechwire.errors import ConnectionLost, SpeechwireError
+from speechwire.transport._client import (
+    CLOSE_TIMEOUT_S,
+    CUT_SHORT,
+    NO_CLOSE_FRAME,
+    NO_PONG,
+    USER_AGENT,
+    attempted,
+    checked_tls,
+    default_tls,
+    failed,
+    refused,
+    shown,
+    told,
+    unreachable,
 )
+from speechwire.transport._dial import dial
+from speechwire.transport._fragments import Fragments
+from speechwire.transport._http import parsed_answer
+from speechwire.transport._hush import hushed
+from speechwire.transport._proxy import Proxies, Proxy
+from speechwire.transport._secret import NotCopyable, Redactor
+from speechwire.transport.base import ABNORMAL, CloseEvent, ConnectRequest, Take, WebSocket
 
 __all__ = ["PicowsTransport"]
 
 _READ_BUFFER_BYTES: Final = 4096  # grows where more comes at once
 _MOST_WAITING: Final = 64  # frames nobody has taken yet; beyond, reading pauses
-_NEXT_ADDRESS_S: Final = 0.25  # aiohttp's, too
-_MESSAGE_TOO_BIG: Final = 1009
-_INVALID_TEXT: Final = 1007
 
 # picows tells of every connection it opens and closes; what matters of that, sessions tell.
 _logger = logging.getLogger("speechwire.transport.picows")
@@ -47,107 +54,119 @@ _logger.setLevel(logging.CRITICAL)
 _OpenSocket = Callable[[picows.WSParsedURL], Awaitable[socket.socket]]
 _TEXT, _BINARY = picows.WSMsgType.TEXT, picows.WSMsgType.BINARY
 _CONTINUATION, _CLOSE = picows.WSMsgType.CONTINUATION, picows.WSMsgType.CLOSE
+_PING = picows.WSMsgType.PING
 
 
-class PicowsTransport:
+class PicowsTransport(NotCopyable):
     """WebSockets through picows.
 
     Args:
         ssl: TLS settings; by default the system's certificate authorities, verified.
-        proxy: URL of an HTTP or SOCKS proxy to go through.
+        proxy: URL of an HTTP or SOCKS proxy for all connections; ``None`` for what the environment says.
+        trust_env: Whether ``HTTPS_PROXY``, ``HTTP_PROXY``, ``ALL_PROXY`` and ``NO_PROXY`` count.
+
+    Raises:
+        InvalidArgument: `proxy` is no URL of a proxy.
+        InvalidArgumentType: `ssl` is no context.
     """
 
-    def __init__(self, *, ssl: ssl_module.SSLContext | None = None, proxy: str | None = None) -> None:
-        self._ssl = ssl
-        self._proxy = proxy
+    def __init__(
+        self, *, ssl: ssl_module.SSLContext | None = None, proxy: str | None = None, trust_env: bool = True
+    ) -> None:
+        self._ssl = checked_tls(ssl)
+        self._proxies = Proxies(proxy, trust_env=trust_env)
         self._open: set[_PicowsConnection] = set()
 
     async def connect(self, request: ConnectRequest) -> WebSocket:
         """Open one connection. See :meth:`speechwire.transport.base.Transport.connect`."""
-        failure: SpeechwireError
-        try:
-            async with asyncio.timeout(request.connect_timeout_s):
-                return await self._connect(request)
-        except picows.WSHandshakeError as error:
-            failure = _refused(request, error)
-        except TimeoutError:
-            failure = failed(request, f"no answer within {request.connect_timeout_s:g} s")
-        except (picows.WSError, OSError, ValueError) as error:
-            failure = failed(request, f"{type(error).__name__}: {error}")
-        # Raised outside of the handler, so that nothing of the library's, headers and all, hangs on.
-        raise failure
+        proxy = self._proxies.choose(request.url)
+        redact = Redactor([*request.secrets, *(proxy.secrets if proxy else ())])
+        return await attempted(
+            request,
+            lambda: self._connect(request, proxy, redact),
+            lambda error: _explained(request, error, redact),
+        )
 
     async def aclose(self) -> None:
         """Close the connections that are still open."""
         await asyncio.gather(*(connection.aclose() for connection in tuple(self._open)))
 
-    async def _connect(self, request: ConnectRequest) -> _PicowsConnection:
+    async def _connect(
+        self, request: ConnectRequest, proxy: Proxy | None, redact: Redactor
+    ) -> _PicowsConnection:
         opened: list[socket.socket] = []
 
         async def open_socket(url: picows.WSParsedURL) -> socket.socket:
-            opened.append(await _tcp(url.host, url.port))
+            opened.append(await dial(request, url.host, url.port, proxy))
             return opened[0]
 
         try:
-            return await self._upgrade(request, open_socket)
+            with hushed(request.url.startswith("wss:")):
+                return await self._upgrade(request, open_socket, redact)
         except BaseException:
             for each in opened:  # a handshake that is cancelled would go on without us
                 with contextlib.suppress(OSError):
                     each.shutdown(socket.SHUT_RDWR)
             raise
 
-    async def _upgrade(self, request: ConnectRequest, open_socket: _OpenSocket) -> _PicowsConnection:
+    async def _upgrade(
+        self, request: ConnectRequest, open_socket: _OpenSocket, redact: Redactor
+    ) -> _PicowsConnection:
         idle_s = request.heartbeat_s
         _, connection = await picows.ws_connect(
-            lambda: _PicowsConnection(self._open, request.max_message_bytes),
+            lambda: _PicowsConnection(self._open, request.max_message_bytes, redact),
             request.url,
             ssl_context=self._tls(request.url),
-            websocket_handshake_timeout=request.connect_timeout_s,
+            websocket_handshake_timeout=None,  # the deadline is ours
             logger_name=_logger,
+            enable_auto_pong=False,  # see on_ws_frame
             enable_auto_ping=idle_s is not None,
             auto_ping_idle_timeout=idle_s or 0.0,
             auto_ping_reply_timeout=(idle_s or 0.0) / 2,
             max_frame_size=request.max_message_bytes,
-            extra_headers={"User-Agent": USER_AGENT, **request.headers},
-            max_redirects=0,  # a redirect would be sent the key
-            proxy=self._proxy,
+            extra_headers={"User-Agent": USER_AGENT, **request.revealed()},
+            max_redirects=0,
             socket_factory=open_socket,
             read_buffer_init_size=_READ_BUFFER_BYTES,
         )
-        assert isinstance(connection, _PicowsConnection)
+        if not isinstance(
+            connection, _PicowsConnection
+        ):  # there is none: picows takes an early end for a start
+            raise failed(request, CUT_SHORT)
         return connection
 
     def _tls(self, url: str) -> ssl_module.SSLContext | None:
-        """One context for all connections: making one reads all certificate authorities, 10 ms and more."""
+        """One context for all connections."""
         if self._ssl is None and url.startswith("wss:"):
-            self._ssl = ssl_module.create_default_context()
+            self._ssl = default_tls()
         return self._ssl
 
 
-class _PicowsConnection(picows.WSListener):
+class _PicowsConnection(NotCopyable, picows.WSListener):
     """One open WebSocket: picows calls it with frames, the session takes them from it."""
 
-    def __init__(self, siblings: set[_PicowsConnection], max_message_bytes: int) -> None:
+    def __init__(self, siblings: set[_PicowsConnection], max_message_bytes: int, redact: Redactor) -> None:
         self.request_id: str | None = None
         self.ready = False  # open, and the buffer empty: picows then writes to the socket in the call
         self._siblings = siblings
         self._max_message_bytes = max_message_bytes
+        self._redact = redact
         self._frames: deque[str | bytes] = deque()  # nobody has taken them yet
         self._take_frame: Take | None = None
-        self._parts: list[bytes] = []  # of a fragmented message
-        self._parts_are_text = False
+        self._fragments = Fragments(max_message_bytes)
         self._arrived: asyncio.Future[None] | None = None
         self._drained: asyncio.Future[None] | None = None
         self._close: CloseEvent | None = None
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._reading = True
+        self._pong_due: bytes | None = None
 
     # What picows calls
 
     def on_ws_connected(self, transport: picows.WSTransport) -> None:
         self._transport = transport
         self._socket = transport.underlying_transport
-        self.request_id = transport.response.headers.get("dg-request-id")
+        self.request_id = self._redact.optional(transport.response.headers.get("dg-request-id"))
         # To be told what is left in the buffer spares asking for each frame. TLS takes a bound of 0 for full.
         self._socket.set_write_buffer_limits(high=1, low=0)
         self._siblings.add(self)
@@ -155,16 +174,22 @@ class _PicowsConnection(picows.WSListener):
 
     def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
         kind = frame.msg_type
-        if kind == _CLOSE:
-            self._end(_told(frame))
+        if self._close is not None:
+            return
+        if frame.rsv1 or frame.rsv2 or frame.rsv3:
+            self._fail("a frame with reserved bits set")
+        elif kind in (_TEXT, _BINARY, _CONTINUATION):
+            self._take(frame, kind)
+        elif kind == _PING:
+            self._pong(frame.get_payload_as_bytes())
+        elif kind == _CLOSE:
+            self._end(self._told(frame))
             transport.send_close(picows.WSCloseCode.OK)
             transport.disconnect()
-        elif self._close is None and kind in (_TEXT, _BINARY, _CONTINUATION):
-            self._take(frame, kind)
 
     def on_ws_disconnected(self, transport: picows.WSTransport) -> None:
         self._siblings.discard(self)
-        self._end(_untold(transport))
+        self._end(_untold(transport, self._redact))
         self._farewell = asyncio.get_running_loop().create_task(_settle(transport))
 
     def pause_writing(self) -> None:
@@ -176,16 +201,18 @@ class _PicowsConnection(picows.WSListener):
         self.ready = self._close is None
         drained, self._drained = self._drained, None
         _wake(drained)
+        if self._pong_due is not None:
+            self._pong(self._pong_due)
 
     # What a session calls
 
     def send_now(self, frame: bytes) -> None:
-        if self._close is not None:
+        if self._close is not None or self._socket.is_closing():
             raise self._lost()
         self._transport.send(_BINARY, frame)
 
     async def send(self, frame: str | bytes) -> None:
-        if self._close is not None:
+        if self._close is not None or self._socket.is_closing():
             raise self._lost()
         self._transport.send(_TEXT if isinstance(frame, str) else _BINARY, frame)
         while self._drained is not None:
@@ -212,7 +239,7 @@ class _PicowsConnection(picows.WSListener):
         return self._close if wanted else None
 
     async def ping(self) -> None:
-        if self._close is not None:
+        if self._close is not None or self._socket.is_closing():
             raise self._lost()
         self._transport.send_ping(b"")
 
@@ -225,6 +252,7 @@ class _PicowsConnection(picows.WSListener):
             self.abort()
 
     def abort(self) -> None:
+        self._end(CloseEvent(ABNORMAL, NO_CLOSE_FRAME))
         self._transport.disconnect(graceful=False)
 
     # Inside
@@ -248,25 +276,35 @@ class _PicowsConnection(picows.WSListener):
 
     def _take(self, frame: picows.WSFrame, kind: picows.WSMsgType) -> None:
         if frame.payload_size > self._max_message_bytes:  # picows has said so, and goes on
-            self._fail(CloseEvent(_MESSAGE_TOO_BIG, f"a frame of {frame.payload_size} bytes"))
-            return
-        if frame.fin and not self._parts and kind != _CONTINUATION:
+            self._fail(f"a frame of {frame.payload_size} bytes")
+        elif frame.fin and kind != _CONTINUATION and not self._fragments.open:
             self._put(frame.get_payload_as_bytes(), kind == _TEXT)
-            return
-        if kind != _CONTINUATION:
-            self._parts_are_text = kind == _TEXT
-        self._parts.append(frame.get_payload_as_bytes())
-        if sum(map(len, self._parts)) > self._max_message_bytes:
-            self._fail(CloseEvent(_MESSAGE_TOO_BIG, f"a message of over {self._max_message_bytes} bytes"))
+        else:
+            self._take_fragment(frame, kind)
+
+    def _take_fragment(self, frame: picows.WSFrame, kind: picows.WSMsgType) -> None:
+        fragments = self._fragments
+        fault = None if kind == _CONTINUATION else fragments.begin(kind == _TEXT)
+        fault = fault or fragments.add(frame.get_payload_as_bytes())
+        if fault is not None:
+            self._fail(fault)
         elif frame.fin:
-            whole, self._parts = b"".join(self._parts), []
-            self._put(whole, self._parts_are_text)
+            self._put(fragments.end(), fragments.is_text)
+
+    def _pong(self, payload: bytes) -> None:
+        """Answer a ping; while what was sent before it has not gone, only the last one (RFC 6455, 5.5.3).
+
+        A peer that pings and does not read would otherwise fill the memory.
+        """
+        self._pong_due = None if self.ready else payload
+        if self.ready and not self._socket.is_closing():
+            self._transport.send_pong(payload)
 
     def _put(self, payload: bytes, is_text: bool) -> None:
         try:
-            message = payload.decode() if is_text else payload
+            message = self._redact(payload.decode()) if is_text else payload
         except UnicodeDecodeError as error:
-            self._fail(CloseEvent(_INVALID_TEXT, f"text that is not UTF-8: {error.reason}"))
+            self._fail(f"text that is not UTF-8: {error.reason}")
             return
         take = self._take_frame
         if take is None:
@@ -286,10 +324,16 @@ class _PicowsConnection(picows.WSListener):
             self._reading = on
             (self._socket.resume_reading if on else self._socket.pause_reading)()
 
-    def _fail(self, close: CloseEvent) -> None:
+    def _told(self, frame: picows.WSFrame) -> CloseEvent:
+        if not frame.payload_size:
+            return told(None, "", self._redact)
+        code = int(frame.get_close_code())  # type: ignore[call-overload]  # an int enum in truth
+        return told(code, frame.get_close_reason() or "", self._redact)
+
+    def _fail(self, fault: str) -> None:
         """End the connection over something the peer did."""
-        self._end(close)
-        self._transport.send_close(close.code)  # type: ignore[arg-type]  # any code may be sent
+        self._end(CloseEvent(ABNORMAL, fault))
+        self._transport.send_close(picows.WSCloseCode.PROTOCOL_ERROR)
         self._transport.disconnect()
 
     def _end(self, close: CloseEvent) -> None:
@@ -308,25 +352,6 @@ class _PicowsConnection(picows.WSListener):
         return ConnectionLost(close.code, close.reason, request_id=self.request_id)
 
 
-async def _tcp(host: str, port: int) -> socket.socket:
-    """A connected socket: the first of the host's addresses to answer (RFC 8305)."""
-    loop = asyncio.get_running_loop()
-    addresses = _literal(host, port) or await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return await aiohappyeyeballs.start_connection(
-        addresses, happy_eyeballs_delay=_NEXT_ADDRESS_S, interleave=1, loop=loop
-    )
-
-
-def _literal(host: str, port: int) -> list[AddrInfoType]:
-    """The one address of a host that is an IP address: asking the resolver would take a thread."""
-    try:
-        version = ipaddress.ip_address(host).version
-    except ValueError:
-        return []
-    family, place = (socket.AF_INET, (host, port)) if version == 4 else (socket.AF_INET6, (host, port, 0, 0))
-    return [(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", place)]
-
-
 async def _settle(transport: picows.WSTransport) -> None:
     """Take note of why picows ended the connection, or asyncio complains that nobody did."""
     with contextlib.suppress(Exception):
@@ -338,27 +363,22 @@ def _wake(waiter: asyncio.Future[None] | None) -> None:
         waiter.set_result(None)
 
 
-def _told(frame: picows.WSFrame) -> CloseEvent:
-    """What a close frame says."""
-    code = int(frame.get_close_code()) or NO_STATUS  # type: ignore[call-overload]  # an int enum in truth
-    return CloseEvent(code, frame.get_close_reason() or "")
-
-
-def _untold(transport: picows.WSTransport) -> CloseEvent:
-    """Why a connection ended without the peer's close frame: what picows itself sent, or nothing known."""
+def _untold(transport: picows.WSTransport, redact: Redactor) -> CloseEvent:
+    """Why a connection ended without the peer's close frame: what picows could not take, or nothing known."""
     sent = getattr(transport.close_handshake, "sent", None)  # there may have been no handshake
-    if sent is not None and int(sent.code) == _MESSAGE_TOO_BIG:
-        return CloseEvent(_MESSAGE_TOO_BIG, sent.reason)
-    return CloseEvent(ABNORMAL, "the connection ended without a close frame")
+    if sent is None or int(sent.code) == 1000:
+        return CloseEvent(ABNORMAL, NO_CLOSE_FRAME)
+    no_pong = int(sent.code) == 1001  # picows sends it after a ping without an answer
+    return CloseEvent(ABNORMAL, NO_PONG if no_pong else shown(sent.reason, redact))
 
 
-def _refused(request: ConnectRequest, error: picows.WSHandshakeError) -> SpeechwireError:
-    response = error.response
-    if response is None or int(response.status) == 101:
-        return failed(request, str(error))
-    return HandshakeRefused(
-        int(response.status),
-        (error.raw_body or b"")[:BODY_BYTES].decode("utf-8", "replace").strip(),
-        dg_error=response.headers.get("dg-error"),
-        request_id=response.headers.get("dg-request-id"),
-    )
+def _explained(request: ConnectRequest, error: Exception, redact: Redactor) -> SpeechwireError:
+    """One of our exceptions in place of one of picows's."""
+    if isinstance(error, picows.WSHandshakeError):
+        answer = parsed_answer(error.raw_header, error.raw_body)
+        if answer is not None and answer.status != 101:
+            return refused(request, answer.status, answer.headers, answer.body, redact)
+        return failed(request, shown(str(error), redact))
+    if isinstance(error, ConnectionError):
+        return failed(request, CUT_SHORT)
+    return unreachable(request, error, redact)

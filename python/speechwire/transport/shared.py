@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl as ssl_module
 from collections.abc import MutableMapping
 from importlib.util import find_spec
 from typing import Final
 from weakref import WeakKeyDictionary
 
 from speechwire.errors import ConnectFailed, InvalidArgument
+from speechwire.transport._secret import NotCopyable
 from speechwire.transport.aiohttp_ws import AiohttpTransport
 from speechwire.transport.base import ConnectRequest, Transport, WebSocket, without_query
 
@@ -35,21 +37,30 @@ def transport_name() -> str:
     return wanted
 
 
-def new_transport() -> Transport:
+def new_transport(
+    *, ssl: ssl_module.SSLContext | None = None, proxy: str | None = None, trust_env: bool = True
+) -> Transport:
     """The default transport: on picows if the extra ``fast`` is installed, else on aiohttp.
 
+    Args:
+        ssl: TLS settings; by default the system's certificate authorities, verified.
+        proxy: URL of an HTTP or SOCKS proxy for all connections; ``None`` for what the environment says.
+        trust_env: Whether ``HTTPS_PROXY``, ``HTTP_PROXY``, ``ALL_PROXY`` and ``NO_PROXY`` count.
+
     Raises:
-        InvalidArgument: ``SPEECHWIRE_TRANSPORT`` is none of ``auto``, ``aiohttp`` and ``picows``.
-        ImportError: It asks for picows, which is not installed.
+        InvalidArgument: ``SPEECHWIRE_TRANSPORT`` is none of ``auto``, ``aiohttp`` and ``picows``, or `proxy`
+            is no URL of a proxy.
+        InvalidArgumentType: `ssl` is no context.
+        ImportError: ``SPEECHWIRE_TRANSPORT`` asks for picows, which is not installed.
     """
     if transport_name() == "aiohttp":
-        return AiohttpTransport()
+        return AiohttpTransport(ssl=ssl, proxy=proxy, trust_env=trust_env)
     from speechwire.transport.picows_ws import PicowsTransport  # noqa: PLC0415  # an optional dependency
 
-    return PicowsTransport()
+    return PicowsTransport(ssl=ssl, proxy=proxy, trust_env=trust_env)
 
 
-class _Lease:
+class _Lease(NotCopyable):
     """One user's share of the transport all sessions of an event loop use."""
 
     def __init__(self, shared: _Shared) -> None:

@@ -1,0 +1,23 @@
+"""What a number in a message may be. What is none of these is junk, and costs the part it stands in."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import msgspec
+
+__all__ = ["LATEST_S", "UNKNOWN", "Channels", "Confidence", "Index", "Milliseconds", "Seconds", "WordEnd"]
+
+LATEST_S: Final = 7 * 86_400.0
+"""No connection lives longer, and no time in a message is later."""
+
+UNKNOWN: Final = -1
+"""Stands for a time or an index that was missing, until the connection that knows better puts one in."""
+
+Seconds = Annotated[float, msgspec.Meta(ge=0.0, le=LATEST_S)]
+Milliseconds = Annotated[float, msgspec.Meta(ge=0.0, le=1000 * LATEST_S)]
+WordEnd = Annotated[float, msgspec.Meta(ge=-1.0, le=LATEST_S)]
+# The services' 32-bit floats may exceed 1 by a little.
+Confidence = Annotated[float, msgspec.Meta(ge=0.0, le=1.001)]
+Index = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
+Channels = tuple[Annotated[int, msgspec.Meta(ge=0, le=255)], ...]

@@ -1,0 +1,62 @@
+"""Events whose times lie within what was sent: no service can have heard more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from msgspec.structs import replace
+
+from speechwire.protocol import listen_v1_events as v1
+from speechwire.protocol import listen_v2_events as v2
+
+__all__ = ["all_within", "results_within", "turn_within"]
+
+WordT = TypeVar("WordT", v1.Word, v2.Word)
+
+
+def all_within(words: Sequence[v1.Word] | Sequence[v2.Word], limit_s: float) -> bool:
+    """Whether no word begins or ends later. All are looked at: this is the dear part of a message."""
+    try:
+        for word in words:
+            if word.end > limit_s or word.start > limit_s:  # type: ignore[operator]  # see below
+                return False
+    except TypeError:  # some have no times, as of older servers
+        return all((word.end or 0.0) <= limit_s and (word.start or 0.0) <= limit_s for word in words)
+    return True
+
+
+def results_within(results: v1.Results, limit_s: float) -> v1.Results:
+    """A result that ends by then, and its words."""
+    start = min(results.start, limit_s)
+    alternatives = tuple(
+        replace(alternative, words=_words_within(alternative.words, limit_s))
+        for alternative in results.channel.alternatives
+    )
+    return replace(
+        results,
+        start=start,
+        duration=min(results.duration, limit_s - start),
+        channel=replace(results.channel, alternatives=alternatives),
+    )
+
+
+def turn_within(turn: v2.TurnInfo, limit_s: float) -> v2.TurnInfo:
+    """A turn whose window ends by then, and its words."""
+    end = min(turn.audio_window_end, limit_s)
+    return replace(
+        turn,
+        audio_window_start=min(turn.audio_window_start, end),
+        audio_window_end=end,
+        words=_words_within(turn.words, limit_s),
+    )
+
+
+def _words_within(words: Sequence[WordT], limit_s: float) -> tuple[WordT, ...]:
+    return tuple(
+        replace(word, start=_earlier(word.start, limit_s), end=_earlier(word.end, limit_s)) for word in words
+    )
+
+
+def _earlier(time_s: float | None, limit_s: float) -> float | None:
+    return None if time_s is None else min(time_s, limit_s)

@@ -1,0 +1,60 @@
+"""The head of an HTTP answer, for what leaves reading it to us."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import re
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["Answer", "parsed_answer"]
+
+_STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] (\d{3})(?: ([^\r\n]*))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer.
+
+    Attributes:
+        status: Its code.
+        phrase: What stands behind it.
+        headers: By name, whatever the case.
+        body: As much as has come.
+    """
+
+    status: int
+    phrase: str
+    headers: http.client.HTTPMessage
+    body: bytes
+
+
+def parsed_answer(head: bytes | None, body: bytes | None) -> Answer | None:
+    """The answer with this head and body, or ``None`` if it is no HTTP."""
+    line, _, fields = (head or b"").partition(b"\r\n")
+    found = _STATUS_LINE.fullmatch(line)
+    if found is None:
+        return None
+    try:
+        headers = http.client.parse_headers(io.BytesIO(fields + b"\r\n\r\n"))
+    except http.client.HTTPException:  # too many, or too long
+        headers = http.client.HTTPMessage()
+    chunked = headers.get("Transfer-Encoding", "").lower() == "chunked"
+    whole = _joined(body or b"") if chunked else body or b""
+    return Answer(int(found[1]), (found[2] or b"").decode("latin-1"), headers, whole)
+
+
+def _joined(body: bytes) -> bytes:
+    """A chunked body as far as it came (RFC 9112, 7.1)."""
+    joined = b""
+    while body:
+        size, _, rest = body.partition(b"\r\n")
+        try:
+            length = int(size.partition(b";")[0], 16)
+        except ValueError:
+            break
+        if length <= 0:
+            break
+        joined, body = joined + rest[:length], rest[length + 2 :]
+    return joined

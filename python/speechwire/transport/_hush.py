@@ -1,0 +1,61 @@
+"""Keeps a failed TLS handshake from being reported twice.
+
+aiofastnet, which picows opens connections with, raises the failure. Where the peer ends the connection in the
+middle it tells the event loop's exception handler as well, with an exception class in place of an exception,
+which the default handler cannot even print.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+from weakref import WeakKeyDictionary
+
+__all__ = ["hushed"]
+
+
+class _Hush:
+    """The event loop's exception handler while handshakes are under way; passes on everything else."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.users = 0
+        self._before = loop.get_exception_handler()
+        loop.set_exception_handler(self)
+
+    def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if isinstance(context.get("exception"), type):
+            return
+        if self._before is None:
+            loop.default_exception_handler(context)
+        else:
+            self._before(loop, context)
+
+    def leave(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Put back what was before, unless somebody has set another one meanwhile."""
+        if loop.get_exception_handler() is self:
+            loop.set_exception_handler(self._before)
+
+
+_hushes: WeakKeyDictionary[asyncio.AbstractEventLoop, _Hush] = WeakKeyDictionary()
+
+
+@contextlib.contextmanager
+def hushed(wanted: bool) -> Iterator[None]:
+    """While a TLS handshake is under way; does nothing unless `wanted`."""
+    if not wanted:
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    hush = _hushes.get(loop)
+    if hush is None:
+        hush = _hushes[loop] = _Hush(loop)
+    hush.users += 1
+    try:
+        yield
+    finally:
+        hush.users -= 1
+        if not hush.users:
+            del _hushes[loop]
+            hush.leave(loop)

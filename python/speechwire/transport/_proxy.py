@@ -1,0 +1,140 @@
+"""Which proxy a connection goes through: the one given, or the environment's."""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import urllib.request
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from speechwire.errors import InvalidArgument, InvalidArgumentType
+from speechwire.transport._secret import Secret
+
+__all__ = ["Proxies", "Proxy"]
+
+_DEFAULT_PORTS: Final = {"http": 80, "socks4": 1080, "socks5": 1080}
+_ALLOWED: Final = "http://, socks4:// or socks5://host:port, with or without user:password"
+# The variables that hold for a scheme, first come first served.
+_VARIABLES: Final = {"wss": ("https", "all"), "ws": ("http", "all")}
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """An HTTP proxy that tunnels (``CONNECT``), or a SOCKS proxy.
+
+    Attributes:
+        scheme: ``http``, ``socks4`` or ``socks5``.
+        host: Name or address.
+        port: TCP port.
+        user: ``user:password``, if it wants to know.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    user: Secret | None = None
+
+    @property
+    def place(self) -> str:
+        """What may be shown of it."""
+        return f"{self.scheme}://{bracketed(self.host)}:{self.port}"
+
+    @property
+    def authorization(self) -> Secret | None:
+        """The value of ``Proxy-Authorization``."""
+        if self.user is None:
+            return None
+        return Secret("Basic " + base64.b64encode(self.user.reveal().encode()).decode())
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """What it must not be able to echo."""
+        if self.user is None or self.authorization is None:
+            return ()
+        password = Secret(self.user.reveal().partition(":")[2])
+        return (self.user, password, self.authorization)
+
+
+class Proxies:
+    """Chooses the proxy of each connection.
+
+    Args:
+        proxy: The URL of one for all connections; ``None`` for what the environment says.
+        trust_env: Whether ``HTTPS_PROXY`` (for ``wss``), ``HTTP_PROXY`` (for ``ws``), ``ALL_PROXY`` (for
+            both) and ``NO_PROXY`` count. They never hold for loopback, which no proxy can reach.
+
+    Raises:
+        InvalidArgument: `proxy` is no URL of a proxy.
+    """
+
+    def __init__(self, proxy: str | None, *, trust_env: bool) -> None:
+        self._given = None if proxy is None else _parsed("proxy", proxy)
+        self._trust_env = trust_env
+
+    def choose(self, url: str) -> Proxy | None:
+        """The proxy for a ``ws`` or ``wss`` URL, or ``None`` for a direct connection.
+
+        Raises:
+            InvalidArgument: The environment names one that is none.
+        """
+        if self._given is not None or not self._trust_env:
+            return self._given
+        parts = urlsplit(url)
+        variables = urllib.request.getproxies_environment()
+        name = next((name for name in _VARIABLES[parts.scheme] if variables.get(name)), None)
+        if name is None or _is_exempt(parts, variables):
+            return None
+        value = variables[name]
+        return _parsed(f"{name.upper()}_PROXY", value if "://" in value else f"http://{value}")
+
+
+def bracketed(host: str) -> str:
+    """A host as it stands in front of a port."""
+    return f"[{host}]" if ":" in host else host
+
+
+def _parsed(name: str, url: object) -> Proxy:
+    if not isinstance(url, str):
+        raise InvalidArgumentType(name, url, "a str")
+    try:
+        parts = urlsplit(url.strip())
+        port = parts.port
+    except ValueError:
+        raise InvalidArgument(name, "no URL", _ALLOWED) from None
+    scheme = parts.scheme.removesuffix("h") if parts.scheme == "socks5h" else parts.scheme
+    if scheme not in _DEFAULT_PORTS or not parts.hostname:
+        raise InvalidArgument(name, f"{parts.scheme or 'no scheme'}://{parts.hostname or ''}", _ALLOWED)
+    return Proxy(scheme, parts.hostname, port or _DEFAULT_PORTS[scheme], _user(parts))
+
+
+def _user(parts: SplitResult) -> Secret | None:
+    if not parts.username:
+        return None
+    return Secret(f"{unquote(parts.username)}:{unquote(parts.password or '')}")
+
+
+def _is_exempt(parts: SplitResult, variables: dict[str, str]) -> bool:
+    host = parts.hostname or ""
+    port = parts.port or (443 if parts.scheme == "wss" else 80)
+    place = f"{bracketed(host)}:{port}"
+    exempt = urllib.request.proxy_bypass_environment  # type: ignore[attr-defined]  # the stubs lack it
+    if host == "localhost" or exempt(place, variables):
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return address.is_loopback or any(address in network for network in _networks(variables.get("no", "")))
+
+
+def _networks(no_proxy: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """The networks of ``NO_PROXY`` (``10.0.0.0/8``), which the standard library does not look for."""
+    networks = []
+    for entry in no_proxy.split(","):
+        try:
+            networks.append(ipaddress.ip_network(entry.strip(), strict=False))
+        except ValueError:
+            continue
+    return networks

@@ -1,0 +1,386 @@
+"""Both network transports end in the same way, whatever the peer does."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from tests.transport.raw_peer import RawPeer, acceptance, frame, raw_peer
+
+from speechwire.errors import ConnectFailed, ConnectionLost, HandshakeRefused, SpeechwireError
+from speechwire.transport import CloseEvent, ConnectRequest, WebSocket, new_transport
+from speechwire.transport._client import NO_CLOSE_FRAME
+from speechwire.transport.shared import TRANSPORT_VARIABLE
+
+Serve = Callable[[RawPeer], Awaitable[None]]
+
+GREETING = frame(1, b"hello")
+MOST_BYTES = 1 << 16
+PATIENCE_S = 30.0  # of a test with what must not hang
+
+pytestmark = pytest.mark.usefixtures("quiet")
+
+
+@pytest.fixture(params=["aiohttp", "picows"], autouse=True)
+def transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    name: str = request.param
+    monkeypatch.setenv(TRANSPORT_VARIABLE, name)
+    return name
+
+
+# The handshake
+
+
+def answers(*pieces: bytes, reset: bool = False, read: bool = True) -> Serve:
+    """Send these bytes in answer to the request, then end."""
+
+    async def serve(peer: RawPeer) -> None:
+        if read:
+            await peer.read_request()
+        for piece in pieces:
+            await peer.send(piece)
+            await asyncio.sleep(0.01)
+        if reset:
+            peer.reset()
+
+    return serve
+
+
+UPGRADE = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+CUT = (ConnectFailed, "the connection ended during the handshake", None)
+
+# What the peer does, the error, what it says (None: it depends on the library), its status.
+HANDSHAKES: dict[str, tuple[Serve, type[SpeechwireError], str | None, int | None]] = {
+    "FIN": (answers(), *CUT),
+    "FIN at once": (answers(read=False), *CUT),
+    "RST": (answers(reset=True), *CUT),
+    "RST at once": (answers(reset=True, read=False), *CUT),
+    "half an answer, FIN": (answers(UPGRADE), *CUT),
+    "half an answer, RST": (answers(UPGRADE, reset=True), *CUT),
+    "half a line, FIN": (answers(b"HTTP/1.1 1"), *CUT),
+    "garbage": (answers(b"\0\xff\xfe no HTTP\r\n\r\n"), ConnectFailed, None, None),
+    "garbage in pieces": (
+        answers(b"SSH-2.0-", b"OpenSSH_9\r\n", b"\r\n", b"more"),
+        ConnectFailed,
+        None,
+        None,
+    ),
+    "another accept": (
+        answers(UPGRADE + b"Sec-WebSocket-Accept: AAAA\r\n\r\n"),
+        ConnectFailed,
+        None,
+        None,
+    ),
+    "no accept": (answers(UPGRADE + b"\r\n"), ConnectFailed, None, None),
+    "no upgrade": (answers(b"HTTP/1.1 101 Whatever\r\n\r\n"), ConnectFailed, None, None),
+    "an old HTTP": (
+        answers(b"HTTP/1.0 503 Busy\r\nContent-Length: 4\r\n\r\nbusy"),
+        HandshakeRefused,
+        "busy",
+        503,
+    ),
+    "a status without a name": (
+        answers(b"HTTP/1.1 522\r\ndg-error: no\r\n\r\n"),
+        HandshakeRefused,
+        "no",
+        522,
+    ),
+    "a status of its own": (
+        answers(b"HTTP/1.1 599 Odd\r\ndg-error: no\r\n\r\n"),
+        HandshakeRefused,
+        "no",
+        599,
+    ),
+    "a body in chunks": (
+        answers(b"HTTP/1.1 401 No\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nwrong \r\n3\r\nkey\r\n0\r\n\r\n"),
+        HandshakeRefused,
+        "wrong key",
+        401,
+    ),
+    "a body cut off": (
+        answers(b"HTTP/1.1 500 No\r\nContent-Length: 100\r\n\r\nhalf"),
+        HandshakeRefused,
+        "half",
+        500,
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", HANDSHAKES)
+async def test_a_handshake_that_fails(fault: str) -> None:
+    serve, kind, said, status = HANDSHAKES[fault]
+    async with asyncio.timeout(PATIENCE_S), raw_peer(serve) as listening:
+        opening = new_transport()
+        with pytest.raises(SpeechwireError) as raised:
+            await opening.connect(ConnectRequest(listening.url))
+        await opening.aclose()
+        await asyncio.sleep(0.05)  # for what a library does behind our back
+        assert len(listening.peers) == 1, "one attempt is one connection"
+    error = raised.value
+    assert type(error) is kind
+    assert getattr(error, "status", None) == status
+    assert error.retryable is (status != 401)
+    assert said is None or str(error).endswith(f": {said}")
+
+
+async def test_headers_without_an_end_are_not_kept() -> None:
+    sent = 0
+
+    async def serve(peer: RawPeer) -> None:
+        nonlocal sent
+        await peer.send(UPGRADE)
+        while sent < 1 << 26:
+            await peer.send(b"X-Filler: " + b"x" * 1000 + b"\r\n")
+            sent += 1000
+
+    async with asyncio.timeout(PATIENCE_S), raw_peer(serve) as listening:
+        opening = new_transport()
+        with pytest.raises(ConnectFailed):
+            await opening.connect(ConnectRequest(listening.url, connect_timeout_s=5))
+        await opening.aclose()
+    assert sent < 1 << 25
+
+
+# In mid-stream
+
+
+def sends(*pieces: bytes, reset: bool = False, stay: bool = False) -> Serve:
+    """Greet, send these bytes, then end, or wait for the client to end."""
+
+    async def serve(peer: RawPeer) -> None:
+        await peer.upgrade()
+        await peer.send(GREETING)
+        for piece in pieces:
+            await peer.send(piece)
+        if reset:
+            peer.reset()
+        elif stay:
+            await peer.stay()
+
+    return serve
+
+
+def close(code: int, reason: bytes = b"") -> bytes:
+    return frame(8, code.to_bytes(2, "big") + reason)
+
+
+MID_STREAM: dict[str, Serve] = {
+    "FIN": sends(),
+    "RST": sends(reset=True),
+    "a ping, then RST": sends(frame(9, b"?"), reset=True),
+    "many pings, then RST": sends(*[frame(9, b"?")] * 50, reset=True),
+    "a ping, then FIN": sends(frame(9, b"?")),
+    "half a head": sends(b"\x81"),
+    "half a frame": sends(frame(1, b"half a frame")[:7]),
+    "half a frame, RST": sends(frame(1, b"half a frame")[:7], reset=True),
+    "half a message": sends(frame(1, b"half", fin=False)),
+    "garbage": sends(b"HTTP/1.1 502 Bad Gateway\r\n\r\n" * 9),
+    "garbage, and it stays": sends(b"HTTP/1.1 502 Bad Gateway\r\n\r\n" * 9, stay=True),
+    **{
+        f"reserved bit {bit:#x}": sends(frame(1, b"x", reserved=bit), stay=True) for bit in (0x40, 0x20, 0x10)
+    },
+    **{f"opcode {opcode:#x}": sends(frame(opcode, b"x"), stay=True) for opcode in (3, 7, 0xB, 0xF)},
+    "a length of 2**62": sends(b"\x82\x7f" + (1 << 62).to_bytes(8, "big"), stay=True),
+    "a length of 2**63": sends(b"\x82\x7f" + (1 << 63).to_bytes(8, "big"), stay=True),
+    "too long": sends(frame(2, bytes(MOST_BYTES + 1)), stay=True),
+    "too long in fragments": sends(*[frame(i and 0, bytes(9000), fin=False) for i in range(20)], stay=True),
+    "no UTF-8": sends(frame(1, b"\xff\xfe"), stay=True),
+    "no UTF-8 in fragments": sends(frame(1, b"\xe2", fin=False), frame(0, b"x"), stay=True),
+    "a fragment of nothing": sends(frame(0, b"x"), stay=True),
+    "a message within a message": sends(frame(1, b"x", fin=False), frame(1, b"y"), stay=True),
+    "a ping in fragments": sends(frame(9, b"x", fin=False), stay=True),
+    "a ping too long": sends(b"\x89\x7e\x00\x80" + bytes(128), stay=True),
+    "a close of one byte": sends(frame(8, b"\x03"), stay=True),
+    "a close that is no UTF-8": sends(close(1000, b"\xff"), stay=True),
+    **{
+        f"a close with {code}": sends(close(code), stay=True)
+        for code in (0, 1, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535)
+    },
+}
+
+
+@pytest.mark.parametrize("fault", MID_STREAM)
+async def test_a_stream_that_breaks(fault: str) -> None:
+    async with asyncio.timeout(PATIENCE_S), connected(MID_STREAM[fault]) as connection:
+        assert await connection.receive() == "hello"
+        ended = await connection.receive()
+        assert isinstance(ended, CloseEvent)
+        assert ended.code == 1006
+        assert (ended.reason == NO_CLOSE_FRAME) is fault.startswith(
+            ("FIN", "RST", "half", "many", "a ping, ")
+        )
+        assert await connection.receive() == ended
+        assert await connection.receive_each(lambda taken: True) == ended
+        await check_nothing_goes(connection)
+
+
+@pytest.mark.parametrize("fault", MID_STREAM)
+async def test_a_stream_that_breaks_while_we_send(fault: str) -> None:
+    """Both ends at once: the sender learns of it, and the receiver too."""
+    async with asyncio.timeout(PATIENCE_S), connected(MID_STREAM[fault]) as connection:
+        sending = asyncio.create_task(send_until_lost(connection))
+        ended = await connection.receive_each(lambda taken: True)
+        assert isinstance(ended, CloseEvent)
+        assert ended.code == 1006
+        with pytest.raises(ConnectionLost):
+            await sending
+        await check_nothing_goes(connection)
+
+
+async def test_a_close_without_a_code() -> None:
+    async with asyncio.timeout(PATIENCE_S), connected(sends(frame(8))) as connection:
+        assert await connection.receive() == "hello"
+        assert await connection.receive() == CloseEvent(1005)
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1002, 1003, 1007, 1008, 1011, 1014, 3000, 4999])
+async def test_a_close_with_a_code(code: int) -> None:
+    async with (
+        asyncio.timeout(PATIENCE_S),
+        connected(sends(close(code, b"NET-0001 \xe2\x9c\x93"))) as connection,
+    ):
+        assert await connection.receive() == "hello"
+        assert await connection.receive() == CloseEvent(code, "NET-0001 ✓")
+        await check_nothing_goes(connection)
+
+
+async def test_frames_before_the_fault_are_not_lost() -> None:
+    """They come in one read with what cannot be understood."""
+    fault = frame(1, b"one") + frame(2, b"two") + frame(1, b"x", reserved=0x40)
+    async with asyncio.timeout(PATIENCE_S), connected(sends(fault, stay=True)) as connection:
+        assert [await connection.receive() for _ in range(3)] == ["hello", "one", b"two"]
+        assert isinstance(await connection.receive(), CloseEvent)
+
+
+@pytest.mark.parametrize("receiving", [False, True])
+async def test_a_peer_that_chatters_and_never_closes(receiving: bool) -> None:
+    """Each of its frames is in time, the answer to our close never comes: there is one deadline for all."""
+
+    async def serve(peer: RawPeer) -> None:
+        await peer.upgrade()
+        while True:
+            await peer.send(GREETING)
+            await asyncio.sleep(0.05)
+
+    async with asyncio.timeout(PATIENCE_S), connected(serve) as connection:
+        reading = asyncio.create_task(connection.receive_each(lambda taken: True)) if receiving else None
+        await asyncio.sleep(0.1)
+        await connection.aclose()
+        if reading is not None:
+            assert isinstance(await reading, CloseEvent)
+        await check_nothing_goes(connection)
+
+
+async def test_a_peer_that_pings_and_does_not_read() -> None:
+    """What it is owed is bounded; when it reads again, its last ping is answered."""
+    pings, size = 80_000, 131  # more than the kernel keeps, in frames of one size
+    stopped = asyncio.Event()
+
+    async def serve(peer: RawPeer) -> None:
+        last = b""
+        peer.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        await peer.upgrade()
+        peer.writer.write(b"".join(frame(9, b"%0125d" % number) for number in range(pings)) + GREETING)
+        peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await stopped.wait()
+        peer.writer.transport.resume_reading()  # type: ignore[attr-defined]
+        while b"%0125d" % (pings - 1) not in unmasked(last) and not peer.reader.at_eof():
+            last = (last + await peer.reader.read(1 << 20))[-size:]
+        assert unmasked(last) == b"%0125d" % (pings - 1)
+
+    async with asyncio.timeout(PATIENCE_S), connected(serve) as connection:
+        receiving = asyncio.create_task(connection.receive())
+        while connection.ready:
+            await asyncio.sleep(0.001)
+        stopped.set()
+        assert await receiving == "hello"
+        assert isinstance(await connection.receive(), CloseEvent)
+
+
+def unmasked(sent: bytes) -> bytes:
+    """The payload of a short frame of the client's."""
+    return bytes(byte ^ sent[2 + index % 4] for index, byte in enumerate(sent[6:]))
+
+
+async def test_empty_fragments_without_an_end(transport: str) -> None:
+    """Two bytes each, and no message ever: they are not kept, and their number is bounded where it can be."""
+    empty = frame(0, b"", fin=False) * 1000
+
+    async def serve(peer: RawPeer) -> None:
+        await peer.upgrade()
+        await peer.send(frame(2, b"", fin=False))
+        for _ in range(64):
+            await peer.send(empty)
+        await peer.send(frame(0, b"end"))
+        await peer.stay()
+
+    async with asyncio.timeout(PATIENCE_S), connected(serve) as connection:
+        came = await connection.receive()
+        assert came == b"end" if transport == "aiohttp" else isinstance(came, CloseEvent)
+
+
+async def test_a_message_in_thousands_of_fragments() -> None:
+    pieces = [frame(2, b"x", fin=False), *[frame(0, b"yz", fin=False)] * 8000, frame(0, b"")]
+    async with asyncio.timeout(PATIENCE_S), connected(sends(b"".join(pieces), stay=True)) as connection:
+        assert await connection.receive() == "hello"
+        assert await connection.receive() == b"x" + b"yz" * 8000
+
+
+@pytest.mark.parametrize("waiting", [False, True])
+async def test_many_frames_in_one_turn_of_the_loop_after_a_reset(waiting: bool) -> None:
+    """The first one meets the reset; libraries complain of writing the others into nothing."""
+    loop = asyncio.get_running_loop()
+    opening = new_transport()
+    async with asyncio.timeout(PATIENCE_S):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            listener.setblocking(False)
+            url = f"ws://127.0.0.1:{listener.getsockname()[1]}/"
+            connecting = asyncio.create_task(opening.connect(ConnectRequest(url)))
+            sock, _ = await loop.sock_accept(listener)
+            await loop.sock_sendall(sock, acceptance(await loop.sock_recv(sock, 1 << 16)))
+            connection = await connecting
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        sock.close()  # the loop learns of it in its next turn
+        lost = 0
+        for _ in range(30):
+            try:
+                await connection.send(b"audio") if waiting else connection.send_now(b"audio")
+            except ConnectionLost:
+                lost += 1
+        assert lost > 20
+        assert isinstance(await connection.receive(), CloseEvent)
+        connection.abort()
+        await opening.aclose()
+
+
+@asynccontextmanager
+async def connected(serve: Serve) -> AsyncIterator[WebSocket]:
+    opening = new_transport()
+    async with raw_peer(serve) as listening:
+        connection = await opening.connect(ConnectRequest(listening.url, max_message_bytes=MOST_BYTES))
+        try:
+            yield connection
+        finally:
+            await connection.aclose()
+            connection.abort()
+            await opening.aclose()
+
+
+async def send_until_lost(connection: WebSocket) -> None:
+    while True:
+        await connection.send(b"audio")
+        await connection.ping()
+        await asyncio.sleep(0.001)
+
+
+async def check_nothing_goes(connection: WebSocket) -> None:
+    assert not connection.ready
+    for attempt in (connection.send("text"), connection.send(b"audio"), connection.ping()):
+        with pytest.raises(ConnectionLost) as raised:
+            await attempt
+        assert raised.value.retryable
+    with pytest.raises(ConnectionLost):
+        connection.send_now(b"audio")
