@@ -54,7 +54,7 @@ class Conversation(Ears):
         self.random = random.Random(service.story.seed * 1009 + peer.number)
         self.asked_s = service.attempts[peer.number][0]
         self.opened_s = self.loop.time()
-        self.last_frame_s = self.opened_s
+        self.last_frame_s = self.last_audio_s = self.opened_s
         self.silent_after: int | None = None
         self.settings = settings_of(peer.request.url)
         self.unsure: set[str] = set()
@@ -140,6 +140,7 @@ class Conversation(Ears):
                 self.service.caller.before_silence(self, left)
             else:
                 self._check_order(start)
+                self.last_audio_s = self.loop.time()
                 self.service.caller.before_audio(self, start)
             while left:
                 step = min(left, QUARTER)

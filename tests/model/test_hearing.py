@@ -25,9 +25,9 @@ def test_silence_between_two_pieces_is_found(start: int, first: int, silence: in
     assert sum(span.samples for span in heard) == first + silence + second
 
 
-@given(starts, lengths, st.integers(1000, 1 << 20), lengths)
+@given(starts, lengths, st.integers(500, 16000), lengths)
 def test_a_gap_is_found(start: int, first: int, gap: int, second: int) -> None:
-    """At an even sample: odd ones say little, so that a gap behind one cannot be told from one before it."""
+    """At an even sample, below four seconds: else single samples are the same on both sides."""
     start, first, gap = start * 2, first * 2, gap * 2
     pieces = [Span(start, first), Span(start + first + gap, second)]
     assert spans(b"".join(counted(begin or 0, count) for begin, count in pieces), None) == pieces

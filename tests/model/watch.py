@@ -128,7 +128,13 @@ class Watch:
             return
         well = last.ended_s is None and last.left_s is None and not last.mute and last.fate.finalize
         heard_all = not last.fate.reads_s and bool(last.pieces) and last.pieces[-1][1] == self.record.pushed
-        if not (well and heard_all and paused_s > slow_s and last.opened_s < began_s - 1.0):
+        if not (
+            well
+            and heard_all
+            and paused_s > slow_s
+            and last.opened_s < began_s - 1.0
+            and last.last_audio_s < began_s + 0.6
+        ):
             return
         if self.story.flux and not last.fate.finals or not self.reading.is_set():
             return
