@@ -227,3 +227,18 @@ def test_text_without_flush_is_not_delivered() -> None:
     protocol.speak("Never flushed.")
     protocol.close()
     assert protocol.receive_close(1005).kind == "transient"
+
+
+def test_late_answers_are_counted_off_one_by_one() -> None:
+    """Two flushes are wiped, both answers come late: the third, which has no audio, still gets its own."""
+    protocol = SpeakV1()
+    for _ in range(2):
+        protocol.speak("Hello.")
+        protocol.flush()
+    protocol.clear()
+    protocol.receive('{"type":"Cleared"}')
+    protocol.speak("Again.")
+    protocol.flush()
+    answered = [protocol.receive('{"type":"Flushed"}')[0].flush_index for _ in range(3)]  # type: ignore[union-attr]
+    assert answered == [None, None, 2]
+    assert protocol.pending_flushes == ()

@@ -9,7 +9,10 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import trustme
+from tests.transport.reaching import TRANSPORTS
 
+_VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
 _LIBRARIES = ("aiohttp", "picows", "speechwire.transport")
 
 
@@ -17,8 +20,8 @@ _LIBRARIES = ("aiohttp", "picows", "speechwire.transport")
 async def quiet(caplog: pytest.LogCaptureFixture) -> AsyncIterator[None]:
     """Nothing is complained of: by a library's log, by asyncio's, or to the event loop's handler.
 
-    Asked when the test has ended and nothing of it is left: only then a task's exception that nobody retrieved
-    is told.
+    Asked when the test has ended and nothing of it is left: only then is a task's exception told that nobody
+    has retrieved.
     """
     caplog.set_level(logging.DEBUG)
     complaints: list[dict[str, Any]] = []
@@ -33,3 +36,20 @@ async def quiet(caplog: pytest.LogCaptureFixture) -> AsyncIterator[None]:
         if record.levelno >= logging.WARNING or record.name.startswith(_LIBRARIES)
     ]
     assert said == []
+
+
+@pytest.fixture(params=TRANSPORTS)
+def make(request: pytest.FixtureRequest) -> Any:
+    return TRANSPORTS[request.param]
+
+
+@pytest.fixture
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in _VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    return trustme.CA()

@@ -1,0 +1,138 @@
+"""Both network transports fail in the same way, whatever answers the handshake."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from tests.transport.raw_peer import RawPeer, frame, raw_peer
+
+from speechwire.errors import ConnectFailed, HandshakeRefused, SpeechwireError
+from speechwire.transport import ConnectRequest, new_transport
+from speechwire.transport.shared import TRANSPORT_VARIABLE
+
+Serve = Callable[[RawPeer], Awaitable[None]]
+
+GREETING = frame(1, b"hello")
+MOST_BYTES = 1 << 16
+PATIENCE_S = 30.0  # of a test with what must not hang
+
+pytestmark = pytest.mark.usefixtures("quiet")
+
+
+@pytest.fixture(params=["aiohttp", "picows"], autouse=True)
+def transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    name: str = request.param
+    monkeypatch.setenv(TRANSPORT_VARIABLE, name)
+    return name
+
+
+def answers(*pieces: bytes, reset: bool = False, read: bool = True) -> Serve:
+    """Send these bytes in answer to the request, then end."""
+
+    async def serve(peer: RawPeer) -> None:
+        if read:
+            await peer.read_request()
+        for piece in pieces:
+            await peer.send(piece)
+            await asyncio.sleep(0.01)
+        if reset:
+            peer.reset()
+
+    return serve
+
+
+UPGRADE = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+CUT = (ConnectFailed, "the connection ended during the handshake", None)
+
+# What the peer does, the error, what it says (None: it depends on the library), its status.
+HANDSHAKES: dict[str, tuple[Serve, type[SpeechwireError], str | None, int | None]] = {
+    "FIN": (answers(), *CUT),
+    "FIN at once": (answers(read=False), *CUT),
+    "RST": (answers(reset=True), *CUT),
+    "RST at once": (answers(reset=True, read=False), *CUT),
+    "half an answer, FIN": (answers(UPGRADE), *CUT),
+    "half an answer, RST": (answers(UPGRADE, reset=True), *CUT),
+    "half a line, FIN": (answers(b"HTTP/1.1 1"), *CUT),
+    "garbage": (answers(b"\0\xff\xfe no HTTP\r\n\r\n"), ConnectFailed, None, None),
+    "garbage in pieces": (
+        answers(b"SSH-2.0-", b"OpenSSH_9\r\n", b"\r\n", b"more"),
+        ConnectFailed,
+        None,
+        None,
+    ),
+    "another accept": (
+        answers(UPGRADE + b"Sec-WebSocket-Accept: AAAA\r\n\r\n"),
+        ConnectFailed,
+        None,
+        None,
+    ),
+    "no accept": (answers(UPGRADE + b"\r\n"), ConnectFailed, None, None),
+    "no upgrade": (answers(b"HTTP/1.1 101 Whatever\r\n\r\n"), ConnectFailed, None, None),
+    "an old HTTP": (
+        answers(b"HTTP/1.0 503 Busy\r\nContent-Length: 4\r\n\r\nbusy"),
+        HandshakeRefused,
+        "busy",
+        503,
+    ),
+    "a status without a name": (
+        answers(b"HTTP/1.1 522\r\ndg-error: no\r\n\r\n"),
+        HandshakeRefused,
+        "no",
+        522,
+    ),
+    "a status of its own": (
+        answers(b"HTTP/1.1 599 Odd\r\ndg-error: no\r\n\r\n"),
+        HandshakeRefused,
+        "no",
+        599,
+    ),
+    "a body in chunks": (
+        answers(b"HTTP/1.1 401 No\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nwrong \r\n3\r\nkey\r\n0\r\n\r\n"),
+        HandshakeRefused,
+        "wrong key",
+        401,
+    ),
+    "a body cut off": (
+        answers(b"HTTP/1.1 500 No\r\nContent-Length: 100\r\n\r\nhalf"),
+        HandshakeRefused,
+        "half",
+        500,
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", HANDSHAKES)
+async def test_a_handshake_that_fails(fault: str) -> None:
+    serve, kind, said, status = HANDSHAKES[fault]
+    async with asyncio.timeout(PATIENCE_S), raw_peer(serve) as listening:
+        opening = new_transport()
+        with pytest.raises(SpeechwireError) as raised:
+            await opening.connect(ConnectRequest(listening.url))
+        await opening.aclose()
+        await asyncio.sleep(0.05)  # for what a library does behind our back
+        assert len(listening.peers) == 1, "one attempt is one connection"
+    error = raised.value
+    assert type(error) is kind
+    assert getattr(error, "status", None) == status
+    assert error.retryable is (status != 401)
+    assert said is None or str(error).endswith(f": {said}")
+
+
+async def test_headers_without_an_end_are_not_kept() -> None:
+    sent = 0
+
+    async def serve(peer: RawPeer) -> None:
+        nonlocal sent
+        await peer.send(UPGRADE)
+        while sent < 1 << 26:
+            await peer.send(b"X-Filler: " + b"x" * 1000 + b"\r\n")
+            sent += 1000
+
+    async with asyncio.timeout(PATIENCE_S), raw_peer(serve) as listening:
+        opening = new_transport()
+        with pytest.raises(ConnectFailed):
+            await opening.connect(ConnectRequest(listening.url, connect_timeout_s=5))
+        await opening.aclose()
+    assert sent < 1 << 25
