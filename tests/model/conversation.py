@@ -270,6 +270,7 @@ class Conversation(Ears):
         if self.fate.lies and self.random.random() < self.fate.lies:
             self.service.caller.lied()
             self.say(self.lie())
+            self._schedule(self.service.caller.lied)
 
     def lie(self) -> str:
         raise NotImplementedError

@@ -35,7 +35,8 @@ class Verdict(Judge):
         return union(piece for one in self.service.conversations for piece in one.pieces)
 
     def _audio(self) -> None:
-        gaps = missing(self._received, self.record.pushed)
+        # A lie may cover what was never heard.
+        gaps = missing([*self._received, (0, self.record.lied_until)], self.record.pushed)
         lost_s = total(gaps) / RATE
         most, at_ms = repeated_ms(
             (union(one.pieces) for one in self.service.conversations), self.record.pushed
@@ -58,7 +59,6 @@ class Verdict(Judge):
                 "heard or reported",
                 f"{lost_s:.3f} s never came ({where}), {self.ended.dropped_s:.3f} reported",
             )
-        # A lie may cover what was never heard.
         open_s = (self.record.pushed - _both(union(self.covered), self._received)) / RATE
         if self.ended.dropped_s > open_s + 0.1 and not self.lax:
             self.find(
