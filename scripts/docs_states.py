@@ -12,10 +12,10 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "maintainers" / "states.md
 
 _HEAD = """# The states of a session
 
-Made from `python/speechwire/session/_states.py` by `python scripts/docs_states.py`. A row is what happens, a column is
-the state it finds, a cell is the state it leads to; `·` means that nothing changes. Where a cell is empty it cannot
-happen: an operation raises `SessionClosed`, and anything else would be a bug, which ends the session with an error.
-The model of the tests visits every cell (`make chaos`).
+Made from `python/speechwire/session/_states.py` by `python scripts/docs_states.py`. A row is what happens, a
+column is the state it finds, a cell is the state it leads to; `·` means that nothing changes. Where a cell is
+empty it cannot happen: an operation raises `SessionClosed`, and anything else would be a bug, which ends the
+session with an error. The model of the tests visits every cell (`make chaos`).
 
 """
 

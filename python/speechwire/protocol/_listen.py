@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import ClassVar
 
 from speechwire.errors import InvalidArgument, InvalidArgumentType
 from speechwire.protocol._endpoint import ConfigureSlot, Endpoint, EventT, text_frame
@@ -14,7 +15,6 @@ __all__ = ["ListenEndpoint"]
 # How much later than what was sent a time may be: rounding, and 32-bit floats.
 _TOLERANCE_S = 0.1
 # How much of the end may be without a result of its own: less than any word.
-_TAIL_S = 0.5
 
 # Encodings with a fixed size for each sample; the length of the others' audio cannot be told from its bytes.
 _SAMPLE_BYTES: Mapping[str | None, int] = {"linear16": 2, "linear32": 4, "mulaw": 1, "alaw": 1}
@@ -22,6 +22,9 @@ _SAMPLE_BYTES: Mapping[str | None, int] = {"linear16": 2, "linear32": 4, "mulaw"
 
 class ListenEndpoint(Endpoint[EventT]):
     """Audio up, results down."""
+
+    _tail_s: ClassVar[float]
+    """How little of the audio may be left without a result at the end, in good health."""
 
     def __init__(self, encoding: str | None, sample_rate: int | None, channels: int) -> None:
         super().__init__()
@@ -105,7 +108,7 @@ class ListenEndpoint(Endpoint[EventT]):
 
     def _has_heard(self, until_s: float) -> bool | None:
         """Whether results that reach `until_s` reach the end of what was sent; ``None`` if nobody can say."""
-        return until_s > self.sent_s - _TAIL_S if self._is_measured else None
+        return until_s > self.sent_s - self._tail_s if self._is_measured else None
 
     def _configure(self, parts: Mapping[str, object]) -> str:
         self._require_open("send Configure")

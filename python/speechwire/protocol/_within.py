@@ -16,13 +16,13 @@ WordT = TypeVar("WordT", v1.Word, v2.Word)
 
 
 def all_within(words: Sequence[v1.Word] | Sequence[v2.Word], limit_s: float) -> bool:
-    """Whether no word begins or ends later. All are looked at: this is the dear part of a message."""
+    """Whether every word begins before it ends, and ends by then. This is the dear part of a message."""
     try:
         for word in words:
-            if word.end > limit_s or word.start > limit_s:  # type: ignore[operator]  # see below
+            if word.end > limit_s or word.start > word.end:  # type: ignore[operator]  # see below
                 return False
     except TypeError:  # some have no times, as of older servers
-        return all((word.end or 0.0) <= limit_s and (word.start or 0.0) <= limit_s for word in words)
+        return all((word.start or 0.0) <= (word.end or limit_s) <= limit_s for word in words)
     return True
 
 
@@ -53,9 +53,12 @@ def turn_within(turn: v2.TurnInfo, limit_s: float) -> v2.TurnInfo:
 
 
 def _words_within(words: Sequence[WordT], limit_s: float) -> tuple[WordT, ...]:
-    return tuple(
-        replace(word, start=_earlier(word.start, limit_s), end=_earlier(word.end, limit_s)) for word in words
-    )
+    return tuple(_word_within(word, limit_s) for word in words)
+
+
+def _word_within(word: WordT, limit_s: float) -> WordT:
+    start, end = _earlier(word.start, limit_s), _earlier(word.end, limit_s)
+    return replace(word, start=start, end=end if start is None or end is None else max(start, end))
 
 
 def _earlier(time_s: float | None, limit_s: float) -> float | None:

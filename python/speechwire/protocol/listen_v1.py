@@ -44,6 +44,7 @@ class ListenV1(ListenEndpoint[Event]):
     """
 
     _path: ClassVar[Path] = Path.LISTEN_V1
+    _tail_s: ClassVar[float] = 0.1
     _decoder: ClassVar[MessageDecoder[Any]] = MessageDecoder(WIRE_MESSAGES, essential=["Alternative"])
 
     def __init__(self, options: ListenV1Options | None = None) -> None:
@@ -132,13 +133,15 @@ class ListenV1(ListenEndpoint[Event]):
 
     def _on_results(self, results: Results) -> Results:
         limit_s = self._limit_s
-        within = results.start + results.duration <= limit_s
+        believed = within = results.start + results.duration <= limit_s
         for alternative in results.channel.alternatives:
             within = within and all_within(alternative.words, limit_s)
-        if not within:
-            results = results_within(results, self._latest_s)
         if self.request_id is None:
             self._learn_request_id(results.metadata.request_id)
+        if not within:
+            results = results_within(results, self._latest_s)
+        if not believed:  # who claims more than was sent is not believed about what was heard, either
+            return results
         if results.is_final:
             channel, channels = _position(results.channel_index)
             known = self._final_by_channel

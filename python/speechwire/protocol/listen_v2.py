@@ -47,6 +47,7 @@ class ListenV2(ListenEndpoint[Event]):
     """
 
     _path: ClassVar[Path] = Path.LISTEN_V2
+    _tail_s: ClassVar[float] = 0.3
     _decoder: ClassVar[MessageDecoder[Any]] = MessageDecoder(WIRE_MESSAGES)
 
     def __init__(self, options: ListenV2Options | None = None) -> None:
@@ -145,7 +146,10 @@ class ListenV2(ListenEndpoint[Event]):
             and turn.turn_index >= 0
             and all_within(turn.words, limit_s)
         ):
+            believed = turn.audio_window_end <= limit_s
             turn = turn_within(self._completed(turn), self._latest_s)
+            self._follow(turn, covers=believed)
+            return turn
         self._follow(turn)
         return turn
 
@@ -159,9 +163,10 @@ class ListenV2(ListenEndpoint[Event]):
             audio_window_end=end if end >= 0 else max(start, self.progress_s),
         )
 
-    def _follow(self, turn: TurnInfo) -> None:
+    def _follow(self, turn: TurnInfo, *, covers: bool = True) -> None:
         ended = turn.event == TurnEvent.END_OF_TURN
-        self._cover(final_s=turn.audio_window_end if ended else 0.0, progress_s=turn.audio_window_end)
+        if covers:  # who claims more than was sent is not believed about what was heard, either
+            self._cover(final_s=turn.audio_window_end if ended else 0.0, progress_s=turn.audio_window_end)
         self._turn_index = turn.turn_index + 1 if ended else turn.turn_index
         if ended:
             self._turn_open = self._end_forced = False

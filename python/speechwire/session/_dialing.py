@@ -11,7 +11,7 @@ from speechwire.session._connection import Ended
 from speechwire.session._connector import Access, Connector
 from speechwire.session._intake import Intake
 from speechwire.session._options_state import OptionsState
-from speechwire.session._states import Attempt, Ending, State, StateMachine
+from speechwire.session._states import Attempt, Ending, StateMachine
 from speechwire.session._wakeup import Wakeup
 from speechwire.session.backoff import Backoff
 from speechwire.session.events import OutageBegan, OutageEnded, Reconnecting, SessionEvent
@@ -172,14 +172,16 @@ class Dialing:
             delay_s = max(delay_s, min(self._settings.backoff.cap_s, self._intake.overdraft_s()))
             self._say_retry(delay_s, error)
             await self._wakeup.pause(delay_s)
-        elif self._machine.state is State.DRAINING or not self._settings.wait_out_outages:
+        elif not self._settings.wait_out_outages:
             self._machine.step(Attempt.ABANDONED)
             raise error
         else:
             self._begin_outage(error)
             await self._wakeup.pause(self._backoff.patient_s())
-            while self._intake.input.pushes == pushes and not self._wakeup.hurry:
+            while self._intake.input.pushes == pushes and self._machine.accepting:
                 await self._wakeup.look()  # nobody speaks: nobody waits for it
+                if self._wakeup.hurry:
+                    break
 
     def _begin_outage(self, error: SpeechwireError) -> None:
         if self._outage_since is None:

@@ -9,7 +9,6 @@ from typing import Generic, TypeVar
 from speechwire.errors import ConnectionLost, SpeechwireError
 from speechwire.session._dialing import Dialing
 from speechwire.session._listen_traffic import ListenTraffic, Shared
-from speechwire.session._states import Ending
 from speechwire.session.events import Reconnected, Reconnecting, SessionEvent
 from speechwire.transport import ABNORMAL
 
@@ -48,11 +47,13 @@ class Hedge(Generic[EventT]):
 
     async def ask(self, dialing: Dialing) -> list[EventT | SessionEvent]:
         """Returns the last events; none if no results came, or the first connection has spoken."""
+        replayed_s = self._shared.intake.rewind(got_further=False)
+        if self._shared.intake.log.overdrawn_bytes():
+            return []
         try:
             async with dialing.connector.borrow():
                 websocket, number = await dialing.open(borrowed=True)
                 self._asked()
-                replayed_s = self._shared.intake.rewind(got_further=True)
                 second = ListenTraffic(websocket, self._shared, number, 0.0, careful=False)
                 ended = await second.connection.run()
         except SpeechwireError:
@@ -61,8 +62,7 @@ class Hedge(Generic[EventT]):
             sent = self._shared.intake.stats
             sent.lost_bytes = 0
             self._stats.absorb(sent)
-        finished = ended.ending is Ending.COMPLETE or second.settled()
-        if not finished or self._first.messages != self._seen:
+        if not second.has_finished(ended) or self._first.messages != self._seen:
             return []
         why = ConnectionLost(ABNORMAL, "nothing came after the end was asked for")
         return [

@@ -238,6 +238,8 @@ class ListeningSession(Generic[EventT]):
             while runner.is_dialing:
                 await runner.machine.changed.wait()
             runner.check_usable()
+            if runner.traffic is None:
+                runner.options.adopt()
             await self._replacing.replace()
         except BaseException:
             if change is not None:

@@ -10,7 +10,7 @@ from typing import Any, Final, Generic, TypeVar
 from speechwire.errors import ConnectionLost
 from speechwire.session._audio_log import Chunk
 from speechwire.session._configuring import Configuring
-from speechwire.session._connection import Connection
+from speechwire.session._connection import Connection, Ended
 from speechwire.session._intake import Intake
 from speechwire.session._options_state import Change, OptionsState
 from speechwire.session._pacer import Pacer
@@ -125,6 +125,12 @@ class ListenTraffic(Generic[EventT]):
             return False
         return self._unheard_s() <= _UNHEARD_S
 
+    def has_finished(self, ended: Ended) -> bool:
+        """Whether everything is done, now that the connection has ended."""
+        if ended.ending is Ending.COMPLETE:
+            return not (self._rules.open_text and self._rules.closes_text)
+        return self.finishing and self.settled()
+
     async def boundary(self, limit_s: float) -> None:
         """Wait for a moment between turns or utterances, or until nothing more can end one."""
         deadline = self.connection.now() + limit_s
@@ -199,7 +205,7 @@ class ListenTraffic(Generic[EventT]):
             self._acknowledged_s = until_s
             run_up_bytes = int(run_up_s * self._bytes_per_s)
             self._log.acknowledge(self._timeline.end_position(until_s), run_up_bytes)
-            self._timeline.forget(until_s)
+            self._timeline.forget(self._protocol.final_s)  # interim results may begin there
             self._stats.covered_s = self._log.acknowledged / self._bytes_per_s
 
     def has_room(self) -> bool:
@@ -304,7 +310,7 @@ class ListenTraffic(Generic[EventT]):
         elif not self.finishing:
             self._check_progress(now)
             self._check_pause(now)
-        elif self._progress.is_silent_at_end(now):
+        elif self._progress.is_silent_at_end(now) and not self.settled():
             self._shared.fell_silent()
 
     def _check_progress(self, now: float) -> None:

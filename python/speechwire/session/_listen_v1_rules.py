@@ -50,6 +50,7 @@ class ListenV1Rules:
 
     def __init__(self, options: ListenV1Options) -> None:
         self.protocol = ListenV1(options)
+        self.closes_text = True
         self.reported_s = 0.0
         self._channels: dict[int, _Channel] = {}
         self._repeated_until_s = 0.0
@@ -218,8 +219,6 @@ def _without_repeats(event: Results, channel: _Channel) -> Results:
     before = event.channel.alternatives[0].words if event.channel.alternatives else ()
     alternatives = tuple(_new_of(each, channel.last_word) for each in event.channel.alternatives)
     skipped = len(before) - len(alternatives[0].words) if alternatives else 0
-    if not skipped:
-        return event
     start_s = min(max(event.start, channel.final_s), event.end)
     return replace(
         event,

@@ -47,7 +47,7 @@ class ListenV2Rules:
         self.protocol = ListenV2(options)
         self.open_text = False  # a turn has started and not ended
         self.reported_s = 0.0
-        self._force_end_turn = force_end_turn
+        self.closes_text = force_end_turn
         self._finishing = False
         self._turn_index = 0  # of the turn that is open or comes next, for the caller
         self._service_index = 0  # of the same turn, on this connection
@@ -110,7 +110,7 @@ class ListenV2Rules:
 
     def finish(self) -> list[str]:
         self._finishing = True
-        end_turn = [self.protocol.force_end_turn()] if self._force_end_turn else []
+        end_turn = [self.protocol.force_end_turn()] if self.closes_text else []
         return [*end_turn, self.protocol.close_stream()]
 
     def keep_alive(self) -> str:
@@ -142,28 +142,28 @@ class ListenV2Rules:
 
     def _turn(self, event: TurnInfo, timeline: Timeline) -> Sequence[TurnInfo]:
         ended = event.event == TurnEvent.END_OF_TURN
-        self._note_coverage(event, ended)
-        event = self._placed(event, timeline)
+        window_end_s = event.audio_window_end
+        event = self._placed(self._noted(event, ended), timeline)
         repeated = event.audio_window_end <= self._repeated_until_s
         self.reported_s = max(self.reported_s, event.audio_window_end)
         if ended:
             return self._ended(event)
         if not event.transcript and not self.open_text:
+            self._quiet_s = max(self._quiet_s, window_end_s - _ONSET_S)
             return () if repeated else (_as_update(event),)
         if not self.open_text:
             self.open_text = True
             return (_as(TurnEvent.START_OF_TURN, event),)
         return () if repeated else self._continued(event)
 
-    def _note_coverage(self, event: TurnInfo, ended: bool) -> None:
-        """What this says about the need of a replay, on the connection's clock."""
+    def _noted(self, event: TurnInfo, ended: bool) -> TurnInfo:
+        """The event, whose end of a turn has been taken note of, on the connection's clock."""
         if ended:
             self._service_index = event.turn_index + 1
             timed = all(word.end is not None for word in event.words)
             if event.trigger == _MANUAL and timed:
                 self._forced_s = max(self._forced_s, event.audio_window_end)
-        elif not event.transcript and not self.open_text:
-            self._quiet_s = max(self._quiet_s, event.audio_window_end - _ONSET_S)
+        return event
 
     def _placed(self, event: TurnInfo, timeline: Timeline, turns_on: int = 0) -> TurnInfo:
         """The event on the caller's clock, in the caller's turn, without words of turns that have ended."""

@@ -67,6 +67,7 @@ class OptionsState(Generic[OptionsT]):
     def __init__(self, options: OptionsT) -> None:
         self.proven = options
         self.latest = 0
+        self._is_new = True  # no connection has been made with any of them
         self._changes: list[Change[OptionsT]] = []
         # In `proven` already, but a connection that was opened before may have to be told.
         self._folded: deque[Change[OptionsT]] = deque(maxlen=_MOST_UNPROVEN)
@@ -109,6 +110,7 @@ class OptionsState(Generic[OptionsT]):
 
     def made(self, number: int) -> None:
         """The service has accepted a connection that was made with all changes up to this one."""
+        self._is_new = False
         self._prove([change for change in self._changes if change.number <= number])
 
     def confirmed(self, changes: Iterable[Change[OptionsT]]) -> None:
@@ -132,14 +134,18 @@ class OptionsState(Generic[OptionsT]):
             self._fold()
 
     def adopt(self) -> None:
-        """There is no connection: whatever is wanted will hold on the next one."""
+        """There is no connection: whatever is wanted will hold on the next one.
+
+        Before the first connection the changes are as good as the options they change.
+        """
+        if self._is_new:
+            self._prove(tuple(self._changes))
         for change in self._changes:
             change.settle(None)
 
     def fail(self, error: BaseException) -> None:
-        """The session takes no more changes: none that is still wanted will come to hold."""
-        changes, self._changes = self._changes, []
-        for change in changes:
+        """The session is closing: nobody waits any longer. The changes stay wanted by later connections."""
+        for change in tuple(self._changes):
             change.settle(error)
 
     def _prove(self, changes: Iterable[Change[OptionsT]]) -> None:

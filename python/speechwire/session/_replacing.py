@@ -81,7 +81,7 @@ class Replacing(Generic[EventT]):
     async def _replace(self) -> None:
         async with self._one_at_a_time:
             traffic, dialing = self._runner.traffic, self._runner.dialing
-            if traffic is None or dialing is None:
+            if traffic is None or dialing is None or not self._runner.machine.accepting:
                 return  # the next connection has what is wanted anyway
             async with dialing.connector.borrow():
                 await self._change_over(traffic, dialing)

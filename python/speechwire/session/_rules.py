@@ -66,6 +66,9 @@ class ListenRules(Protocol[EventT]):
     reported_s: float
     """The furthest point that any connection's results have reached, on the caller's clock."""
 
+    closes_text: bool
+    """Whether a service that finished has left no words without a final result or end of turn."""
+
     probes: ClassVar[bool]
     """Whether :meth:`flush` makes a healthy service show progress; else it shows progress unasked."""
 

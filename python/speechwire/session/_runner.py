@@ -28,6 +28,7 @@ EventT = TypeVar("EventT")
 
 _logger = logging.getLogger("speechwire.session")
 
+_QUIET_S: Final = 2.0
 _WRONG_LOOP: Final = "the session belongs to another event loop: use it there, or make one in this loop"
 _LOOP_ENDED: Final = "the session's event loop has ended: make a session in this one"
 
@@ -87,6 +88,7 @@ class Runner(Generic[EventT]):
         self._connect_wanted = False
         self._next: Opened | None = None
         self._last: _Last | None = None
+        self._hedging: asyncio.Task[None] | None = None
         self._asked_again = False  # for the end, on a second connection
         self._shown = False  # results have shown that everything is done
         self._shared = Shared(
@@ -146,6 +148,7 @@ class Runner(Generic[EventT]):
         self._connect_wanted = self._connect_wanted or connect or self._task is None
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run())
+            self._task.add_done_callback(self._note_done)
         self.notify()
 
     def notify(self, *, hurry: bool = False) -> None:
@@ -191,6 +194,7 @@ class Runner(Generic[EventT]):
         """Take no more audio: the session is closing."""
         self._append_rest()
         self.machine.step(Operation.CLOSE)
+        self._watch(False)
         self._stop_changes(SessionClosed("the session has been closed"))
         self.notify(hurry=True)
 
@@ -283,7 +287,7 @@ class Runner(Generic[EventT]):
         if not dialing.is_quick(ended):
             dialing.end_outage()
         self.machine.step(ended.ending)
-        finished = ended.ending is Ending.COMPLETE or (traffic.finishing and traffic.settled())
+        finished = traffic.has_finished(ended)
         self._shown = self._shown or finished
         if self._shown:
             return False
@@ -307,10 +311,8 @@ class Runner(Generic[EventT]):
         self._last = self._conclude(traffic, ended)
         if ended.ending is Ending.REPLACED:
             return True
-        if traffic.finishing:
-            asked_again, self._asked_again = self._asked_again, True
-            dialing.again_at_once(ended.error)
-            return not asked_again
+        if traffic.finishing or self._asked_again:
+            return await self._may_ask_again(ended, dialing)
         if ended.ending in (Ending.UNUSED, Ending.ROTATED) and not dialing.is_quick(ended):
             dialing.again_at_once(ended.error)
             return True
@@ -320,13 +322,26 @@ class Runner(Generic[EventT]):
         await dialing.lost(ended, error, progressed=self._last.progressed)
         return True
 
+    async def _may_ask_again(self, ended: Ended, dialing: Dialing) -> bool:
+        """After the end was asked for there is one more connection at most."""
+        if self._hedging is not None:
+            await asyncio.wait({self._hedging})  # it is that one
+        if self._asked_again:
+            return False
+        self._asked_again = True
+        dialing.again_at_once(ended.error)
+        return True
+
     def _conclude(self, traffic: ListenTraffic[EventT], ended: Ended) -> _Last:
         """What the next connection has to know of this one."""
-        got_further = traffic.got_further or ended.ending is Ending.REPLACED
-        replayed_s = self.intake.rewind(got_further=got_further)
+        log = self.intake.log
+        if traffic.settled() and self.now() - self.intake.input.last_at >= _QUIET_S:
+            log.acknowledge(log.end)  # a word would have been heard by now
+        replayed_s = self.intake.rewind(got_further=traffic.got_further)
         first_opened_at = self._last.first_opened_at if self._last else self.now() - ended.lived_s
-        unused_end = self.intake.log.end if ended.ending is Ending.UNUSED else 0
-        progressed = got_further or not self.intake.log.unanswered
+        unused_end = log.end if ended.ending is Ending.UNUSED else 0
+        replaced = ended.ending is Ending.REPLACED
+        progressed = traffic.got_further or replaced or not log.unanswered
         return _Last(first_opened_at, replayed_s, unused_end, progressed)
 
     # The end
@@ -334,6 +349,7 @@ class Runner(Generic[EventT]):
     def _end(self, error: BaseException | None) -> None:
         self.error = self.error or error
         self._stop_changes(error or SessionClosed("the session has been closed"))
+        self._append_rest()
         self._report_end()
         self.events.end(error)
         self.machine.changed.notify()
@@ -356,6 +372,12 @@ class Runner(Generic[EventT]):
             )
         )
 
+    def _note_done(self, task: asyncio.Task[None]) -> None:
+        """A task that was cancelled before it began has not said how the session ended."""
+        if not self.over:
+            self.machine.step(Operation.CANCEL)
+            self._end(SessionClosed("the session's task was cancelled"))
+
     # Inside
 
     def _bind(self) -> float:
@@ -369,7 +391,8 @@ class Runner(Generic[EventT]):
     def _begin_hedge(self) -> None:
         traffic, dialing = self.traffic, self.dialing
         if traffic is not None and dialing is not None and not self._asked_again:
-            self.in_background(asyncio.get_running_loop().create_task(self._hedge(traffic, dialing)))
+            self._hedging = asyncio.get_running_loop().create_task(self._hedge(traffic, dialing))
+            self.in_background(self._hedging)
 
     async def _hedge(self, traffic: ListenTraffic[EventT], dialing: Dialing) -> None:
         """Take the last results from a second connection, if the first goes on saying nothing."""
@@ -378,10 +401,11 @@ class Runner(Generic[EventT]):
         except Exception:
             _logger.exception("nobody else could be asked, by a fault of speechwire's own")
             return
-        if events and self.traffic is traffic:
+        if events:
             self._shown = True
             for event in events:
                 self.events.put(event)
+        if events and self.traffic is traffic:
             traffic.connection.end(Ending.STALLED, "the service fell silent at the end")
 
     def _note_asked_again(self) -> None:

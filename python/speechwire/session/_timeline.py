@@ -106,5 +106,5 @@ class Timeline:
         piece = self._pieces[0]
         if len(self._pieces) > 1:
             piece = self._pieces[max(0, bisect(self._pieces, position, key=_CONNECTION) - 1)]
-        advance = position - piece.connection if piece.moving else 0.0
+        advance = max(0.0, position - piece.connection) if piece.moving else 0.0
         return (piece.caller + advance) / self._bytes_per_s
