@@ -24,7 +24,7 @@ BUILT  := dist/videosdk_plugins_deepgram-*-cp311-abi3-*.whl
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rust test-python test-oldest test-clients bench bench-streams soak reliability chaos lint types wheel wheel-pure wheel-portable sdist test-wheels audit workflows docs docs-serve dev lock clean
+.PHONY: help demo test test-rust test-python test-oldest test-clients bench bench-streams soak mutants reliability chaos lint types wheel wheel-pure wheel-portable sdist test-wheels audit workflows docs docs-serve dev lock clean
 
 help:            ## list the verbs
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -58,6 +58,9 @@ bench-streams: $(STAMP)/bench $(CLIENTS)/.stamps/installed  ## a thousand live s
 
 soak: $(STAMP)/installed  ## live streams for half an hour while their connections are killed; writes benches/report/soak.md
 	$(BIN)/python -m benches.python.soak $(SOAK_ARGS)
+
+mutants: $(STAMP)/environment  ## change lines at random, list what no test notices (MUTANTS_ARGS="--part emulator --count 20")
+	$(BIN)/python -m scripts.mutants $(MUTANTS_ARGS)
 
 reliability: $(STAMP)/installed  ## run the fault matrix and write docs/reliability.md from it
 	SPEECHWIRE_RELIABILITY=docs/reliability.md $(BIN)/python -m pytest tests/transport/test_reliability.py

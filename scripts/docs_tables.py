@@ -1,4 +1,4 @@
-"""The tables of docs/configuration.md, made from the code: ``python scripts/docs_tables.py [--check]``.
+"""The tables of docs/configuration.md, made from this tree: ``python scripts/docs_tables.py [--check]``.
 
 Names and defaults come from the signatures, the meaning from the docstrings, and what an argument puts on the
 wire from a connection to the emulator: each argument is given a value, and the query is compared with that of
@@ -13,22 +13,27 @@ import gc
 import inspect
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from videosdk.plugins.deepgram import DeepgramSTT, DeepgramSTTV2, DeepgramTTS
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "configuration.md"
 
-from speechwire.emulator import Emulator
-from speechwire.session import BackoffPolicy, ListenSettings, SpeakSettings
+# This tree, and not what may be installed beside it.
+sys.path.insert(0, str(ROOT / "python"))
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "configuration.md"
+from videosdk.plugins.deepgram import DeepgramSTT, DeepgramSTTV2, DeepgramTTS  # noqa: E402
+
+from speechwire.emulator import Connection, Emulator  # noqa: E402
+from speechwire.session import BackoffPolicy, ListenSettings, SpeakSettings  # noqa: E402
 
 _FRAME = bytes(3840)  # 20 ms of 48 kHz stereo
 _NOVA_3 = {"model": "nova-3"}
 _INTERIM = {"interim_results": True}
 _PREEMPTIVE = {"enable_preemptive_generation": True}
 _MULTILINGUAL = {"model": "flux-general-multi"}
+_FLUX_VOICE = {"model": "flux-alexis-en"}
 
 Arguments = Mapping[str, Any]
 
@@ -82,6 +87,10 @@ SAMPLES: Mapping[type, Mapping[str, Any]] = {
         "encoding": "mulaw",
         "sample_rate": 48000,
         "speed": 1.2,
+        "expressivity": 1,
+        "mip_opt_out": True,
+        "tag": ["a", "b"],
+        "container": "none",
     },
 }
 """A value for each argument that reaches the query; the rest is explained in `ELSEWHERE`."""
@@ -91,6 +100,7 @@ BESIDE: Mapping[tuple[type, str], Arguments] = {
     (DeepgramSTT, "utterance_end_ms"): _INTERIM,
     (DeepgramSTTV2, "eager_eot_threshold"): _PREEMPTIVE,
     (DeepgramSTTV2, "language_hint"): _MULTILINGUAL,
+    (DeepgramTTS, "expressivity"): _FLUX_VOICE,
 }
 """What an argument needs beside it."""
 
@@ -105,6 +115,7 @@ ELSEWHERE = {
     "interim_results": "nothing: Flux always reports",
     "force_end_turn_on_flush": "message `ForceEndTurn`",
     "max_connection_age_sec": "nothing",
+    "extra": "what it names",
     "kwargs": "nothing",
 }
 
@@ -112,7 +123,11 @@ ELSEWHERE = {
 def main(arguments: list[str]) -> int:
     """Renew the page, or with ``--check`` say whether it is out of date."""
     old = PAGE.read_text(encoding="utf-8")
-    new = renewed(old)
+    try:
+        new = renewed(old)
+    except ValueError as error:
+        print(f"docs_tables: {error}", file=sys.stderr)
+        return 2
     if "--check" in arguments:
         return int(new != old)
     PAGE.write_text(new, encoding="utf-8")
@@ -133,12 +148,28 @@ def renewed(page: str) -> str:
 def plugin_table(plugin: type) -> str:
     """Every argument of a plugin: its default, its meaning, and what it puts on the wire."""
     meanings = documented(plugin)
+    parameters = inspect.signature(plugin).parameters
+    check_that_all_is_said(plugin.__name__, parameters, meanings, {*SAMPLES[plugin], *ELSEWHERE})
     wire = asyncio.run(on_the_wire(plugin))
     rows = [
         (f"`{name}`", default_of(parameter), meanings[name], wire[name])
-        for name, parameter in inspect.signature(plugin).parameters.items()
+        for name, parameter in parameters.items()
     ]
     return table(("argument", "default", "meaning", "on the wire"), rows)
+
+
+def check_that_all_is_said(
+    plugin: str, parameters: Iterable[str], meanings: Collection[str], shown: Collection[str]
+) -> None:
+    """Raises `ValueError` that names the argument and the place where something has to be said of it."""
+    for name in parameters:
+        if name not in meanings:
+            raise ValueError(f"{plugin} has the argument {name}: describe it in the docstring, under Args")
+        if name not in shown:
+            raise ValueError(
+                f"{plugin} has the argument {name}: give it a value that shows in SAMPLES of "
+                "scripts/docs_tables.py, or, if it is no query parameter, say in ELSEWHERE what it does"
+            )
 
 
 def settings_table(settings: type) -> str:
@@ -194,7 +225,9 @@ async def on_the_wire(plugin: type) -> dict[str, str]:
             value = SAMPLES[plugin][name]
             before = await query_of(plugin, emulator, beside)
             after = await query_of(plugin, emulator, {**beside, name: value})
-            words[name] = f"`{value!r}`: {difference(before, after)}".replace("'", '"')
+            if not (changed := difference(before, after)):
+                raise ValueError(f"{name}={value!r} of {plugin.__name__} changes nothing on the wire")
+            words[name] = f"`{value!r}`: {changed}".replace("'", '"')
     return words
 
 
@@ -207,17 +240,26 @@ async def query_of(plugin: type, emulator: Emulator, arguments: Arguments) -> li
     while len(emulator.connections) == known:  # noqa: ASYNC110  # seen from outside, which sets no event
         await asyncio.sleep(0.001)
     await component.aclose()
-    (connection,) = emulator.connections[known:]
-    assert connection.status == 101, connection
+    connection = emulator.connections[known]
+    if connection.status != 101:
+        raise ValueError(refused(plugin, arguments, connection))
     return connection.query
 
 
+def refused(plugin: type, arguments: Arguments, connection: Connection) -> str:
+    """Why there is no query to show."""
+    given = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+    return (
+        f"the emulator refused {plugin.__name__}({given}) with {connection.status}: "
+        "does emulator/_parameters_*.py know the parameter?"
+    )
+
+
 def difference(before: list[tuple[str, str]], after: list[tuple[str, str]]) -> str:
-    """What is new in the second query, and what is gone."""
+    """What is new in the second query, and what is gone; empty for nothing."""
     names = {name for name, _ in after}
     new = [f"{name}={value}" for name, value in after if (name, value) not in before]
     gone = [f"no `{name}`" for name, _ in before if name not in names]
-    assert new or gone, (before, after)
     return ", ".join(([f"`{'&'.join(new)}`"] if new else []) + gone)
 
 

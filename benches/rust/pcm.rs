@@ -31,7 +31,7 @@ fn table(name: &str) -> Arc<FilterTable> {
         center.unsigned_abs() as usize,
     );
     Arc::new(
-        FilterTable::new(up, down, &values[5..], center, shift.unsigned_abs())
+        FilterTable::new(up, down, up, &values[5..], center, shift.unsigned_abs())
             .expect("a valid table"),
     )
 }

@@ -7,11 +7,13 @@ import random
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Thread
 
 import numpy as np
 import pytest
 
 from speechwire.audio import PcmPipeline, engine_name, push_many
+from speechwire.audio._select import load_native
 from speechwire.errors import InvalidArgument, InvalidArgumentType
 
 Build = Callable[..., PcmPipeline]
@@ -74,6 +76,63 @@ def test_what_does_not_fit_is_refused(engine: str) -> None:
         push_many(pipelines, [b""])
     with pytest.raises(InvalidArgumentType, match="pipelines must be a sequence of PcmPipeline, got str"):
         push_many([pipelines[0], "x"], [b"", b""])  # type: ignore[list-item]
+
+
+@pytest.mark.skipif("native" not in ENGINES, reason="the native engine is not installed")
+@pytest.mark.parametrize("count", [1, 2, 150])
+def test_native_pipelines_are_pushed_by_the_native_call(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    native, given = load_native(), []
+    push_natively = native.push_many
+
+    def spy(*arguments: object) -> object:
+        given.append(push_natively(*arguments))
+        return given[-1]
+
+    monkeypatch.setattr(native, "push_many", spy)
+    got = push_many(streams("native", count), [noise(9000, i) for i in range(count)])
+    assert len(given) == 1
+    assert given[0] is got is not None
+
+
+def another_thread_runs_during(work: Callable[[], object]) -> bool:
+    """True if ``work`` lets go of the interpreter for long enough; no one takes it away here."""
+    go, ran = Event(), Event()
+
+    def other() -> None:
+        go.wait()
+        ran.set()
+
+    thread, interval = Thread(target=other), sys.getswitchinterval()
+    thread.start()
+    sys.setswitchinterval(1000)
+    try:
+        go.set()
+        work()
+        return ran.is_set()
+    finally:
+        sys.setswitchinterval(interval)
+        go.set()
+        thread.join()
+
+
+@pytest.mark.skipif("native" not in ENGINES, reason="the native engine is not installed")
+def test_much_work_lets_go_of_the_interpreter() -> None:
+    """The other thread may wake too late on a busy machine, so there are more chances than it needs."""
+    pipelines, frames = streams("native", 16), [bytes(1 << 20)] * 16
+    works: list[Callable[[], object]] = [
+        lambda: push_many(pipelines, frames),
+        lambda: pipelines[0].push(bytes(1 << 24)),
+    ]
+    for work in works:
+        assert any(another_thread_runs_during(work) for _ in range(100))
+
+
+@pytest.mark.skipif("native" not in ENGINES, reason="the native engine is not installed")
+def test_little_work_keeps_the_interpreter() -> None:
+    """To wait for a busy thread takes milliseconds, far longer than the work."""
+    pipelines, frames = streams("native", 16), [noise(3840, i) for i in range(16)]
+    assert not any(another_thread_runs_during(lambda: push_many(pipelines, frames)) for _ in range(20))
+    assert not any(another_thread_runs_during(lambda: pipelines[0].push(frames[0])) for _ in range(20))
 
 
 def test_threads_on_one_pipeline_are_serialized(build: Build) -> None:

@@ -6,15 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from speechwire.audio import PcmPipeline
 from speechwire.audio._settings import FORMATS
-from speechwire.errors import InvalidArgument
 
 COMMON = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 96000, 192000, 4000)
-RATES = st.one_of(st.sampled_from(COMMON), st.integers(40, 1920).map(lambda n: 100 * n))
+RATES = st.one_of(
+    st.sampled_from(COMMON), st.integers(40, 1920).map(lambda n: 100 * n), st.integers(4000, 192_000)
+)
 SETTINGS = st.fixed_dictionaries(
     {
         "in_rate": RATES,
@@ -76,11 +77,7 @@ def test_all_paths_agree_on_every_cut(
 ) -> None:
     incomplete = min(excess, options["channels"] * FORMATS[options["format"]] - 1)
     data = encode(content(kind, seed, frames * options["channels"]), options["format"]) + bytes(incomplete)
-    try:
-        expected = convert(build_on("numpy", **options), [data])
-    except InvalidArgument as error:
-        assume("taps" not in str(error))
-        raise
+    expected = convert(build_on("numpy", **options), [data])
     assert len(expected) == 2 * -(-frames * options["out_rate"] // options["in_rate"])
     for path in paths:
         assert convert(build_on(path, **options), pieces(data, cuts)) == expected, path
@@ -102,10 +99,7 @@ def test_chunks_come_at_the_same_push(
     cuts: list[int],
 ) -> None:
     data = encode(content(kind, seed, 1500 * options["channels"]), options["format"])
-    try:
-        pipelines = [build_on(path, **options) for path in paths]
-    except InvalidArgument:
-        assume(False)
+    pipelines = [build_on(path, **options) for path in paths]
     for piece in pieces(data, cuts):
         first, *others = [pipeline.push(piece) for pipeline in pipelines]
         assert all(len(chunk) == pipelines[0].chunk_bytes for chunk in first)
@@ -124,7 +118,7 @@ def test_long_input_crosses_the_inner_blocks(
     paths: list[str], build_on: Callable[..., PcmPipeline], convert: Callable[..., bytes]
 ) -> None:
     data = encode(content("noise", 7, 60_000), "s16le")
-    for rates in ((48_000, 16_000), (44_100, 48_000), (192_000, 4_000), (8_000, 192_000)):
+    for rates in ((48_000, 16_000), (44_100, 48_000), (192_000, 4_000), (8_000, 192_000), (7919, 16_000)):
         settings_ = {"in_rate": rates[0], "out_rate": rates[1], "quality": "best"}
         results = {convert(build_on(path, **settings_), [data]) for path in paths}
         assert len(results) == 1, rates

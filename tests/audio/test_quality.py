@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from speechwire.audio import PcmPipeline
-from speechwire.audio._taps import filter_table
+from speechwire.audio._taps import FilterTable, filter_table
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 AMPLITUDE = 29_000
@@ -21,6 +21,8 @@ ROWS = {
 }
 RATES = [(48_000, 16_000), (16_000, 48_000), (44_100, 16_000), (44_100, 48_000), (8_000, 16_000)]
 RATES += [(48_000, 8_000), (11_025, 16_000), (24_000, 16_000), (48_000, 44_100)]
+# Ratios of large numbers, whose filter is interpolated.
+RATES += [(44_101, 16_000), (7919, 16_000), (48_000, 47_999), (191_999, 16_000), (16_000, 44_101)]
 TONES = (137.3, 441.7, 1003.9, 2741.1)
 
 
@@ -80,13 +82,24 @@ def test_aliases_are_at_the_floor(in_rate: int, out_rate: int, quality: str) -> 
         assert db(float(np.std(output)) * np.sqrt(2) / 32768) <= -93.5, frequency
 
 
+def fine_rows(table: FilterTable) -> Floats:
+    """The rows the outputs see: an interpolated table's, and three between two of them."""
+    taps = table.taps.astype(np.float64)
+    if not table.interpolated:
+        return taps
+    weights = np.arange(4)[:, None, None] / 4
+    between = taps[:-1] * (1 - weights) + taps[1:] * weights
+    return between.transpose(1, 0, 2).reshape(-1, taps.shape[1])
+
+
 def table_response(in_rate: int, out_rate: int, quality: str) -> tuple[Floats, Floats]:
     """Frequencies and the integer table's own response in dB; no output rounding hides its stop band."""
     table = filter_table(in_rate, out_rate, quality)
-    phases, n_taps = table.taps.shape
+    taps = fine_rows(table)
+    phases, n_taps = taps.shape
     place = (np.arange(n_taps)[None, :] + 1) * phases - 1 - np.arange(phases)[:, None]
     impulse = np.zeros(phases * n_taps)  # the filter at the common multiple of the rates
-    impulse[place] = table.taps / (phases * 2.0**table.shift)
+    impulse[place] = taps / (phases * 2.0**table.shift)
     size = 8 * max(len(impulse), 1000)
     levels = np.abs(np.fft.rfft(impulse, size))
     return np.arange(len(levels)) * (in_rate * phases / size), 20 * np.log10(np.maximum(levels, 1e-9))

@@ -28,6 +28,8 @@ from hypothesis import strategies as st
 
 from speechwire.audio import PcmPipeline
 from speechwire.emulator import Connection
+from speechwire.errors import ConnectFailed
+from speechwire.session import OutageBegan, OutageEnded, Reconnected, Reconnecting, SessionEnded
 
 WIRE_RATE = 16_000
 UNIT = round(UNIT_S * WIRE_RATE)
@@ -109,9 +111,14 @@ def account() -> tuple[Ledger, CallAccount, list[HeardWord]]:
     return ledger, CallAccount(ledger, "a call", first), words
 
 
+def ended(*, complete: bool) -> SessionEnded:
+    return SessionEnded(complete=complete, pushed_s=4.0, dropped_s=0.0, replayed_s=0.0)
+
+
 def test_words_in_order_and_in_time_are_right() -> None:
     ledger, call, words = account()
     call.words(words)
+    call.event(ended(complete=True), 4.0)
     call.close(LEVELS - 5)
     assert (ledger.expected, ledger.delivered, ledger.wrong) == (20, 20, 0)
 
@@ -132,10 +139,34 @@ def test_what_is_wrong_is_counted_once(name: str, spoil: object) -> None:
     ledger, call, words = account()
     assert callable(spoil)
     call.words(spoil(words))
+    call.event(ended(complete=True), 4.0)
     call.close(LEVELS - 5)
     assert getattr(ledger, name) == 1
     assert ledger.wrong == 1
     assert len(ledger.complaints) == 1
+
+
+@pytest.mark.parametrize(
+    "events", [[], [ended(complete=False)], [ended(complete=True), ended(complete=False)]]
+)
+def test_a_session_that_does_not_say_it_is_complete_is_counted(events: list[SessionEnded]) -> None:
+    ledger, call, words = account()
+    call.words(words)
+    for event in events:
+        call.event(event, 4.0)
+    call.close(LEVELS - 5)
+    assert (ledger.incomplete, ledger.wrong, len(ledger.complaints)) == (1, 1, 1)
+
+
+def test_an_outage_lasts_from_its_report_to_the_next_answer() -> None:
+    ledger, call, _ = account()
+    call.event(Reconnecting(attempt=1, delay_s=0.1, error=None), 1.0)
+    call.event(Reconnected(request_id=None, replayed_s=0.5), 1.25)
+    call.event(Reconnecting(attempt=1, delay_s=0.1, error=None), 3.0)
+    call.event(OutageBegan(error=ConnectFailed("wss://x", "no route")), 4.0)
+    call.event(OutageEnded(lasted_s=5.0), 9.0)
+    assert ledger.outages_s == [0.25, 6.0]
+    assert ledger.events == {"Reconnecting": 2, "Reconnected": 1, "OutageBegan": 1, "OutageEnded": 1}
 
 
 def test_fates_take_turns_and_keep_the_pace() -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import struct
 import subprocess
 import sys
 import threading
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +41,21 @@ SCRIPT = Script(
     Phrase(start_s=0.2, text="Two tickets to Oslo, please.", end_s=1.0),
     Phrase(start_s=2.5, text="By train.", end_s=3.0),
 )
+
+
+OUTCOMES: defaultdict[str, Counter[str]] = defaultdict(Counter)
+"""How often a command had which outcome, by the command and how it was run."""
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if not config.getoption("--figures") or not OUTCOMES:
+        return
+    outcomes = sorted({outcome for counted in OUTCOMES.values() for outcome in counted})
+    terminalreporter.section("odd inputs")
+    terminalreporter.write_line(f"| command | {' | '.join(outcomes)} |\n|---|{'---|' * len(outcomes)}")
+    for what, counted in sorted(OUTCOMES.items()):
+        counts = " | ".join(str(counted[outcome]) for outcome in outcomes)
+        terminalreporter.write_line(f"| {what} | {counts} |")
 
 
 def riff(format: bytes, audio: bytes, *, before: bytes = b"", size: int | None = None) -> bytes:
@@ -75,6 +93,12 @@ def environment(**more: str) -> dict[str, str]:
     return os.environ | {"PYTHONPATH": os.pathsep.join(paths)} | more
 
 
+def default_signals() -> None:
+    """In a new process: have the signals of an interactive shell, whatever the tests run under."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 def command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "speechwire", *map(str, arguments)]
 
@@ -85,7 +109,13 @@ def spawn() -> Run:
 
     def spawn(*arguments: object, given: str | None = None) -> Outcome:
         done = subprocess.run(
-            command(*arguments), capture_output=True, text=True, input=given, timeout=60, env=environment()
+            command(*arguments),
+            capture_output=True,
+            text=True,
+            input=given,
+            timeout=60,
+            env=environment(),
+            preexec_fn=default_signals,
         )
         return Outcome(done.returncode, done.stdout, done.stderr)
 
@@ -109,6 +139,12 @@ def call(speech: bytes, tmp_path: Path) -> Path:
 @pytest.fixture
 def serve() -> Iterator[Serve]:
     """Emulators in a thread: a command has an event loop of its own."""
+    with emulators() as serve:
+        yield serve
+
+
+@contextmanager
+def emulators() -> Iterator[Serve]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
@@ -120,9 +156,11 @@ def serve() -> Iterator[Serve]:
         asyncio.run_coroutine_threadsafe(emulator.start(), loop).result(10)
         return emulator
 
-    yield serve
-    for emulator in opened:
-        asyncio.run_coroutine_threadsafe(emulator.aclose(), loop).result(10)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
+    try:
+        yield serve
+    finally:
+        for emulator in opened:
+            asyncio.run_coroutine_threadsafe(emulator.aclose(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()

@@ -12,6 +12,8 @@ import termios
 from collections.abc import Sequence
 from contextlib import suppress
 
+from tests.cli.conftest import default_signals
+
 __all__ = ["Terminal", "shown"]
 
 _PIECE = re.compile(r"\x1b\[(\??)(\d*)([A-Za-z])|\r|\n|[^\x1b\r\n]+")
@@ -88,4 +90,5 @@ class Terminal:
 
 
 def _take_the_terminal() -> None:
+    default_signals()
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)

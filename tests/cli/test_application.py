@@ -9,14 +9,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import Run, command, environment
+from tests.cli.conftest import ROOT, Run, command, default_signals, environment, header, riff
 
 from speechwire import __version__
-from speechwire.cli import main
-from speechwire.cli._failures import exit_code, one_line
+from speechwire.cli._failures import EXIT_CODES, InputError, OutputError, exit_code, named, one_line
 from speechwire.errors import (
     ConnectFailed,
     ConnectionLost,
@@ -24,6 +24,7 @@ from speechwire.errors import (
     InvalidArgument,
     ServiceError,
     SessionClosed,
+    SpeechwireError,
 )
 
 COMMANDS = ["transcribe", "speak", "convert", "emulator", "bench", "doctor"]
@@ -53,7 +54,7 @@ def test_the_examples_of_the_help_work(run: Run, spawn: Run, call: Path, name: s
     for example in given:
         arguments = shlex.split(example)[1:]
         if arguments[0] == "emulator":
-            assert serve_and_interrupt(arguments) == 0
+            assert serve_and_interrupt(arguments) == 130
             continue
         outcome = spawn(*arguments)
         assert outcome.code == 0, outcome
@@ -62,7 +63,9 @@ def test_the_examples_of_the_help_work(run: Run, spawn: Run, call: Path, name: s
 
 def serve_and_interrupt(arguments: list[str]) -> int:
     pipe = subprocess.PIPE
-    with subprocess.Popen(command(*arguments), stdout=pipe, text=True, env=environment()) as process:
+    with subprocess.Popen(
+        command(*arguments), stdout=pipe, text=True, env=environment(), preexec_fn=default_signals
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("ws://127.0.0.1:")
         process.send_signal(signal.SIGINT)
@@ -75,8 +78,11 @@ def serve_and_interrupt(arguments: list[str]) -> int:
         (["bogus"], "speechwire", "No such command 'bogus'"),
         (["--bogus"], "speechwire", "No such option"),
         (["speak"], "speechwire speak", "Missing argument"),
-        (["transcribe", "--speed", "1", "x.wav"], "speechwire transcribe", "x>1.0"),
-        (["bench", "--seconds", "x"], "speechwire bench", "not a valid float"),
+        (["transcribe", "--speed", "0.9", "x.wav"], "speechwire transcribe", "'0.9' is not a number from 1"),
+        (["transcribe", "--speed", "nan", "x.wav"], "speechwire transcribe", "'nan' is not a number from 1"),
+        (["bench", "--seconds", "x"], "speechwire bench", "'x' is not a number from 0.1 to 600"),
+        (["bench", "-q", "-v"], "speechwire bench", "-q and -v contradict each other"),
+        (["convert", "", "x.wav"], "speechwire convert", "a file's name cannot be empty"),
     ],
 )
 def test_wrong_usage_is_one_line_and_2(run: Run, arguments: list[str], command_path: str, words: str) -> None:
@@ -99,6 +105,8 @@ def test_wrong_usage_of_the_emulator_is_2(run: Run, arguments: list[str]) -> Non
         (ConnectionLost(1011), 3),
         (ServiceError("DATA-0000", "undecodable"), 1),
         (InvalidArgument("speed", 9, "0.7 to 1.5"), 2),
+        (InputError("a.wav: it is empty"), 2),
+        (OutputError("a.wav: larger than 4 GiB"), 1),
         (FileNotFoundError(2, "No such file", "a.wav"), 1),
     ],
 )
@@ -106,7 +114,7 @@ def test_exit_codes(error: Exception, code: int) -> None:
     assert exit_code(error) == code
     closed = SessionClosed("the session has failed")
     closed.__cause__ = error
-    assert exit_code(closed) == (1 if isinstance(error, OSError) else code)
+    assert exit_code(closed) == (code if isinstance(error, SpeechwireError) else 1)
 
 
 def test_a_message_of_many_lines_becomes_one() -> None:
@@ -131,7 +139,14 @@ class PressesCtrlC:
 sys.meta_path.insert(0, PressesCtrlC())
 sys.exit(speechwire.cli.main(["doctor"]))
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment())
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        preexec_fn=default_signals,
+        timeout=60,
+    )
     assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
 
 
@@ -154,13 +169,84 @@ def test_without_the_extra_one_line_tells_what_to_install(missing: str) -> None:
     assert 'pip install "videosdk-plugins-deepgram[cli]"' in done.stderr
 
 
-def test_a_defect_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("verbose", [False, True])
+def test_a_defect_is_one_line_too_and_verbose_shows_where(
+    run: Run, monkeypatch: pytest.MonkeyPatch, verbose: bool
+) -> None:
     def broken() -> None:
-        raise RuntimeError("a defect")
+        raise RuntimeError("a\ndefect")
 
     monkeypatch.setattr("speechwire.cli.doctor._installation", broken)
-    with pytest.raises(RuntimeError, match="a defect"):
-        main(["doctor", "--emulator"])
+    outcome = run("doctor", "--emulator", *["-v"] * verbose)
+    *trace, line = outcome.err.splitlines()
+    assert (outcome.code, outcome.out) == (1, "")
+    assert line == "speechwire: a defect of speechwire, -v shows where: RuntimeError: a defect"
+    assert ("test_application.py" in "".join(trace)) == verbose
+    assert bool(trace) == verbose
+
+
+def test_the_exit_codes_are_on_the_front_page_and_in_the_documents(run: Run) -> None:
+    page = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
+    front = run("--help").out
+    for code, words in EXIT_CODES.items():
+        assert re.search(rf"^ +{code} +{re.escape(words)}$", front, re.MULTILINE)
+        assert f"| {code} | {words} |" in page
+
+
+def test_options_are_named_as_they_are_typed() -> None:
+    assert one_line(InvalidArgument("sample_rate", 5, "one of 8000, 16000")) == (
+        "--rate must be one of 8000, 16000, got 5"
+    )
+    assert one_line(InvalidArgument("base_url", "ws://x", "wss:// (see allow_insecure)")) == (
+        "--base-url must be wss://, got 'ws://x'"
+    )
+
+
+def test_a_file_is_named_once_and_what_a_terminal_would_obey_is_not_passed_on() -> None:
+    assert named("a  b.wav", InputError("a  b.wav: it is empty")) == "a  b.wav: it is empty"
+    assert named("a.wav", ServiceError("", "no\x1b[2J")) == (
+        "a.wav: the service reported an error: no\\x1b[2J"
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "ignored", "code", "words"),
+    [
+        (signal.SIGINT, (), 130, "interrupted"),
+        (signal.SIGTERM, (), 143, "terminated"),
+        (signal.SIGTERM, (signal.SIGINT,), 143, "terminated"),
+    ],
+    ids=["Ctrl-C", "SIGTERM", "SIGTERM under nohup"],
+)
+def test_a_signal_leaves_no_half_written_file(
+    number: signal.Signals, ignored: tuple[signal.Signals, ...], code: int, words: str
+) -> None:
+    def signals() -> None:
+        default_signals()
+        for other in ignored:
+            signal.signal(other, signal.SIG_IGN)
+
+    os.mkfifo("in.wav")
+    pipe = subprocess.PIPE
+    with (
+        subprocess.Popen(
+            command("convert", "in.wav", "out.wav"),
+            stderr=pipe,
+            text=True,
+            env=environment(),
+            preexec_fn=signals,
+        ) as process,
+        Path("in.wav").open("wb") as source,
+    ):
+        source.write(riff(header(1, 16), bytes(64_000), size=10**6))
+        source.flush()
+        while not list(Path().glob(".speechwire-*.part")):
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (code, f"speechwire: {words}\n")
+    assert [path.name for path in Path().iterdir()] == ["in.wav"]
 
 
 def test_convert_does_not_wait_for_an_http_client() -> None:

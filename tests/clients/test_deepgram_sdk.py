@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,7 +16,7 @@ from deepgram.core.events import EventType
 from deepgram.listen.v1.types import ListenV1Configure
 from deepgram.speak.v1.types import SpeakV1Text
 from deepgram.speak.v2.types import SpeakV2Configure, SpeakV2Interrupt, SpeakV2Speak
-from tests.clients.conftest import Start
+from tests.clients.conftest import ROOT, Start
 from tests.clients.deepgram_sdk import ASYNCHRONOUS, AURA, FLUX, FLUX_TTS, NOVA, client, environment
 from tests.clients.drivers import KEY
 from tests.clients.speech import AUDIO, RATE, SCRIPT, SENTENCE, chunks, spoken_tags
@@ -264,3 +265,29 @@ async def test_compression_is_declined(start: Start) -> None:
         await nova.socket.send_close_stream()
     [connection] = emulator.connections
     assert "permessage-deflate" in connection.headers["Sec-WebSocket-Extensions"]
+
+
+async def test_the_page_on_the_emulator_says_how_to_point_the_sdk_at_it(start: Start) -> None:
+    page = (ROOT / "docs" / "emulator.md").read_text(encoding="utf-8")
+    code = re.search(r"```python\n(.*?)```", page, re.S)
+    assert code
+    emulator = await start(ScriptedEngine(SCRIPT))
+    told = code[1].replace("127.0.0.1:8765", emulator.http_url.removeprefix("http://"))
+    names: dict[str, Any] = {}
+    exec(told, names)
+    async with talk(names["client"].listen.v1.connect(**NOVA)) as nova:
+        await nova.socket.send_close_stream()
+    assert nova.names == ["ListenV1Metadata"]
+    granted = await names["client"].auth.v1.tokens.grant()
+    assert granted.expires_in == 30
+
+
+async def test_transcribing_a_file_is_refused_with_words_that_help(start: Start) -> None:
+    """`listen.v1.media.transcribe_file`: the SDK shows the emulator's words."""
+    emulator = await start(ScriptedEngine(SCRIPT))
+    with pytest.raises(ApiError) as refused:
+        await client(emulator).listen.v1.media.transcribe_file(request=AUDIO, model="nova-3")
+    assert refused.value.status_code == 405
+    assert refused.value.body["err_code"] == "METHOD_NOT_ALLOWED"
+    assert "This emulator streams only, so POST /v1/listen is not served here" in str(refused.value)
+    assert emulator.base_url in refused.value.body["err_msg"]

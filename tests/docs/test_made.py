@@ -48,9 +48,49 @@ def test_a_table_without_a_place_is_an_error() -> None:
         tables.renewed("# A page without places\n")
 
 
-def test_an_argument_without_effect_is_found() -> None:
-    with pytest.raises(AssertionError):
-        tables.difference([("model", "nova-2")], [("model", "nova-2")])
+def test_an_argument_without_effect_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert tables.difference([("model", "nova-2")], [("model", "nova-2")]) == ""
+    monkeypatch.setitem(
+        tables.SAMPLES, tables.DeepgramTTS, tables.SAMPLES[tables.DeepgramTTS] | {"speed": None}
+    )
+    with pytest.raises(ValueError, match="speed=None of DeepgramTTS changes nothing on the wire"):
+        tables.plugin_table(tables.DeepgramTTS)
+
+
+def test_an_argument_of_which_nothing_is_said_is_named_with_the_place_to_say_it() -> None:
+    with pytest.raises(ValueError) as caught:
+        tables.check_that_all_is_said("DeepgramTTS", ["speed", "whispered"], {"speed": ""}, {"speed"})
+    words = "DeepgramTTS has the argument whispered: describe it in the docstring, under Args"
+    assert str(caught.value) == words
+    with pytest.raises(ValueError) as caught:
+        tables.check_that_all_is_said("DeepgramTTS", ["whispered"], {"whispered": "In a whisper."}, {"speed"})
+    assert str(caught.value) == (
+        "DeepgramTTS has the argument whispered: give it a value that shows in SAMPLES of "
+        "scripts/docs_tables.py, or, if it is no query parameter, say in ELSEWHERE what it does"
+    )
+
+
+def test_a_value_that_the_emulator_does_not_know_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = tables.SAMPLES[tables.DeepgramSTT] | {"model": "nova-33"}
+    monkeypatch.setitem(tables.SAMPLES, tables.DeepgramSTT, samples)
+    with pytest.raises(ValueError) as caught:
+        tables.plugin_table(tables.DeepgramSTT)
+    assert str(caught.value) == (
+        "the emulator refused DeepgramSTT(model='nova-33') with 403: does emulator/_parameters_*.py know the "
+        "parameter?"
+    )
+
+
+def test_what_is_wrong_is_one_line_and_the_page_stays(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails() -> str:
+        raise ValueError("nothing is said")
+
+    monkeypatch.setattr(tables, "TABLES", {"DeepgramSTT": fails})
+    assert tables.main([]) == 2
+    assert capsys.readouterr() == ("", "docs_tables: nothing is said\n")
+    assert tables.PAGE.read_text(encoding="utf-8") == PAGE
 
 
 def test_the_pictures_are_those_of_the_script() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import Any
 
 import pytest
 
-from speechwire.emulator import Behaviour, Emulator, RefuseUpgrade, SlowUpgrade
+from speechwire.emulator import Behaviour, Emulator, RefuseUpgrade, Script, SlowUpgrade
 
 from .conftest import KEY, Client, eventually
 
@@ -73,6 +74,12 @@ async def test_only_the_keys_told(client: Client) -> None:
     async with Emulator(keys={"right"}) as emulator:
         assert (await client.refusal(emulator.base_url + NOVA))[0] == 401
         await client.open(emulator.base_url + NOVA, headers={"Authorization": "Token right"})
+
+
+def test_one_key_is_no_collection_of_keys() -> None:
+    """Of a string, any part would be a key."""
+    with pytest.raises(TypeError, match="keys must be a collection of keys, got str"):
+        Emulator(keys="right")
 
 
 async def test_temporary_tokens_open_sockets_until_they_expire(client: Client) -> None:
@@ -227,10 +234,19 @@ def test_only_loopback_unless_told_otherwise() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"engine": "magic"}, "engine must be"),
-        ({"engine": "offline", "script": object()}, "script must be None"),
+        ({"engine": "magic"}, "engine must be 'scripted', 'offline' or an engine object, got 'magic'"),
+        ({"engine": "offline", "script": Script()}, "script must be None unless the engine is 'scripted'"),
+        ({"port": -1}, "port must be 0 to 65535, got -1"),
+        ({"port": 65536}, "port must be 0 to 65535, got 65536"),
     ],
 )
-def test_engines_that_do_not_exist(arguments: dict[str, Any], words: str) -> None:
-    with pytest.raises(ValueError, match=words):
+def test_arguments_out_of_range(arguments: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError) as refused:
         Emulator(**arguments)
+    assert str(refused.value).startswith(words)
+
+
+@pytest.mark.parametrize("scale", [0, -1.0, math.nan, math.inf])
+def test_time_is_scaled_by_a_number(scale: float) -> None:
+    with pytest.raises(ValueError, match="time_scale must be a number above 0, got"):
+        Behaviour(time_scale=scale)

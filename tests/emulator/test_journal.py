@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from speechwire.emulator import Emulator, Phrase, Script, counted_audio
+from speechwire.emulator import Emulator, Lose, Phrase, Script, counted_audio
 from speechwire.emulator._counter import CounterCheck
 
 from .conftest import KEY, Client, eventually
@@ -57,6 +57,81 @@ async def test_status_page(client: Client) -> None:
     assert KEY not in page
 
 
+async def test_headers_are_kept_but_for_those_that_let_somebody_in(client: Client, tmp_path: Path) -> None:
+    secrets = {"Authorization": f"Token {KEY}", "Cookie": f"session={KEY}", "X-Trace": "7"}
+    async with Emulator(journal=tmp_path / "log") as emulator:
+        await client.open(emulator.base_url + FLUX, headers=secrets, protocols=("token", KEY))
+        (record,) = emulator.connections
+        shown = json.dumps(emulator.status())
+    names = {"Host", "Upgrade", "Connection", "Sec-WebSocket-Version", "Sec-WebSocket-Key"}
+    client_names = {"Accept", "Accept-Encoding", "User-Agent", "Sec-WebSocket-Extensions"}
+    assert set(record.headers) - client_names == {*names, "X-Trace"}
+    assert record.headers["X-Trace"] == "7"
+    assert KEY not in repr(record) + shown + (tmp_path / "log").read_text()
+
+
+async def test_all_the_numbers_of_a_connection_that_listened(client: Client) -> None:
+    async with Emulator(count_audio=True) as emulator:
+        socket = await client.open(emulator.base_url + FLUX)
+        await socket.send(counted_audio(1600), b"", counted_audio(1600, first=1700), "junk")
+        await socket.rest()
+        (record,) = emulator.connections
+        await eventually(lambda: not record.is_open)
+        (shown,) = emulator.status()["connections"]
+    assert shown == {
+        "index": 0,
+        "endpoint": "/v2/listen",
+        "auth": "token",
+        "request_id": record.request_id,
+        "status": 101,
+        "audio_frames": 2,
+        "audio_bytes": 6400,
+        "audio_s": 0.2,
+        "empty_frames": 1,
+        "gaps": 1,
+        "pings": 0,
+        "texts": 1,
+        "messages": 2,
+        "sent_audio_bytes": 0,
+        "lost": 0,
+        "closed_by": "server",
+        "close_code": 1005,
+        "close_reason": "",
+    }
+    assert (record.sent_types, record.received) == (["Connected", "Error"], ["junk"])
+
+
+async def test_all_the_numbers_of_a_connection_that_spoke(client: Client) -> None:
+    async with Emulator(faults=[Lose("Flushed")]) as emulator:
+        socket = await client.open(emulator.base_url + "/v1/speak?model=aura-2-thalia-en")
+        await socket.ws.ping()
+        await socket.send({"type": "Speak", "text": "Ten chars."}, {"type": "Flush"}, {"type": "Close"})
+        await socket.rest()
+        (record,) = emulator.connections
+        await eventually(lambda: not record.is_open)
+    audio_bytes = 10 * round(0.06 * 24000) * 2
+    assert record.summary() == {
+        "index": 0,
+        "endpoint": "/v1/speak",
+        "auth": "token",
+        "request_id": record.request_id,
+        "status": 101,
+        "audio_frames": 0,
+        "audio_bytes": 0,
+        "audio_s": 0.6,
+        "empty_frames": 0,
+        "gaps": 0,
+        "pings": 1,
+        "texts": 3,
+        "messages": 1,
+        "sent_audio_bytes": audio_bytes,
+        "lost": 1,
+        "closed_by": "server",
+        "close_code": 1000,
+        "close_reason": "",
+    }
+
+
 async def test_log_of_what_came(client: Client, tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     async with Emulator(journal=path) as emulator:
@@ -70,6 +145,19 @@ async def test_log_of_what_came(client: Client, tmp_path: Path) -> None:
     assert events[2]["message"] == {"type": "CloseStream"}
     assert events[3]["audio_s"] == 0.1
     assert KEY not in text
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+async def test_a_log_that_cannot_be_written_ends_and_nobody_suffers(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Emulator(journal=Path("/dev/full")) as emulator:
+        socket = await client.open(emulator.base_url + FLUX)
+        await socket.send(bytes(3200), {"type": "CloseStream"})
+        await socket.rest()
+        assert socket.close == (1005, "")
+        assert emulator.connections[0].types == ["CloseStream"]
+    assert caplog.messages == ["the journal /dev/full ends here: No space left on device"]
 
 
 async def test_counted_audio_shows_what_is_missing(client: Client) -> None:

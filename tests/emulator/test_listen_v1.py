@@ -39,6 +39,25 @@ async def test_the_service_never_speaks_first(client: Client) -> None:
             await asyncio.wait_for(socket.ws.receive(), 0.1)
 
 
+async def test_where_nothing_was_heard_nothing_is_said_of_it(client: Client) -> None:
+    async with Emulator(script=OSLO) as emulator:
+        socket = await client.open(emulator.base_url + URL)
+        await socket.send(FINALIZE, CLOSE)
+        (metadata,) = await socket.rest()
+        (record,) = emulator.connections
+    created = metadata.pop("created")
+    assert created.endswith("Z")
+    assert metadata == {
+        "type": "Metadata",
+        "transaction_key": "deprecated",
+        "request_id": record.request_id,
+        "sha256": hashlib.sha256(b"").hexdigest(),
+        "duration": 0.0,
+        "channels": 0,
+    }
+    assert socket.close == (1000, "")
+
+
 async def test_a_stream_from_audio_to_metadata(client: Client) -> None:
     async with Emulator(script=OSLO) as emulator:
         socket = await client.open(emulator.base_url + URL + "&interim_results=true&vad_events=true")

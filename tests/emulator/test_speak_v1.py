@@ -165,10 +165,21 @@ async def test_an_engine_that_fails_is_an_internal_error_of_the_service(client: 
         assert socket.close == (1011, "NET-0000")
 
 
-@pytest.mark.parametrize("options", [{"frame_bytes": ()}, {"frame_bytes": (4, 0)}, {"pace": 0.0}])
-def test_delivery_that_could_not_be(options: dict[str, Any]) -> None:
-    with pytest.raises(InvalidArgument):
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"frame_bytes": ()}, "frame_bytes must be at least one size of at least one byte, got ()"),
+        ({"frame_bytes": (4, 0)}, "frame_bytes must be at least one size of at least one byte, got (4, 0)"),
+        ({"pace": 0.0}, "pace must be above 0, or None for as fast as possible, got 0.0"),
+        ({"pace": float("nan")}, "pace must be above 0, or None for as fast as possible, got nan"),
+        ({"latency_s": -0.1}, "latency_s must be 0 or more, got -0.1"),
+        ({"latency_s": float("inf")}, "latency_s must be 0 or more, got inf"),
+    ],
+)
+def test_delivery_that_could_not_be(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidArgument) as refused:
         Delivery(**options)
+    assert str(refused.value) == words
 
 
 @pytest.mark.parametrize("encoding", ["mulaw", "alaw"])

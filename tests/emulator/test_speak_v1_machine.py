@@ -158,3 +158,13 @@ def test_every_flush_is_answered_once_in_order_or_wiped_by_clear(names: list[str
         pending -= 1
     assert pending == 0
     assert [message["sequence_id"] for message in acknowledgements] == list(range(len(acknowledgements)))
+
+
+@pytest.mark.parametrize(("size", "closed"), [(2_000_000, False), (2_000_001, True)])
+def test_a_message_has_two_million_bytes_at_most(size: int, closed: bool) -> None:
+    """Of UTF-8, in which an accent takes two."""
+    head = json.dumps({"type": "Flush", "padding": ""})[:-2]
+    text = head + "é" * ((size - len(head) - 2) // 2) + "x" * ((size - len(head)) % 2) + '"}'
+    assert len(text.encode()) == size
+    outputs = SpeakV1("request", SpeakV1Settings()).receive(text, 0.0)
+    assert outputs == ([Close(1009, "BIG-0000")] if closed else [])

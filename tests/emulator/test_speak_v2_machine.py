@@ -266,3 +266,16 @@ def test_an_interruption_counts_and_rebases_the_audio_of_the_session() -> None:
     interrupted = message(receive(flux, "Interrupt", playback_offset=offset), "SpeechInterrupted")
     assert interrupted["audio_played_ms"] == 130
     assert message(receive(flux, "Close"), "SessionMetadata")["total_audio_duration_ms"] == 130
+
+
+@pytest.mark.parametrize(("size", "refused"), [(2_000_000, False), (2_000_001, True)])
+def test_a_message_has_two_million_bytes_at_most(size: int, refused: bool) -> None:
+    """Of UTF-8, in which an accent takes two."""
+    head = json.dumps({"type": "Speak", "text": ""})[:-2]
+    text = head + "é" * ((size - len(head) - 2) // 2) + "x" * ((size - len(head)) % 2) + '"}'
+    assert len(text.encode()) == size
+    outputs = machine().receive(text, 0.0)
+    error = {"type": "Error", "code": "BIG-0000", "description": "The message is too large"}
+    assert (
+        outputs == [Send(error), Close(1009, "BIG-0000")] if refused else show(outputs) == ["SpeechStarted"]
+    )

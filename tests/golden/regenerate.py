@@ -29,6 +29,8 @@ PIPELINES: list[dict[str, Any]] = [
     {"in_rate": 24_000, "out_rate": 16_000, "channels": 2, "quality": "balanced"},
     {"in_rate": 16_000, "out_rate": 48_000, "channels": 2, "quality": "balanced"},
     {"in_rate": 192_000, "out_rate": 4_000, "channels": 3, "quality": "best"},
+    {"in_rate": 44_101, "out_rate": 16_000, "channels": 2, "quality": "balanced"},  # interpolated
+    {"in_rate": 7_919, "out_rate": 16_000, "channels": 1, "quality": "best"},  # interpolated
     {"in_rate": 16_000, "out_rate": 16_000, "channels": 7, "quality": "fast"},
     {"in_rate": 8_000, "out_rate": 16_000, "channels": 1, "quality": "balanced", "format": "mulaw"},
     {"in_rate": 8_000, "out_rate": 16_000, "channels": 1, "quality": "balanced", "format": "alaw"},
@@ -39,7 +41,7 @@ TABLES = [(48_000, 16_000, "fast"), (48_000, 16_000, "balanced"), (48_000, 16_00
 TABLES += [(24_000, 16_000, "balanced"), (16_000, 48_000, "balanced")]
 # Rates whose tables are only hashed.
 HASHED = [(44_100, 16_000), (16_000, 44_100), (44_100, 48_000), (8_000, 16_000)]
-HASHED += [(11_025, 192_000), (192_000, 11_025)]
+HASHED += [(11_025, 192_000), (192_000, 11_025), (44_101, 16_000), (7_919, 16_000)]
 
 
 def noise(count: int) -> list[int]:

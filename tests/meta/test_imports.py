@@ -90,6 +90,7 @@ ONLY_HERE = {
         {"aiohappyeyeballs", "python_socks", "python_socks.async_.asyncio"}
     ),
     "speechwire.transport.picows_ws": frozenset({"picows"}),
+    "speechwire.cli._pyav": frozenset({"av"}),
 }
 
 MODULES = sorted(TREE.rglob("*.py"))

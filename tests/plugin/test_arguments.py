@@ -88,6 +88,21 @@ def test_the_key_comes_from_the_environment(
     assert isinstance(component, STT | TTS)
 
 
+@pytest.mark.parametrize("plugin", [DeepgramSTT, DeepgramSTTV2])
+def test_the_key_may_be_asked_for(plugin: Callable[..., Any]) -> None:
+    def token() -> str:
+        raise AssertionError("asked for before there is a connection")
+
+    assert plugin(api_key=token).api_key is token
+
+
+@pytest.mark.parametrize("plugin", [DeepgramSTT, DeepgramSTTV2])
+@pytest.mark.parametrize(("key", "error"), [(" \n", ValueError), ("ké", ValueError), (5, TypeError)])
+def test_what_cannot_be_a_key_is_told(plugin: Callable[..., Any], key: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="api_key"):
+        plugin(api_key=key)
+
+
 @pytest.mark.parametrize("plugin", CLASSES)
 def test_no_key_is_told(plugin: Callable[[], Any]) -> None:
     with pytest.raises(ValueError, match="DEEPGRAM_API_KEY"):

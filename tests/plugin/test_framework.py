@@ -23,7 +23,7 @@ from videosdk.agents import (
 from videosdk.agents.job import _enter_session_scope
 from videosdk.agents.llm.chat_context import ChatRole
 from videosdk.agents.room._input_stream import InputStreamManager
-from videosdk.plugins.deepgram import DeepgramSTTV2, DeepgramTTS
+from videosdk.plugins.deepgram import DeepgramSTT, DeepgramSTTV2, DeepgramTTS
 from vsaiortc.mediastreams import MediaStreamError
 
 from speechwire.emulator import Behaviour, Delivery, Emulator, HalfOpen, Phrase, RefuseUpgrade, Script
@@ -63,10 +63,13 @@ class Silent(Agent):
 
 
 class Microphone:
-    """A remote track of silence: 20 ms frames, at real pace."""
+    """A remote track of silence: 20 ms frames, at real pace; then nothing for a while, and the end."""
 
-    def __init__(self, seconds: float, rate: int = 48_000, layout: str = "stereo") -> None:
+    def __init__(
+        self, seconds: float, rate: int = 48_000, layout: str = "stereo", *, muted_s: float = 0.0
+    ) -> None:
         self.left = round(seconds * 50)
+        self.muted_s = muted_s
         self.rate, self.layout = rate, layout
 
     @property
@@ -75,9 +78,14 @@ class Microphone:
 
     async def recv(self) -> av.AudioFrame:
         if self.left == 0:
+            await asyncio.sleep(self.muted_s)
             raise MediaStreamError
-        self.left -= 1
         await asyncio.sleep(0.02)
+        return self.frame()
+
+    def frame(self) -> av.AudioFrame:
+        """The next frame, at once."""
+        self.left -= 1
         channels = 2 if self.layout == "stereo" else 1
         samples = np.zeros((1, self.rate // 50 * channels), dtype=np.int16)
         frame = av.AudioFrame.from_ndarray(samples, format="s16", layout=self.layout)
@@ -88,8 +96,11 @@ class Microphone:
 class Call:
     """One hosted agent: the framework's pipeline and session around the plugin."""
 
-    def __init__(self, emulator: Emulator, answer: str = "All right.") -> None:
-        self.stt = DeepgramSTTV2(api_key=KEY, base_url=f"{emulator.base_url}/v2/listen", eot_threshold=0.7)
+    def __init__(
+        self, emulator: Emulator, answer: str = "All right.", stt: DeepgramSTT | None = None
+    ) -> None:
+        flux_url = f"{emulator.base_url}/v2/listen"
+        self.stt = stt or DeepgramSTTV2(api_key=KEY, base_url=flux_url, eot_threshold=0.7)
         self.tts = DeepgramTTS(api_key=KEY, base_url=f"{emulator.base_url}/v1/speak")
         self.llm = Parrot(answer)
         loop = asyncio.get_running_loop()
@@ -138,6 +149,26 @@ async def test_one_turn_is_answered_once_however_late_its_end_comes() -> None:
         call = Call(emulator)
         await call.run(Microphone(6.5))
     assert call.llm.asked == ["Book a table for two."]
+
+
+@pytest.mark.parametrize("plugin", ["nova", "flux"])
+async def test_a_caller_who_mutes_the_microphone_is_answered_once(plugin: str) -> None:
+    """Neither twice, by the framework's own 2 s and then by a late final, nor a second time at the unmute."""
+    script = Script(Phrase(0.4, "Book a table for two.", 1.4), Phrase(10.0, "Never said.", 11.0))
+    async with Emulator(script=script) as emulator:
+        nova = DeepgramSTT(api_key=KEY, base_url=f"{emulator.base_url}/v1/listen")
+        call = Call(emulator, stt=nova if plugin == "nova" else None)
+        finals: list[str] = []
+        call.stt.on("event", lambda event: finals.extend(_final_texts(event)))
+        await call.run(Microphone(1.5, muted_s=4.5))
+    assert finals == ["Book a table for two."]
+    assert call.llm.asked == ["Book a table for two."]
+
+
+def _final_texts(event: object) -> list[str]:
+    """The transcript of an event that is final and has any."""
+    is_final = getattr(event, "is_final", False) or getattr(event, "event", "") == "EndOfTurn"
+    return [text] if is_final and (text := getattr(event, "transcript", "")) else []
 
 
 async def test_a_barge_in_reaches_the_service_and_silences_the_agent() -> None:

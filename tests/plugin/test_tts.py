@@ -127,9 +127,11 @@ async def barge_in(tts: DeepgramTTS, track: CustomAudioStreamTrack) -> None:
     while not track.frame_buffer:
         await asyncio.sleep(0.01)
     await tts.interrupt()
-    await asyncio.wait_for(speaking, 1.0)
-    track.frame_buffer.clear()  # the framework's own fade-out tail
+    fading = len(track.frame_buffer)  # the framework's own tail
     track.enable_audio_input(manual_control=True)
+    await asyncio.wait_for(speaking, 1.0)
+    assert len(track.frame_buffer) == fading
+    track.frame_buffer.clear()
     await asyncio.wait_for(tts.synthesize("The new answer."), 10.0)
 
 

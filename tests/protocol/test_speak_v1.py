@@ -15,6 +15,11 @@ CLEARED = '{"type":"Cleared","sequence_id":1}'
 REFUSED = '{"type":"Warning","warn_code":"EXCESSIVE_FLUSH","warn_msg":"Rate limit exceeded for flushes."}'
 
 
+def flushed(number: int) -> str:
+    """The service counts its answers."""
+    return f'{{"type":"Flushed","sequence_id":{number}}}'
+
+
 def _speaking(*texts: str) -> Any:
     """A connection on which each text has been spoken and flushed."""
     protocol = SpeakV1()
@@ -105,10 +110,19 @@ def test_a_flush_with_audio_is_not_the_refused_one() -> None:
     assert protocol.receive(FLUSHED)[0].flush_index == 0
 
 
+def test_audio_from_before_a_flush_does_not_show_that_it_was_allowed() -> None:
+    protocol = SpeakV1()
+    protocol.speak("A service that does not wait for the flush.")
+    protocol.receive(b"1")
+    protocol.flush()
+    assert protocol.receive(REFUSED)[0].flush_index == 0
+    assert protocol.pending_flushes == ()
+
+
 def test_a_refusal_may_come_before_the_answers_of_the_flushes_allowed() -> None:
     protocol = _speaking(*["Word."] * 22)
     assert [protocol.receive(REFUSED)[0].flush_index for _ in range(2)] == [20, 21]
-    assert [protocol.receive(FLUSHED)[0].flush_index for _ in range(20)] == list(range(20))
+    assert [protocol.receive(flushed(number))[0].flush_index for number in range(20)] == list(range(20))
 
 
 def test_audio_that_is_thrown_away_counts_as_audio_of_its_flush() -> None:
@@ -150,7 +164,9 @@ def test_each_clear_has_its_own_answer() -> None:
     assert protocol.receive(CLEARED) == [Cleared(sequence_id=1, flush_indices=(0,), discarded_bytes=1)]
     assert protocol.clearing
     assert protocol.receive(b"22") == []
-    assert protocol.receive(CLEARED) == [Cleared(sequence_id=1, flush_indices=(1,), discarded_bytes=2)]
+    assert protocol.receive('{"type":"Cleared","sequence_id":2}') == [
+        Cleared(sequence_id=2, flush_indices=(1,), discarded_bytes=2)
+    ]
     assert not protocol.clearing
 
 
@@ -200,10 +216,10 @@ def test_audio_of_what_followed_a_clear_ends_the_wait_for_late_answers() -> None
     protocol.speak("New.")
     protocol.flush()
     protocol.receive(b"new")
-    protocol.receive(FLUSHED)
+    protocol.receive(flushed(2))
     protocol.speak("Words the service makes nothing of.")
     protocol.flush()
-    assert protocol.receive(FLUSHED) == [Flushed(sequence_id=0, flush_index=2)]
+    assert protocol.receive(flushed(3)) == [Flushed(sequence_id=3, flush_index=2)]
 
 
 def test_marks_alone_may_be_answered_without_audio() -> None:
@@ -242,3 +258,62 @@ def test_late_answers_are_counted_off_one_by_one() -> None:
     answered = [protocol.receive('{"type":"Flushed"}')[0].flush_index for _ in range(3)]  # type: ignore[union-attr]
     assert answered == [None, None, 2]
     assert protocol.pending_flushes == ()
+
+
+def test_every_wiped_flush_may_have_a_late_answer_and_the_next_one_has_its_own() -> None:
+    protocol = _speaking("One.", "Two.", "Three.")
+    protocol.clear()
+    protocol.receive(CLEARED)
+    protocol.speak("New.")
+    protocol.flush()
+    assert [protocol.receive(flushed(number))[0].flush_index for number in (2, 3, 4)] == [None, None, None]
+    assert protocol.pending_flushes == (3,)
+    assert protocol.receive(b"new") == [Audio(data=b"new", flush_index=3)]
+    assert protocol.receive(flushed(5)) == [Flushed(sequence_id=5, flush_index=3)]
+    assert protocol.pending_flushes == ()
+    protocol.speak("Words the service makes nothing of.")
+    protocol.flush()
+    assert protocol.receive(flushed(6)) == [Flushed(sequence_id=6, flush_index=4)]
+
+
+def test_two_clears_wipe_what_was_flushed_before_each_and_only_that() -> None:
+    protocol = _speaking("One.", "Two.")
+    protocol.clear()
+    protocol.speak("Three.")
+    protocol.flush()
+    protocol.clear()
+    protocol.speak("New.")
+    protocol.flush()
+    assert protocol.receive(CLEARED)[0].flush_indices == (0, 1)
+    assert protocol.receive('{"type":"Cleared","sequence_id":2}')[0].flush_indices == (2,)
+    assert protocol.pending_flushes == (3,)
+    assert [protocol.receive(flushed(number))[0].flush_index for number in (3, 4, 5)] == [None, None, None]
+    assert protocol.receive(b"new") == [Audio(data=b"new", flush_index=3)]
+    assert protocol.receive(flushed(6))[0].flush_index == 3
+
+
+def test_an_answer_that_comes_twice_answers_one_flush() -> None:
+    protocol = _speaking("One.", "Two.")
+    protocol.receive(b"1")
+    assert protocol.receive(flushed(0)) == [Flushed(sequence_id=0, flush_index=0)]
+    assert protocol.receive(flushed(0)) == [Flushed(sequence_id=0, flush_index=None)]
+    assert protocol.pending_flushes == (1,)
+    assert protocol.receive(b"2") == [Audio(data=b"2", flush_index=1)]
+    assert protocol.receive(flushed(1)) == [Flushed(sequence_id=1, flush_index=1)]
+
+
+def test_an_answer_to_clear_that_comes_twice_answers_one_clear() -> None:
+    protocol = _speaking("One.")
+    protocol.clear()
+    protocol.clear()
+    protocol.receive(CLEARED)
+    assert protocol.receive(CLEARED) == [Cleared(sequence_id=1)]
+    assert protocol.clearing
+    protocol.receive('{"type":"Cleared","sequence_id":2}')
+    assert not protocol.clearing
+
+
+def test_a_service_that_does_not_count_its_answers_is_believed() -> None:
+    protocol = _speaking("One.", "Two.")
+    assert protocol.receive('{"type":"Flushed"}') == [Flushed(flush_index=0)]
+    assert protocol.receive('{"type":"Flushed"}') == [Flushed(flush_index=1)]

@@ -13,8 +13,8 @@ from speechwire.protocol import SpeakV1
 from speechwire.protocol.limits import FLUSHES
 from speechwire.protocol.speak_v1_events import Audio, Cleared, Flushed, Warning
 
-FLUSHED = '{"type":"Flushed","sequence_id":0}'
-CLEARED = '{"type":"Cleared","sequence_id":1}'
+FLUSHED = "Flushed"
+CLEARED = "Cleared"
 REFUSED = '{"type":"Warning","warn_code":"EXCESSIVE_FLUSH","warn_msg":"Rate limit exceeded for flushes."}'
 
 
@@ -43,6 +43,8 @@ class ServiceAndClient(RuleBasedStateMachine):
         self.client_words = 0
         self.cleared_below = 0
         self.answers: dict[int, str] = {}
+        self.counted = 0
+        self.last_answer = ""
 
     @initialize(wiped_answers=st.sampled_from(["none", "before", "after"]))
     def choose(self, wiped_answers: str) -> None:
@@ -51,7 +53,7 @@ class ServiceAndClient(RuleBasedStateMachine):
         for index in range(FLUSHES):
             self.client.speak("word")
             self.client.flush()
-            self.client.receive(FLUSHED)
+            self.client.receive(self._numbered(FLUSHED))
             self.answers[index] = "flushed"
         self.flushes_done = FLUSHES
 
@@ -87,8 +89,26 @@ class ServiceAndClient(RuleBasedStateMachine):
     @rule()
     def deliver(self) -> None:
         if self.wire:
-            for event in self.client.receive(self.wire.popleft()):
-                self._check(event)
+            frame = self.wire.popleft()
+            if frame in (FLUSHED, CLEARED):
+                frame = self.last_answer = self._numbered(str(frame))
+            elif isinstance(frame, bytes):
+                self.last_answer = ""
+            self._receive(frame)
+
+    @precondition(lambda self: self.last_answer)
+    @rule()
+    def repeat(self) -> None:
+        """An answer comes once more, on the heels of the first."""
+        self._receive(self.last_answer)
+
+    def _receive(self, frame: str | bytes) -> None:
+        for event in self.client.receive(frame):
+            self._check(event)
+
+    def _numbered(self, kind: str) -> str:
+        self.counted += 1
+        return f'{{"type":"{kind}","sequence_id":{self.counted - 1}}}'
 
     @invariant()
     def every_flush_waits_or_was_answered_once(self) -> None:

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from speechwire.errors import InvalidArgument, InvalidArgumentType, LocalProtocolError
 from speechwire.protocol import SpeakV2, SpeakV2Options, State
-from speechwire.protocol.speak_v2_events import Audio, SpeechInterrupted
+from speechwire.protocol.speak_v2_events import Audio, SpeechInterrupted, SpeechMetadata, Warning
 
 
 def _started(speech_id: str = "A") -> Any:
@@ -25,7 +25,11 @@ def _speech_started(speech_id: str) -> str:
     return f'{{"type":"SpeechStarted","speech_id":"{speech_id}"}}'
 
 
-METADATA = '{"type":"SpeechMetadata","speech_id":"A"}'
+def _ended(speech_id: str) -> str:
+    return f'{{"type":"SpeechMetadata","speech_id":"{speech_id}"}}'
+
+
+METADATA = _ended("A")
 INTERRUPTED = '{"type":"SpeechInterrupted","metadata":{"speech_id":"A"}}'
 
 
@@ -169,6 +173,39 @@ def test_warnings_that_are_no_answer() -> None:
     protocol = _started("A")
     protocol.receive(_warning("NO_ACTIVE_SPEECH"))
     assert protocol.receive(b"a")
+
+
+def test_the_end_of_a_turn_told_twice_ends_no_other() -> None:
+    protocol = _started("A")
+    assert protocol.receive(METADATA) == [SpeechMetadata(speech_id="A")]
+    protocol.receive(_speech_started("B"))
+    assert protocol.receive(METADATA) == [SpeechMetadata(speech_id="A", repeated=True)]
+    assert protocol.speech_id == "B"
+    assert protocol.receive(_ended("B")) == [SpeechMetadata(speech_id="B")]
+    assert protocol.speech_id is None
+
+
+def test_the_end_of_a_turn_that_was_interrupted_ends_no_other() -> None:
+    protocol = _started("A")
+    protocol.interrupt()
+    protocol.receive(INTERRUPTED)
+    protocol.receive(_speech_started("B"))
+    assert protocol.receive(METADATA) == [SpeechMetadata(speech_id="A", repeated=True)]
+    assert protocol.speech_id == "B"
+
+
+def test_a_service_that_does_not_name_its_turns_is_believed() -> None:
+    protocol: Any = SpeakV2()
+    unnamed = '{"type":"SpeechMetadata"}'
+    assert [protocol.receive(unnamed)[0].repeated for _ in range(2)] == [False, False]
+
+
+def test_a_flush_without_a_turn_is_told() -> None:
+    protocol: Any = SpeakV2()
+    protocol.flush()
+    warning = _warning("NO_ACTIVE_SPEECH")
+    assert protocol.receive(warning) == [Warning(code="NO_ACTIVE_SPEECH", refuses_flush=True)]
+    assert protocol.receive(warning) == [Warning(code="NO_ACTIVE_SPEECH")]
 
 
 def test_the_offset_grows() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from speechwire.transport import MemoryPeer
@@ -15,7 +16,9 @@ Fault = Callable[[MemoryPeer], Awaitable[None] | None]
 
 
 def spoken(text: str) -> bytes:
-    return b"".join(ord(character).to_bytes(2, "little") * (BYTES_PER_CHARACTER // 2) for character in text)
+    """The audio of a text; what is beyond the basic plane sounds like U+FFFF."""
+    codes = [min(ord(character), 0xFFFF) for character in text]
+    return b"".join(code.to_bytes(2, "little") * (BYTES_PER_CHARACTER // 2) for code in codes)
 
 
 def heard(pcm: bytes) -> str:
@@ -29,7 +32,32 @@ def heard(pcm: bytes) -> str:
     return "".join(characters)
 
 
-class FakeAura:
+class FakeVoice:
+    """What the fake services of both endpoints have in common.
+
+    Attributes:
+        messages: What came, by connection.
+    """
+
+    header = b""
+    answers_twice = False
+
+    def __init__(self, faults: Mapping[int, tuple[int, Fault]] | None, latency_s: float) -> None:
+        self.faults = dict(faults or {})
+        self.latency_s = latency_s
+        self.messages: list[list[dict[str, Any]]] = []
+
+    async def __call__(self, peer: MemoryPeer) -> None:
+        await self.conversation(peer).run()
+
+    def conversation(self, peer: MemoryPeer) -> _Conversation:
+        raise NotImplementedError
+
+    def kinds(self, number: int = 0) -> list[str]:
+        return [message["type"] for message in self.messages[number]]
+
+
+class FakeAura(FakeVoice):
     """Speaks 20 characters a second of virtual time, in pieces of odd length.
 
     Args:
@@ -39,6 +67,10 @@ class FakeAura:
         keeps_text: Whether the text of a refused flush stays for the next one.
         answers_clear: Whether ``Cleared`` ever comes.
         latency_s: One way; what is on its way when ``Clear`` comes still arrives.
+        header: Stands in front of the audio of each flush.
+        eager: Whether it speaks before the flush.
+        answers_twice: Whether each answer comes twice.
+        answers_wiped: Whether a flush that was wiped is answered after ``Cleared``.
     """
 
     def __init__(
@@ -50,38 +82,40 @@ class FakeAura:
         keeps_text: bool = True,
         answers_clear: bool = True,
         latency_s: float = 0.05,
+        header: bytes = b"",
+        eager: bool = False,
+        answers_twice: bool = False,
+        answers_wiped: bool = False,
     ) -> None:
-        self.faults = dict(faults or {})
+        super().__init__(faults, latency_s)
         self.flushes = flushes
         self.refused = refused
         self.keeps_text = keeps_text
         self.answers_clear = answers_clear
-        self.latency_s = latency_s
-        self.messages: list[list[dict[str, Any]]] = []
+        self.header = header
+        self.eager = eager
+        self.answers_twice = answers_twice
+        self.answers_wiped = answers_wiped
 
-    async def __call__(self, peer: MemoryPeer) -> None:
-        await _Conversation(self, peer).run()
-
-    def kinds(self, number: int = 0) -> list[str]:
-        return [message["type"] for message in self.messages[number]]
+    def conversation(self, peer: MemoryPeer) -> _Conversation:
+        return _AuraConversation(self, peer)
 
 
 class _Conversation:
-    def __init__(self, service: FakeAura, peer: MemoryPeer) -> None:
+    """One connection. What is said of a service that is not true of both endpoints is in the subclasses."""
+
+    def __init__(self, service: FakeVoice, peer: MemoryPeer) -> None:
         self.service = service
         self.peer = peer
-        self.buffer = ""
-        self.jobs: deque[str] = deque()
+        self.jobs: deque[_Job] = deque()
         self.work = asyncio.Event()
         self.on_the_way: asyncio.Queue[tuple[float, str | bytes]] = asyncio.Queue()
-        self.acknowledged = 0
         self.characters = 0
-        self.flushed_at: list[float] = []
         self.messages: list[dict[str, Any]] = []
         service.messages.append(self.messages)
 
     async def run(self) -> None:
-        self.later(type="Metadata", request_id=f"t{self.peer.number}", model_name="m")
+        self.greet()
         tasks = [asyncio.create_task(self.speak_all()), asyncio.create_task(self.deliver_all())]
         try:
             await self.listen()
@@ -95,69 +129,198 @@ class _Conversation:
             assert isinstance(frame, str), "binary is never sent to a voice"
             message = json.loads(frame)
             self.messages.append(message)
-            match message["type"]:
-                case "Speak":
-                    self.buffer += message["text"]
-                case "Flush":
-                    self.flush()
-                case "Clear":
-                    self.buffer = ""
-                    self.jobs.clear()
-                    if self.service.answers_clear:
-                        self.acknowledge("Cleared")
-                case "Close":
-                    self.peer.close(1000)
-                    return
-
-    def flush(self) -> None:
-        now = asyncio.get_running_loop().time()
-        self.flushed_at = [at for at in self.flushed_at if now - at < 60]
-        ordinal = [message["type"] for message in self.messages].count("Flush") - 1
-        if len(self.flushed_at) >= self.service.flushes or ordinal in self.service.refused:
-            if not self.service.keeps_text:
-                self.buffer = ""
-            self.later(
-                type="Warning", warn_code="EXCESSIVE_FLUSH", warn_msg="Rate limit exceeded for flushes."
-            )
-            return
-        self.flushed_at.append(now)
-        self.jobs.append(self.buffer)
-        self.buffer = ""
-        self.work.set()
+            if message["type"] == "Close":
+                self.peer.close(1000)
+                return
+            getattr(self, f"on_{message['type'].lower()}")(message)
+            self.work.set()
 
     async def speak_all(self) -> None:
-        at, fault = self.service.faults.get(self.peer.number, (-1, None))
-        if at == 0 and fault is not None and (waiting := fault(self.peer)) is not None:
-            await waiting
+        await self.maybe_fault()
         while True:
-            while not self.jobs:
+            while not self.jobs or not (self.jobs[0].text or self.jobs[0].flushed):
                 self.work.clear()
                 await self.work.wait()
-            job = self.jobs[0]
-            for character in job:
-                await asyncio.sleep(0.05)
-                if not self.jobs or self.jobs[0] is not job:
-                    break
-                pcm = spoken(character)
-                self.later(pcm[:333])
-                self.later(pcm[333:])
-                self.characters += 1
-                if self.characters == at and fault is not None and (waiting := fault(self.peer)) is not None:
-                    await waiting
-            else:
-                self.jobs.popleft()
-                self.acknowledge("Flushed")
+            await self.speak(self.jobs[0])
 
-    def acknowledge(self, kind: str) -> None:
-        self.later(type=kind, sequence_id=self.acknowledged)
-        self.acknowledged += 1
+    async def speak(self, job: _Job) -> None:
+        while job.text or not job.flushed:
+            if not job.text:
+                self.work.clear()
+                await self.work.wait()
+                if not self.is_active(job):
+                    return
+                continue
+            character, job.text = job.text[0], job.text[1:]
+            await asyncio.sleep(0.05)
+            if not self.is_active(job):
+                return
+            self.emit(job, character)
+            self.characters += 1
+            await self.maybe_fault()
+        self.jobs.popleft()
+        self.end(job)
+
+    def emit(self, job: _Job, character: str) -> None:
+        pcm = (b"" if job.began else self.service.header) + spoken(character)
+        job.began = True
+        self.later(pcm[:333])
+        self.later(pcm[333:])
+
+    def is_active(self, job: _Job) -> bool:
+        return bool(self.jobs) and self.jobs[0] is job
+
+    async def maybe_fault(self) -> None:
+        at, fault = self.service.faults.get(self.peer.number, (-1, None))
+        if self.characters == at and fault is not None and (waiting := fault(self.peer)) is not None:
+            await waiting
 
     def later(self, data: bytes | None = None, /, **message: Any) -> None:
         frame = json.dumps(message) if data is None else data
         self.on_the_way.put_nowait((asyncio.get_running_loop().time() + self.service.latency_s, frame))
+
+    def answer(self, **message: Any) -> None:
+        for _ in range(2 if self.service.answers_twice else 1):
+            self.later(**message)
 
     async def deliver_all(self) -> None:
         while True:
             due, frame = await self.on_the_way.get()
             await asyncio.sleep(due - asyncio.get_running_loop().time())
             self.peer.send(frame)
+
+    def greet(self) -> None:
+        raise NotImplementedError
+
+    def end(self, job: _Job) -> None:
+        raise NotImplementedError
+
+
+@dataclass(eq=False)
+class _Job:
+    text: str = ""
+    flushed: bool = False
+    began: bool = False
+    name: str = ""
+
+
+class _AuraConversation(_Conversation):
+    service: FakeAura
+
+    def __init__(self, service: FakeAura, peer: MemoryPeer) -> None:
+        super().__init__(service, peer)
+        self.buffer = ""
+        self.acknowledged = 0
+        self.flushed_at: list[float] = []
+
+    def greet(self) -> None:
+        self.later(type="Metadata", request_id=f"t{self.peer.number}", model_name="m")
+
+    def on_speak(self, message: dict[str, Any]) -> None:
+        if not self.service.eager:
+            self.buffer += message["text"]
+        elif self.jobs and not self.jobs[-1].flushed:
+            self.jobs[-1].text += message["text"]
+        else:
+            self.jobs.append(_Job(message["text"]))
+
+    def on_flush(self, message: dict[str, Any]) -> None:
+        if self.is_refused():
+            if not self.service.keeps_text:
+                self.buffer = ""
+            self.answer(
+                type="Warning", warn_code="EXCESSIVE_FLUSH", warn_msg="Rate limit exceeded for flushes."
+            )
+        elif self.service.eager and self.jobs and not self.jobs[-1].flushed:
+            self.jobs[-1].flushed = True
+        else:
+            self.jobs.append(_Job(self.buffer, flushed=True))
+            self.buffer = ""
+
+    def is_refused(self) -> bool:
+        now = asyncio.get_running_loop().time()
+        self.flushed_at = [at for at in self.flushed_at if now - at < 60]
+        ordinal = [message["type"] for message in self.messages].count("Flush") - 1
+        if len(self.flushed_at) >= self.service.flushes or ordinal in self.service.refused:
+            return True
+        self.flushed_at.append(now)
+        return False
+
+    def on_clear(self, message: dict[str, Any]) -> None:
+        wiped = sum(job.flushed for job in self.jobs)
+        self.buffer = ""
+        self.jobs.clear()
+        if self.service.answers_clear:
+            self.acknowledge("Cleared")
+        for _ in range(wiped if self.service.answers_wiped else 0):
+            self.acknowledge("Flushed")
+
+    def end(self, job: _Job) -> None:
+        self.acknowledge("Flushed")
+
+    def acknowledge(self, kind: str) -> None:
+        self.answer(type=kind, sequence_id=self.acknowledged)
+        self.acknowledged += 1
+
+
+class FakeFlux(FakeVoice):
+    """Flux TTS: speaks while text still comes, one turn after the other.
+
+    Args:
+        faults: By connection: after how many characters of audio, what happens.
+        answers_interrupt: Whether ``Interrupt`` is ever answered.
+        latency_s: One way; what is on its way when ``Interrupt`` comes still arrives.
+        answers_twice: Whether the end of each turn comes twice.
+    """
+
+    def __init__(
+        self,
+        faults: Mapping[int, tuple[int, Fault]] | None = None,
+        *,
+        answers_interrupt: bool = True,
+        latency_s: float = 0.05,
+        answers_twice: bool = False,
+    ) -> None:
+        super().__init__(faults, latency_s)
+        self.answers_interrupt = answers_interrupt
+        self.answers_twice = answers_twice
+
+    def conversation(self, peer: MemoryPeer) -> _Conversation:
+        return _FluxConversation(self, peer)
+
+
+class _FluxConversation(_Conversation):
+    service: FakeFlux
+
+    def greet(self) -> None:
+        self.turns = 0
+        self.later(type="Connected", request_id=f"t{self.peer.number}")
+
+    def on_speak(self, message: dict[str, Any]) -> None:
+        if not self.jobs or self.jobs[-1].flushed:
+            self.turns += 1
+            self.jobs.append(_Job(name=f"turn-{self.peer.number}-{self.turns}"))
+        self.jobs[-1].text += message["text"]
+
+    def on_flush(self, message: dict[str, Any]) -> None:
+        if not self.jobs or self.jobs[-1].flushed:
+            self.later(type="Warning", code="NO_ACTIVE_SPEECH")
+            return
+        self.jobs[-1].flushed = True
+        self.later(type="Flushed", speech_id=self.jobs[-1].name)
+
+    def on_interrupt(self, message: dict[str, Any]) -> None:
+        if not self.service.answers_interrupt:
+            return
+        if not self.jobs:
+            self.later(type="Warning", code="NO_AUDIO_GENERATED")
+            return
+        self.later(type="SpeechInterrupted", metadata={"speech_id": self.jobs.popleft().name})
+
+    def emit(self, job: _Job, character: str) -> None:
+        if not job.began:
+            self.later(type="SpeechStarted", speech_id=job.name)
+        super().emit(job, character)
+
+    def end(self, job: _Job) -> None:
+        self.answer(type="SpeechMetadata", speech_id=job.name)

@@ -193,7 +193,7 @@ def check_chain(error: BaseException) -> None:
 def test_the_key_is_not_in_the_url(make: Any) -> None:
     session = make(SECRET, transport=MemoryTransport(stall))
     url = (
-        session._url
+        session._runner._url
         if isinstance(session, SpeakSession)
         else session._runner.options.wanted.url(session._runner._base_url)
     )

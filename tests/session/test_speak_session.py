@@ -105,12 +105,22 @@ async def test_interruption_while_connecting_says_nothing() -> None:
     assert "Never heard." not in [message.get("text") for message in service.messages[0]]
 
 
+class Nobody:
+    """Speaks nothing."""
+
+    def wake(self) -> None: ...
+
+    def on_interrupt(self, request: SpeakRequest) -> None: ...
+
+    def check_loop(self) -> None: ...
+
+
 async def test_a_request_that_was_interrupted_takes_no_audio() -> None:
-    request = SpeakRequest(lambda: None, lambda request: None, sample_bytes=2)
+    request = SpeakRequest(Nobody(), sample_bytes=2, text_limit=100)
     request.push("text")
-    request.deliver(request.segments[0], b"ab")
+    request.deliver(b"ab")
     request.interrupt()
-    request.deliver(request.segments[0], b"cd")
+    request.deliver(b"cd")
     request.fail(SessionClosed("late"))
     assert [pcm async for pcm in request] == []
     assert request.error is None

@@ -12,10 +12,19 @@ from typing import Final
 
 from benches.python.soak.units import LEVELS, UNIT_S, is_spoken, word_of
 
-from speechwire.session import AudioDropped, EventsDropped, Reconnected, Reconnecting
+from speechwire.session import (
+    AudioDropped,
+    EventsDropped,
+    OutageBegan,
+    OutageEnded,
+    Reconnected,
+    Reconnecting,
+    SessionEnded,
+)
 
 TOLERANCE_S: Final = 0.015
 _MOST_COMPLAINTS = 200
+_COUNTED: Final = (Reconnecting, Reconnected, OutageBegan, OutageEnded, AudioDropped, EventsDropped)
 
 HeardWord = tuple[str, float | None, float | None]
 """Text, start and end, in seconds of the call."""
@@ -34,6 +43,7 @@ class Ledger:
         foreign: Words that this stream did not say.
         misplaced: Words with a time that is not the caller's.
         failed: Calls that ended with an error.
+        incomplete: Sessions that said at their end that not everything was answered, or that said nothing.
         slowest_end_s: The longest it took from the last audio of a call to its end.
         events: Events of the sessions by name.
         outages_s: How long each of a sample of outages lasted, from its report to the new connection.
@@ -48,6 +58,7 @@ class Ledger:
     foreign: int = 0
     misplaced: int = 0
     failed: int = 0
+    incomplete: int = 0
     slowest_end_s: float = 0.0
     events: Counter[str] = field(default_factory=Counter)
     outages_s: list[float] = field(default_factory=list)
@@ -57,7 +68,8 @@ class Ledger:
     def wrong(self) -> int:
         """How often anything was wrong."""
         dropped = self.events["AudioDropped"] + self.events["EventsDropped"]
-        return self.missing + self.doubled + self.foreign + self.misplaced + self.failed + dropped
+        calls = self.failed + self.incomplete
+        return self.missing + self.doubled + self.foreign + self.misplaced + calls + dropped
 
     def complain(self, text: str) -> None:
         """Note what is wrong and when; of very many only the first."""
@@ -82,6 +94,7 @@ class CallAccount:
         self._first = first
         self._due = first
         self._out_since: float | None = None
+        self._ended = False
 
     def words(self, words: Iterable[HeardWord]) -> None:
         """Take the words of one final result."""
@@ -93,13 +106,17 @@ class CallAccount:
         name = type(event).__name__
         if isinstance(event, Reconnecting):
             self._out_since = self._out_since or now_s
-        elif isinstance(event, Reconnected) and self._out_since is not None:
+        elif isinstance(event, Reconnected | OutageEnded) and self._out_since is not None:
             _sample(self._ledger.outages_s, now_s - self._out_since)
             self._out_since = None
         if isinstance(event, AudioDropped | EventsDropped):
             self._ledger.complain(f"{self._name}: {event}")
-        if isinstance(event, Reconnecting | Reconnected | AudioDropped | EventsDropped):
+        if isinstance(event, _COUNTED):
             self._ledger.events[name] += 1
+        if isinstance(event, SessionEnded):
+            self._ended = True
+            if not event.complete:
+                self._incomplete(str(event))
 
     def failed(self, error: BaseException) -> None:
         """The call ended with an error."""
@@ -109,8 +126,14 @@ class CallAccount:
     def close(self, end: int) -> None:
         """The call is over; ``end`` is the number after its last unit."""
         self._skip_to(end)
+        if not self._ended:
+            self._incomplete("the session has not said how it ended")
         self._ledger.calls += 1
         self._ledger.expected += sum(map(is_spoken, range(self._first, end)))
+
+    def _incomplete(self, text: str) -> None:
+        self._ledger.incomplete += 1
+        self._ledger.complain(f"{self._name}: {text}")
 
     def _word(self, text: str, start_s: float | None, end_s: float | None) -> None:
         number = self._numbered(text)

@@ -19,7 +19,17 @@ mpl.use("svg")
 mpl.rcParams.update({"svg.hashsalt": "speechwire", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3})
 
 _LEAST_MINUTES: Final = 5.0  # a slope over less says nothing
-_COLUMNS = ("calls", "expected", "delivered", "missing", "doubled", "foreign", "misplaced", "failed")
+_COLUMNS = (
+    "calls",
+    "expected",
+    "delivered",
+    "missing",
+    "doubled",
+    "foreign",
+    "misplaced",
+    "failed",
+    "incomplete",
+)
 
 
 @dataclass(frozen=True)

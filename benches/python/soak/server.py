@@ -132,22 +132,12 @@ def _lived_s(connection: Connection) -> float:
     return max(connection.audio_s, connection.sent_audio_bytes / _SPOKEN_BYTES_PER_S)
 
 
-async def _forget(emulator: Emulator) -> None:
-    """The emulator notes every message for tests to look at; nobody does here."""
-    while True:
-        await asyncio.sleep(5.0)
-        for connection in emulator.connections:
-            connection.sent.clear()
-            connection.received.clear()
-
-
 async def serve(streams: int, kill_every_s: float, seed: int) -> None:
     """Print the address; answer each line of standard input with the counts so far; end with it."""
     engine, fates = UnitEngine(), Fates(streams, kill_every_s, seed)
     loop = asyncio.get_running_loop()
     async with Emulator(engine) as emulator:
         emulator.faults = fates
-        forgetting = asyncio.create_task(_forget(emulator))
         print(emulator.base_url, flush=True)
         while await loop.run_in_executor(None, sys.stdin.readline):
             counts = {
@@ -157,7 +147,6 @@ async def serve(streams: int, kill_every_s: float, seed: int) -> None:
                 "audio_s": sum(connection.audio_s for connection in emulator.connections),
             }
             print(json.dumps(counts), flush=True)
-        forgetting.cancel()
 
 
 def main() -> None:

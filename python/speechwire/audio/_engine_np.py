@@ -3,28 +3,35 @@
 mono    m = floor(mean of the channels + 1/2)
 output  y[j] = saturate((sum_k taps[p][k] * m[n - center + k] + half) >> shift),  j * down = n * up + p
 
-All numbers are integers. They are held in float64, which is exact here (``_taps`` proves it when it makes
-a table), because BLAS multiplies float64 fastest.
+Where ``up`` is too large for a row each, the output lies between two rows of ``phases``:
+
+place   floor(p * phases * 2**15 / up) = r * 2**15 + w
+output  y[j] = saturate((S[r] * (2**15 - w) + S[r + 1] * w + half) >> (shift + 15)),  S as the sum above
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Iterator
 from threading import Lock
-from typing import ClassVar
+from typing import ClassVar, NoReturn, SupportsIndex
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
+from speechwire.audio._filter_np import NumpyFilter
 from speechwire.audio._formats import decode
 from speechwire.audio._settings import Settings
-from speechwire.audio._taps import FilterTable
 from speechwire.errors import InvalidArgumentType
 
 __all__ = ["NumpyPipeline", "as_bytes"]
 
 _Floats = NDArray[np.float64]
+
+_NO_COPY = (
+    "a PcmPipeline cannot be copied or pickled, because it is in the middle of one stream: make another with"
+    " the same arguments"
+)
+_FRAMES_AT_ONCE = 1 << 14  # bounds the memory of a push beside its input and output
 
 
 class NumpyPipeline:
@@ -33,14 +40,22 @@ class NumpyPipeline:
     engine: ClassVar[str] = "numpy"
     kernel: ClassVar[str] = "numpy"
 
-    def __init__(self, settings: Settings, table: FilterTable) -> None:
+    def __init__(self, settings: Settings, filter: NumpyFilter) -> None:
         self._settings = settings
-        self._table = table
+        self._filter = filter
+        self._table = filter.table
         self._lock = Lock()
         self._forget()
 
     def __repr__(self) -> str:
         return self._settings.describe(self.engine)
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise TypeError(_NO_COPY)
+
+    @property
+    def interpolated(self) -> bool:
+        return self._table.interpolated
 
     @property
     def latency(self) -> float:
@@ -57,7 +72,8 @@ class NumpyPipeline:
     def push(self, pcm: object, /) -> list[bytes]:
         data = as_bytes(pcm)
         with self._lock:
-            self._convert(self._mono(data))
+            for frames in self._whole_frames(data):
+                self._convert(self._mono(frames))
             return self._whole_chunks()
 
     def flush(self) -> list[bytes]:
@@ -79,13 +95,19 @@ class NumpyPipeline:
         self._start = -self._table.center  # place of the history's first sample in the stream
         self._next = 0  # place of the next output
 
-    def _mono(self, data: bytes) -> _Floats:
-        """Take whole frames, keep the rest, and average the channels."""
+    def _whole_frames(self, data: bytes) -> Iterator[bytes]:
+        """Cut whole frames into blocks, and keep the rest."""
         stream = self._partial + data
-        whole = len(stream) - len(stream) % self._settings.frame_bytes
+        size = self._settings.frame_bytes
+        whole = len(stream) - len(stream) % size
         self._partial = stream[whole:]
+        for start in range(0, whole, _FRAMES_AT_ONCE * size):
+            yield stream[start : min(start + _FRAMES_AT_ONCE * size, whole)]
+
+    def _mono(self, frames: bytes) -> _Floats:
+        """Average the channels."""
         channels = self._settings.channels
-        samples = decode(self._settings.format, stream[:whole])
+        samples = decode(self._settings.format, frames)
         if channels == 1:
             return samples
         total = samples.reshape(-1, channels) @ np.ones(channels)
@@ -97,13 +119,18 @@ class NumpyPipeline:
         history = np.concatenate([self._history, mono])
         known = self._start + len(history) - table.look_ahead
         end = max(self._next, -(-known * table.up // table.down))
-        first = self._next - self._next % table.up
-        window = first * table.down // table.up - table.center - self._start
-        samples = _filtered(table, history[window:], end - first)
+        first, window, phase = self._aligned(self._next)
+        samples = self._filter.outputs(history[window - self._start :], phase, end - first)
         self._output += samples[self._next - first :].tobytes()
         self._next = end
-        keep = (end - end % table.up) * table.down // table.up - table.center
+        _, keep, _ = self._aligned(end)
         self._history, self._start = history[keep - self._start :], keep
+
+    def _aligned(self, output: int) -> tuple[int, int, int]:
+        """The output to begin with so as to get this one, its window's place in the stream, and its phase."""
+        first = output - output % self._filter.align
+        place, phase = divmod(first * self._table.down, self._table.up)
+        return first, place - self._table.center, phase
 
     def _whole_chunks(self) -> list[bytes]:
         size = self.chunk_bytes
@@ -123,31 +150,3 @@ def as_bytes(pcm: object) -> bytes:
         return bytes(np.frombuffer(pcm, np.uint8))  # type: ignore[call-overload]
     except (TypeError, ValueError, BufferError, AttributeError):
         raise InvalidArgumentType("pcm", pcm, "a C-contiguous bytes-like object") from None
-
-
-def _filtered(table: FilterTable, mono: _Floats, count: int) -> NDArray[np.int16]:
-    """The first ``count`` outputs of a mono stream that starts ``center`` samples before output 0."""
-    matrix = _banded(table)
-    span, per_block = matrix.shape
-    stride = per_block * table.down // table.up
-    blocks = -(-count // per_block)
-    padded = np.zeros(max(0, blocks - 1) * stride + span)
-    padded[: len(mono)] = mono[: len(padded)]
-    windows = as_strided(padded, (blocks, span), (8 * stride, 8), writeable=False)
-    sums = (windows @ matrix).reshape(-1)[:count]
-    scaled = np.floor((sums + (1 << table.shift >> 1)) / (1 << table.shift))
-    return np.clip(scaled, -32768, 32767).astype("<i2")
-
-
-@lru_cache(maxsize=32)
-def _banded(table: FilterTable) -> _Floats:
-    """One block of consecutive outputs as a matrix: column g holds output g's taps at its place."""
-    up, n_taps = table.taps.shape
-    per_block = up * -(-_BLOCK // up)
-    row, phase = np.divmod(np.arange(per_block) * table.down, up)
-    matrix = np.zeros((row[-1] + n_taps, per_block))
-    matrix[row + np.arange(n_taps)[:, None], np.arange(per_block)] = table.taps[phase].T
-    return matrix
-
-
-_BLOCK = 32  # outputs per block: more would multiply more zeros, fewer would copy more windows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABCMeta
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast, final
 
 from speechwire.audio._engine_np import as_bytes
 from speechwire.audio._select import make_pipeline, native_many
@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 __all__ = ["PcmPipeline", "push_many"]
 
 
+@final
 class PcmPipeline(metaclass=ABCMeta):
     """Converts a stream of PCM bytes to chunks of mono ``s16le`` at another rate.
 
     The arithmetic is integer and fully specified: both engines, on every machine, give the same bytes,
     however the input was cut. ``N`` input frames and a ``flush`` give ``ceil(N * out_rate / in_rate)``
-    samples, output ``j`` at the input's time ``j * in_rate / out_rate``.
+    samples, output ``j`` at the input's time ``j * in_rate / out_rate``: exactly, for every pair of rates, so
+    that no stream drifts however long it lasts.
 
     Args:
         in_rate: Rate of the input, 4000 to 192000 Hz.
@@ -35,24 +37,37 @@ class PcmPipeline(metaclass=ABCMeta):
             1.0; rounded half up, saturated, not-a-number is silence).
 
     Raises:
-        InvalidArgument: An argument is out of its range, or the rates' ratio needs too large a table.
+        InvalidArgument: An argument is out of its range.
         InvalidArgumentType: An argument has the wrong type.
         EngineUnavailable: The engine asked for cannot be loaded.
 
     The constructor returns an instance of the engine chosen, so that ``push`` enters it directly. A pipeline
-    may be used from several threads; their calls are taken one after the other.
+    may be used from several threads; their calls are taken one after the other. It cannot be copied or
+    pickled, because it is in the middle of one stream. The class cannot be subclassed: wrap an instance.
     """
 
     engine: str
     """The engine at work: ``"native"`` or ``"numpy"``."""
     kernel: str
     """The code path at work: ``"scalar"``, ``"avx2"``, ``"avx512"``, ``"neon"`` or ``"numpy"``."""
+    interpolated: bool
+    """True if the rates' ratio is one of large numbers (44101 to 16000), with more phases than a table holds.
+
+    Then every output is interpolated between the two nearest of at least 512 phases per sample of the lower
+    rate. Length and time are exact all the same, and quality is the preset's. A push takes up to twice as
+    long with the native engine, up to four times with numpy."""
     latency: float
     """The filter's group delay in seconds; zero for equal rates."""
     chunk_bytes: int
     """Bytes of one chunk."""
     partial_bytes: int
     """Bytes of an incomplete input frame that wait for their rest."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> NoReturn:
+        raise TypeError(
+            f"{cls.__name__} cannot be a subclass of PcmPipeline, whose constructor returns an engine's own"
+            " class: wrap an instance instead (a session takes any converter with its methods)"
+        )
 
     def __new__(
         cls,

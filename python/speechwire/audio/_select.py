@@ -7,13 +7,16 @@ import importlib.util
 import os
 import sys
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from functools import lru_cache
 from types import ModuleType
 from typing import Any, cast
 
 from speechwire.audio._engine_np import NumpyPipeline
+from speechwire.audio._filter_np import numpy_filter
 from speechwire.audio._settings import ENGINES, Settings, one_of
-from speechwire.audio._taps import filter_table
+from speechwire.audio._tables import SharedTables
+from speechwire.audio._taps import FilterTable, filter_table
 from speechwire.errors import EngineUnavailable
 
 __all__ = ["engine_name", "load_native", "make_pipeline", "native_many"]
@@ -64,9 +67,9 @@ def load_native() -> ModuleType:
 def make_pipeline(settings: Settings, engine: str, kernel: str | None = None) -> object:
     """Return a pipeline of the engine asked for; ``kernel`` picks one of the native code paths, for tests."""
     name = engine_name(engine)
+    table = _shared_table(settings, name)
     if name == "numpy":
-        return NumpyPipeline(settings, filter_table(settings.in_rate, settings.out_rate, settings.quality))
-    table = _native_table(settings.in_rate, settings.out_rate, settings.quality)
+        return NumpyPipeline(settings, table)
     return load_native().NativePipeline(
         table,
         settings.in_rate,
@@ -78,11 +81,22 @@ def make_pipeline(settings: Settings, engine: str, kernel: str | None = None) ->
     )
 
 
-@lru_cache(maxsize=32)
-def _native_table(in_rate: int, out_rate: int, quality: str) -> object:
-    """The same table, in the native engine's memory; shared by all pipelines that use it."""
-    table = filter_table(in_rate, out_rate, quality)
-    return load_native().FilterTable(table.up, table.down, table.taps.tobytes(), table.center, table.shift)
+_TABLES: SharedTables[Any] = SharedTables(limit_bytes=32 << 20)
+
+
+def _shared_table(settings: Settings, engine: str) -> Any:
+    """The filter in the engine's own form; one for all pipelines whose rates have the same ratio."""
+    ratio = Fraction(settings.out_rate, settings.in_rate)
+    make = numpy_filter if engine == "numpy" else _native_table
+    return _TABLES.get(
+        (engine, ratio, settings.quality),
+        lambda: make(filter_table(settings.in_rate, settings.out_rate, settings.quality)),
+    )
+
+
+def _native_table(table: FilterTable) -> Any:
+    taps = table.taps.tobytes()
+    return load_native().FilterTable(table.up, table.down, table.phases, taps, table.center, table.shift)
 
 
 def native_many() -> _PushMany | None:

@@ -7,17 +7,39 @@ import io
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 
 import click
 
 from speechwire import __version__
-from speechwire.cli._failures import EXPECTED, FAILED, INTERRUPTED, exit_code, one_line
-from speechwire.cli._interrupt import deadly_interrupts
+from speechwire.cli._failures import (
+    EXIT_CODES,
+    EXPECTED,
+    FAILED,
+    INTERRUPTED,
+    TERMINATED,
+    exit_code,
+    one_line,
+    printable,
+)
+from speechwire.cli._interrupt import Termination, deadly_interrupts
 
 __all__ = ["run"]
 
 _COMMANDS = ("transcribe", "speak", "convert", "emulator", "bench", "doctor")
+
+_EPILOG = "\n\n".join(
+    [
+        "\b\nExamples:\n  speechwire speak 'I would like to book a table for two.' -o call.wav --emulator"
+        "\n  speechwire transcribe call.wav --emulator",
+        "\b\nExit codes:\n" + "\n".join(f"  {code:<3}  {words}" for code, words in EXIT_CODES.items()),
+    ]
+)
+
+
+class _Interrupted(BaseException):
+    """A KeyboardInterrupt to which click would add an empty line."""
 
 
 class _Commands(click.Group):
@@ -39,6 +61,8 @@ class _Commands(click.Group):
             result = super().invoke(ctx)
         except BrokenPipeError:
             raise
+        except KeyboardInterrupt:
+            raise _Interrupted from None
         except EXPECTED as error:
             return _report(error, f"speechwire {ctx.invoked_subcommand}")
         return result if isinstance(result, int) else 0
@@ -48,8 +72,7 @@ class _Commands(click.Group):
     cls=_Commands,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="\b\nExamples:\n  speechwire speak 'I would like to book a table for two.' -o call.wav --emulator"
-    "\n  speechwire transcribe call.wav --emulator",
+    epilog=_EPILOG,
 )
 @click.version_option(__version__, prog_name="speechwire", message="%(prog)s %(version)s")
 @click.pass_context
@@ -63,13 +86,24 @@ def _speechwire(ctx: click.Context) -> None:
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; expected failures become one line on standard error and an exit code."""
+    """Run a command; whatever goes wrong becomes one line on standard error and an exit code."""
     # What a session logs, a command reports in its own words.
     logging.getLogger("speechwire").addHandler(logging.NullHandler())
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a word that its encoding lacks is no reason to fail
             stream.reconfigure(errors="backslashreplace")
-    given = None if arguments is None else list(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    with Termination() as termination:
+        try:
+            return _run(given)
+        except (click.Abort, KeyboardInterrupt, _Interrupted):
+            if sys.stderr.isatty():
+                click.echo(err=True)  # behind the ^C that the terminal shows
+            click.echo(f"speechwire: {'terminated' if termination.came else 'interrupted'}", err=True)
+            return TERMINATED if termination.came else INTERRUPTED
+
+
+def _run(given: list[str]) -> int:
     try:
         result = _speechwire.main(args=given, prog_name="speechwire", standalone_mode=False)
         sys.stdout.flush()
@@ -79,11 +113,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         _let_go_of_output()
         return _report(error, "speechwire")
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("speechwire: interrupted", err=True)
-        return INTERRUPTED
     except click.ClickException as error:
         return _report(error, "speechwire")
+    except click.Abort:
+        raise
+    except Exception as defect:
+        return _confess(defect, verbose=bool({"-v", "--verbose"} & set(given)))
     return int(result or 0)
 
 
@@ -91,6 +126,15 @@ def _report(error: Exception, command: str) -> int:
     context = getattr(error, "ctx", None)
     click.echo(f"{context.command_path if context else command}: {one_line(error)}", err=True)
     return exit_code(error)
+
+
+def _confess(defect: Exception, *, verbose: bool) -> int:
+    """What nobody expected is no fault of the user's, and a traceback no help."""
+    if verbose:
+        traceback.print_exception(defect)
+    words = printable(f"{type(defect).__name__}: {defect}")
+    click.echo(f"speechwire: a defect of speechwire, -v shows where: {words}", err=True)
+    return FAILED
 
 
 def _let_go_of_output() -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import enum
+import logging
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Self, TextIO
 
 import click
 from rich.console import Console
@@ -15,59 +19,111 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["Bar", "Display"]
+from speechwire.cli._failures import printable
+
+__all__ = ["Bar", "Display", "Verbosity", "console", "is_coloured"]
 
 _BAR_CHARACTERS = 20
-_CLOCK_CHARACTERS = 12
+_CLOCK_CHARACTERS = 16
 _SHORTEST_CAPTION = 12
 _REFRESH_HZ = 10
 
 
+class Verbosity(enum.IntEnum):
+    """How much is said beside results and errors."""
+
+    QUIET = 0
+    """Nothing."""
+    NORMAL = 1
+    """What a user should know."""
+    VERBOSE = 2
+    """What happens."""
+
+
+def is_coloured(stream: TextIO) -> bool:
+    """Whether to colour what goes there: to a terminal that can, unless the environment has NO_COLOR."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("NO_COLOR")
+
+
+def console(stream: TextIO) -> Console:
+    """A console that follows the same rule."""
+    terminal = stream.isatty()
+    return Console(
+        file=stream,
+        force_terminal=terminal,
+        force_interactive=terminal and os.environ.get("TERM") != "dumb",
+        no_color=not is_coloured(stream),
+        highlight=False,
+    )
+
+
 @dataclass(slots=True, eq=False)
 class Bar:
-    """One line of progress, in seconds of audio.
+    """One line of progress.
 
     Args:
         name: Of the file.
-        total_s: ``None`` only shows that something goes on.
-        done_s: So much is done.
+        total: In the unit of `done`; ``None`` only shows that something goes on.
+        done: So much is done.
+        clock: How far it is, in words; by default seconds.
         text: Shown beside the bar: its end, if it is long.
     """
 
     name: str
-    total_s: float | None
-    done_s: float = 0.0
+    total: float | None
+    done: float = 0.0
+    clock: str = ""
     text: str = ""
 
-    def reach(self, seconds: float) -> None:
+    def reach(self, done: float, clock: str | None = None) -> None:
         """So much is done."""
-        self.done_s = seconds
+        self.done = done
+        self.clock = _seconds(done, self.total) if clock is None else clock
 
     def caption(self, text: str) -> None:
         """Show a text beside the bar."""
-        self.text = text
+        self.text = printable(text)
 
 
 class Display:
-    """Progress on standard error if that is a terminal; results on standard output, notes on the former."""
+    """Progress on standard error if that is a terminal; results on standard output, notes on the former.
 
-    def __init__(self) -> None:
-        self._console = Console(stderr=True)
+    Args:
+        command: Begins each note.
+        verbosity: How much to say.
+    """
+
+    def __init__(self, command: str, verbosity: Verbosity = Verbosity.NORMAL) -> None:
+        self._command = command
+        self._verbosity = verbosity
+        self._console = console(sys.stderr)
         self._bars: list[Bar] = []
         self._live: Live | None = None
+        self._log = _LogLines(self)
 
     def __enter__(self) -> Self:
+        if self._verbosity is Verbosity.VERBOSE:
+            _logger.setLevel(logging.INFO)
+            _logger.addHandler(self._log)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._verbosity is Verbosity.VERBOSE:
+            _logger.removeHandler(self._log)
+            _logger.setLevel(logging.NOTSET)
         self._stop()
 
+    @property
+    def shows_bars(self) -> bool:
+        """Whether bars are seen: there is a terminal, and it is not to be quiet."""
+        return self._console.is_interactive and self._verbosity is not Verbosity.QUIET
+
     @contextmanager
-    def bar(self, name: str, total_s: float | None) -> Iterator[Bar]:
+    def bar(self, name: str, total: float | None) -> Iterator[Bar]:
         """Show a line for as long as the block lasts."""
-        bar = Bar(click.format_filename(name), total_s)
+        bar = Bar(printable(name), total)
         self._bars.append(bar)
         self._start()
         try:
@@ -78,14 +134,24 @@ class Display:
                 self._stop()
 
     def result(self, text: str) -> None:
-        """Print to standard output; whole lines."""
+        """Print to standard output; whole lines, at once."""
         with self._paused():
             click.echo(text, nl=False)
 
-    def note(self, text: str) -> None:
-        """Print a line to standard error."""
+    def error(self, text: str) -> None:
+        """Print a line to standard error: what went wrong."""
         with self._paused():
-            click.echo(text, err=True)
+            click.echo(f"speechwire {self._command}: {printable(text)}", err=True)
+
+    def note(self, text: str) -> None:
+        """Print a line to standard error: what a user should know."""
+        if self._verbosity >= Verbosity.NORMAL:
+            self.error(text)
+
+    def detail(self, text: str) -> None:
+        """Print a line to standard error: what happens."""
+        if self._verbosity >= Verbosity.VERBOSE:
+            self.error(text)
 
     @contextmanager
     def _paused(self) -> Iterator[None]:
@@ -97,7 +163,7 @@ class Display:
             self._start()
 
     def _start(self) -> None:
-        if self._bars and self._live is None and self._console.is_interactive:
+        if self._bars and self._live is None and self.shows_bars:
             # A new one each time: one that was stopped remembers its lines, and would draw over the results.
             self._live = Live(
                 get_renderable=self._lines,
@@ -129,7 +195,25 @@ class Display:
         return grid
 
 
+_logger = logging.getLogger("speechwire")
+
+
+class _LogLines(logging.Handler):
+    """What sessions log, as details."""
+
+    def __init__(self, display: Display) -> None:
+        super().__init__()
+        self._display = display
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._display.detail(record.getMessage())
+
+
 def _cells(bar: Bar, room: int) -> tuple[Text, ProgressBar, Text, Text]:
-    line = ProgressBar(bar.total_s or 1.0, bar.done_s, width=_BAR_CHARACTERS, pulse=bar.total_s is None)
+    line = ProgressBar(bar.total or 1.0, bar.done, width=_BAR_CHARACTERS, pulse=bar.total is None)
     caption = bar.text if len(bar.text) <= room else "…" + bar.text[1 - room :]
-    return Text(bar.name), line, Text(f"{bar.done_s:.0f} s"), Text(caption)
+    return Text(bar.name), line, Text(bar.clock or _seconds(bar.done, bar.total)), Text(caption)
+
+
+def _seconds(done_s: float, total_s: float | None) -> str:
+    return f"{done_s:.0f} s" if total_s is None else f"{done_s:.0f} of {total_s:.0f} s"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 
-from speechwire.cli._wav import WavError
 from speechwire.errors import (
     ConnectFailed,
     ConnectionLost,
@@ -14,18 +15,67 @@ from speechwire.errors import (
     SpeechwireError,
 )
 
-__all__ = ["EXPECTED", "FAILED", "INTERRUPTED", "UNREACHABLE", "exit_code", "one_line"]
+__all__ = [
+    "EXIT_CODES",
+    "EXPECTED",
+    "FAILED",
+    "INTERRUPTED",
+    "TERMINATED",
+    "UNREACHABLE",
+    "USAGE",
+    "InputError",
+    "OutputError",
+    "exit_code",
+    "named",
+    "one_line",
+    "printable",
+]
 
-EXPECTED = (click.ClickException, SpeechwireError, WavError, OSError)
-"""What a command may end with; anything else is a defect and keeps its traceback."""
+FAILED, USAGE, UNREACHABLE, INTERRUPTED, TERMINATED = 1, 2, 3, 130, 143
 
-FAILED, USAGE, UNREACHABLE, INTERRUPTED = 1, 2, 3, 130
+EXIT_CODES = {
+    0: "done",
+    FAILED: "failed on the way: an output cannot be written, audio was lost, the service made an error",
+    USAGE: "wrong usage, or an input that cannot be read",
+    UNREACHABLE: "the service refused, or cannot be reached",
+    INTERRUPTED: "interrupted with Ctrl-C",
+    TERMINATED: "ended by SIGTERM",
+}
+"""Every exit code of every command, in words."""
+
+# What an argument is called on the command line.
+_TYPED = {
+    "api_key": "the API key",
+    "base_url": "--base-url",
+    "extra": "--extra",
+    "keyterm": "--keyterm",
+    "language": "--language",
+    "model": "--model",
+    "out_rate": "--rate",
+    "redact": "--redact",
+    "sample_rate": "--rate",
+    "speed": "--speed",
+}
+_LINE_BREAKS = re.compile(r"\s*[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+\s*")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+class InputError(ValueError):
+    """An input cannot be read, or not as audio; the message names it."""
+
+
+class OutputError(ValueError):
+    """An output cannot hold what is to be written; the message names it."""
+
+
+EXPECTED = (click.ClickException, SpeechwireError, InputError, OutputError, OSError)
+"""What a command may end with; anything else is a defect."""
 
 
 def exit_code(error: BaseException) -> int:
     """The exit code of a failure."""
     error = _root(error)
-    if isinstance(error, (click.UsageError, InvalidArgument, InvalidArgumentType)):
+    if isinstance(error, (click.UsageError, InputError, InvalidArgument, InvalidArgumentType)):
         return USAGE
     if isinstance(error, (HandshakeRefused, ConnectFailed, ConnectionLost)):
         return UNREACHABLE
@@ -33,15 +83,32 @@ def exit_code(error: BaseException) -> int:
 
 
 def one_line(error: BaseException) -> str:
-    """What happened, on one line."""
-    error = _root(error)
+    """What happened, on one line, with options named as they are typed."""
+    return printable(_words(_root(error)))
+
+
+def printable(text: str) -> str:
+    """The text on one line, without what a terminal would obey."""
+    line = _LINE_BREAKS.sub(" ", text.strip())
+    return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", line)
+
+
+def named(name: str, error: BaseException) -> str:
+    """What happened to a file, on one line, with its name."""
+    words, name = one_line(error), printable(name)
+    return words if words.startswith(f"{name}: ") else f"{name}: {words}"
+
+
+def _words(error: BaseException) -> str:
     if isinstance(error, click.ClickException):
-        words = error.format_message()
-    elif isinstance(error, OSError) and error.strerror:
-        words = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    else:
-        words = str(error)
-    return " ".join(words.split())
+        return error.format_message()
+    if isinstance(error, InvalidArgument):
+        # In brackets stands what else a program could do about it.
+        allowed = error.allowed.partition(" (see ")[0]
+        return f"{_TYPED.get(error.argument, error.argument)} must be {allowed}, got {error.value!r}"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error) or type(error).__name__
 
 
 def _root(error: BaseException) -> BaseException:

@@ -20,8 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Without the program's name; ``None`` takes those of the process.
 
     Returns:
-        The exit code: 0, 1 for a failure, 2 for wrong usage, 3 if the service refused or cannot be reached,
-        130 after Ctrl-C.
+        The exit code: 0, 1 for a failure, 2 for wrong usage or an input that cannot be read, 3 if the service
+        refused or cannot be reached, 130 after Ctrl-C, 143 after SIGTERM.
     """
     with deadly_interrupts():
         missing = next((name for name in _EXTRA if not _importable(name)), None)

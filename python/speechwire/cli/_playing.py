@@ -1,98 +1,162 @@
-"""A WAV file played into a listening session."""
+"""An input played into a listening session."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
-from speechwire.audio import PcmPipeline
+from speechwire.cli._audio import AudioReader
 from speechwire.cli._display import Bar
+from speechwire.cli._feed import Feed
+from speechwire.cli._patience import AHEAD_OF_RESULTS_S
 from speechwire.cli._segments import Hearing, Segment
 from speechwire.cli._transcript import Transcript
-from speechwire.cli._wav import WavReader
 from speechwire.errors import SessionClosed
 from speechwire.session import ListenV1Session, ListenV2Session, Reconnecting, SessionEnded
 
-__all__ = ["SERVICE_RATE", "listening_pipeline", "transcript_of"]
+__all__ = ["SERVICE_RATE", "Playing", "Session"]
 
 SERVICE_RATE = 16_000
 """What is declared to the service; Deepgram advises it."""
 
-_CHUNK_MS = 100
-_BYTES_PER_S = 2 * SERVICE_RATE
+_BLOCK_S = 0.1
 # The session paces what it is given. It is given little more than that, since beyond its bound it drops.
 _AHEAD_S = 5.0
+# A service that says nothing of silence must not stop the file.
+_STUCK_S = 60.0
+_NEARLY_DONE_S = 3.0
 _LOOK_S = 0.05
 _LEAVE_S = 0.2
 
 Session = ListenV1Session | ListenV2Session
 
 
-def listening_pipeline(wav: WavReader) -> PcmPipeline:
-    """From a file's format to the one declared to the service."""
-    return PcmPipeline(
-        in_rate=wav.rate,
-        out_rate=SERVICE_RATE,
-        channels=wav.channels,
-        chunk_ms=_CHUNK_MS,
-        format=wav.format,
-    )
+class Playing:
+    """Plays an input into a session, and puts together what the service hears.
 
+    Args:
+        feed: Open.
+        session: New.
+        channels: That the session is sent.
+        hearing: For the session's endpoint.
+        bar: Shows how far it is.
+        live: Send at real time; else as fast as the session paces it.
+        tell: Told what was heard, as it becomes certain; after the end, or an interruption, the rest.
 
-async def transcript_of(
-    path: Path, wav: WavReader, session: Session, hearing: Hearing, bar: Bar
-) -> Transcript:
-    """Play a file into a session, and put together what the service hears.
-
-    Raises:
-        SpeechwireError: The session failed for good.
-        OSError: The file cannot be read to its end.
+    Attributes:
+        transcript: All that was heard so far.
     """
-    playing = asyncio.create_task(_play(wav, session))
-    segments: list[Segment] = []
-    end = None
-    try:
-        async for event in session:
-            segments += hearing.receive(event)
-            bar.reach(_sent_s(session))
-            bar.caption(_caption(event, hearing, segments))
-            end = event if isinstance(event, SessionEnded) else end
-        await playing
-    finally:
-        playing.cancel()
-        await asyncio.wait({playing})
-        await _leave(session)
-    segments += hearing.close()
-    return Transcript(
-        path,
-        wav.duration_s,
-        tuple(segments),
-        lost_s=end.dropped_s if end else 0.0,
-        complete=end is not None and end.complete,
-    )
 
+    def __init__(
+        self,
+        feed: Feed,
+        session: Session,
+        channels: int,
+        hearing: Hearing,
+        bar: Bar,
+        *,
+        live: bool,
+        tell: Callable[[Sequence[Segment]], None],
+    ) -> None:
+        self.transcript = Transcript(feed.audio.name)
+        self._feed = feed
+        self._session = session
+        self._bytes_per_s = 2 * SERVICE_RATE * channels
+        self._hearing = hearing
+        self._bar = bar
+        self._live = live
+        self._tell = tell
+        self._heard_s = 0.0
+        self._heard_at = 0.0
 
-def _caption(event: object, hearing: Hearing, segments: list[Segment]) -> str:
-    if isinstance(event, Reconnecting):
-        return f"trying again: {event.error}"
-    return hearing.partial or (segments[-1].text if segments else "")
+    async def run(self) -> None:
+        """Play it to its end.
 
+        Raises:
+            SpeechwireError: The session failed for good.
+            InputError: The input cannot be read to its end.
+        """
+        playing = asyncio.create_task(self._play())
+        try:
+            async for event in self._session:
+                self._take(event)
+            await playing
+        finally:
+            self._add(self._hearing.close())
+            self.transcript.duration_s = self._audio.read_s
+            playing.cancel()
+            await asyncio.wait({playing})
+            await _leave(self._session)
 
-async def _play(wav: WavReader, session: Session) -> None:
-    """Push the whole file, never far ahead of what has been sent, and close the session."""
-    pushed_s = 0.0
-    try:
-        for block in wav.blocks(_CHUNK_MS / 1000):
-            session.push(block)
-            pushed_s = min(pushed_s + _CHUNK_MS / 1000, wav.duration_s)
-            await _wait_for_room(session, pushed_s)
-    except SessionClosed:
-        return  # its reason is raised to whoever reads the events
-    except OSError:
-        await _leave(session)  # or whoever reads the events would wait for ever
-        raise
-    await session.aclose()
+    @property
+    def _audio(self) -> AudioReader:
+        return self._feed.audio
+
+    def _take(self, event: object) -> None:
+        self._add(self._hearing.receive(event))
+        self._bar.reach(self._sent_s())
+        if isinstance(event, Reconnecting):
+            self._bar.caption(f"trying again: {event.error}")
+        else:
+            segments = self.transcript.segments
+            self._bar.caption(self._hearing.partial or (segments[-1].text if segments else ""))
+        if isinstance(event, SessionEnded):
+            self.transcript.complete = event.complete
+            self.transcript.lost_s = event.dropped_s
+
+    def _add(self, segments: list[Segment]) -> None:
+        self.transcript.segments += segments
+        if segments:
+            self._tell(segments)
+
+    async def _play(self) -> None:
+        """Push the whole input, never far ahead of what has been sent, and close the session."""
+        began = asyncio.get_running_loop().time()
+        try:
+            async for block in self._feed.blocks(_BLOCK_S):
+                self._session.push(block)
+                await self._wait_while(self._is_ahead, began)
+            await self._wait_while(self._is_unanswered, began)
+        except SessionClosed:
+            return  # its reason is raised to whoever reads the events
+        except Exception:
+            await _leave(self._session)  # or whoever reads the events would wait for ever
+            raise
+        await self._session.aclose()
+
+    async def _wait_while(self, waiting: Callable[[float, float], bool], began: float) -> None:
+        """Look again and again, until the session has ended."""
+        loop = asyncio.get_running_loop()
+        while True:
+            if self._session.closed or not waiting(loop.time(), began):
+                return
+            await asyncio.sleep(_LOOK_S)
+
+    def _is_ahead(self, now: float, began: float) -> bool:
+        """Whether the next piece has to wait: for the connection, for the recogniser, or for its time."""
+        pushed_s = self._audio.read_s
+        return (
+            pushed_s - self._sent_s() >= _AHEAD_S
+            or self._behind_s(now) >= AHEAD_OF_RESULTS_S
+            or (self._live and pushed_s > now - began + _BLOCK_S)
+        )
+
+    def _is_unanswered(self, now: float, began: float) -> bool:
+        """Whether a slow recogniser still has much to do before it can be asked for its last results."""
+        return self._behind_s(now) >= _NEARLY_DONE_S
+
+    def _behind_s(self, now: float) -> float:
+        """How much audio has no results yet; none if the service says nothing of it."""
+        heard_s = self._hearing.heard_s
+        if heard_s > self._heard_s or not self._heard_at:
+            self._heard_s, self._heard_at = heard_s, now
+        return 0.0 if now - self._heard_at >= _STUCK_S else self._audio.read_s - heard_s
+
+    def _sent_s(self) -> float:
+        """Seconds of the input that have been sent, each counted once."""
+        stats = self._session.stats()
+        return max(0.0, (stats.sent_bytes - stats.replayed_bytes - stats.silence_bytes) / self._bytes_per_s)
 
 
 async def _leave(session: Session) -> None:
@@ -100,17 +164,3 @@ async def _leave(session: Session) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_LEAVE_S):
             await session.aclose()
-
-
-async def _wait_for_room(session: Session, pushed_s: float) -> None:
-    """Wait until little is left to be sent, or the session has ended."""
-    while True:
-        if session.closed or pushed_s - _sent_s(session) < _AHEAD_S:
-            return
-        await asyncio.sleep(_LOOK_S)
-
-
-def _sent_s(session: Session) -> float:
-    """Seconds of the file that have been sent, each counted once."""
-    stats = session.stats()
-    return max(0.0, (stats.sent_bytes - stats.replayed_bytes - stats.silence_bytes) / _BYTES_PER_S)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Protocol
 
 from speechwire.protocol import TurnEvent, Utterance, Utterances
 from speechwire.protocol.listen_v1_events import Results, UtteranceEnd
+from speechwire.protocol.listen_v1_events import Word as NovaWord
 from speechwire.protocol.listen_v2_events import TurnInfo
 
 __all__ = ["Hearing", "NovaHearing", "Segment", "SpokenWord", "TurnHearing"]
@@ -24,19 +27,29 @@ class SpokenWord:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """An utterance or a turn.
+    """An utterance, a speaker's part of one, or a turn.
 
     Args:
         text: Never empty.
         start_s: In seconds from the beginning of the file.
         end_s: In seconds from the beginning of the file.
         words: Empty if the service gave no times.
+        channel: From 0, where channels are heard separately.
+        speaker: From 0, where speakers are told apart.
     """
 
     text: str
     start_s: float
     end_s: float
     words: tuple[SpokenWord, ...] = field(default=())
+    channel: int | None = None
+    speaker: int | None = None
+
+    @property
+    def label(self) -> str:
+        """Who said it, in words: ``channel 0, speaker 1``; empty where nobody was told apart."""
+        named = (("channel", self.channel), ("speaker", self.speaker))
+        return ", ".join(f"{what} {number}" for what, number in named if number is not None)
 
 
 class Hearing(Protocol):
@@ -44,6 +57,9 @@ class Hearing(Protocol):
 
     partial: str
     """What is being said and may still change."""
+
+    heard_s: float
+    """Up to where results have come."""
 
     def receive(self, event: object) -> list[Segment]:
         """Take an event; return the segments it completes."""
@@ -53,23 +69,65 @@ class Hearing(Protocol):
 
 
 class NovaHearing:
-    """Utterances of ``/v1/listen``."""
+    """Utterances of ``/v1/listen``, in the order in which they began.
 
-    def __init__(self) -> None:
+    Args:
+        channels: As many as are heard separately.
+        multichannel: Whether segments name their channel.
+        diarize: Whether segments name their speaker, and end where another begins.
+    """
+
+    def __init__(self, channels: int = 1, *, multichannel: bool = False, diarize: bool = False) -> None:
         self.partial = ""
+        self.heard_s = 0.0
+        self._multichannel = multichannel
+        self._diarize = diarize
         self._utterances = Utterances()
+        self._begun_s = dict.fromkeys(range(channels), 0.0)
+        self._waiting: list[Segment] = []
 
     def receive(self, event: object) -> list[Segment]:
-        """Take an event; return the segments it completes."""
+        """Take an event; return the segments that are complete, those of other channels before them too."""
         if not isinstance(event, (Results, UtteranceEnd)):
             return []
         utterances = self._utterances.receive(event)
+        if isinstance(event, Results):
+            self.heard_s = max(self.heard_s, event.end)
+            self._note_begin(event, utterances)
         self.partial = "".join(utterance.transcript for utterance in utterances if not utterance.ended_by)
-        return [_from_utterance(utterance) for utterance in utterances if utterance.ended_by]
+        self._waiting += [
+            part for utterance in utterances if utterance.ended_by for part in self._parts(utterance)
+        ]
+        return self._in_order(min(self._begun_s.values()))
 
     def close(self) -> list[Segment]:
         """Return what was still open at the end."""
-        return [_from_utterance(utterance) for utterance in self._utterances.close()]
+        self._waiting += [part for utterance in self._utterances.close() for part in self._parts(utterance)]
+        return self._in_order(float("inf"))
+
+    def _note_begin(self, event: Results, utterances: Sequence[Utterance]) -> None:
+        """Note from where on something of this channel may still come."""
+        channel = event.channel_index[0] if event.channel_index else 0
+        open_s = [utterance.start for utterance in utterances if not utterance.ended_by]
+        settled_s = event.end if event.is_final else event.start
+        self._begun_s[channel] = open_s[0] if open_s else settled_s
+
+    def _in_order(self, until_s: float) -> list[Segment]:
+        self._waiting.sort(key=lambda segment: segment.start_s)
+        ready = [segment for segment in self._waiting if segment.start_s <= until_s]
+        del self._waiting[: len(ready)]
+        return ready
+
+    def _parts(self, utterance: Utterance) -> list[Segment]:
+        channel = utterance.channel if self._multichannel else None
+        if not self._diarize or not utterance.words:
+            words = _spoken(utterance.words)
+            return [Segment(utterance.transcript, utterance.start, utterance.end, words, channel)]
+        runs = [(who, tuple(words)) for who, words in groupby(utterance.words, key=lambda word: word.speaker)]
+        if len(runs) == 1:
+            words = _spoken(utterance.words)
+            return [Segment(utterance.transcript, utterance.start, utterance.end, words, channel, runs[0][0])]
+        return [_said_by(speaker, words, channel) for speaker, words in runs]
 
 
 class TurnHearing:
@@ -77,12 +135,14 @@ class TurnHearing:
 
     def __init__(self) -> None:
         self.partial = ""
+        self.heard_s = 0.0
         self._open: TurnInfo | None = None
 
     def receive(self, event: object) -> list[Segment]:
         """Take an event; return the segments it completes."""
         if not isinstance(event, TurnInfo):
             return []
+        self.heard_s = max(self.heard_s, event.audio_window_end)
         self._open = event if event.transcript else None
         self.partial = event.transcript
         return self.close() if event.event == TurnEvent.END_OF_TURN else []
@@ -93,12 +153,16 @@ class TurnHearing:
         return [_from_turn(turn)] if turn else []
 
 
-def _from_utterance(utterance: Utterance) -> Segment:
-    words = tuple(
-        SpokenWord(word.punctuated_word or word.word, word.start, word.end, word.confidence)
-        for word in utterance.words
+def _spoken(words: Sequence[NovaWord]) -> tuple[SpokenWord, ...]:
+    return tuple(
+        SpokenWord(word.punctuated_word or word.word, word.start, word.end, word.confidence) for word in words
     )
-    return Segment(utterance.transcript, utterance.start, utterance.end, words)
+
+
+def _said_by(speaker: int | None, words: tuple[NovaWord, ...], channel: int | None) -> Segment:
+    spoken = _spoken(words)
+    text = " ".join(word.text for word in spoken)
+    return Segment(text, spoken[0].start_s, spoken[-1].end_s, spoken, channel, speaker)
 
 
 def _from_turn(turn: TurnInfo) -> Segment:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +12,15 @@ from typing import Any
 
 import click
 
+from speechwire.cli._arguments import FILE
+from speechwire.cli._files import is_standard
 from speechwire.emulator import Emulator
 from speechwire.protocol import DEFAULT_BASE_URL
 
 __all__ = ["Access", "Service", "service_options"]
 
 _VARIABLE = "DEEPGRAM_API_KEY"
+_LONGEST_KEY = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,14 @@ class Service:
         async with Emulator("offline") as emulator:
             yield Access("offline", emulator.base_url)
 
+    def check_streams(self, inputs: Sequence[Path]) -> None:
+        """Raise click.UsageError if standard input is to be read more than once."""
+        readers = [path for path in inputs if is_standard(path, output=False)]
+        if self.key_file is not None and is_standard(self.key_file, output=False):
+            readers.append(self.key_file)
+        if len(readers) > 1:
+            raise click.UsageError("standard input can be read only once")
+
     def api_key(self) -> str:
         """The key; never shown, not even where a key was given in place of a file's name.
 
@@ -80,12 +91,16 @@ class Service:
                 raise click.UsageError(f"no API key: set {_VARIABLE}, or use --key-file, or --emulator")
             return key
         try:
-            key = self.key_file.read_text(encoding="ascii").strip()
+            file: Path | int = 0 if is_standard(self.key_file, output=False) else self.key_file
+            with open(file, encoding="ascii", closefd=file != 0) as opened:
+                key = opened.read(_LONGEST_KEY).strip()
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is not plain text"
             raise click.UsageError(f"the file named by --key-file cannot be read: {why}") from None
         if not key:
             raise click.UsageError("the file named by --key-file is empty")
+        if not key.isprintable():
+            raise click.UsageError("the file named by --key-file holds more than a key")
         return key
 
 
@@ -96,8 +111,8 @@ def service_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--base-url", metavar="URL", help=f"Where the service is (default: {DEFAULT_BASE_URL}).")
     @click.option(
         "--key-file",
-        type=click.Path(path_type=Path),
-        help=f"File with the API key (default: the variable {_VARIABLE}).",
+        type=FILE,
+        help=f"File with the API key, - for standard input (default: the variable {_VARIABLE}).",
     )
     @functools.wraps(command)
     def with_service(*, emulator: bool, base_url: str | None, key_file: Path | None, **rest: Any) -> Any:

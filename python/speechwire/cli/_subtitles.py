@@ -1,38 +1,35 @@
-"""Subtitles: segments cut into cues that can be read (SubRip; W3C WebVTT)."""
+"""Subtitles: cues as they become certain, as SubRip and W3C WebVTT have them."""
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from speechwire.cli._segments import Segment, SpokenWord
+from speechwire.cli._cutting import parts, two_lines, wanted_end_s
+from speechwire.cli._segments import Segment
 
-__all__ = ["cues", "srt", "timestamp", "vtt"]
+__all__ = ["Cues", "cues", "srt_cue", "srt_prefix", "timestamp", "vtt_cue"]
 
-# Common practice: two lines of 42 characters, on screen for at most 7 seconds.
-_LINE_CHARACTERS = 42
-_CUE_CHARACTERS = 2 * _LINE_CHARACTERS
-_CUE_S = 7.0
-_SHORTEST_S = 0.001
+_LEAST_S = 0.001
 
 
-def srt(segments: Sequence[Segment]) -> str:
-    """The text of a SubRip file."""
-    blocks = (
-        f"{number}\n{timestamp(cue.start_s, ',')} --> {timestamp(cue.end_s, ',')}\n{_lines(cue.text)}\n"
-        for number, cue in enumerate(cues(segments), 1)
-    )
-    return "\n".join(blocks)
+def srt_prefix(segment: Segment) -> str:
+    """What SubRip, which knows no speakers, shows before the text."""
+    return f"[{segment.label}] " if segment.label else ""
 
 
-def vtt(segments: Sequence[Segment]) -> str:
-    """The text of a WebVTT file."""
-    blocks = (
-        f"{timestamp(cue.start_s, '.')} --> {timestamp(cue.end_s, '.')}\n{_escaped(_lines(cue.text))}\n"
-        for cue in cues(segments)
-    )
-    return "\n".join(["WEBVTT\n", *blocks])
+def srt_cue(number: int, cue: Segment) -> str:
+    """A cue of a SubRip file, with the blank line that separates it from the one before."""
+    times = f"{timestamp(cue.start_s, ',')} --> {timestamp(cue.end_s, ',')}"
+    return f"{_separator(number)}{number}\n{times}\n{_lines(cue, srt_prefix(cue))}\n"
+
+
+def vtt_cue(number: int, cue: Segment) -> str:
+    """A cue of a WebVTT file, behind a blank line."""
+    times = f"{timestamp(cue.start_s, '.')} --> {timestamp(cue.end_s, '.')}"
+    voice = f"<v {cue.label}>" if cue.label else ""
+    return f"\n{times}\n{voice}{_escaped(_lines(cue, ''))}\n"
 
 
 def timestamp(seconds: float, mark: str) -> str:
@@ -42,42 +39,61 @@ def timestamp(seconds: float, mark: str) -> str:
     return f"{hours:02}:{minutes:02}:{ms // 1000:02}{mark}{ms % 1000:03}"
 
 
-def cues(segments: Sequence[Segment]) -> list[Segment]:
-    """Segments short enough to read, in order of time, none begun before the one before has ended."""
-    parts = sorted((part for segment in segments for part in _parts(segment)), key=lambda part: part.start_s)
-    ends = [min(part.end_s, after.start_s) for part, after in pairwise(parts)]
-    ends += [part.end_s for part in parts[-1:]]
-    return [
-        Segment(part.text, part.start_s, max(end_s, part.start_s + _SHORTEST_S))
-        for part, end_s in zip(parts, ends, strict=True)
-    ]
+def cues(segments: Iterable[Segment], *, prefixed: bool = False) -> list[Segment]:
+    """All cues of all segments, in order of time."""
+    cutting = Cues(prefixed=prefixed)
+    ordered = sorted(segments, key=lambda segment: segment.start_s)
+    return [*(cue for segment in ordered for cue in cutting.add(segment)), *cutting.close()]
 
 
-def _parts(segment: Segment) -> Iterator[Segment]:
-    """Cut between words; a segment without word times stays whole."""
-    if not segment.words:
-        yield segment
-        return
-    taken: list[SpokenWord] = []
-    for word in segment.words:
-        if taken and not _fits([*taken, word]):
-            yield _cue(taken)
-            taken = []
-        taken.append(word)
-    yield _cue(taken)
+class Cues:
+    """Cuts segments into cues, and gives each one away when nothing that may follow can change it.
+
+    A cue ends before the next one of its channel begins, and stays longer than its words where there is time.
+
+    Args:
+        prefixed: Whether the first line of a cue begins with `srt_prefix`.
+    """
+
+    def __init__(self, *, prefixed: bool) -> None:
+        self._prefixed = prefixed
+        self._waiting: list[Segment] = []
+
+    def add(self, segment: Segment) -> list[Segment]:
+        """Take a segment, none that began before the last one; return the cues that are now certain."""
+        self._waiting += parts(segment, srt_prefix(segment) if self._prefixed else "")
+        self._waiting.sort(key=lambda part: part.start_s)
+        return self._certain(segment.start_s)
+
+    def close(self) -> list[Segment]:
+        """Return the other cues."""
+        return self._certain(math.inf)
+
+    def _certain(self, until_s: float) -> list[Segment]:
+        done = 0
+        while done < len(self._waiting) and wanted_end_s(self._waiting[done]) <= until_s:
+            done += 1
+        certain = [
+            _timed(part, self._waiting[place + 1 :]) for place, part in enumerate(self._waiting[:done])
+        ]
+        del self._waiting[:done]
+        return certain
 
 
-def _fits(words: Sequence[SpokenWord]) -> bool:
-    length = sum(len(word.text) + 1 for word in words) - 1
-    return length <= _CUE_CHARACTERS and words[-1].end_s - words[0].start_s <= _CUE_S
+def _timed(part: Segment, later: Sequence[Segment]) -> Segment:
+    """With its end: before the next one of its channel."""
+    limit_s = next((after.start_s for after in later if after.channel == part.channel), math.inf)
+    return replace(part, end_s=max(min(wanted_end_s(part), limit_s), part.start_s + _LEAST_S))
 
 
-def _cue(words: Sequence[SpokenWord]) -> Segment:
-    return Segment(" ".join(word.text for word in words), words[0].start_s, words[-1].end_s)
+def _separator(number: int) -> str:
+    return "\n" if number > 1 else ""
 
 
-def _lines(text: str) -> str:
-    return textwrap.fill(text, _LINE_CHARACTERS, break_long_words=False, break_on_hyphens=False)
+def _lines(cue: Segment, prefix: str) -> str:
+    words = cue.text.split()
+    words[:1] = [prefix + word for word in words[:1]]
+    return "\n".join(two_lines(words) or [" ".join(words)])
 
 
 def _escaped(text: str) -> str:

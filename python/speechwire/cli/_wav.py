@@ -1,37 +1,45 @@
-"""WAV files in, in blocks that ``PcmPipeline`` takes; WAV files out, whole or not at all.
+"""WAV files read in blocks that ``PcmPipeline`` takes, from a pipe as well, and WAV files written.
 
-The standard library's ``wave`` reads no floats, no telephone codings and, before Python 3.12, no extensible
-headers, so reading is done here (Microsoft: Multiple Channel Audio Data and WAVE Files; EBU Tech 3306).
+The standard library's ``wave`` reads no floats, no telephone codings, nothing of unknown length and, before
+Python 3.12, no extensible headers, so both is done here (Microsoft: Multiple Channel Audio Data and WAVE
+Files; EBU Tech 3306).
 """
 
 from __future__ import annotations
 
 import os
 import struct
-import wave
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
-from speechwire.cli._files import naming, whole_file
+from speechwire.cli._audio import AudioReader
+from speechwire.cli._failures import OutputError
+from speechwire.cli._files import ByteSink
 
-__all__ = ["WavError", "WavReader", "wav_reader", "wav_writer"]
+__all__ = ["SIGNATURE_BYTES", "UnsupportedWav", "WavError", "is_wav", "read_exactly", "read_wav", "write_wav"]
+
+SIGNATURE_BYTES = 12
+"""So much of a file says whether it is a WAV file."""
 
 _PCM, _FLOAT, _ALAW, _MULAW, _EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
 # Programs that do not know the length, such as ffmpeg and sox into a pipe, write 2 or 4 GiB or a bit less.
 _LEAST_UNKNOWN_SIZE = 0x7FFF0000
-# What the pipeline takes.
-_LOWEST_RATE, _HIGHEST_RATE, _MOST_CHANNELS = 4_000, 192_000, 32
+_UNKNOWN_SIZE = 0xFFFFFFFF
 _LARGEST_DATA = 0xFFFFFFFF - 36
-_READABLE = "8, 16, 24 and 32 bit PCM, 32 and 64 bit float, mu-law and A-law"
+_SKIP_BYTES = 1 << 16
+_LONGEST_FORMAT = 4096
 
 
 class WavError(ValueError):
-    """A file is no WAV file, or none that can be read or written here; the message names it."""
+    """It is a WAV file, and not one that can be read; the message says why."""
+
+
+class UnsupportedWav(WavError):
+    """A coding that other decoders may know."""
 
 
 def _from_u8(data: bytes) -> bytes:
@@ -70,140 +78,173 @@ _FORMATS: dict[tuple[int, int], tuple[str, _Convert]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class WavReader:
-    """An open file, at the beginning of its audio.
-
-    Args:
-        rate: In Hz.
-        channels: Interleaved.
-        format: Of the blocks, by ``PcmPipeline``'s names.
-        frames: Samples of each channel in the file.
-        missing_s: What the header promises and the file does not hold, in seconds.
-    """
-
-    rate: int
-    channels: int
-    format: str
-    frames: int
-    missing_s: float
-    _frame_bytes: int
-    _convert: _Convert
-    _file: BinaryIO
+class _Format:
+    coding: int = 0
+    channels: int = 0
+    rate: int = 0
+    bits: int = 0
 
     @property
-    def duration_s(self) -> float:
-        """Length in seconds."""
-        return self.frames / self.rate
+    def stored_bits(self) -> int:
+        """20 bits are stored in 24."""
+        return -(-self.bits // 8) * 8
 
-    def blocks(self, block_s: float) -> Iterator[bytes]:
-        """Yield the audio in pieces of this length; the last may be shorter. Reads one at a time."""
-        left = self.frames
-        per_block = max(1, int(block_s * self.rate))
-        while left > 0:
-            data = self._file.read(min(left, per_block) * self._frame_bytes)
-            whole = len(data) - len(data) % self._frame_bytes
-            if not whole:
-                return
-            left -= whole // self._frame_bytes
-            yield self._convert(data[:whole])
+    @property
+    def frame_bytes(self) -> int:
+        return self.channels * self.stored_bits // 8
 
 
-@contextmanager
-def wav_reader(path: Path) -> Iterator[WavReader]:
-    """Open a WAV file.
+@dataclass(frozen=True, slots=True)
+class _Extent:
+    """How much audio there is: bytes to read at most, and bytes that are promised; ``None`` if unknown."""
+
+    at_most: int | None
+    promised: int | None
+
+
+# Reading
+
+
+def is_wav(signature: bytes) -> bool:
+    """Whether a file that begins so is a WAV file."""
+    return signature[:4] in (b"RIFF", b"RF64", b"BW64") and signature[8:12] == b"WAVE"
+
+
+def read_wav(name: str, signature: bytes, file: BinaryIO, *, regular: bool) -> AudioReader:
+    """Read a header; blocks while a pipe does not deliver it.
+
+    Args:
+        name: As it is shown.
+        signature: The first `SIGNATURE_BYTES`, read already.
+        file: Behind them; unbuffered is fine.
+        regular: Whether it is a regular file, whose length can be known.
 
     Raises:
-        WavError: It is none, or of a kind that cannot be read here.
-        OSError: It cannot be opened.
+        UnsupportedWav: Its coding is none of those read here.
+        WavError: It is damaged.
+        OSError: It cannot be read.
     """
-    with path.open("rb") as file:
-        try:
-            reader = _open(file)
-        except (WavError, struct.error) as error:
-            why = str(error) if isinstance(error, WavError) else "its header is incomplete"
-            raise WavError(
-                f"{path}: {why}; readable are WAV files of {_READABLE}:"
-                " convert others with `ffmpeg -i IN -c:a pcm_s16le OUT.wav`"
-            ) from error
-        yield reader
-
-
-def _open(file: BinaryIO) -> WavReader:
-    riff, riff_size, kind = struct.unpack("<4sI4s", file.read(12).ljust(12, b"\0"))
-    if riff not in (b"RIFF", b"RF64") or kind != b"WAVE":
-        raise WavError("it is not a WAV file")
-    coding, channels, rate, bits = 0, 0, 0, 0
-    while True:
-        name, size = struct.unpack("<4sI", file.read(8))
-        if name == b"data":
-            break
-        if name == b"fmt ":
-            coding, channels, rate, bits = _format(file.read(size + size % 2))
-        else:
-            file.seek(size + size % 2, os.SEEK_CUR)
-    format, convert = _check(coding, channels, rate, bits)
-    frame_bytes = channels * bits // 8
-    here = file.tell()
-    held = file.seek(0, os.SEEK_END) - here
-    file.seek(here)
-    if not size and riff_size + 8 <= here:
-        size = held  # a recorder that was interrupted: both sizes are those of a file without audio
-    missing = size - held if held < size < _LEAST_UNKNOWN_SIZE else 0
-    return WavReader(
-        rate=rate,
-        channels=channels,
-        format=format,
-        frames=min(size, held) // frame_bytes,
-        missing_s=missing / frame_bytes / rate,
-        _frame_bytes=frame_bytes,
-        _convert=convert,
-        _file=file,
+    (riff_size,) = struct.unpack("<I", signature[4:8])
+    try:
+        format, size, position = _chunks(file, regular=regular)
+    except struct.error as error:
+        raise WavError("its header is incomplete") from error
+    convert = _checked(format)
+    if not size and (riff_size + 8 <= position or riff_size >= _LEAST_UNKNOWN_SIZE):
+        # A recorder that was interrupted, or that writes into a pipe: sizes of a file without audio.
+        extent = _Extent(None, None)
+    elif size >= _LEAST_UNKNOWN_SIZE:
+        extent = _Extent(None if size == _UNKNOWN_SIZE else size, None)
+    else:
+        extent = _Extent(size, size)
+    if regular and extent.promised is None:
+        held = os.fstat(file.fileno()).st_size - position
+        extent = _Extent(extent.at_most, min(held, extent.at_most or held))
+    return AudioReader(
+        name=name,
+        kind=f"WAV, {format.rate} Hz, {format.channels} channels, {format.bits} bits",
+        rate=format.rate,
+        channels=format.channels,
+        format=_FORMATS[format.coding, format.stored_bits][0],
+        frames=None if extent.promised is None else extent.promised // format.frame_bytes,
+        read=lambda frames: _blocks(file, extent.at_most, frames * format.frame_bytes, format, convert),
     )
 
 
-def _format(chunk: bytes) -> tuple[int, int, int, int]:
-    """Coding, channels, rate and bits of a format chunk."""
+def read_exactly(file: BinaryIO, size: int) -> bytes:
+    """So many bytes, fewer at the end of the file. A pipe gives them in pieces."""
+    pieces = []
+    while size and (piece := file.read(size)):
+        pieces.append(piece)
+        size -= len(piece)
+    return b"".join(pieces)
+
+
+def _chunks(file: BinaryIO, *, regular: bool) -> tuple[_Format, int, int]:
+    """Read up to the audio: its format, the size of its chunk, and where it begins."""
+    format, large, position = _Format(), 0, SIGNATURE_BYTES
+    while True:
+        name, size = struct.unpack("<4sI", read_exactly(file, 8))
+        position += 8
+        if name == b"data":
+            return format, (large if size == _UNKNOWN_SIZE and large else size), position
+        padded = size + size % 2
+        content = read_exactly(file, min(padded, _LONGEST_FORMAT)) if name in (b"fmt ", b"ds64") else b""
+        if name == b"fmt ":
+            format = _format(content)
+        elif name == b"ds64":
+            (large,) = struct.unpack("<Q", content[8:16])
+        _skip(file, padded - len(content), regular=regular)
+        position += padded
+
+
+def _skip(file: BinaryIO, size: int, *, regular: bool) -> None:
+    if regular:
+        file.seek(size, os.SEEK_CUR)
+        return
+    while size and (piece := file.read(min(size, _SKIP_BYTES))):
+        size -= len(piece)
+
+
+def _format(chunk: bytes) -> _Format:
     coding, channels, rate, _, _, bits = struct.unpack("<HHIIHH", chunk[:16])
     if coding == _EXTENSIBLE:
         (coding,) = struct.unpack("<H", chunk[24:26])  # the sub-format's first two bytes
-    return coding, channels, rate, bits
+    return _Format(coding, channels, rate, bits)
 
 
-def _check(coding: int, channels: int, rate: int, bits: int) -> tuple[str, _Convert]:
-    if not channels or not rate:
+def _checked(format: _Format) -> _Convert:
+    if not format.channels or not format.rate:
         raise WavError("its header names no format before the audio")
-    if (coding, bits) not in _FORMATS:
-        raise WavError(f"its coding (format {coding}, {bits} bits) is not supported")
-    if not _LOWEST_RATE <= rate <= _HIGHEST_RATE:
-        raise WavError(f"its rate is {rate} Hz, not {_LOWEST_RATE} to {_HIGHEST_RATE} Hz")
-    if channels > _MOST_CHANNELS:
-        raise WavError(f"it has {channels} channels, more than {_MOST_CHANNELS}")
-    return _FORMATS[coding, bits]
+    if (format.coding, format.stored_bits) not in _FORMATS or not format.bits:
+        raise UnsupportedWav(f"its coding (format {format.coding}, {format.bits} bits) is not supported")
+    return _FORMATS[format.coding, format.stored_bits][1]
+
+
+def _blocks(
+    file: BinaryIO, at_most: int | None, block_bytes: int, format: _Format, convert: _Convert
+) -> Iterator[bytes]:
+    left = at_most
+    while left is None or left > 0:
+        data = read_exactly(file, block_bytes if left is None else min(block_bytes, left))
+        whole = len(data) - len(data) % format.frame_bytes
+        if not whole:
+            return
+        left = None if left is None else left - len(data)
+        yield convert(data[:whole])
+
+
+# Writing
 
 
 @contextmanager
-def wav_writer(path: Path, rate: int) -> Iterator[Callable[[bytes], None]]:
-    """Write mono 16 bit PCM; the file takes its name when it is complete, and vanishes if it does not get so.
+def write_wav(name: str, sink: ByteSink, rate: int) -> Iterator[Callable[[bytes], None]]:
+    """Write mono 16 bit PCM. Where the sizes cannot be put in afterwards they stay unknown, as ffmpeg's do.
 
     Yields:
         A function that appends samples.
 
     Raises:
-        WavError: It would be larger than 4 GiB.
+        OutputError: It would be larger than the 4 GiB of a WAV file.
         OSError: It cannot be written.
     """
-    with whole_file(path) as file, wave.open(file, "wb") as wav:
-        wav.setnchannels(1)
-        wav.setsampwidth(2)
-        wav.setframerate(rate)
-        yield _bounded(path, wav)
+    sink.write(_header(rate, None))
+    written = 0
 
-
-def _bounded(path: Path, wav: wave.Wave_write) -> Callable[[bytes], None]:
     def append(pcm: bytes) -> None:
-        if wav.tell() * 2 + len(pcm) > _LARGEST_DATA:
-            raise WavError(f"{path}: the audio is larger than the 4 GiB of a WAV file; split the input")
-        with naming(path):
-            wav.writeframesraw(pcm)
+        nonlocal written
+        written += len(pcm)
+        if sink.seekable and written > _LARGEST_DATA:
+            raise OutputError(f"{name}: the audio is larger than the 4 GiB of a WAV file; write FLAC or raw")
+        sink.write(pcm)
 
-    return append
+    yield append
+    if sink.seekable:
+        sink.overwrite(0, _header(rate, written))
+
+
+def _header(rate: int, size: int | None) -> bytes:
+    riff_size, data_size = (_UNKNOWN_SIZE, _UNKNOWN_SIZE) if size is None else (size + 36, size)
+    format = struct.pack("<4sIHHIIHH", b"fmt ", 16, _PCM, 1, rate, 2 * rate, 2, 16)
+    header = struct.pack("<4sI4s", b"RIFF", riff_size, b"WAVE") + format
+    return header + struct.pack("<4sI", b"data", data_size)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import random
 import statistics
+import sys
 import time
 from dataclasses import dataclass
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from speechwire.audio import PcmPipeline, engine_name
+from speechwire.cli._arguments import SECONDS, verbosity_options
+from speechwire.cli._display import Verbosity, console
 from speechwire.cli._failures import FAILED
 from speechwire.errors import EngineUnavailable
 
@@ -35,10 +37,9 @@ class _Row:
 @click.command(
     short_help="Time the audio path on this machine.", epilog="\b\nExample:\n  speechwire bench --seconds 1"
 )
-@click.option(
-    "--seconds", type=click.FloatRange(0.1, 600), default=3.0, show_default=True, help="How long to measure."
-)
-def bench(seconds: float) -> int:
+@click.option("--seconds", type=SECONDS, default=3.0, show_default=True, help="How long to measure.")
+@verbosity_options
+def bench(seconds: float, verbosity: Verbosity) -> int:
     """Time one 20 ms frame, 48 kHz stereo to 16 kHz mono, on every preset and engine.
 
     Each engine's output is compared with the first one's: they must be equal to the byte.
@@ -46,7 +47,8 @@ def bench(seconds: float) -> int:
     engines = _engines()
     share_s = seconds / (len(engines) * len(_PRESETS))
     rows = [_measure(preset, engine, share_s) for preset in _PRESETS for engine in engines]
-    Console().print(_table(rows, compared=len(engines) > 1))
+    if verbosity is not Verbosity.QUIET:
+        console(sys.stdout).print(_table(rows, compared=len(engines) > 1))
     return 0 if _agree(rows) else FAILED
 
 

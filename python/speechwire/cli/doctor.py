@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.metadata
 import platform
+import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ import click
 
 from speechwire import __version__
 from speechwire.audio import PcmPipeline
+from speechwire.cli import _ffmpeg, _pyav
+from speechwire.cli._arguments import verbosity_options
+from speechwire.cli._display import Verbosity, is_coloured
 from speechwire.cli._failures import exit_code, one_line
 from speechwire.cli._patience import PROBE
 from speechwire.cli._service import Access, Service, service_options
@@ -23,7 +27,16 @@ from speechwire.transport import transport_name
 
 __all__ = ["doctor"]
 
-_LIBRARIES = ("numpy", "aiohttp", "picows", "msgspec", "videosdk-agents", "pocketsphinx", "espeakng-loader")
+_LIBRARIES = (
+    "numpy",
+    "aiohttp",
+    "picows",
+    "msgspec",
+    "videosdk-agents",
+    "pocketsphinx",
+    "espeakng-loader",
+    "av",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +50,16 @@ class _Finding:
 
 @click.command(epilog="\b\nExample:\n  speechwire doctor --emulator")
 @service_options
-def doctor(service: Service) -> int:
+@verbosity_options
+def doctor(service: Service, verbosity: Verbosity) -> int:
     """Check the installation, the key and the service.
 
     Three connections are opened and closed; no audio and no text is sent.
     """
     findings = [*_installation(), *asyncio.run(_service(service))]
-    click.echo("\n".join(_line(finding) for finding in findings))
+    for finding in findings:
+        if finding.code or verbosity is not Verbosity.QUIET:
+            click.echo(_line(finding), color=is_coloured(sys.stdout))
     return max(finding.code for finding in findings)
 
 
@@ -52,6 +68,7 @@ def _installation() -> Iterator[_Finding]:
     yield _Finding("speechwire", f"{__version__} on {python}")
     yield _engine()
     yield _transport()
+    yield _Finding("recordings", _recordings())
     yield _Finding("libraries", ", ".join(f"{name} {_version(name)}" for name in _LIBRARIES))
 
 
@@ -70,6 +87,15 @@ def _transport() -> _Finding:
         return _Finding("transport", one_line(error), exit_code(error))
     advice = ", the extra fast has a faster one" if name == "aiohttp" and find_spec("picows") is None else ""
     return _Finding("transport", f"{name}{advice}")
+
+
+def _recordings() -> str:
+    """What can be read beside WAV files."""
+    if _pyav.library() is not None:
+        return "WAV, and MP3, FLAC, Opus, M4A and others through PyAV"
+    if _ffmpeg.program() is not None:
+        return "WAV, and MP3, FLAC, Opus, M4A and others through ffmpeg"
+    return "WAV; others need ffmpeg or the extra media"
 
 
 def _version(name: str) -> str:

@@ -1,198 +1,148 @@
-"""``speechwire transcribe``: WAV files to text, many at once."""
+"""``speechwire transcribe``: recordings to text, many at once."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from speechwire.cli._display import Display
-from speechwire.cli._failures import FAILED, exit_code, one_line
-from speechwire.cli._files import whole_file
-from speechwire.cli._patience import listen_settings
-from speechwire.cli._playing import SERVICE_RATE, Session, listening_pipeline, transcript_of
-from speechwire.cli._segments import Hearing, NovaHearing, TurnHearing
+from speechwire.cli._arguments import FILE, SPEED, extra_option, verbosity_options
+from speechwire.cli._asking import Asked
+from speechwire.cli._display import Display, Verbosity
+from speechwire.cli._files import STANDARD, display_name, is_standard, try_output
 from speechwire.cli._service import Service, service_options
-from speechwire.cli._transcript import FORMATS, Transcript
-from speechwire.cli._wav import WavError, WavReader, wav_reader
-from speechwire.errors import ConnectFailed, HandshakeRefused, SpeechwireError
-from speechwire.protocol import ListenV1Options, ListenV2Options
-from speechwire.session import SessionPool
+from speechwire.cli._transcribing import Order, transcribe_all
+from speechwire.cli._transcript import FORMATS
 
 __all__ = ["transcribe"]
 
-
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """What is to be done with each file."""
-
-    files: tuple[Path, ...]
-    options: ListenV1Options | ListenV2Options
-    format: str
-    output_dir: Path | None
-    concurrency: int
-    speed: float
+_BY_SUFFIX = {suffix: format for format, suffix in FORMATS.items()}
+_PIPE_STEM = "stdin"
 
 
 @click.command(
-    short_help="Turn WAV files into text or subtitles.",
+    short_help="Turn recordings into text or subtitles.",
     epilog="\b\nExamples:\n  speechwire transcribe call.wav --emulator"
-    "\n  speechwire transcribe call.wav other.wav --flux --srt --output-dir subtitles --emulator",
+    "\n  speechwire transcribe call.wav other.wav --flux --srt --json --output-dir subtitles --emulator",
 )
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=FILE)
 @click.option("--flux", is_flag=True, help="Use Flux: turns instead of utterances.")
 @click.option("--model", help="Default: nova-3, or flux-general-en with --flux.")
 @click.option("--language", help="BCP-47 tag, or multi; not with --flux.")
 @click.option("--keyterm", multiple=True, help="Phrase to favour (repeatable).")
-@click.option("--text", "format", flag_value="text", default="text", help="One line an utterance (default).")
-@click.option("--json", "format", flag_value="json", help="One JSON object a file, on a line of its own.")
-@click.option("--srt", "format", flag_value="srt", help="SubRip subtitles.")
-@click.option("--vtt", "format", flag_value="vtt", help="WebVTT subtitles.")
 @click.option(
-    "-o",
+    "--multichannel", is_flag=True, help="Hear each channel for itself, and name it; not with --flux."
+)
+@click.option("--diarize", is_flag=True, help="Tell speakers apart, and name them; not with --flux.")
+@click.option(
+    "--redact",
+    multiple=True,
+    metavar="WHAT",
+    help="Mask pci, ssn, numbers, ... (repeatable; one with --flux).",
+)
+@extra_option
+@click.option("--text", "formats", flag_value="text", multiple=True, help="One line an utterance (default).")
+@click.option(
+    "--json", "formats", flag_value="json", multiple=True, help="One JSON object a file, on a line."
+)
+@click.option("--srt", "formats", flag_value="srt", multiple=True, help="SubRip subtitles.")
+@click.option("--vtt", "formats", flag_value="vtt", multiple=True, help="WebVTT subtitles.")
+@click.option(
+    "-o", "--output", type=FILE, help="File to write instead of standard output, in the format it names."
+)
+@click.option(
     "--output-dir",
-    type=click.Path(path_type=Path),
-    help="Write a file there for each input instead of standard output.",
+    type=FILE,
+    help="Folder to write into: a file for each input and format, named like the input.",
 )
 @click.option(
     "--concurrency", type=click.IntRange(1, 150), default=4, show_default=True, help="Files at once."
 )
 @click.option(
     "--speed",
-    type=click.FloatRange(1.0, min_open=True),
-    default=1.25,
+    type=SPEED,
+    default="1.25",
     show_default=True,
-    help="Times real time; Deepgram asks for at most 1.25.",
+    help="Times real time, 1 or more, or max for as fast as the service takes it. An hour takes 48 minutes at"
+    " 1.25, which is the most that Deepgram asks for.",
 )
 @service_options
+@verbosity_options
 def transcribe(
     files: tuple[Path, ...],
     flux: bool,
     model: str | None,
     language: str | None,
     keyterm: tuple[str, ...],
-    format: str,
+    multichannel: bool,
+    diarize: bool,
+    redact: tuple[str, ...],
+    extra: tuple[str, ...],
+    formats: tuple[str, ...],
+    output: Path | None,
     output_dir: Path | None,
     concurrency: int,
-    speed: float,
+    speed: float | None,
     service: Service,
+    verbosity: Verbosity,
 ) -> int:
-    """Transcribe WAV files: any rate, any number of channels (mixed to one).
+    """Transcribe recordings: WAV at any rate, with any number of channels, mixed to one; and MP3, FLAC, Opus,
+    M4A and others where the extra media or ffmpeg is installed.
 
-    Readable are 8, 16, 24 and 32 bit PCM, 32 and 64 bit float, mu-law and A-law.
+    A dash reads standard input. What is heard is written as soon as it is final.
     """
-    options = _flux_options(model, language, keyterm) if flux else _nova_options(model, language, keyterm)
-    _check_outputs(files, format, output_dir)
-    return asyncio.run(_transcribe(_Order(files, options, format, output_dir, concurrency, speed), service))
+    asked = Asked(flux, model, language, keyterm, multichannel, diarize, redact, extra)
+    asked.options(1)
+    service.check_streams(files)
+    paths = _outputs(files, _formats(formats, output), output, output_dir)
+    order = Order(files, asked, paths, concurrency, speed)
+    with Display("transcribe", verbosity) as display:
+        return asyncio.run(transcribe_all(order, service, display))
 
 
-def _nova_options(model: str | None, language: str | None, keyterms: Sequence[str]) -> ListenV1Options:
-    return ListenV1Options(
-        model=model or "nova-3",
-        language=language,
-        keyterm=keyterms,
-        sample_rate=SERVICE_RATE,
-        interim_results=True,
-        smart_format=True,
-        utterance_end_ms=1000,
-    )
+def _formats(given: Sequence[str], output: Path | None) -> list[str]:
+    """The formats to write: those asked for, or the one that the output's extension names."""
+    formats = list(dict.fromkeys(given))
+    by_suffix = _BY_SUFFIX.get(output.suffix.lower()) if output else None
+    if output and by_suffix and formats and formats != [by_suffix]:
+        flags = " ".join(f"--{format}" for format in formats)
+        raise click.UsageError(f"{display_name(output)}: {flags} contradicts the extension {output.suffix}")
+    return formats or [by_suffix or "text"]
 
 
-def _flux_options(model: str | None, language: str | None, keyterms: Sequence[str]) -> ListenV2Options:
-    if language:
-        raise click.UsageError("--language is for Nova: with --flux the --model decides the language")
-    return ListenV2Options(model=model or "flux-general-en", keyterm=keyterms, sample_rate=SERVICE_RATE)
+def _outputs(
+    files: Sequence[Path], formats: Sequence[str], output: Path | None, output_dir: Path | None
+) -> list[dict[str, Path]]:
+    """Where each input's transcript goes, by format: ``-`` is standard output."""
+    if output_dir is not None:
+        if output is not None:
+            raise click.UsageError("-o and --output-dir contradict each other")
+        return _in_folder(files, formats, output_dir)
+    if len(formats) > 1:
+        flags = " and ".join(f"--{format}" for format in formats)
+        raise click.UsageError(f"{flags} together need --output-dir")
+    if len(files) > 1 and (output is not None and output != STANDARD):
+        raise click.UsageError("-o is for one input; several need --output-dir")
+    if len(files) > 1 and formats[0] in ("srt", "vtt"):
+        raise click.UsageError(f"--{formats[0]} of several inputs needs --output-dir")
+    target = output or STANDARD
+    target = STANDARD if is_standard(target, output=True) else target
+    if target.is_dir():
+        raise click.UsageError(f"{display_name(target)}: -o names a file; --output-dir names a folder")
+    try_output(target)
+    return [{formats[0]: target} for _ in files]
 
 
-def _check_outputs(files: Sequence[Path], format: str, output_dir: Path | None) -> None:
-    if output_dir is None:
-        if len(files) > 1 and format in ("srt", "vtt"):
-            raise click.UsageError(f"--{format} of several files needs --output-dir")
-        return
-    for stem, count in Counter(file.stem for file in files).items():
+def _in_folder(files: Sequence[Path], formats: Sequence[str], folder: Path) -> list[dict[str, Path]]:
+    stems = [_PIPE_STEM if is_standard(file, output=False) else file.stem for file in files]
+    for stem, count in Counter(stems).items():
         if count > 1:
-            raise click.UsageError(f"{count} inputs would be written to the same {stem}{FORMATS[format]}")
-    output_dir.mkdir(parents=True, exist_ok=True)
-
-
-async def _transcribe(order: _Order, service: Service) -> int:
-    with Display() as display:
-        async with (
-            service.access() as access,
-            SessionPool(access.api_key, base_url=access.base_url) as pool,
-        ):
-            room = asyncio.Semaphore(order.concurrency)
-            tasks = [asyncio.create_task(_one(file, order, pool, room, display)) for file in order.files]
-            try:
-                return await _report(tasks, order, display)
-            finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.wait(tasks)
-
-
-async def _one(
-    file: Path, order: _Order, pool: SessionPool, room: asyncio.Semaphore, display: Display
-) -> Transcript:
-    async with room:
-        with wav_reader(file) as wav:
-            session, hearing = _listening(wav, order, pool)
-            if wav.missing_s:
-                display.note(f"speechwire transcribe: {file} ends {wav.missing_s:.2f} s early")
-            with display.bar(file.name, wav.duration_s) as bar:
-                return await transcript_of(file, wav, session, hearing, bar)
-
-
-def _listening(wav: WavReader, order: _Order, pool: SessionPool) -> tuple[Session, Hearing]:
-    pipeline, settings = listening_pipeline(wav), listen_settings(order.speed)
-    if isinstance(order.options, ListenV2Options):
-        return pool.listen_v2(order.options, converter=pipeline, settings=settings), TurnHearing()
-    return pool.listen_v1(order.options, converter=pipeline, settings=settings), NovaHearing()
-
-
-async def _report(tasks: Sequence[asyncio.Task[Transcript]], order: _Order, display: Display) -> int:
-    """Write each transcript in the order of the files; a service that cannot be had ends it all."""
-    worst = 0
-    for file, task in zip(order.files, tasks, strict=True):
-        try:
-            worst = max(worst, _write(await task, order, display))
-        except BrokenPipeError:
-            raise  # nobody reads any more
-        except (WavError, OSError) as error:
-            display.note(f"speechwire transcribe: {one_line(error)}")
-            worst = max(worst, FAILED)
-        except SpeechwireError as error:
-            if isinstance(error, (HandshakeRefused, ConnectFailed)):
-                raise
-            display.note(f"speechwire transcribe: {file}: {one_line(error)}")
-            worst = max(worst, exit_code(error))
-    return worst
-
-
-def _write(transcript: Transcript, order: _Order, display: Display) -> int:
-    text = transcript.rendered(order.format)
-    if order.output_dir:
-        with whole_file(order.output_dir / (transcript.file.stem + FORMATS[order.format])) as file:
-            file.write(text.encode(errors="surrogateescape"))
-    elif order.format == "text" and len(order.files) > 1:
-        name = click.format_filename(transcript.file)
-        display.result("".join(f"{name}: {line}" for line in text.splitlines(keepends=True)))
-    else:
-        display.result(text)
-    return _check_whole(transcript, display)
-
-
-def _check_whole(transcript: Transcript, display: Display) -> int:
-    """Nothing is lost in silence."""
-    if transcript.lost_s:
-        why = f"{transcript.lost_s:.2f} s of the audio did not reach the service"
-    elif not transcript.complete:
-        why = "the service did not finish its results in time; the last words may be missing"
-    else:
-        return 0
-    display.note(f"speechwire transcribe: {transcript.file}: {why}")
-    return FAILED
+            raise click.UsageError(f"{count} inputs would be written to the same {stem}{FORMATS[formats[0]]}")
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [{format: folder / (stem + FORMATS[format]) for format in formats} for stem in stems]
+    for path in (path for of_one in paths for path in of_one.values()):
+        try_output(path)
+    return paths

@@ -8,7 +8,8 @@ refusals, parameters, messages and their order, timers, limits, close codes. Wha
   ``callback``, ``extra`` and ``mip_opt_out`` are checked and have no effect; diarization knows one speaker,
   multilingual models English.
 * The offline engine speaks and understands English; an end of turn is judged by silence alone.
-* There are no REST endpoints but ``POST /v1/auth/grant``, and ``GET /_emulator`` for its own status.
+* There are no REST endpoints but ``POST /v1/auth/grant``, and ``GET /_emulator`` for its own status; every
+  other request is refused in the service's form, with the endpoints' names.
 """
 
 from speechwire.emulator._counter import counted_audio

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Collection, Mapping
 
 from speechwire.emulator._refusal import Refusal
+from speechwire.errors import InvalidArgumentType
 
 __all__ = ["Credentials"]
 
@@ -17,12 +18,16 @@ class Credentials:
 
     Args:
         keys: API keys to accept; None accepts any that is not empty. Temporary tokens come from
-            :meth:`grant`; with
-            any key accepted, so is anything that looks like a JSON Web Token.
+            :meth:`grant`; with any key accepted, so is anything that looks like a JSON Web Token.
+
+    Raises:
+        InvalidArgumentType: ``keys`` is one key, of which any part would be right.
     """
 
     def __init__(self, keys: Collection[str] | None = None) -> None:
-        self._keys = keys
+        if isinstance(keys, str):
+            raise InvalidArgumentType("keys", keys, "a collection of keys")
+        self._keys = None if keys is None else frozenset(keys)
         self._grants: dict[str, float] = {}
 
     def grant(self, ttl_s: float, now_s: float) -> str:

@@ -51,8 +51,8 @@ class Behaviour:
     delivery: Delivery = field(default_factory=Delivery)
 
     def __post_init__(self) -> None:
-        if self.time_scale <= 0:
-            raise InvalidArgument("time_scale", self.time_scale, "above 0")
+        if not 0 < self.time_scale < math.inf:
+            raise InvalidArgument("time_scale", self.time_scale, "a number above 0")
 
 
 class Endpoints:

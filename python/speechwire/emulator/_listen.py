@@ -19,6 +19,7 @@ from speechwire.errors import SpeechwireError
 __all__ = ["ListenMachine", "drive_listen"]
 
 _MAX_WAITING_FRAMES = 512
+_MAX_WAITING_BYTES = 16 * 1024 * 1024
 
 _log = logging.getLogger(__name__)
 
@@ -63,6 +64,31 @@ class ListenMachine(Protocol):
         """The terms favoured now."""
 
 
+class _WaitingFrames:
+    """Frames that have been read and not worked on; putting one more waits while there are too many."""
+
+    def __init__(self) -> None:
+        self._frames: asyncio.Queue[_Frame] = asyncio.Queue(_MAX_WAITING_FRAMES)
+        self._bytes = 0
+        self._taken = asyncio.Event()
+
+    def empty(self) -> bool:
+        return self._frames.empty()
+
+    async def put(self, frame: _Frame) -> None:
+        while self._bytes > _MAX_WAITING_BYTES:
+            self._taken.clear()
+            await self._taken.wait()
+        self._bytes += _size(frame)
+        await self._frames.put(frame)
+
+    async def take(self) -> _Frame:
+        frame = await self._frames.get()
+        self._bytes -= _size(frame)
+        self._taken.set()
+        return frame
+
+
 class _ListenDriver:
     """Reading goes on while audio is recognized, up to a bound; then TCP holds the client back."""
 
@@ -71,7 +97,7 @@ class _ListenDriver:
         self._hearing = hearing
         self._outlet = outlet
         self._record = record
-        self._waiting: asyncio.Queue[_Frame] = asyncio.Queue(_MAX_WAITING_FRAMES)
+        self._waiting = _WaitingFrames()
 
     async def read(self, inlet: Inlet, timers: Timers) -> None:
         async for frame in inlet.frames(timers):
@@ -85,7 +111,7 @@ class _ListenDriver:
         except SpeechwireError as error:
             _log.warning("connection %d: %s", self._record.index, error)
             await self._outlet.send(self._machine.broken())
-            while await self._waiting.get() is not _END:
+            while await self._waiting.take() is not _END:
                 # The client may go on sending until it has seen the close.
                 pass
 
@@ -93,7 +119,7 @@ class _ListenDriver:
         await self._outlet.send(self._machine.open())
         await self._outlet.strike(0.0)
         await self._hearing.open()
-        while (frame := await self._waiting.get()) is not _END:
+        while (frame := await self._waiting.take()) is not _END:
             if self._outlet.closed:
                 continue
             if isinstance(frame, bytes) and frame:
@@ -106,7 +132,7 @@ class _ListenDriver:
     async def _hear(self, data: bytes) -> None:
         try:
             reports = await self._hearing.feed(data)
-            self._record.gaps += self._hearing.gaps()
+            self._record.note_gaps(self._hearing.gaps())
         except Undecodable:
             await self._outlet.send(self._machine.undecodable())
             return
@@ -143,3 +169,7 @@ async def drive_listen(
             await driver.read(inlet, timers)
     finally:
         await hearing.aclose()
+
+
+def _size(frame: _Frame) -> int:
+    return len(frame) if isinstance(frame, str | bytes) else 0

@@ -31,7 +31,7 @@ class Outlet:
     def __init__(
         self,
         ws: web.WebSocketResponse,
-        request: web.Request,
+        request: web.BaseRequest,
         record: Connection,
         journal: Journal,
         faults: FaultSession,
@@ -120,10 +120,9 @@ class Outlet:
                 await self._ws.send_bytes(item)
                 self._record.sent_audio_bytes += len(item)
             else:
-                await self._ws.send_str(
-                    item if isinstance(item, str) else json.dumps(item, separators=(",", ":"))
-                )
-                self._record.sent.append(item)
+                text = item if isinstance(item, str) else json.dumps(item, separators=(",", ":"))
+                await self._ws.send_str(text)
+                self._journal.message(self._record, text)
         except ConnectionError:
             # The client is gone; the reader finds out how.
             self.closed = True

@@ -42,6 +42,7 @@ _SPEAK_V1: dict[str, Reader] = {
     "sample_rate": integer,
     "speed": number,
     "mip_opt_out": boolean,
+    "tag": str,
     "container": choice("none"),
 }
 _SPEAK_V2: dict[str, Reader] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from speechwire.emulator._messages import Message
@@ -28,6 +29,7 @@ class Refusal(Exception):
         code: Deepgram's code.
         text: Its sentence; also the ``dg-error`` header.
         shape: Which of the three documented bodies carries it.
+        headers: Headers of its own.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class Refusal(Exception):
         code: str = "",
         text: str = "",
         shape: Literal["legacy", "modern", "flux"] = "legacy",
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         default_code, default_text = _WORDS.get(status, ("Bad Request", "Bad Request"))
         super().__init__(text or default_text)
@@ -43,6 +46,7 @@ class Refusal(Exception):
         self.code = code or default_code
         self.text = text or default_text
         self.shape = shape
+        self.headers = headers or {}
 
     @classmethod
     def bad_query(cls, detail: str) -> Refusal:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 from collections import deque
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -43,8 +44,10 @@ class Delivery:
     def __post_init__(self) -> None:
         if not self.frame_bytes or min(self.frame_bytes) < 1:
             raise InvalidArgument("frame_bytes", self.frame_bytes, "at least one size of at least one byte")
-        if self.pace is not None and self.pace <= 0:
+        if self.pace is not None and not self.pace > 0:
             raise InvalidArgument("pace", self.pace, "above 0, or None for as fast as possible")
+        if not 0 <= self.latency_s < math.inf:
+            raise InvalidArgument("latency_s", self.latency_s, "0 or more")
 
 
 class SpeakMachine(Protocol):

@@ -1,23 +1,34 @@
 """What each client sent, exactly: for assertions, for the status page, for a log.
 
-Nothing here holds a credential: of the ``Authorization`` header only the scheme is kept.
+Nothing here holds a credential: of the ``Authorization`` header only the scheme is kept. And nothing grows
+without end, however long an emulator runs and whoever talks to it: of texts the newest 64 MiB are kept, of
+connections the newest 10000, of their audio 256 MiB. Counts go on; the log on disk has everything.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import logging
+import sys
 import time
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
+from speechwire.emulator._messages import read_json
+
 __all__ = ["Connection", "Journal"]
 
+_log = logging.getLogger(__name__)
+
+_MIB = 1024 * 1024
 _MAX_CONNECTIONS = 10_000
-_MAX_MESSAGES = 10_000
-_MAX_KEPT_AUDIO = 64 * 1024 * 1024
+_MAX_TEXT_BYTES = 64 * _MIB
+_MAX_AUDIO_BYTES = 256 * _MIB
+_MAX_GAPS = 10_000
 
 
 @dataclass(slots=True)
@@ -32,17 +43,17 @@ class Connection:
         auth: ``token``, ``bearer``, ``subprotocol token`` or ``subprotocol bearer``; empty if none.
         request_id: What ``dg-request-id`` said.
         status: HTTP status of the upgrade: 101, or what it was refused with.
-        received: Text messages, parsed if they were JSON objects, in order; the last 10000.
+        texts: Text messages received, all of them counted.
         audio_frames: Binary frames with at least one byte.
         audio_bytes: Their bytes.
         audio_s: Seconds of audio they held, once decoded.
         empty_frames: Binary frames without any.
         gaps: Discontinuities of an embedded counter, if the emulator looks for one: (second, missing
-            samples).
-        audio: The bytes themselves, if the emulator keeps them; at most 64 MiB.
+            samples); the first 10000.
+        audio: The bytes themselves, if the emulator keeps them; at most 256 MiB for all connections.
         digest: SHA-256 of all bytes.
         pings: WebSocket pings.
-        sent: Text messages sent, in order; the last 10000.
+        messages: Text messages sent, all of them counted.
         sent_audio_bytes: Bytes of audio sent.
         lost: Messages a fault kept back.
         closed_by: ``client``, ``server`` or ``fault``; empty while open.
@@ -57,7 +68,7 @@ class Connection:
     auth: str = ""
     request_id: str = ""
     status: int = 0
-    received: deque[Any] = field(default_factory=lambda: deque(maxlen=_MAX_MESSAGES))
+    texts: int = 0
     audio_frames: int = 0
     audio_bytes: int = 0
     audio_s: float = 0.0
@@ -66,12 +77,26 @@ class Connection:
     audio: bytearray = field(default_factory=bytearray)
     digest: Any = field(default_factory=hashlib.sha256, repr=False)
     pings: int = 0
-    sent: deque[Any] = field(default_factory=lambda: deque(maxlen=_MAX_MESSAGES))
+    messages: int = 0
     sent_audio_bytes: int = 0
     lost: int = 0
     closed_by: str = ""
     close_code: int | None = None
     close_reason: str = ""
+    _received: deque[str] = field(default_factory=deque, repr=False)
+    _sent: deque[str] = field(default_factory=deque, repr=False)
+
+    @property
+    def received(self) -> list[Any]:
+        """The text messages received, in order, parsed if they are JSON. All connections of an emulator keep
+        64 MiB of text together; beyond that the oldest are gone.
+        """
+        return [_parsed(text) for text in self._received]
+
+    @property
+    def sent(self) -> list[Any]:
+        """The text messages sent, kept like those received."""
+        return [_parsed(text) for text in self._sent]
 
     @property
     def types(self) -> list[str]:
@@ -88,6 +113,10 @@ class Connection:
         """Whether it was accepted and has not ended."""
         return self.status == 101 and self.close_code is None
 
+    def note_gaps(self, gaps: list[tuple[float, int]]) -> None:
+        """Note jumps of an embedded counter."""
+        self.gaps += gaps[: _MAX_GAPS - len(self.gaps)]
+
     def summary(self) -> dict[str, Any]:
         """Its numbers, for the status page and the log."""
         names = (
@@ -100,10 +129,30 @@ class Connection:
             "audio_bytes",
             "empty_frames",
         )
-        more = ("pings", "sent_audio_bytes", "lost", "closed_by", "close_code", "close_reason")
-        values = {name: getattr(self, name) for name in names + more}
-        counts = {"audio_s": round(self.audio_s, 6), "texts": len(self.received), "messages": len(self.sent)}
-        return values | counts | {"gaps": len(self.gaps)}
+        more = ("texts", "messages", "pings", "sent_audio_bytes", "lost")
+        end = ("closed_by", "close_code", "close_reason")
+        values = {name: getattr(self, name) for name in names + more + end}
+        return values | {"audio_s": round(self.audio_s, 6), "gaps": len(self.gaps)}
+
+
+class _Newest:
+    """Texts of many lists, the oldest of all forgotten when they are too many together.
+
+    Texts are kept as they came: what is parsed from one takes up to twenty times its room.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._lists: deque[deque[str]] = deque()
+
+    def keep(self, texts: deque[str], text: str) -> None:
+        """Append a text to its list."""
+        texts.append(text)
+        self._lists.append(texts)
+        self._bytes += sys.getsizeof(text)
+        while self._bytes > self._max_bytes:
+            self._bytes -= sys.getsizeof(self._lists.popleft().popleft())
 
 
 class Journal:
@@ -118,15 +167,18 @@ class Journal:
         self.connections: list[Connection] = []
         self.count = 0
         self._keep_audio = keep_audio
+        self._audio_bytes = self._head_bytes = 0
+        self._texts = _Newest(_MAX_TEXT_BYTES)
         self._file: TextIO | None = path.open("a", encoding="utf-8") if path else None
 
     def arrive(self, endpoint: str, query: list[tuple[str, str]], headers: dict[str, str]) -> Connection:
-        """Note a new connection; the oldest is forgotten beyond 10000."""
+        """Note a new connection; the oldest is forgotten beyond 10000, or 64 MiB of queries and headers."""
         connection = Connection(self.count, endpoint, query, headers)
         self.count += 1
         self.connections.append(connection)
-        if len(self.connections) > _MAX_CONNECTIONS:
-            del self.connections[0]
+        self._head_bytes += _head_bytes(connection)
+        while len(self.connections) > _MAX_CONNECTIONS or self._head_bytes > _MAX_TEXT_BYTES:
+            self._forget(self.connections.pop(0))
         return connection
 
     def opened(self, connection: Connection) -> None:
@@ -135,12 +187,19 @@ class Journal:
 
     def text(self, connection: Connection, text: str) -> None:
         """Note a text frame."""
-        try:
-            message = json.loads(text)
-        except ValueError:
-            message = text
-        connection.received.append(message)
-        self._log(connection, "text", {"message": message, "audio_s": round(connection.audio_s, 6)})
+        connection.texts += 1
+        self._texts.keep(connection._received, text)
+        if self._file:
+            fields = {"message": _parsed(text), "audio_s": round(connection.audio_s, 6)}
+            try:
+                self._log(connection, "text", fields)
+            except RecursionError:  # it could be read, but not be written
+                self._log(connection, "text", fields | {"message": text})
+
+    def message(self, connection: Connection, text: str) -> None:
+        """Note a text frame that was sent."""
+        connection.messages += 1
+        self._texts.keep(connection._sent, text)
 
     def binary(self, connection: Connection, data: bytes) -> None:
         """Note a binary frame."""
@@ -150,8 +209,10 @@ class Journal:
             connection.audio_frames += 1
             connection.audio_bytes += len(data)
             connection.digest.update(data)
-        if self._keep_audio:
-            connection.audio += data[: _MAX_KEPT_AUDIO - len(connection.audio)]
+        if self._keep_audio and connection.index >= self.connections[0].index:
+            kept = data[: _MAX_AUDIO_BYTES - self._audio_bytes]
+            connection.audio += kept
+            self._audio_bytes += len(kept)
         self._log(connection, "binary", {"bytes": len(data)})
 
     def closed(self, connection: Connection, by: str, code: int, reason: str) -> None:
@@ -167,8 +228,34 @@ class Journal:
             self._file.close()
             self._file = None
 
+    def _forget(self, connection: Connection) -> None:
+        self._head_bytes -= _head_bytes(connection)
+        self._audio_bytes -= len(connection.audio)
+
     def _log(self, connection: Connection, event: str, fields: dict[str, Any]) -> None:
         if self._file:
             head = {"time": round(time.time(), 6), "connection": connection.index, "event": event}
-            self._file.write(json.dumps(head | fields) + "\n")
+            self._write(json.dumps(head | fields) + "\n")
+
+    def _write(self, line: str) -> None:
+        assert self._file
+        try:
+            self._file.write(line)
             self._file.flush()
+        except OSError as error:  # of which no client must suffer
+            _log.error("the journal %s ends here: %s", self._file.name, error.strerror)
+            file, self._file = self._file, None
+            with contextlib.suppress(OSError):  # closing writes what is left
+                file.close()
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return read_json(text)
+    except ValueError:
+        return text
+
+
+def _head_bytes(connection: Connection) -> int:
+    pairs = [*connection.query, *connection.headers.items()]
+    return sum(sys.getsizeof(name) + sys.getsizeof(value) for name, value in pairs)

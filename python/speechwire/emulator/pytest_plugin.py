@@ -24,10 +24,19 @@ class _Host:
     """An event loop in a thread."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="deepgram-emulator", daemon=True)
-        self._thread.start()
         self._emulators: list[Emulator] = []
+        self._stop = asyncio.Event()
+        running = threading.Event()
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._run(running)), name="deepgram-emulator", daemon=True
+        )
+        self._thread.start()
+        running.wait(_START_S)
+
+    async def _run(self, running: threading.Event) -> None:
+        self._loop = asyncio.get_running_loop()
+        running.set()
+        await self._stop.wait()
 
     def start(self, emulator: Emulator) -> Emulator:
         self._emulators.append(emulator)
@@ -37,9 +46,8 @@ class _Host:
     def stop(self) -> None:
         for emulator in self._emulators:
             asyncio.run_coroutine_threadsafe(emulator.aclose(), self._loop).result(_START_S)
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
-        self._loop.close()
 
 
 @pytest.fixture

@@ -85,17 +85,23 @@ class Script:
         self._check()
 
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Script:
+    def from_json(cls, value: Any) -> Script:
         """Read ``{"steps": [{"start_s", "text", "end_s"}, {"at_s", "frame"}], "period_s", "step_s"}``.
 
         Raises:
-            InvalidArgument: An unknown or missing field, or what the constructor refuses.
+            InvalidArgument: An unknown or missing field, a value of the wrong type, or what the constructor
+                refuses.
         """
-        try:
-            steps = [Phrase(**step) if "text" in step else Inject(**step) for step in value["steps"]]
-            return cls(*steps, **{name: given for name, given in value.items() if name != "steps"})
-        except (TypeError, KeyError) as error:
-            raise InvalidArgument("script", value, f"as Script.from_json describes it ({error})") from None
+        if not isinstance(value, dict) or not isinstance(value.get("steps"), list):
+            raise InvalidArgument("script", value, "an object with a list of `steps`")
+        if unknown := set(value) - {"steps", "period_s", "step_s"}:
+            raise InvalidArgument("script", sorted(unknown), "`steps`, `period_s` and `step_s` alone")
+        steps = [_step(f"steps[{index}]", step) for index, step in enumerate(value["steps"])]
+        numbers = {name: value[name] for name in ("period_s", "step_s") if value.get(name) is not None}
+        for name, number in numbers.items():
+            if not _is_number(number):
+                raise InvalidArgument(name, number, "a number")
+        return cls(*steps, **numbers)
 
     def _check(self) -> None:
         end_s = 0.0
@@ -116,6 +122,30 @@ class Script:
         shift_s = lap * (self.period_s or 0.0)
         phrase = self.phrases[place]
         return replace(phrase, start_s=phrase.start_s + shift_s, end_s=phrase.end_s + shift_s)
+
+
+_PHRASE = {"start_s", "text", "end_s"}
+_INJECTION = {"at_s", "frame"}
+_OF_PHRASE = {*_PHRASE, "confidence", "end_of_turn"}
+
+
+def _step(name: str, step: Any) -> Phrase | Inject:
+    """One step of a script in JSON."""
+    given = set(step) if isinstance(step, dict) else set()
+    if _PHRASE <= given <= _OF_PHRASE:
+        text, end_of_turn = step["text"], step.get("end_of_turn")
+        numbers = [step[field] for field in given - {"text", "end_of_turn"}]
+        numbers += [] if end_of_turn is None else [end_of_turn]
+        if isinstance(text, str) and all(_is_number(number) for number in numbers):
+            return Phrase(**step)
+    elif given == _INJECTION and _is_number(step["at_s"]) and isinstance(step["frame"], dict | str):
+        return Inject(**step)
+    fields = "`start_s`, `text`, `end_s` and perhaps `confidence` and `end_of_turn`"
+    raise InvalidArgument(name, step, f"a phrase with {fields}, or an injection with `at_s` and `frame`")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 class _ScriptedRecognizer:

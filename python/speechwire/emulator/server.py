@@ -16,9 +16,11 @@ from aiohttp import WSCloseCode, web
 
 from speechwire.emulator._auth import Credentials
 from speechwire.emulator._endpoints import Behaviour, Endpoints, Serve
+from speechwire.emulator._http import HttpServer, check_upgrade
 from speechwire.emulator._inlet import Inlet
 from speechwire.emulator._outlet import Outlet
 from speechwire.emulator._refusal import Refusal
+from speechwire.emulator._rest import GRANT, grant, not_served
 from speechwire.emulator.engine import Engine, StreamInfo
 from speechwire.emulator.faults import Fault, FaultSession
 from speechwire.emulator.journal import Connection, Journal
@@ -49,8 +51,9 @@ class Emulator:
             authentication.
 
     Raises:
-        InvalidArgument: An unknown engine, a script for another engine than the scripted, or a host that is
-            not loopback without ``allow_remote``.
+        InvalidArgument: An unknown engine, a script for another engine than the scripted, a port that is
+            none, or a host that is not loopback without ``allow_remote``.
+        InvalidArgumentType: ``keys`` is one string.
     """
 
     def __init__(
@@ -68,6 +71,8 @@ class Emulator:
         count_audio: bool = False,
         allow_remote: bool = False,
     ) -> None:
+        if not 0 <= port <= 65535:
+            raise InvalidArgument("port", port, "0 to 65535")
         _check_host(host, allow_remote)
         self.engine = _make_engine(engine, script)
         self.faults = list(faults)
@@ -76,7 +81,7 @@ class Emulator:
         self._port = port
         self._credentials = Credentials(keys)
         self._journal = Journal(journal, keep_audio=keep_audio)
-        self._runner: web.AppRunner | None = None
+        self._runner: web.ServerRunner | None = None
         self._open: dict[web.WebSocketResponse, asyncio.Task[Any]] = {}
         self._endpoints = Endpoints(self.engine, self.behaviour, count_audio=count_audio)
 
@@ -104,6 +109,11 @@ class Emulator:
         return f"http://{self._address()}"
 
     @property
+    def paths(self) -> list[str]:
+        """Where the endpoints are: ``/v1/listen`` and so on."""
+        return self._endpoints.paths
+
+    @property
     def connections(self) -> list[Connection]:
         """What each client sent, in order of arrival, refused ones included."""
         return self._journal.connections
@@ -116,7 +126,8 @@ class Emulator:
             EngineUnavailable: The offline engine's packages are not installed.
         """
         await self.engine.start()
-        self._runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=1.0)
+        server = HttpServer(self._handle, lambda: str(uuid.uuid4()))
+        self._runner = web.ServerRunner(server, shutdown_timeout=1.0)
         await self._runner.setup()
         await web.TCPSite(self._runner, self._host, self._port).start()
 
@@ -143,30 +154,20 @@ class Emulator:
         host, port = self._runner.addresses[0][:2]
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
-    def _application(self) -> web.Application:
-        application = web.Application()
-        for path in self._endpoints.paths:
-            application.router.add_get(path, self._admit)
-        application.router.add_get("/_emulator", self._show_status)
-        application.router.add_post("/v1/auth/grant", self._grant)
-        return application
+    async def _handle(self, request: web.BaseRequest, request_id: str) -> web.StreamResponse:
+        match request.method, request.path:
+            case "GET", path if path in self.paths:
+                return await self._admit(request, request_id)
+            case "GET", "/_emulator":
+                return web.json_response(self.status())
+            case "POST", path if path == GRANT:
+                return await grant(request, self._credentials)
+            case method, path:
+                raise not_served(method, path, self.paths, self.base_url)
 
-    async def _show_status(self, request: web.Request) -> web.Response:
-        return web.json_response(self.status())
-
-    async def _grant(self, request: web.Request) -> web.Response:
-        now_s = asyncio.get_running_loop().time()
-        try:
-            self._credentials.check(request.headers, now_s)
-        except Refusal as refusal:
-            return _refuse(refusal, str(uuid.uuid4()))
-        body = await request.json() if request.can_read_body else {}
-        ttl_s = body.get("ttl_seconds", 30)
-        return web.json_response({"access_token": self._credentials.grant(ttl_s, now_s), "expires_in": ttl_s})
-
-    async def _admit(self, request: web.Request) -> web.StreamResponse:
+    async def _admit(self, request: web.BaseRequest, request_id: str) -> web.StreamResponse:
         record = self._journal.arrive(request.path, list(request.query.items()), _safe_headers(request))
-        record.request_id = str(uuid.uuid4())
+        record.request_id = request_id
         faults = FaultSession(self.faults, record.index, request.path)
         await asyncio.sleep(faults.upgrade_delay_s)
         query = {name: request.query.getall(name) for name in request.query}
@@ -176,20 +177,19 @@ class Emulator:
         except Refusal as refusal:
             record.status = refusal.status
             self._journal.opened(record)
-            return _refuse(refusal, record.request_id)
+            raise
         return await self._serve(request, record, faults, serve)
 
-    def _check(self, request: web.Request, record: Connection, faults: FaultSession) -> None:
+    def _check(self, request: web.BaseRequest, record: Connection, faults: FaultSession) -> None:
         if faults.refusal:
             raise Refusal(faults.refusal.status, faults.refusal.code, faults.refusal.message)
         record.auth = self._credentials.check(request.headers, asyncio.get_running_loop().time())
         if len(self._open) >= self.behaviour.max_connections:
             raise Refusal(429)
-        if request.headers.get("Upgrade", "").lower() != "websocket":
-            raise Refusal(400, "Bad Request", "This endpoint is served over WebSocket only.")
+        check_upgrade(request)
 
     async def _serve(
-        self, request: web.Request, record: Connection, faults: FaultSession, serve: Serve
+        self, request: web.BaseRequest, record: Connection, faults: FaultSession, serve: Serve
     ) -> web.WebSocketResponse:
         # The service accepts no extension, so none is negotiated here.
         ws = web.WebSocketResponse(
@@ -250,11 +250,6 @@ def _check_host(host: str, allow_remote: bool) -> None:
     )
 
 
-def _safe_headers(request: web.Request) -> dict[str, str]:
+def _safe_headers(request: web.BaseRequest) -> dict[str, str]:
     secret = {"authorization", "sec-websocket-protocol", "cookie"}
     return {name: value for name, value in request.headers.items() if name.lower() not in secret}
-
-
-def _refuse(refusal: Refusal, request_id: str) -> web.Response:
-    headers = {"dg-request-id": request_id, "dg-error": refusal.text}
-    return web.json_response(refusal.body(request_id), status=refusal.status, headers=headers)

@@ -34,6 +34,7 @@ class SpeakV1Options(Options, frozen=True, kw_only=True):
             leaves it to the service: see `output_rate`.
         speed: 0.7 to 1.5; Aura-2 in English and Spanish only.
         mip_opt_out: Keep the text out of the model improvement program.
+        tag: Labels in the usage report; documented for requests over HTTP.
         container: Only ``none``.
         extra: Further parameters by name, unchecked.
 
@@ -47,6 +48,7 @@ class SpeakV1Options(Options, frozen=True, kw_only=True):
     sample_rate: int | None = None
     speed: float | None = None
     mip_opt_out: bool | None = None
+    tag: Sequence[str] = ()
     container: str | None = None
 
     _path: ClassVar[Path] = Path.SPEAK_V1
@@ -58,6 +60,7 @@ class SpeakV1Options(Options, frozen=True, kw_only=True):
         "sample_rate": one_of(_LINEAR16_RATES_V1),
         "speed": number(0.7, 1.5),
         "mip_opt_out": flag,
+        "tag": texts(),
         "container": one_of({"none"}),
     }
 

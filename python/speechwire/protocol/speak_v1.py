@@ -48,7 +48,9 @@ class SpeakV1(Endpoint[Event]):
 
     The service buffers text until ``Flush``, then sends the audio and ``Flushed``. Each flush has an index,
     from 0, and gets exactly one answer, in order: `Flushed`, or the `Warning` that refuses it. Audio carries
-    no mark on the wire; it belongs to the first flush that waits for its answer.
+    no mark on the wire; it belongs to the first flush that waits for its answer, or to the one to come if
+    none does. An answer that repeats the number of the one before, with no audio between them, is that same
+    answer once more: it belongs to no flush.
 
     ``Clear`` wipes everything not yet heard of. What arrives until `Cleared` is thrown away here and counted,
     so that stale audio cannot reach a listener. Neither kind of answer is bounded in time: the caller sets a
@@ -68,6 +70,8 @@ class SpeakV1(Endpoint[Event]):
         # Wiped flushes whose own answer never came; it is not documented whether it still may.
         self._wiped = 0
         self._discarded_bytes = 0
+        # The number of the last answer, until audio comes.
+        self._last_sequence_id: int | None = None
 
     @property
     def next_flush_index(self) -> int:
@@ -110,6 +114,7 @@ class SpeakV1(Endpoint[Event]):
             LocalProtocolError: The connection is closing or closed.
         """
         self._require_open("send Flush")
+        self._buffered.has_audio = False  # what came before it does not show that it is allowed
         self._waiting.append(self._buffered)
         self._buffered = _Flush(self._buffered.index + 1)
         return text_frame(type="Flush")
@@ -138,6 +143,7 @@ class SpeakV1(Endpoint[Event]):
             return []
         flush = self._waiting[0] if self._waiting else self._buffered
         flush.has_audio = True
+        self._last_sequence_id = None
         # Answers come in order: audio of what followed a Clear means that all from before it have come.
         self._wiped = 0
         if self._fences:
@@ -150,12 +156,18 @@ class SpeakV1(Endpoint[Event]):
             case Metadata():
                 self._learn_request_id(message.request_id)
             case Flushed():
-                return [msgspec.structs.replace(message, flush_index=self._answered())]
-            case Cleared():
+                repeated = self._is_repeated(message.sequence_id)
+                flush_index = None if repeated else self._answered()
+                return [msgspec.structs.replace(message, flush_index=flush_index)]
+            case Cleared() if not self._is_repeated(message.sequence_id):
                 return [self._on_cleared(message)]
             case WireWarning():
                 return [self._on_warning(message)]
         return [message]
+
+    def _is_repeated(self, sequence_id: int | None) -> bool:
+        before, self._last_sequence_id = self._last_sequence_id, sequence_id
+        return sequence_id is not None and sequence_id == before
 
     def _answered(self) -> int | None:
         """The flush a `Flushed` belongs to."""

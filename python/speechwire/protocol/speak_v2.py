@@ -70,6 +70,7 @@ class SpeakV2(Endpoint[Event]):
         self.options = options or SpeakV2Options()
         self._speech_id: str | None = None
         self._unwanted_id: str | None = None
+        self._ended_id = ""
         # What may yet be answered by a Warning, in order.
         self._unanswered: deque[_Command] = deque()
         self._last_offset_ms = -1
@@ -181,13 +182,13 @@ class SpeakV2(Endpoint[Event]):
             case SpeechStarted():
                 self._speech_id = message.speech_id
             case SpeechMetadata():
-                self._speech_id = None
+                return [self._on_end(message)]
             case Flushed():
                 self._flush_answered()
             case SpeechInterrupted():
                 return [self._on_interrupted(message)]
             case Warning() if message.code in _INTERRUPT_WARNINGS:
-                self._on_interrupt_warning(message.code)
+                return [self._on_interrupt_warning(message)]
             case ConfigureSuccess() | ConfigureFailure():
                 self._configure_slot.release()
             case SessionMetadata():
@@ -196,13 +197,21 @@ class SpeakV2(Endpoint[Event]):
                 self._failure = ServiceError(message.code, message.description)
         return [message]
 
-    def _on_interrupt_warning(self, code: str) -> None:
-        if code == _NO_ACTIVE_SPEECH and self._flush_answered():
-            return
+    def _on_end(self, message: SpeechMetadata) -> SpeechMetadata:
+        if message.speech_id and message.speech_id == self._ended_id:
+            return msgspec.structs.replace(message, repeated=True)
+        self._ended_id = message.speech_id
+        self._speech_id = None
+        return message
+
+    def _on_interrupt_warning(self, warning: Warning) -> Warning:
+        if warning.code == _NO_ACTIVE_SPEECH and self._flush_answered():
+            return msgspec.structs.replace(warning, refuses_flush=True)
         self._interrupt_answered()
-        if code == _INVALID_OFFSET:
+        if warning.code == _INVALID_OFFSET:
             # The active turn, which the refused Interrupt was to hit, goes on; nobody wants to hear the rest.
             self._unwanted_id = self._speech_id
+        return warning
 
     def _flush_answered(self) -> bool:
         """Whether the first command without answer was a ``Flush``, which then has one."""
@@ -218,6 +227,7 @@ class SpeakV2(Endpoint[Event]):
 
     def _on_interrupted(self, message: SpeechInterrupted) -> SpeechInterrupted:
         self._interrupt_answered()
+        self._ended_id = message.metadata.speech_id or self._speech_id or ""
         self._speech_id = None
         discarded, self._discarded_bytes = self._discarded_bytes, 0
         return msgspec.structs.replace(message, discarded_bytes=discarded)

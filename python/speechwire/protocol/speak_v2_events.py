@@ -79,13 +79,18 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SpeechMetadata(Message, frozen=True, kw_only=True):
-    """The true end of a turn: all of its audio has come."""
+    """The true end of a turn: all of its audio has come.
+
+    Attributes:
+        repeated: The end of this turn had been told before; it is not that of the active one.
+    """
 
     speech_id: str = ""
     audio_duration_ms: Milliseconds = 0.0
     input_character_count: Index = 0
     billable_character_count: Index = 0
     controls_applied: ControlsApplied = ControlsApplied()
+    repeated: bool = False
 
 
 class SpeechInterrupted(Message, frozen=True, kw_only=True):
@@ -136,10 +141,17 @@ class ConfigureFailure(Message, frozen=True, kw_only=True):
 
 
 class Warning(Message, frozen=True, kw_only=True):
-    """Something was ignored or repaired; the stream goes on."""
+    """Something was ignored or repaired; the stream goes on.
+
+    Attributes:
+        code: Such as ``NO_ACTIVE_SPEECH``.
+        description: The service's own words.
+        refuses_flush: It answers a ``Flush`` that found no turn: nothing more will come for it.
+    """
 
     code: str = ""
     description: str = ""
+    refuses_flush: bool = False
 
 
 class Error(Message, frozen=True, kw_only=True):

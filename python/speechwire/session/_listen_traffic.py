@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -49,6 +50,7 @@ class Shared(Generic[EventT]):
         draining: Whether the session was told to close.
         got_further: Told once of each connection that gets further than any before.
         fell_silent: Told when nothing comes after the end was asked for.
+        stalled_in: After how many pushes a connection stalled last: in one pause only one is left for that.
     """
 
     rules: ListenRules[EventT]
@@ -60,6 +62,7 @@ class Shared(Generic[EventT]):
     draining: Callable[[], bool]
     got_further: Callable[[], None]
     fell_silent: Callable[[], None]
+    stalled_in: int = -1
 
 
 class ListenTraffic(Generic[EventT]):
@@ -105,7 +108,8 @@ class ListenTraffic(Generic[EventT]):
         self._careful = careful and patience <= 1.0
         burst_s = min(_CAREFUL_BURST_S, settings.replay_burst_s) if self._careful else settings.replay_burst_s
         self._pacer = Pacer(settings.replay_speed, burst_s)
-        self._progress = Progress(settings.progress_timeout_s, patience, self.connection.now())
+        now = self.connection.now()
+        self._progress = Progress(settings.progress_timeout_s, patience, rules.probes, now)
         self._urgent: deque[str | int] = deque()  # text frames, and sizes of silence
         self._configuring = Configuring(
             rules, shared.options, told, settings.configure_timeout_s, self.connection.wake
@@ -176,6 +180,7 @@ class ListenTraffic(Generic[EventT]):
     def take(self, event: EventT) -> None:
         rules, protocol = self._rules, self._protocol
         self.messages += 1
+        self._progress.answered()
         if self.finishing:
             self._progress.finish(self.connection.now())
         for delivered in rules.deliver(event, self._timeline):
@@ -325,7 +330,8 @@ class ListenTraffic(Generic[EventT]):
 
     def _end_stalled(self, now: float) -> None:
         self._stats.stalls += 1
-        stalled_s = now - self._progress.advanced_at
+        self._shared.stalled_in = self._shared.intake.input.pushes
+        stalled_s = self._progress.stood_still_s(now)
         reason = f"no progress for {stalled_s:.1f} s with {self._unheard_s():.1f} s of audio unanswered"
         self.connection.end(Ending.STALLED, reason)
 
@@ -340,16 +346,19 @@ class ListenTraffic(Generic[EventT]):
             self.connection.wake()
             pause.look_later(now)
         elif not self._rules.needs_silence:
-            self._end_by_flush()
+            self._end_by_flush(now)
         elif not self._bytes_per_s:
             pause.over()
         else:
             self._end_by_silence(now)
 
-    def _end_by_flush(self) -> None:
+    def _end_by_flush(self, now: float) -> None:
         self._pause.over()
-        if self._rules.open_text or self._unheard_s() > _UNHEARD_S:
+        owed_s = math.inf if self._rules.open_text else self._unheard_s()
+        if owed_s > _UNHEARD_S:
             self._enqueue_each(self._rules.flush())
+            if self._shared.stalled_in != self._shared.intake.input.pushes:
+                self._progress.ask(now, owed_s)
 
     def _end_by_silence(self, now: float) -> None:
         """Put in the silence the caller did not send, as long as a turn is open."""

@@ -129,6 +129,7 @@ class SpeakStats(_Summable):
         flushes: Sent.
         refused_flushes: Of those, how many were refused.
         audio_bytes: Delivered.
+        unclaimed_bytes: Audio that came while no request was open; nobody hears it.
         connected_s: Time with a connection.
         connect: How long opening a connection took.
         first_audio: From a flush to its first audio.
@@ -145,6 +146,7 @@ class SpeakStats(_Summable):
     flushes: int = 0
     refused_flushes: int = 0
     audio_bytes: int = 0
+    unclaimed_bytes: int = 0
     connected_s: float = 0.0
     connect: Histogram = field(default_factory=Histogram)
     first_audio: Histogram = field(default_factory=Histogram)

@@ -3,68 +3,26 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Self
+from typing import Protocol, Self
 
-from speechwire.errors import LocalProtocolError, SpeechwireError
-from speechwire.protocol import split_text
+from speechwire.errors import InvalidArgument, LocalProtocolError, SpeechwireError
 from speechwire.session._signal import Signal
+from speechwire.session._text_batch import TextBatch, TextIntake
 
-__all__ = ["Segment", "SpeakRequest"]
+__all__ = ["RequestOwner", "SpeakRequest"]
 
 
-@dataclass(slots=True, eq=False)
-class Segment:
-    """The text between two flushes, what has been sent of it on this connection, and what has come.
+class RequestOwner(Protocol):
+    """Whoever speaks requests."""
 
-    Args:
-        pieces: Texts, each fit for one ``Speak``.
-        closed: A flush is wanted after the last piece.
-        extra: A flush without text, for what a refused one may have left in the service's buffer.
-        sent: Pieces sent on this connection.
-        flushed: The flush was sent on this connection.
-        flushed_at: When, on the event loop's clock.
-        done: All its audio has come.
-        refused: A flush of it was refused on this connection.
-        arrived: Bytes of its audio that came on this connection.
-        heard: Bytes of its audio delivered, over all connections.
-        skip: Bytes still to be left out on this connection, because an earlier one delivered them.
-    """
+    def wake(self) -> None:
+        """There is something to send."""
 
-    pieces: list[str] = field(default_factory=list)
-    closed: bool = False
-    extra: bool = False
-    sent: int = 0
-    flushed: bool = False
-    flushed_at: float = 0.0
-    done: bool = False
-    refused: bool = False
-    arrived: int = 0
-    heard: int = 0
-    skip: int = 0
+    def on_interrupt(self, request: SpeakRequest) -> None:
+        """A request was interrupted."""
 
-    def rewind(self) -> None:
-        """Start again on a new connection."""
-        self.sent, self.arrived, self.skip = 0, 0, self.heard
-        self.flushed = self.refused = False
-
-    def split(self) -> Segment:
-        """Close this segment after what has been sent; returns one with the rest."""
-        rest = Segment(self.pieces[self.sent :], self.closed)
-        del self.pieces[self.sent :]
-        self.closed = True
-        return rest
-
-    def absorb(self, before: Segment) -> None:
-        """Take over the text of the segment before, which the service will speak together with this one's."""
-        self.pieces[:0] = before.pieces
-        self.sent += before.sent
-
-    @property
-    def has_words(self) -> bool:
-        """Whether there is anything to pronounce."""
-        return self.extra or any(character.isalnum() for piece in self.pieces for character in piece)
+    def check_loop(self) -> None:
+        """Raise where waiting would never end, since the session lives in another event loop."""
 
 
 class SpeakRequest:
@@ -88,22 +46,23 @@ class SpeakRequest:
         audio_bytes: Audio delivered so far, in bytes.
     """
 
-    def __init__(
-        self, wake: Callable[[], None], dropped: Callable[[SpeakRequest], None], sample_bytes: int
-    ) -> None:
+    def __init__(self, owner: RequestOwner, *, sample_bytes: int, text_limit: int) -> None:
         self.error: SpeechwireError | None = None
         self.interrupted = False
         self.audio_bytes = 0
-        self.segments: deque[Segment] = deque([Segment()])
+        self.batches: deque[TextBatch] = deque([TextBatch()])
+        self.batch_bytes = 0  # delivered of the first batch, over all connections
         self.resends = 0
-        self._wake = wake
-        self._dropped = dropped
+        self._owner = owner
         self._sample_bytes = sample_bytes
+        self._text_limit = text_limit
+        self._text_left = text_limit
+        self._intake = TextIntake()
         self._ended = False
         self._complete = False
         self._audio: deque[bytes] = deque()
         self._waiting_bytes = 0
-        self._rest = b""
+        self._half_sample = b""
         self._changed = Signal()
 
     @property
@@ -119,47 +78,52 @@ class SpeakRequest:
     def push(self, text: str) -> None:
         """Append text; pieces are joined as they are, so mind the blanks between them. Returns at once.
 
-        After the request is over (interrupted, failed) text is ignored.
+        What UTF-8 cannot carry is mended: the halves of a surrogate pair are joined, also over two pieces,
+        and a half that stays alone becomes U+FFFD. After the request is over (interrupted, failed) text is
+        ignored.
 
         Raises:
             LocalProtocolError: :meth:`end` was called before.
-            InvalidArgument: The text cannot be encoded.
+            InvalidArgument: The request's text would be longer than ``SpeakSettings.text_limit``.
+            InvalidArgumentType: ``text`` is not a ``str``.
         """
         if self._ended:
             raise LocalProtocolError("cannot push text: the request has been ended")
-        if text and not self.done:
-            self.segments[-1].pieces.extend(split_text(text))
-            self._wake()
+        if not self.done:
+            self._add(self._intake.take(text))
 
     def flush(self) -> None:
         """Have what was pushed so far spoken now, without waiting for more; nothing if there is nothing.
 
         The service allows 20 flushes a minute, :meth:`end` included; beyond that they wait.
         """
-        if self.segments[-1].has_words and not self.done:
-            self.segments[-1].closed = True
-            self.segments.append(Segment())
-            self._wake()
+        if self.done:
+            return
+        self._add(self._intake.finish())
+        if self.batches[-1].has_words:
+            self.batches[-1].closed = True
+            self.batches.append(TextBatch())
+            self._owner.wake()
 
     def end(self) -> None:
         """No text will follow. Idempotent. A request without a word in it completes at once."""
         if not self._ended:
             self.flush()
             self._ended = True
-            self.settle()
-            self._wake()
+            self._settle()
 
     def interrupt(self) -> None:
         """Stop: from this moment on no audio is delivered. Returns at once; the service is told behind it."""
         if self.interrupted or self.error is not None or (self._complete and not self._audio):
             return
-        known = not self._complete  # else its last audio has come, and the service has nothing to forget
+        unknown = self._complete  # its last audio has come: the service has nothing to forget
         self.interrupted = True
+        self._let_go()
         self._audio.clear()
         self._waiting_bytes = 0
         self._changed.notify()
-        if known:
-            self._dropped(self)
+        if not unknown:
+            self._owner.on_interrupt(self)
 
     async def wait(self) -> None:
         """Wait until nothing more will come.
@@ -168,6 +132,7 @@ class SpeakRequest:
             SpeechwireError: The request failed; see :attr:`error`.
         """
         while not self.done:
+            self._owner.check_loop()
             await self._changed.wait()
         if self.error is not None:
             raise self.error
@@ -181,6 +146,7 @@ class SpeakRequest:
                 raise self.error
             if self.done:
                 raise StopAsyncIteration
+            self._owner.check_loop()
             await self._changed.wait()
         data = self._audio.popleft()
         self._waiting_bytes -= len(data)
@@ -189,57 +155,66 @@ class SpeakRequest:
 
     # For the session
 
-    def deliver(self, segment: Segment, data: bytes) -> None:
-        """Take audio of a segment: leave out what was heard before, cut at whole samples."""
-        segment.arrived += len(data)
-        skipped = min(segment.skip, len(data))
-        segment.skip -= skipped
-        data = data[skipped:]
-        if not data or self.done:
+    def deliver(self, data: bytes) -> None:
+        """Take audio of the first batch, none of it heard before; it is cut at whole samples."""
+        if self.done:
             return
-        segment.heard += len(data)
+        self.batch_bytes += len(data)
         self.resends = 0
-        data = self._rest + data
+        data = self._half_sample + data if self._half_sample else data
         whole = len(data) - len(data) % self._sample_bytes
-        self._rest = data[whole:]
+        self._half_sample = data[whole:]
         if whole:
             self._audio.append(data[:whole])
             self._waiting_bytes += whole
             self.audio_bytes += whole
             self._changed.notify()
 
-    def settle(self) -> None:
-        """Let go of segments that are done; complete when the last one is."""
-        while len(self.segments) > 1 and self.segments[0].done:
-            self.segments.popleft()
-        if (
-            self._ended
-            and not self.done
-            and not any(
-                segment.closed and segment.has_words and not segment.done for segment in self.segments
-            )
-        ):
-            self._complete = True
-            self._changed.notify()
+    def finish_batch(self) -> None:
+        """All audio of the first batch has come."""
+        self.batches.popleft()
+        self.batch_bytes = 0
+        self._half_sample = b""
+        self._settle()
+
+    def split_batch(self, count: int) -> None:
+        """Have the first ``count`` pieces of the first batch spoken by themselves."""
+        self.batches.insert(1, self.batches[0].split(count))
 
     def fail(self, error: SpeechwireError) -> None:
         """End with an error; what was delivered can still be read."""
         if not self.done:
             self.error = error
+            self._let_go()
             self._changed.notify()
-
-    def owe_flush(self) -> None:
-        """Flush once more behind what has been: which of several flushes was refused is not certain."""
-        after = max(i for i, segment in enumerate(self.segments) if segment.flushed) + 1
-        if after == len(self.segments) or not self.segments[after].extra:
-            self.segments.insert(after, Segment(closed=True, extra=True))
-
-    def following(self, segment: Segment) -> Segment | None:
-        """The segment after this one."""
-        after = self.segments.index(segment) + 1
-        return self.segments[after] if after < len(self.segments) else None
 
     async def room(self, limit: int) -> None:
         """Wait until less than ``limit`` bytes of audio wait for the consumer."""
         while self._waiting_bytes >= limit and not self.done:
             await self._changed.wait()
+
+    def _add(self, text: str) -> None:
+        if not text:
+            return
+        if len(text) > self._text_left:
+            wanted = self._text_limit - self._text_left + len(text)
+            raise InvalidArgument(
+                "text",
+                f"{wanted} characters",
+                f"at most {self._text_limit} characters in one request (SpeakSettings.text_limit)",
+            )
+        self._text_left -= len(text)
+        self.batches[-1].add(text)
+        self._owner.wake()
+
+    def _settle(self) -> None:
+        """Complete when no text is left to speak and none can follow."""
+        if self._ended and not self.done and not self.batches[0].has_words:
+            self._complete = True
+            self._let_go()
+            self._changed.notify()
+            self._owner.wake()
+
+    def _let_go(self) -> None:
+        """Nothing of the text will be sent any more."""
+        self.batches = deque([TextBatch()])

@@ -86,6 +86,10 @@ class SpeakSettings:
         max_age_s: A connection this old is replaced when no request is open (the service ends it at 60 min).
         max_resends: How often one request may be sent again after a lost connection without any new audio.
         audio_limit_s: Bound of the audio of one request waiting for its consumer; beyond it, reading pauses.
+        text_limit: Bound of the text of one request, in characters; beyond it, ``push`` raises
+            ``InvalidArgument``. The service speaks 2400 a minute.
+        request_limit: Bound of the requests that wait for their turn; beyond it, ``request`` raises
+            ``LocalProtocolError``.
         backoff: When to try again and when to give up.
     """
 
@@ -98,11 +102,14 @@ class SpeakSettings:
     max_age_s: float = 55 * 60.0
     max_resends: int = 2
     audio_limit_s: float = 300.0
+    text_limit: int = 1_000_000
+    request_limit: int = 1000
     backoff: BackoffPolicy = field(default_factory=BackoffPolicy)
 
     def __post_init__(self) -> None:
         _positive(self, "connect_timeout_s", "send_timeout_s", "progress_timeout_s", "fence_timeout_s")
         _positive(self, "close_timeout_s", "ping_s", "max_age_s", "audio_limit_s")
+        _positive(self, "text_limit", "request_limit")
         if self.max_resends < 0:
             raise InvalidArgument("max_resends", self.max_resends, "at least 0")
 

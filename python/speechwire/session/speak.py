@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections import deque
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self, SupportsIndex
 
-from speechwire.errors import ConnectionLost, SessionClosed, SpeechwireError
-from speechwire.protocol import DEFAULT_BASE_URL, Closed, EndKind, SpeakV1Options, SpeakV2Options
-from speechwire.session._aura_link import AuraLink
+from speechwire.protocol import DEFAULT_BASE_URL, SpeakV1Options, SpeakV2Options
 from speechwire.session._credential import ApiKey, Credential, check_secrecy
-from speechwire.session._dialer import Dialer, Dialing
-from speechwire.session._flux_speech_link import FluxSpeechLink
+from speechwire.session._dialer import Dialing
+from speechwire.session._speak_runner import SpeakRunner
+from speechwire.session._states import State
 from speechwire.session.events import Reconnecting
 from speechwire.session.limiter import ConnectionLimiter
 from speechwire.session.metrics import SpeakStats
 from speechwire.session.request import SpeakRequest
 from speechwire.session.settings import SpeakSettings
-from speechwire.transport import Transport, WebSocket
+from speechwire.transport import Transport
 
 __all__ = ["SpeakSession"]
-
-_logger = logging.getLogger("speechwire.session")
 
 
 class SpeakSession:
@@ -41,6 +35,12 @@ class SpeakSession:
     a connection is lost, what has not been heard is sent again on a new one, and what had been heard is left
     out of its audio. A request never hangs: the deadlines of the settings bound each wait for the service.
 
+    A request that cannot be served fails with the reason; the session serves the next one. When the service
+    cannot be reached, the open requests fail once the attempts are used up, and the next request tries at
+    once; for ``BackoffPolicy.cap_s`` after a failure one attempt is all it gets.
+
+    A session belongs to the event loop it is first used in. It cannot be copied or pickled.
+
     Args:
         api_key: A key, or a callable (plain or async) asked for one at each connect.
         options: The voice and the audio format; their type chooses the endpoint.
@@ -48,7 +48,7 @@ class SpeakSession:
         transport: Default: one shared by all sessions of the event loop. A given one is not closed.
         settings: Limits and deadlines.
         allow_insecure: Permit sending the key over ``ws://`` to another machine.
-        on_retry: Told about each attempt that will follow.
+        on_retry: Told about each attempt that will follow; what it raises is logged.
         limiter: Shared with other sessions; see :class:`SessionPool`.
 
     Raises:
@@ -67,22 +67,11 @@ class SpeakSession:
         on_retry: Callable[[Reconnecting], None] | None = None,
         limiter: ConnectionLimiter | None = None,
     ) -> None:
-        self._options: SpeakV1Options | SpeakV2Options = options or SpeakV1Options()
-        self._url = self._options.url(base_url)
-        check_secrecy(self._url, allow_insecure=allow_insecure)
-        self._settings = settings or SpeakSettings()
-        self._dialing = Dialing(Credential(api_key), transport, limiter)
-        self._stats = SpeakStats()
-        self._tell = on_retry
-        self._sample_bytes = 2 if self._options.encoding == "linear16" else 1
-        self._requests: deque[SpeakRequest] = deque()
-        self._changed = asyncio.Event()
-        self._link: AuraLink | FluxSpeechLink | None = None
-        self._linked = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-        self._wanted = False
-        self._dial_error: SpeechwireError | None = None
-        self._closing = False
+        options = options or SpeakV1Options()
+        url = options.url(base_url)
+        check_secrecy(url, allow_insecure=allow_insecure)
+        dialing = Dialing(Credential(api_key), transport, limiter)
+        self._runner = SpeakRunner(dialing, url, options, settings or SpeakSettings(), on_retry)
 
     async def __aenter__(self) -> Self:
         return self
@@ -92,43 +81,55 @@ class SpeakSession:
     ) -> None:
         await self.aclose()
 
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise TypeError(
+            "a SpeakSession cannot be copied or pickled: it holds the API key and a live connection; "
+            "make another one where it is needed"
+        )
+
+    @property
+    def state(self) -> State:
+        """Where the session is in its life."""
+        return self._runner.machine.state
+
     @property
     def connected(self) -> bool:
         """Whether a connection is open."""
-        return self._link is not None
+        return self.state is State.READY
 
     @property
     def over(self) -> bool:
-        """Whether its task has ended: nothing will be sent or counted any more."""
-        return self._closing if self._task is None else self._task.done()
+        """Whether its work is done: nothing will be sent or counted any more."""
+        return self._runner.over
 
     def stats(self) -> SpeakStats:
         """A copy of the counters."""
-        return SpeakStats() + self._stats
+        return SpeakStats() + self._runner.stats
 
     def request(self) -> SpeakRequest:
         """Open a request to push text to.
 
         Raises:
-            SessionClosed: The session was closed.
+            SessionClosed: The session was closed, or belongs to another event loop.
+            LocalProtocolError: ``SpeakSettings.request_limit`` requests wait already.
         """
-        if self._closing:
-            raise SessionClosed("the session has been closed")
-        request = SpeakRequest(self._wake, self._on_interrupt, self._sample_bytes)
-        self._stats.requests += 1
-        self._requests.append(request)
-        self._start()
-        return request
+        return self._runner.add_request()
 
     def speak(self, text: str) -> SpeakRequest:
         """Say a text.
 
         Raises:
-            SessionClosed: The session was closed.
-            InvalidArgument: The text cannot be encoded.
+            SessionClosed: The session was closed, or belongs to another event loop.
+            LocalProtocolError: ``SpeakSettings.request_limit`` requests wait already.
+            InvalidArgument: The text is longer than ``SpeakSettings.text_limit``.
+            InvalidArgumentType: It is not a ``str``.
         """
         request = self.request()
-        request.push(text)
+        try:
+            request.push(text)
+        except BaseException:
+            request.interrupt()
+            raise
         request.end()
         return request
 
@@ -138,156 +139,16 @@ class SpeakSession:
         Raises:
             HandshakeRefused: The service refused, permanently or too often.
             ConnectFailed: It could not be reached, too often.
-            SessionClosed: The session was closed.
+            SessionClosed: The session was closed, or belongs to another event loop.
         """
-        if self._closing:
-            raise SessionClosed("the session has been closed")
-        if self._link is not None:
-            return
-        self._wanted, self._dial_error = True, None
-        self._linked.clear()
-        self._start()
-        await self._linked.wait()
-        if self._link is None:
-            raise self._reason()
+        await self._runner.connect()
 
     async def aclose(self) -> None:
-        """Fail what is open, say ``Close``, and wait a little for the service's answer. Idempotent."""
-        self._closing = True
-        self._fail_all(SessionClosed("the session has been closed"))
-        if self._task is None:
-            return
-        if self._link is not None:
-            self._link.close()
-        self._wake()
-        try:
-            await asyncio.wait({self._task}, timeout=self._settings.close_timeout_s if self._link else 0)
-        finally:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+        """Fail what is open, say ``Close``, and wait a little for the service's answer. Idempotent.
 
-    # The session's task
+        In another event loop than the session's: returns at once when that one has ended.
 
-    def _start(self) -> None:
-        if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._run())
-        self._wake()
-
-    def _wake(self) -> None:
-        self._changed.set()
-        if self._link is not None:
-            self._link.wake()
-
-    def _reason(self) -> SpeechwireError:
-        return self._dial_error or SessionClosed("the session was closed while connecting")
-
-    def _on_interrupt(self, request: SpeakRequest) -> None:
-        self._stats.interrupted += 1
-        if self._link is not None:
-            self._link.fence(request)
-        self._wake()
-
-    async def _run(self) -> None:
-        settings = self._settings
-        dialer = Dialer(self._dialing, settings.backoff, settings.connect_timeout_s, self._stats)
-        try:
-            await self._serve(dialer)
-        except Exception as fault:
-            failure = SessionClosed(f"the session failed: {type(fault).__name__}")
-            failure.__cause__ = fault
-            self._closing = True
-            self._fail_all(failure)
-        finally:
-            self._linked.set()
-            await dialer.aclose()
-
-    async def _serve(self, dialer: Dialer) -> None:
-        while await self._has_work():
-            connection = await self._dial(dialer)
-            if connection is not None:
-                await self._converse(connection, dialer)
-
-    async def _has_work(self) -> bool:
-        """Wait for a reason to connect; false when the session is closing."""
-        while not self._closing:
-            if self._wanted or self._head() is not None:
-                return True
-            self._changed.clear()
-            await self._changed.wait()
-        return False
-
-    def _head(self) -> SpeakRequest | None:
-        while self._requests and self._requests[0].done:
-            self._requests.popleft()
-        return self._requests[0] if self._requests else None
-
-    async def _dial(self, dialer: Dialer) -> WebSocket | None:
-        """Connect, or fail every open request with the reason."""
-        try:
-            return await dialer.open(self._url, self._on_retry)
-        except SpeechwireError as error:
-            self._dial_error = error
-            dialer.backoff.succeeded()
-            self._fail_all(error)
-            self._linked.set()
-            return None
-        finally:
-            self._wanted = False
-
-    async def _converse(self, connection: WebSocket, dialer: Dialer) -> None:
-        loop = asyncio.get_running_loop()
-        opened = loop.time()
-        link = self._make_link(connection)
-        self._link = link
-        self._linked.set()
-        try:
-            closed = await link.run()
-        finally:
-            self._link = None
-            self._linked.clear()
-            self._stats.connected_s += loop.time() - opened
-        if not link.retired:
-            await self._recover(closed, dialer, lived_s=loop.time() - opened, progressed=link.progressed)
-
-    def _make_link(self, connection: WebSocket) -> AuraLink | FluxSpeechLink:
-        rest = (self._requests, self._settings, self._stats, self._options.output_rate * self._sample_bytes)
-        if isinstance(self._options, SpeakV2Options):
-            return FluxSpeechLink(connection, self._options, *rest)
-        return AuraLink(connection, self._options, *rest)
-
-    async def _recover(self, closed: Closed, dialer: Dialer, *, lived_s: float, progressed: bool) -> None:
-        """Decide what the end of a connection means for the request that was being spoken."""
-        request = self._head()
-        if request is None:
-            return
-        error = closed.error or ConnectionLost(closed.code, closed.reason)
-        delay_s = dialer.backoff.ended(
-            lived_s=lived_s, progressed=progressed, throttled=closed.kind is EndKind.THROTTLE
-        )
-        request.resends += 1
-        if (
-            closed.kind is EndKind.PERMANENT
-            or delay_s is None
-            or request.resends > self._settings.max_resends
-        ):
-            dialer.backoff.succeeded()
-            self._stats.failed += 1
-            request.fail(error)
-            return
-        self._stats.resends += 1
-        for segment in request.segments:
-            segment.rewind()
-        if closed.kind is not EndKind.ROTATION:
-            self._on_retry(Reconnecting(attempt=dialer.backoff.attempts, delay_s=delay_s, error=error))
-            await asyncio.sleep(delay_s)
-
-    def _on_retry(self, event: Reconnecting) -> None:
-        _logger.warning("%s", event)
-        if self._tell is not None:
-            self._tell(event)
-
-    def _fail_all(self, error: SpeechwireError) -> None:
-        for request in tuple(self._requests):
-            self._stats.failed += not request.done
-            request.fail(error)
-        self._requests.clear()
+        Raises:
+            SessionClosed: The session is in use in another event loop, which is running.
+        """
+        await self._runner.aclose()

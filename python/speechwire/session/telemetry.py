@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
+import threading
 from collections.abc import Callable, Iterable, Iterator
+from concurrent import futures
+from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from speechwire.session.metrics import BOUNDS_S, Histogram, ListenStats, SpeakStats
@@ -12,6 +16,7 @@ from speechwire.session.pool import PoolStats
 __all__ = ["Meter", "SnapshotSource", "export"]
 
 _GAUGES: Final = ("sessions", "open_listen", "open_speak", "buffered_bytes")
+_WAIT_S: Final = 0.5
 
 _Callback = Callable[[Any], Iterable[Any]]
 
@@ -30,52 +35,126 @@ class SnapshotSource(Protocol):
     """A :class:`speechwire.session.SessionPool`, or anything else with a snapshot."""
 
     def snapshot(self) -> PoolStats:
-        """The counters of now."""
+        """The counters of now. Called on the event loop; once that is closed, on the collecting thread."""
 
 
 def export(pool: SnapshotSource, meter: Meter | None = None) -> None:
     """Register a pool's counters with OpenTelemetry: ``speechwire.listen.sent_bytes`` and so on.
 
-    Histograms become counters with an ``le`` attribute, as Prometheus has them, and a sum. The pool is asked
-    once for each instrument whenever metrics are collected, on the collecting thread.
+    Call it on the event loop that the pool's sessions run on. OpenTelemetry collects on a thread of its own;
+    for each collection, one snapshot is taken on the loop, between two steps of the sessions, and all
+    instruments report that one. The collecting thread waits up to 0.5 s for it; if the loop is busy for
+    longer, the newest snapshot there is is reported again, the first being that of this call. When the loop
+    has been closed, nothing changes any more, and what is reported is how it all ended.
+
+    Histograms become counters with an ``le`` attribute, as Prometheus has them, and a sum.
 
     Args:
-        pool: What to observe.
+        pool: What to observe. It is kept for as long as the meter is.
         meter: Default: the application's, from ``opentelemetry.metrics.get_meter("speechwire")``.
 
     Raises:
         ModuleNotFoundError: ``opentelemetry`` is not installed.
+        RuntimeError: No event loop is running.
     """
     api = importlib.import_module("opentelemetry.metrics")
     target: Meter = meter or api.get_meter("speechwire")
+    snapshots = _Snapshots(pool)
     for kind, stats in (("listen", ListenStats()), ("speak", SpeakStats())):
         for name, value in stats.items():
-            _register(target, api.Observation, pool, kind, name, is_histogram=isinstance(value, Histogram))
+            is_histogram = isinstance(value, Histogram)
+            _register(target, api.Observation, snapshots, kind, name, is_histogram=is_histogram)
     for name in _GAUGES:
-        target.create_observable_gauge(f"speechwire.{name}", callbacks=[_gauge(api.Observation, pool, name)])
+        gauge = f"speechwire.{name}"
+        target.create_observable_gauge(gauge, callbacks=[_gauge(api.Observation, snapshots, gauge, name)])
+
+
+class _Snapshots:
+    """One snapshot of a pool for each collection, taken on the event loop and read on any thread.
+
+    Nothing tells a callback where a collection begins. But each asks every instrument once, on one thread: a
+    thread whose instrument asks for the second time is in its next collection.
+    """
+
+    def __init__(self, pool: SnapshotSource) -> None:
+        self._pool = pool
+        self._loop = asyncio.get_running_loop()
+        self._last = pool.snapshot()
+        self._lock = threading.Lock()
+        self._asked_for: futures.Future[PoolStats] | None = None
+        self._collection = threading.local()
+
+    def of(self, instrument: str) -> PoolStats:
+        """The snapshot of this thread's collection, for one instrument."""
+        collection = self._collection
+        if instrument in getattr(collection, "served", {instrument}):
+            collection.served, collection.snapshot = set(), self._take()
+        collection.served.add(instrument)
+        snapshot: PoolStats = collection.snapshot
+        return snapshot
+
+    def _take(self) -> PoolStats:
+        # On the loop itself, waiting for it would be waiting for oneself.
+        if self._loop.is_closed() or _running_loop() is self._loop:
+            return self._take_here()
+        try:
+            return self._ask().result(_WAIT_S)
+        except TimeoutError:
+            return self._last
+
+    def _take_here(self) -> PoolStats:
+        with self._lock:
+            self._last = self._pool.snapshot()
+            return self._last
+
+    def _ask(self) -> futures.Future[PoolStats]:
+        """Have the loop take a snapshot; one that it has not come to yet serves whoever asks meanwhile."""
+        with self._lock:
+            if self._asked_for is None:
+                self._asked_for = futures.Future()
+                with suppress(RuntimeError):  # closed just now: the wait for it ends with the last there is
+                    self._loop.call_soon_threadsafe(self._answer)
+            return self._asked_for
+
+    def _answer(self) -> None:
+        with self._lock:
+            asked_for, self._asked_for = self._asked_for, None
+        assert asked_for is not None
+        try:
+            self._last = self._pool.snapshot()
+        except Exception as error:
+            asked_for.set_exception(error)
+        else:
+            asked_for.set_result(self._last)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 def _register(
-    meter: Meter, observation: Any, pool: SnapshotSource, kind: str, name: str, *, is_histogram: bool
+    meter: Meter, observation: Any, snapshots: _Snapshots, kind: str, name: str, *, is_histogram: bool
 ) -> None:
-    def read() -> Any:
-        return getattr(getattr(pool.snapshot(), kind), name)
+    full_name = f"speechwire.{kind}.{name}"
+
+    def read(instrument: str) -> Any:
+        return getattr(getattr(snapshots.of(instrument), kind), name)
+
+    def create(instrument: str, observe: Callable[[Any], Iterable[Any]]) -> None:
+        meter.create_observable_counter(instrument, callbacks=[lambda _: observe(read(instrument))])
 
     if not is_histogram:
-        meter.create_observable_counter(
-            f"speechwire.{kind}.{name}", callbacks=[lambda _: [observation(read())]]
-        )
+        create(full_name, lambda value: [observation(value)])
         return
-    meter.create_observable_counter(
-        f"speechwire.{kind}.{name}.bucket", callbacks=[lambda _: _buckets(observation, read())]
-    )
-    meter.create_observable_counter(
-        f"speechwire.{kind}.{name}.sum", callbacks=[lambda _: [observation(read().sum_s)]]
-    )
+    create(f"{full_name}.bucket", lambda histogram: _buckets(observation, histogram))
+    create(f"{full_name}.sum", lambda histogram: [observation(histogram.sum_s)])
 
 
-def _gauge(observation: Any, pool: SnapshotSource, name: str) -> _Callback:
-    return lambda _: [observation(getattr(pool.snapshot(), name))]
+def _gauge(observation: Any, snapshots: _Snapshots, instrument: str, name: str) -> _Callback:
+    return lambda _: [observation(getattr(snapshots.of(instrument), name))]
 
 
 def _buckets(observation: Any, histogram: Histogram) -> Iterator[Any]:

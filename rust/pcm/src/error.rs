@@ -6,10 +6,17 @@ use std::fmt;
 pub enum TableError {
     /// A rate or the number of taps is zero.
     Empty,
-    /// The number of coefficients is not a multiple of the number of phases.
-    Shape {
-        /// Number of phases.
+    /// More phases than the ratio has, or too many to compute weights between them.
+    Phases {
+        /// Phases between two input samples.
+        phases: usize,
+        /// Phases of the ratio.
         up: usize,
+    },
+    /// The number of coefficients is not a multiple of the number of rows.
+    Shape {
+        /// Number of rows.
+        rows: usize,
         /// Number of coefficients.
         taps: usize,
     },
@@ -43,7 +50,15 @@ impl fmt::Display for TableError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => write!(f, "expected at least one phase, step and tap, got none"),
-            Self::Shape { up, taps } => write!(f, "expected a multiple of {up} taps, got {taps}"),
+            Self::Phases { phases, up } => {
+                write!(
+                    f,
+                    "expected at most {up} phases, and 2**31 in the product of both, got {phases}"
+                )
+            }
+            Self::Shape { rows, taps } => {
+                write!(f, "expected a multiple of {rows} taps, got {taps}")
+            }
             Self::Center { center, n_taps } => {
                 write!(f, "expected a center below {n_taps}, got {center}")
             }

@@ -77,6 +77,12 @@ impl Pipeline {
         self.polyphase.table().look_ahead()
     }
 
+    /// True if outputs lie between the table's rows.
+    #[must_use]
+    pub fn is_interpolated(&self) -> bool {
+        self.polyphase.table().is_interpolated()
+    }
+
     /// Samples of one chunk.
     #[must_use]
     pub fn chunk_samples(&self) -> usize {

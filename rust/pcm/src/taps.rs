@@ -4,6 +4,9 @@
 //! `high << CARRY_BITS` and `low`, and so is a sum of products: two accumulators of 32 bits. Most coefficients are
 //! small enough to be all low digit; only the few in the middle have a high one, so the second accumulator costs
 //! little. Before the low digit's sum could wrap, its excess is carried to the high digit's.
+//!
+//! A ratio of large numbers has more phases than a table can hold rows. Such a table has rows at evenly spaced
+//! phases, and an output between two of them is the weighted mean of both rows' sums.
 
 use std::ops::Range;
 
@@ -25,6 +28,12 @@ const LANE_BOUND: i64 = 65_535;
 
 const LARGEST_SAMPLE: i64 = 32_768;
 
+/// Bits of the weight between two rows. A sum has at most 41 bits, so a weighted one has at most 57.
+pub(crate) const WEIGHT_BITS: u32 = 15;
+
+/// Largest product of `up` and fewer `phases`: with the weight's bits, phases between rows stay far below 64 bits.
+const MAX_PHASE_PRODUCT: usize = 1 << 31;
+
 /// Largest coefficient whose high digit has 16 bits.
 const MAX_TAP: u32 = 1 << 24;
 
@@ -35,10 +44,15 @@ pub(crate) struct Block(pub(crate) [i16; BLOCK]);
 
 /// A polyphase filter: output `j` is `(sum_k taps[p][k] m[n - center + k] + half) >> shift`, saturated, where `n`
 /// and `p` are quotient and remainder of `j * down / up`.
+///
+/// With fewer phases than `up`, a last row for the phase of 1 stands below the others. Then an output is
+/// `(S[r] (2**15 - w) + S[r + 1] w + half) >> (shift + 15)`, where `S[r]` is the sum above for row `r`, and `r` and
+/// `w` are quotient and remainder of `floor(p * phases * 2**15 / up)` by `2**15`.
 #[derive(Debug)]
 pub struct FilterTable {
     pub(crate) up: usize,
     pub(crate) down: usize,
+    phases: usize,
     pub(crate) center: usize,
     pub(crate) n_taps: usize,
     pub(crate) shift: u32,
@@ -54,27 +68,34 @@ pub struct FilterTable {
 }
 
 impl FilterTable {
-    /// Make a table from `up` rows of coefficients, one after the other.
+    /// Make a table from rows of coefficients, one after the other: `up` of them if that is `phases`, else one
+    /// more than `phases`.
     ///
     /// # Errors
     /// [`TableError`] if the numbers do not fit together, or the sums could leave what the kernels can hold.
     pub fn new(
         up: usize,
         down: usize,
+        phases: usize,
         taps: &[i32],
         center: usize,
         shift: u32,
     ) -> Result<Self, TableError> {
-        if up == 0 || down == 0 || taps.is_empty() {
+        if up == 0 || down == 0 || phases == 0 || taps.is_empty() {
             return Err(TableError::Empty);
         }
-        if !taps.len().is_multiple_of(up) {
+        let too_many = phases > up || up.saturating_mul(phases) > MAX_PHASE_PRODUCT;
+        if phases != up && too_many {
+            return Err(TableError::Phases { phases, up });
+        }
+        let n_rows = if phases == up { up } else { phases + 1 };
+        if !taps.len().is_multiple_of(n_rows) {
             return Err(TableError::Shape {
-                up,
+                rows: n_rows,
                 taps: taps.len(),
             });
         }
-        let n_taps = taps.len() / up;
+        let n_taps = taps.len() / n_rows;
         if center >= n_taps {
             return Err(TableError::Center { center, n_taps });
         }
@@ -97,6 +118,7 @@ impl FilterTable {
         Ok(Self {
             up,
             down,
+            phases,
             center,
             n_taps,
             shift,
@@ -112,6 +134,49 @@ impl FilterTable {
     #[must_use]
     pub fn look_ahead(&self) -> usize {
         self.n_taps - 1 - self.center
+    }
+
+    /// Bytes that the coefficients take.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        size_of_val(self.rows.as_slice())
+    }
+
+    /// True if outputs lie between rows.
+    #[must_use]
+    #[inline(always)]
+    pub fn is_interpolated(&self) -> bool {
+        self.phases != self.up
+    }
+
+    /// The row at or before a phase, and the weight of the next row.
+    #[inline(always)]
+    #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)]
+    pub(crate) fn between(&self, phase: usize) -> (usize, i64) {
+        let fine = ((phase as u64 * self.phases as u64) << WEIGHT_BITS) / self.up as u64;
+        let weight = fine & ((1 << WEIGHT_BITS) - 1);
+        ((fine >> WEIGHT_BITS) as usize, weight as i64)
+    }
+
+    /// One output, given what sums the products of a row.
+    #[inline(always)]
+    pub(crate) fn output(&self, phase: usize, sum: impl Fn(&[Block]) -> i64) -> i16 {
+        if !self.is_interpolated() {
+            return rounded(sum(self.row(phase)), self.shift);
+        }
+        let (row, weight) = self.between(phase);
+        self.blended(sum(self.row(row)), sum(self.row(row + 1)), weight)
+    }
+
+    /// The weighted mean of two rows' sums, rounded and saturated.
+    #[inline(always)]
+    pub(crate) fn blended(&self, lower: i64, upper: i64, weight: i64) -> i16 {
+        let sum = (lower << WEIGHT_BITS) + (upper - lower) * weight;
+        rounded(sum, self.shift + WEIGHT_BITS)
+    }
+
+    fn row(&self, row: usize) -> &[Block] {
+        &self.rows[row * self.row_blocks()..][..self.row_blocks()]
     }
 
     /// Taps of one row, rounded up to whole blocks: how far a kernel reads.
@@ -136,6 +201,14 @@ impl FilterTable {
     pub(crate) fn half(&self) -> i32 {
         1 << (self.shift - CARRY_BITS - 1)
     }
+}
+
+/// A sum as 16 bits: rounded half up, saturated.
+#[inline(always)]
+#[allow(clippy::cast_possible_truncation)]
+fn rounded(sum: i64, shift: u32) -> i16 {
+    let half = (1 << shift) >> 1;
+    ((sum + half) >> shift).clamp(i16::MIN.into(), i16::MAX.into()) as i16
 }
 
 /// Rows of coefficients, padded to whole blocks and split into digits.

@@ -3,13 +3,14 @@
     dead_code,
     missing_docs,
     clippy::must_use_candidate,
+    clippy::missing_errors_doc,
     clippy::missing_panics_doc
 )]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use speechwire_pcm::{FilterTable, Format, Kernel, Layout, Pipeline};
+use speechwire_pcm::{FilterTable, Format, Kernel, Layout, Pipeline, TableError};
 
 pub fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -22,6 +23,7 @@ pub fn golden(name: &str) -> PathBuf {
 pub struct Numbers {
     pub up: usize,
     pub down: usize,
+    pub phases: usize,
     pub center: usize,
     pub shift: u32,
     pub taps: Vec<i32>,
@@ -42,38 +44,63 @@ impl Numbers {
         Self {
             up: size(0),
             down: size(1),
+            phases: size(0),
             center: size(3),
             shift,
             taps: values[5..].to_vec(),
         }
     }
 
-    pub fn table(&self) -> Arc<FilterTable> {
-        let table = FilterTable::new(self.up, self.down, &self.taps, self.center, self.shift);
-        Arc::new(table.expect("a valid table"))
+    pub fn made(&self) -> Result<FilterTable, TableError> {
+        let Self {
+            up, down, phases, ..
+        } = *self;
+        FilterTable::new(up, down, phases, &self.taps, self.center, self.shift)
     }
 
-    /// All outputs for a mono stream, each by its definition, in 64 bits.
+    pub fn table(&self) -> Arc<FilterTable> {
+        Arc::new(self.made().expect("a valid table"))
+    }
+
+    /// All outputs for a mono stream, each by its definition, in 128 bits.
     pub fn specification(&self, mono: &[i16]) -> Vec<i16> {
-        let n_taps = self.taps.len() / self.up;
         let count = (mono.len() * self.up).div_ceil(self.down);
-        let half = (1_i64 << self.shift) >> 1;
         (0..count)
             .map(|output| {
                 let (n, phase) = (output * self.down / self.up, output * self.down % self.up);
-                let products = self.taps[phase * n_taps..][..n_taps]
-                    .iter()
-                    .enumerate()
-                    .map(|(k, &tap)| {
-                        let sample = (n + k)
-                            .checked_sub(self.center)
-                            .and_then(|index| mono.get(index));
-                        i64::from(tap) * sample.map_or(0, |&sample| i64::from(sample))
-                    });
-                let rounded = (products.sum::<i64>() + half) >> self.shift;
+                let (sum, shift) = if self.phases == self.up {
+                    (self.sum(mono, n, phase), self.shift)
+                } else {
+                    let fine = ((phase * self.phases) << 15) / self.up;
+                    let (row, weight) = (fine >> 15, (fine % (1 << 15)) as i128);
+                    let (lower, upper) = (self.sum(mono, n, row), self.sum(mono, n, row + 1));
+                    (
+                        lower * ((1 << 15) - weight) + upper * weight,
+                        self.shift + 15,
+                    )
+                };
+                let rounded = (sum + ((1 << shift) >> 1)) >> shift;
                 i16::try_from(rounded.clamp(i16::MIN.into(), i16::MAX.into())).expect("16 bits")
             })
             .collect()
+    }
+
+    /// The products of one row with the window around input sample `n`.
+    fn sum(&self, mono: &[i16], n: usize, row: usize) -> i128 {
+        let rows = if self.phases == self.up {
+            self.up
+        } else {
+            self.phases + 1
+        };
+        let n_taps = self.taps.len() / rows;
+        let taps = self.taps[row * n_taps..][..n_taps].iter();
+        taps.enumerate()
+            .map(|(k, &tap)| {
+                let index = (n + k).checked_sub(self.center);
+                let sample = index.and_then(|index| mono.get(index));
+                i128::from(tap) * sample.map_or(0, |&sample| i128::from(sample))
+            })
+            .sum()
     }
 }
 

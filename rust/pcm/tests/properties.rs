@@ -7,20 +7,24 @@ use common::{Numbers, bytes, convert, mono_layout};
 use proptest::prelude::*;
 use speechwire_pcm::{Format, Kernel, Layout, TableError};
 
-/// Any table that the proof admits.
+/// Any table that the proof admits: with a row for each phase, or with fewer.
 fn tables() -> impl Strategy<Value = Numbers> {
-    let sizes = (
-        1_usize..8,
-        1_usize..12,
-        1_usize..90,
-        11_u32..24,
-        1_i32..300_000,
-    );
-    sizes.prop_flat_map(|(up, down, n_taps, shift, largest)| {
-        let taps = prop::collection::vec(-largest..=largest, up * n_taps);
+    let ratios = prop_oneof![
+        (1_usize..8, 1_usize..12).prop_map(|(up, down)| (up, down, up)),
+        (2_usize..700, 1_usize..900, 1_usize..8).prop_map(|(up, down, phases)| (
+            up,
+            down,
+            phases.min(up - 1)
+        )),
+    ];
+    let sizes = (ratios, 1_usize..90, 11_u32..24, 1_i32..300_000);
+    sizes.prop_flat_map(|((up, down, phases), n_taps, shift, largest)| {
+        let rows = if phases == up { up } else { phases + 1 };
+        let taps = prop::collection::vec(-largest..=largest, rows * n_taps);
         (taps, 0..n_taps).prop_map(move |(taps, center)| Numbers {
             up,
             down,
+            phases,
             center,
             shift,
             taps,
@@ -52,10 +56,7 @@ proptest! {
 
     #[test]
     fn every_path_equals_the_specification(numbers in tables(), mono in samples()) {
-        let made = speechwire_pcm::FilterTable::new(
-            numbers.up, numbers.down, &numbers.taps, numbers.center, numbers.shift,
-        );
-        prop_assume!(made.is_ok());
+        prop_assume!(numbers.made().is_ok());
         let (table, expected) = (numbers.table(), numbers.specification(&mono));
         for kernel in Kernel::available() {
             let got = convert(&table, mono_layout(), kernel, &[&bytes(&mono)]);
@@ -90,12 +91,12 @@ fn the_proof_admits_the_bound_and_nothing_more() {
         let numbers = Numbers {
             up: 1,
             down: 1,
+            phases: 1,
             center: 0,
             shift,
             taps: vec![tap; 16],
         };
-        let made = speechwire_pcm::FilterTable::new(1, 1, &numbers.taps, 0, shift);
-        made.is_ok().then_some(numbers)
+        numbers.made().is_ok().then_some(numbers)
     };
     let taps: Vec<i32> = (1..1 << 23).collect();
     let count = taps.partition_point(|&tap| admits(tap, 30).is_some());
@@ -124,6 +125,7 @@ fn a_lane_at_its_bound_does_not_wrap() {
         let numbers = Numbers {
             up: 1,
             down: 1,
+            phases: 1,
             center: 0,
             shift: 17,
             taps,
@@ -145,13 +147,23 @@ fn a_full_history_has_room_for_every_window() {
         .map(|n| (n * 7919 % 65_536 - 32_768) as i16)
         .collect();
     let pcm = bytes(&mono);
-    for (up, down, n_taps) in [(1, 48, 20), (1, 48, 500), (7, 300, 33), (3, 2, 64)] {
-        let taps = (0..up * n_taps)
+    for (up, down, phases, n_taps) in [
+        (1, 48, 1, 20),
+        (1, 48, 1, 500),
+        (7, 300, 7, 33),
+        (3, 2, 3, 64),
+        (191_999, 48 * 192_000, 3, 20),
+        (4001, 191_999, 3, 33),
+        (47_999, 48_000, 3, 33),
+    ] {
+        let rows = if phases == up { up } else { phases + 1 };
+        let taps = (0..rows * n_taps)
             .map(|k| i32::try_from(k % 97).expect("small") * 40 - 1900)
             .collect();
         let numbers = Numbers {
             up,
             down,
+            phases,
             center: n_taps / 2,
             shift: 20,
             taps,
@@ -173,31 +185,47 @@ fn a_full_history_has_room_for_every_window() {
 
 #[test]
 fn what_is_not_a_table_is_refused() {
-    let refused = |up, down, taps: &[i32], center, shift| {
-        speechwire_pcm::FilterTable::new(up, down, taps, center, shift).expect_err("refused")
+    let refused = |up, down, phases, taps: &[i32], center, shift| {
+        speechwire_pcm::FilterTable::new(up, down, phases, taps, center, shift)
+            .expect_err("refused")
     };
-    assert_eq!(refused(0, 1, &[1], 0, 12), TableError::Empty);
-    assert_eq!(refused(1, 1, &[], 0, 12), TableError::Empty);
+    assert_eq!(refused(0, 1, 1, &[1], 0, 12), TableError::Empty);
+    assert_eq!(refused(1, 1, 0, &[1], 0, 12), TableError::Empty);
+    assert_eq!(refused(1, 1, 1, &[], 0, 12), TableError::Empty);
     assert_eq!(
-        refused(2, 1, &[1, 2, 3], 0, 12),
-        TableError::Shape { up: 2, taps: 3 }
+        refused(2, 1, 2, &[1, 2, 3], 0, 12),
+        TableError::Shape { rows: 2, taps: 3 }
     );
     assert_eq!(
-        refused(1, 1, &[1, 2], 2, 12),
+        refused(9, 1, 2, &[1, 2], 0, 12),
+        TableError::Shape { rows: 3, taps: 2 }
+    );
+    let (phases, up) = (10, 9);
+    assert_eq!(
+        refused(up, 1, phases, &[1; 11], 0, 12),
+        TableError::Phases { phases, up }
+    );
+    let (phases, up) = (1 << 15, 1 << 17);
+    assert_eq!(
+        refused(up, 1, phases, &[1], 0, 12),
+        TableError::Phases { phases, up }
+    );
+    assert_eq!(
+        refused(1, 1, 1, &[1, 2], 2, 12),
         TableError::Center {
             center: 2,
             n_taps: 2
         }
     );
     assert_eq!(
-        refused(1, 1, &[1, 2], 0, 10),
+        refused(1, 1, 1, &[1, 2], 0, 10),
         TableError::Shift { shift: 10 }
     );
     assert_eq!(
-        refused(1, 1, &[1 << 25], 0, 12),
+        refused(1, 1, 1, &[1 << 25], 0, 12),
         TableError::Range { tap: 1 << 25 }
     );
-    let gain = refused(1, 1, &[1 << 24; 9], 0, 12);
+    let gain = refused(1, 1, 1, &[1 << 24; 9], 0, 12);
     assert!(matches!(gain, TableError::Gain { .. }));
     assert!(gain.to_string().contains("2**31 - 1"));
 }

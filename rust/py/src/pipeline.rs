@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::{PyBytes, PyList};
@@ -14,25 +14,42 @@ use crate::buffer::Bytes;
 /// it gives: coming back means to wait for a busy thread, 5 ms at worst.
 pub(crate) const DETACH_BYTES: usize = 1 << 18;
 
+/// What `copy` and `pickle` are told.
+const NO_COPY: &str = "a PcmPipeline cannot be copied or pickled, because it is in the middle of one stream: make \
+    another with the same arguments";
+
 /// Filter coefficients in the native engine's memory.
-#[pyclass(frozen, module = "speechwire._native")]
+#[pyclass(frozen, weakref, module = "speechwire._native")]
 pub(crate) struct FilterTable(Arc<pcm::FilterTable>);
 
 #[pymethods]
 impl FilterTable {
-    /// `taps` holds 32-bit integers in the machine's byte order, `up` rows of them.
+    /// `taps` holds 32-bit integers in the machine's byte order: a row for each phase, and one more if there are
+    /// fewer phases than `up`.
     #[new]
-    fn new(up: usize, down: usize, taps: &[u8], center: usize, shift: u32) -> PyResult<Self> {
+    fn new(
+        up: usize,
+        down: usize,
+        phases: usize,
+        taps: &[u8],
+        center: usize,
+        shift: u32,
+    ) -> PyResult<Self> {
         let taps: Vec<i32> = taps
             .as_chunks()
             .0
             .iter()
             .map(|&tap| i32::from_ne_bytes(tap))
             .collect();
-        let table = pcm::FilterTable::new(up, down, &taps, center, shift);
+        let table = pcm::FilterTable::new(up, down, phases, &taps, center, shift);
         table
             .map(|table| Self(Arc::new(table)))
             .map_err(|error| PyValueError::new_err(error.to_string()))
+    }
+
+    #[getter]
+    fn nbytes(&self) -> usize {
+        self.0.bytes()
     }
 }
 
@@ -40,12 +57,16 @@ impl FilterTable {
 #[pyclass(frozen, module = "speechwire._native")]
 pub(crate) struct NativePipeline {
     state: Mutex<pcm::Pipeline>,
+    /// Kept, so that whoever looks for the table finds it as long as it is in use.
+    _table: Py<FilterTable>,
     #[pyo3(get)]
     latency: f64,
     #[pyo3(get)]
     chunk_bytes: usize,
     #[pyo3(get)]
     kernel: &'static str,
+    #[pyo3(get)]
+    interpolated: bool,
     label: String,
 }
 
@@ -55,7 +76,7 @@ impl NativePipeline {
     #[new]
     #[pyo3(signature = (table, in_rate, channels, format, chunk_samples, label, kernel=None))]
     fn new(
-        table: &FilterTable,
+        table: Bound<'_, FilterTable>,
         in_rate: u32,
         channels: usize,
         format: &str,
@@ -73,7 +94,7 @@ impl NativePipeline {
         };
         let kernel = kernel.ok_or_else(|| unknown("kernel"))?;
         let state = pcm::Pipeline::new(
-            table.0.clone(),
+            table.get().0.clone(),
             Layout {
                 format,
                 channels,
@@ -86,6 +107,8 @@ impl NativePipeline {
             latency: f64::from(look_ahead) / f64::from(in_rate),
             chunk_bytes: 2 * chunk_samples,
             kernel: kernel.name(),
+            interpolated: state.is_interpolated(),
+            _table: table.unbind(),
             state: Mutex::new(state),
             label,
         })
@@ -103,6 +126,11 @@ impl NativePipeline {
 
     fn __repr__(&self) -> &str {
         &self.label
+    }
+
+    #[allow(clippy::unused_self)] // Python's signature
+    fn __reduce_ex__(&self, _protocol: i32) -> PyResult<()> {
+        Err(PyTypeError::new_err(NO_COPY))
     }
 
     #[pyo3(signature = (pcm, /))]

@@ -4,18 +4,36 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from speechwire.errors import InvalidArgument, InvalidArgumentType
 
-__all__ = ["listed", "logger", "named_as", "report", "require_api_key", "warn_of_unknown_arguments"]
+__all__ = [
+    "NEVER_SWALLOWED",
+    "ApiKey",
+    "emit_safely",
+    "listed",
+    "logger",
+    "named_as",
+    "report",
+    "require_api_key",
+    "warn_of_unknown_arguments",
+]
 
 logger = logging.getLogger("videosdk.plugins.deepgram")
 
+NEVER_SWALLOWED = (KeyboardInterrupt, SystemExit, GeneratorExit)
+"""What ends the process, or closes a coroutine: nobody's to handle."""
 
-def require_api_key(api_key: str | None) -> str:
+ApiKey = str | Callable[[], str | Awaitable[str]]
+"""A key, or a callable, plain or async, that is asked for one at each connect."""
+
+ApiKeyT = TypeVar("ApiKeyT", bound=ApiKey)
+
+
+def require_api_key(api_key: ApiKeyT | None) -> ApiKeyT | str:
     """Return the key given, or the one in ``DEEPGRAM_API_KEY``.
 
     Raises:
@@ -31,13 +49,26 @@ def require_api_key(api_key: str | None) -> str:
 
 
 def report(component: Any, error: BaseException) -> None:
-    """Tell the framework that ``component`` has given up.
+    """Tell the framework that ``component`` does not do its work now.
 
     One ``error`` event disables a provider of ``FallbackSTT`` and ``FallbackTTS`` for a minute, so it is for
     what the session could not mend itself. It is logged as well: an event without a listener is invisible.
     """
     logger.error("%s: %s", type(component).__name__, error)
-    component.emit("error", str(error))
+    emit_safely(component, "error", str(error))
+
+
+def emit_safely(emitter: Any, event: str, *arguments: object) -> None:
+    """Emit an event; a handler that fails is logged, and keeps nothing from going on.
+
+    The framework's emitter catches no `CancelledError`.
+    """
+    try:
+        emitter.emit(event, *arguments)
+    except NEVER_SWALLOWED:
+        raise
+    except BaseException as failure:
+        logger.error("a handler of the event %r failed", event, exc_info=failure)
 
 
 def warn_of_unknown_arguments(component: Any, arguments: dict[str, Any]) -> None:

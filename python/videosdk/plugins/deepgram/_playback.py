@@ -7,6 +7,8 @@ from typing import Any
 
 from speechwire.audio import PcmPipeline
 
+from ._synthesis import Synthesis
+
 __all__ = ["TRACK_RATE", "Playback", "to_track_format"]
 
 TRACK_RATE = 24_000
@@ -28,12 +30,13 @@ def to_track_format(encoding: str, sample_rate: int, track_rate: int) -> PcmPipe
 
 
 class Playback:
-    """One request's way into one track.
+    """One synthesis' way into one track.
 
     The track is bound here, at the start: the framework's audio cache exchanges the plugin's track while it
     records, and audio must not follow it there.
 
     Args:
+        synthesis: What is played; once it has been interrupted, nothing is written any more.
         track: The framework's output track; ``add_new_bytes`` is all it must have.
         encoding: Of the audio to come: ``linear16``, ``mulaw`` or ``alaw``.
         sample_rate: Hz of the audio to come.
@@ -41,8 +44,14 @@ class Playback:
     """
 
     def __init__(
-        self, track: Any, encoding: str, sample_rate: int, on_first_audio: Callable[[], Awaitable[None]]
+        self,
+        synthesis: Synthesis,
+        track: Any,
+        encoding: str,
+        sample_rate: int,
+        on_first_audio: Callable[[], Awaitable[None]],
     ) -> None:
+        self._synthesis = synthesis
         self._track = track
         self._on_first_audio = on_first_audio
         self._began = False
@@ -62,8 +71,10 @@ class Playback:
         await self._add([piece.ljust(self._frame_bytes, b"\0") for piece in self._pipeline.flush()])
 
     async def _add(self, pieces: list[bytes]) -> None:
-        if pieces and not self._began:
+        if pieces and not self._began and not self._synthesis.interrupted:
             self._began = True
             await self._on_first_audio()
         for piece in pieces:
+            if self._synthesis.interrupted:  # by the callback, or while the track took the last piece
+                return
             await self._track.add_new_bytes(piece)

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
 from videosdk.agents import STTResponse, global_event_emitter
 
-from speechwire.audio import PcmPipeline
 from speechwire.errors import InvalidArgument
 from speechwire.protocol import ListenV1Options
 from speechwire.protocol.listen_v1_events import Results, SpeechStarted
 from speechwire.session import ListenV1Session
+from speechwire.session.converter import Converter
 
-from ._adapt import listed, named_as
-from ._conversion import conversion
+from ._adapt import ApiKey, emit_safely, listed, named_as
+from ._conversion import conversion, conversion_of_channels
 from ._input import DEFAULT_SAMPLE_RATE, InputFormat, InputWatch
 from ._results import ResultsTranslator, SpeechStartedFilter
 from ._session_stt import SessionSTT
+from ._stream import Stream, Translate
 
 __all__ = ["DeepgramSTT"]
 
@@ -28,10 +29,12 @@ class DeepgramSTT(SessionSTT):
 
     The stream's audio is passed on as it is, and declared as what it is; ``downmix`` and
     ``target_sample_rate`` convert it to one channel first (16 kHz mono is a sixth of 48 kHz stereo). A lost
-    connection is replaced and the audio no final result covers is sent again.
+    connection is replaced and the audio no final result covers is sent again. Where the format changes, it is
+    converted to the one declared; one that stays for 5 s is declared by a new connection.
 
     Args:
-        api_key: Deepgram API key; by default the environment's ``DEEPGRAM_API_KEY``.
+        api_key: Deepgram API key, or a function, plain or async, asked for one at each connect; by default
+            the environment's ``DEEPGRAM_API_KEY``.
         model: ``nova-2``, ``nova-3`` and so on, or a custom model's id.
         language: BCP-47 tag, or ``multi``.
         interim_results: Results before they are final, for the framework and for the room.
@@ -68,8 +71,11 @@ class DeepgramSTT(SessionSTT):
     Raises:
         ValueError: No key, or an argument out of its range; the message names both.
 
-    Events: ``error`` once, when the session has given up; ``event`` with every message and session event of
-    `speechwire`, on the loop, in order.
+    Attributes have the arguments' names. Another key holds from the next connection on, other options from
+    the next session on.
+
+    Events: ``error`` once for each outage, and once for each session that has ended by itself; ``event`` with
+    every message and session event of `speechwire`, on the loop, in order.
 
     Source: Deepgram docs, reference/speech-to-text/listen-streaming.
     """
@@ -77,7 +83,7 @@ class DeepgramSTT(SessionSTT):
     def __init__(
         self,
         *,
-        api_key: str | None = None,
+        api_key: ApiKey | None = None,
         model: str = "nova-2",
         language: str = "en-US",
         interim_results: bool = True,
@@ -122,39 +128,34 @@ class DeepgramSTT(SessionSTT):
         self.endpointing = endpointing
         self.filler_words = filler_words
         self.base_url = base_url
+        self.keywords = listed(keywords)
+        self.keyterm = listed(keyterm)
+        self.profanity_filter = profanity_filter
+        self.numerals = numerals
+        self.tag = listed(tag)
+        self.enable_diarization = enable_diarization
+        self.utterance_end_ms = utterance_end_ms
+        self.multichannel = multichannel
+        self.redact = listed(redact)
+        self.replace = listed(replace)
+        self.search = listed(search)
+        self.detect_entities = detect_entities
+        self.diarize_model = diarize_model
+        self.mip_opt_out = mip_opt_out
+        self.version = version
+        self.dictation = dictation
+        self.extra = dict(extra or {})
         self.target_sample_rate = target_sample_rate
         self.downmix = downmix
         self.chunk_ms = chunk_ms
         self.quality = quality
         self.allow_insecure = allow_insecure
         self._declared = InputFormat(sample_rate or DEFAULT_SAMPLE_RATE, 2 if channels is None else channels)
-        self._parameters: dict[str, Any] = {
-            "keywords": listed(keywords),
-            "keyterm": listed(keyterm),
-            "profanity_filter": profanity_filter,
-            "numerals": numerals,
-            "tag": listed(tag),
-            "diarize": None if diarize_model else enable_diarization,
-            "utterance_end_ms": utterance_end_ms,
-            "multichannel": multichannel,
-            "redact": listed(redact),
-            "replace": listed(replace),
-            "search": listed(search),
-            "detect_entities": detect_entities,
-            "diarize_model": diarize_model,
-            "mip_opt_out": mip_opt_out,
-            "version": version,
-            "dictation": dictation,
-            "extra": extra or {},
-        }
-        if multichannel and self._converts:
-            raise InvalidArgument("multichannel", multichannel, "False with downmix or target_sample_rate")
-        self._translator = ResultsTranslator(model, language)
         self._speech_started = SpeechStartedFilter()
         # Made once here for their checks: a bad argument is told where it stands, not at the first audio.
         with named_as(in_rate="sample_rate"):
-            self._session_for(self._declared)
-            self._conversion(self._declared)
+            self._session(self.api_key, self._sent(self._declared), None)
+            conversion(self._declared, self._sent(self._declared).sample_rate, self.chunk_ms, self.quality)
 
     @property
     def sample_rate(self) -> int:
@@ -163,26 +164,36 @@ class DeepgramSTT(SessionSTT):
 
     async def flush(self) -> None:
         """Ask for the final result of all audio so far (``Finalize``), behind that audio."""
-        self._flush_session()
+        await super().flush()
 
-    def _new_session(self, format: InputFormat) -> ListenV1Session:
+    def _new_stream(self, format: InputFormat) -> Stream:
         self._declared = format
-        return self._session_for(format, self._conversion(format))
+        sent, convert = self._sent(format), self._conversion(self._sent(format))
+        converter = convert(format)
+        session = self._session(self._current_key, sent, converter)
+        follows = not self._converts
+        return Stream(session, format, converter, convert, self._translation(), follows=follows)
 
-    def _session_for(self, format: InputFormat, pipeline: PcmPipeline | None = None) -> ListenV1Session:
+    def _session(self, api_key: ApiKey, sent: InputFormat, converter: Converter | None) -> ListenV1Session:
+        if self.multichannel and self._converts:
+            allowed = "False with downmix or target_sample_rate"
+            raise InvalidArgument("multichannel", self.multichannel, allowed)
         return ListenV1Session(
-            self.api_key,
-            self._options(self._sent(format)),
-            converter=pipeline,
+            api_key,
+            self._options(sent),
+            converter=converter,
             base_url=self.base_url,
             settings=self.settings,
             allow_insecure=self.allow_insecure,
         )
 
-    def _conversion(self, format: InputFormat) -> PcmPipeline | None:
-        if not self._converts:
-            return None
-        return conversion(format, self._sent(self._declared).sample_rate, self.chunk_ms, self.quality)
+    def _conversion(self, sent: InputFormat) -> Callable[[InputFormat], Converter]:
+        """Return what makes the converter from any format to the one that is sent."""
+        chunk_ms, quality = self.chunk_ms, self.quality
+        if self._converts:
+            return lambda format: conversion(format, sent.sample_rate, chunk_ms, quality)
+        separate = bool(self.multichannel)
+        return lambda format: conversion_of_channels(format, sent, chunk_ms, quality, separate=separate)
 
     @property
     def _converts(self) -> bool:
@@ -208,14 +219,35 @@ class DeepgramSTT(SessionSTT):
             filler_words=self.filler_words,
             vad_events=True,
             no_delay=True,
-            **self._parameters,
+            keywords=listed(self.keywords),
+            keyterm=listed(self.keyterm),
+            profanity_filter=self.profanity_filter,
+            numerals=self.numerals,
+            tag=listed(self.tag),
+            diarize=None if self.diarize_model else self.enable_diarization,
+            utterance_end_ms=self.utterance_end_ms,
+            multichannel=self.multichannel,
+            redact=listed(self.redact),
+            replace=listed(self.replace),
+            search=listed(self.search),
+            detect_entities=self.detect_entities,
+            diarize_model=self.diarize_model,
+            mip_opt_out=self.mip_opt_out,
+            version=self.version,
+            dictation=self.dictation,
+            extra=self.extra,
         )
 
-    def _responses(self, event: object) -> Iterable[STTResponse]:
-        if isinstance(event, SpeechStarted):
-            if self._speech_started.passes(event, asyncio.get_running_loop().time()):
-                global_event_emitter.emit("speech_started")
-        elif isinstance(event, Results):
-            response = self._translator.translate(event)
-            return () if response is None else (response,)
-        return ()
+    def _translation(self) -> Translate:
+        translator = ResultsTranslator(self.model, self.language)
+
+        def translate(event: object) -> Iterable[STTResponse]:
+            if isinstance(event, SpeechStarted):
+                if self._speech_started.passes(event, asyncio.get_running_loop().time()):
+                    emit_safely(global_event_emitter, "speech_started")
+            elif isinstance(event, Results):
+                response = translator.translate(event)
+                return () if response is None else (response,)
+            return ()
+
+        return translate

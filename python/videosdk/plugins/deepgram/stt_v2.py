@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from videosdk.agents import STTResponse, global_event_emitter
 
-from speechwire.audio import PcmPipeline
+from speechwire.errors import SessionClosed, SpeechwireError
 from speechwire.protocol import ListenV2, ListenV2Options
 from speechwire.protocol.listen_v2_events import TurnInfo
-from speechwire.session import ListenSettings, ListenV2Session
+from speechwire.session import ListenV2Session
+from speechwire.session.converter import Converter
 
-from ._adapt import listed, named_as
+from ._adapt import ApiKey, emit_safely, listed, named_as
+from ._changes import AttributeChanges
 from ._conversion import conversion
 from ._input import DEFAULT_SAMPLE_RATE, InputFormat, InputWatch
 from ._session_stt import SessionSTT
+from ._stream import Stream, Translate
 from ._turns import TurnTranslator
 
 __all__ = ["DeepgramSTTV2"]
 
 _DEFAULT_TARGET_RATE = 16_000
+_CONFIGURE_NAMES = {"keyterm": "keyterms", "language_hint": "language_hints"}
 _ACCEPTED_RATES = frozenset({8_000, 16_000, 24_000, 44_100, 48_000})
 
 
@@ -31,7 +36,8 @@ class DeepgramSTTV2(SessionSTT):
     ``chunk_ms``. A dropped connection is replaced and the audio no result covers is sent again.
 
     Args:
-        api_key: Deepgram API key; by default the environment's ``DEEPGRAM_API_KEY``.
+        api_key: Deepgram API key, or a function, plain or async, asked for one at each connect; by default
+            the environment's ``DEEPGRAM_API_KEY``.
         model: ``flux-general-en`` or ``flux-general-multi``.
         input_sample_rate: Hz. The default follows the stream, any other value pins it.
         target_sample_rate: Hz, what Deepgram is sent: 8000, 16000, 24000, 44100 or 48000. By default 16000,
@@ -58,8 +64,11 @@ class DeepgramSTTV2(SessionSTT):
     Raises:
         ValueError: No key, or an argument out of its range; the message names both.
 
-    Events: ``error`` once, when the session has given up; ``event`` with every message and session event of
-    `speechwire`, on the loop, in order.
+    Attributes have the arguments' names. Another key holds from the next connection on, other options from
+    the next session on; `update_options` changes some at once.
+
+    Events: ``error`` once for each outage, and once for each session that has ended by itself; ``event`` with
+    every message and session event of `speechwire`, on the loop, in order.
 
     Source: Deepgram docs, flux/configuration and flux/state.
     """
@@ -67,7 +76,7 @@ class DeepgramSTTV2(SessionSTT):
     def __init__(
         self,
         *,
-        api_key: str | None = None,
+        api_key: ApiKey | None = None,
         model: str = "flux-general-en",
         input_sample_rate: int | None = DEFAULT_SAMPLE_RATE,
         target_sample_rate: int | None = _DEFAULT_TARGET_RATE,
@@ -111,23 +120,20 @@ class DeepgramSTTV2(SessionSTT):
         self.quality = quality
         self.force_end_turn_on_flush = force_end_turn_on_flush
         self.allow_insecure = allow_insecure
-        self._turns = TurnTranslator(model, enable_preemptive_generation)
-        # A muted microphone stops the audio, and a turn only ends by audio.
-        self.settings = ListenSettings()
+        self._changes = AttributeChanges(self)
         # Made once here for their checks: a bad argument is told where it stands, not at the first audio.
         with named_as(
             sample_rate="target_sample_rate", in_rate="input_sample_rate", channels="input_channels"
         ):
-            self._sent_rate = self.target_sample_rate
-            self._session_at(self._sent_rate)
-            self._conversion(
+            self._session(self.api_key, self.target_sample_rate, None)
+            self._conversion(self.target_sample_rate)(
                 InputFormat(self.input_sample_rate, 2 if input_channels is None else input_channels)
             )
 
     async def flush(self) -> None:
         """End the turn if ``force_end_turn_on_flush``; else do nothing: Flux knows when a turn ends."""
         if self.force_end_turn_on_flush:
-            self._flush_session()
+            await super().flush()
 
     async def update_options(
         self,
@@ -142,42 +148,62 @@ class DeepgramSTTV2(SessionSTT):
         """Change options in the middle of a call (Flux ``Configure``), and for every later connection.
 
         ``None`` leaves an option as it is; an empty list clears a list. ``eager_eot_threshold`` only matters
-        with ``enable_preemptive_generation``. Waits for the service's answer.
+        with ``enable_preemptive_generation``. The attributes say at once what is wanted. Waits for the
+        service's answer; without a connection it returns at once, and the next connection has the options.
 
         Raises:
             ValueError: An option is out of its range; nothing changed.
-            ServiceError: The service refused; nothing changed.
+            ServiceError: The service refused; the options are as before. Or it has not answered
+                (``retryable`` is then true): they hold from the next connection on.
+            HandshakeRefused: It refused a connection with these options; they are as before.
         """
-        changes: dict[str, Any] = {
+        values: dict[str, Any] = {
             "eager_eot_threshold": eager_eot_threshold,
             "eot_threshold": eot_threshold,
             "eot_timeout_ms": eot_timeout_ms,
-            "keyterms": None if keyterm is None else listed(keyterm),
-            "language_hints": None if language_hint is None else listed(language_hint),
+            "keyterm": None if keyterm is None else listed(keyterm),
+            "language_hint": None if language_hint is None else listed(language_hint),
             "numerals": numerals,
         }
+        wanted = {name: value for name, value in values.items() if value is not None}
+        changes = {_CONFIGURE_NAMES.get(name, name): value for name, value in wanted.items()}
         with named_as(keyterms="keyterm", language_hints="language_hint"):
-            if self._session is not None:
-                await self._session.configure(**changes)
-            else:
-                ListenV2(self._options(self.target_sample_rate)).configure(**changes)
-        self._adopt(changes)
+            ListenV2(self._options(self.target_sample_rate)).configure(**changes)
+        change = self._changes.begin(wanted)
+        self._note_changes(wanted)
+        try:
+            for stream in tuple(self._streams()):
+                with suppress(SessionClosed):  # the next one has them
+                    await stream.session.configure(**changes)
+        except SpeechwireError as error:
+            if not error.retryable:
+                self._changes.withdraw(change)
+                self._note_changes(wanted)
+                raise
+            self._changes.keep(change)
+            raise
+        except BaseException:  # cancelled: they stay wanted
+            self._changes.keep(change)
+            raise
+        self._changes.keep(change)
 
-    def _adopt(self, changes: dict[str, Any]) -> None:
-        attributes = {"keyterms": "keyterm", "language_hints": "language_hint"}
-        for name, value in changes.items():
-            if value is not None:
-                setattr(self, attributes.get(name, name), value)
+    def _note_changes(self, names: Iterable[str]) -> None:
+        """What a running session is told need not bring another session."""
+        for stream in self._streams():
+            stream.configuration.update((name, getattr(self, name)) for name in names)
 
-    def _new_session(self, format: InputFormat) -> ListenV2Session:
-        self._sent_rate = self._rate_for(format)
-        return self._session_at(self._sent_rate, self._conversion(format))
+    def _new_stream(self, format: InputFormat) -> Stream:
+        rate = self._rate_for(format)
+        convert = self._conversion(rate)
+        converter = convert(format)
+        session = self._session(self._current_key, rate, converter)
+        return Stream(session, format, converter, convert, self._translation(), follows=False)
 
-    def _session_at(self, rate: int, pipeline: PcmPipeline | None = None) -> ListenV2Session:
+    def _session(self, api_key: ApiKey, rate: int, converter: Converter | None) -> ListenV2Session:
         return ListenV2Session(
-            self.api_key,
+            api_key,
             self._options(rate),
-            converter=pipeline,
+            converter=converter,
             base_url=self.base_url,
             settings=self.settings,
             allow_insecure=self.allow_insecure,
@@ -189,8 +215,10 @@ class DeepgramSTTV2(SessionSTT):
             return min(self.target_sample_rate, format.sample_rate)
         return self.target_sample_rate
 
-    def _conversion(self, format: InputFormat) -> PcmPipeline:
-        return conversion(format, self._sent_rate, self.chunk_ms, self.quality)
+    def _conversion(self, rate: int) -> Callable[[InputFormat], Converter]:
+        """Return what makes the pipeline from any format to mono at ``rate``."""
+        chunk_ms, quality = self.chunk_ms, self.quality
+        return lambda format: conversion(format, rate, chunk_ms, quality)
 
     def _options(self, sample_rate: int) -> ListenV2Options:
         return ListenV2Options(
@@ -199,20 +227,25 @@ class DeepgramSTTV2(SessionSTT):
             eot_threshold=self.eot_threshold,
             eot_timeout_ms=self.eot_timeout_ms,
             eager_eot_threshold=self.eager_eot_threshold if self.enable_preemptive_generation else None,
-            keyterm=self.keyterm,
-            language_hint=self.language_hint,
-            tag=self.tag,
+            keyterm=listed(self.keyterm),
+            language_hint=listed(self.language_hint),
+            tag=listed(self.tag),
             numerals=self.numerals,
             profanity_filter=self.profanity_filter,
             mip_opt_out=self.mip_opt_out,
         )
 
-    def _responses(self, event: object) -> Iterable[STTResponse]:
-        if not isinstance(event, TurnInfo):
-            return ()
-        if event.event == "StartOfTurn":
-            global_event_emitter.emit("speech_started")
-        elif event.event == "EndOfTurn":
-            global_event_emitter.emit("speech_stopped")
-        response = self._turns.translate(event)
-        return () if response is None else (response,)
+    def _translation(self) -> Translate:
+        turns = TurnTranslator(self.model, self.enable_preemptive_generation)
+
+        def translate(event: object) -> Iterable[STTResponse]:
+            if not isinstance(event, TurnInfo):
+                return ()
+            if event.event == "StartOfTurn":
+                emit_safely(global_event_emitter, "speech_started")
+            elif event.event == "EndOfTurn":
+                emit_safely(global_event_emitter, "speech_stopped")
+            response = turns.translate(event)
+            return () if response is None else (response,)
+
+        return translate

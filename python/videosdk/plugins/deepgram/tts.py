@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any
+from weakref import WeakSet
 
-from videosdk.agents import TTS, FlushMarker
+from videosdk.agents import TTS
 
-from speechwire.errors import SessionClosed, SpeechwireError
+from speechwire.errors import InvalidArgument, SessionClosed, SpeechwireError
 from speechwire.protocol import SpeakV1Options, SpeakV2Options
-from speechwire.session import SpeakRequest, SpeakSession, SpeakSettings
+from speechwire.session import SpeakSession, SpeakSettings
 
-from ._adapt import report, require_api_key, warn_of_unknown_arguments
+from ._adapt import listed, report, require_api_key, warn_of_unknown_arguments
 from ._playback import TRACK_RATE, Playback, to_track_format
-from ._text import TextJoiner
+from ._synthesis import Synthesis, Text
+from ._voices import Voices
 
 __all__ = ["DeepgramTTS"]
 
 _DEFAULT_RATE = 24_000
 _TELEPHONE_RATE = 8_000
 _MOST_VOICES = 4
-
-Text = AsyncIterator[str | FlushMarker] | str
+# How much text may wait until it is clear how its pieces are joined, in characters. Aura speaks after a flush
+# only, so it loses nothing; Flux would begin later.
+_PATIENCE_V1 = 2000
+_PATIENCE_V2 = 60
 
 
 class DeepgramTTS(TTS):
@@ -43,6 +47,11 @@ class DeepgramTTS(TTS):
         speed: 0.7 to 1.5 for Aura-2 voices in English and Spanish; 0.5 to 1.5 in steps of 0.05 for Flux
             voices.
         max_connection_age_sec: Replace an idle connection of this age in seconds; by default 55 minutes.
+        expressivity: -2 to 2; Flux voices only.
+        mip_opt_out: Keep the text out of the model improvement program.
+        tag: Labels for the usage report.
+        container: ``none``; Aura voices only.
+        extra: Further query parameters by name, unchecked.
         allow_insecure: Permit sending the key over ``ws://`` to another machine.
         **kwargs: Ignored, with a warning in the log.
 
@@ -64,6 +73,11 @@ class DeepgramTTS(TTS):
         base_url: str = "wss://api.deepgram.com/v1/speak",
         speed: float | None = None,
         max_connection_age_sec: float | None = None,
+        expressivity: int | None = None,
+        mip_opt_out: bool | None = None,
+        tag: Sequence[str] | str | None = None,
+        container: str | None = None,
+        extra: dict[str, Any] | None = None,
         allow_insecure: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -80,12 +94,15 @@ class DeepgramTTS(TTS):
         self.loop: asyncio.AbstractEventLoop | None = None
         age_s = max_connection_age_sec
         self.settings = SpeakSettings() if age_s is None else SpeakSettings(max_age_s=age_s)
-        self._sessions: dict[str, SpeakSession] = {}
-        self._request: SpeakRequest | None = None
-        self._one_at_a_time = asyncio.Lock()
+        self._parameters = {"mip_opt_out": mip_opt_out, "tag": listed(tag), "extra": extra or {}}
+        self._of_v1 = {"container": container}
+        self._of_v2 = {"expressivity": expressivity}
+        self._voices: Voices | None = None
+        self._syntheses: WeakSet[Synthesis] = WeakSet()
         self._closed = False
-        # Made once here for their checks: a bad argument is told where it stands, not at the first text.
+        # Checked here: a bad argument is told where it stands, not at the first text.
         self._new_session(model)
+        _check_unused(model, self._of_v1 if _is_flux(model) else self._of_v2)
 
     def reset_first_audio_tracking(self) -> None:
         """Do nothing: every synthesis keeps track of its own first audio."""
@@ -97,7 +114,8 @@ class DeepgramTTS(TTS):
             SpeechwireError: There is no connection to be had.
         """
         if not self._closed:
-            await (await self._session(self.model)).prewarm()
+            with (await self._voices_here()).use(self.model) as session:
+                await session.prewarm()
 
     async def synthesize(self, text: Text, voice_id: str | None = None, **kwargs: Any) -> None:
         """Speak ``text`` into the audio track; return when all its audio is there, or after `interrupt`.
@@ -114,86 +132,138 @@ class DeepgramTTS(TTS):
         if not self.audio_track or not self.loop:
             report(self, RuntimeError("Audio track or event loop not set"))
             return
-        track = self.audio_track
-        async with self._one_at_a_time:
-            if self._closed:
-                return
-            playback = Playback(track, self.encoding, self.sample_rate, self._tell_first_audio)
-            try:
-                await self._play(text, voice_id or self.model, playback)
-            except SpeechwireError as error:
+        if self._closed:
+            return
+        track, synthesis = self.audio_track, self._begin()
+        try:
+            voices = await self._voices_here()
+            async with voices.one_at_a_time:
+                await self._play(synthesis, voices, text, voice_id or self.model, track)
+        except SpeechwireError as error:
+            if not synthesis.interrupted:
                 report(self, error)
                 raise
 
-    async def stream_synthesize(self, text_stream: Text, **kwargs: Any) -> AsyncIterator[bytes]:
+    def stream_synthesize(self, text_stream: Text, **kwargs: Any) -> AsyncGenerator[bytes]:
         """Yield the audio of ``text_stream`` as mono s16le at 24 kHz, the format of the output track.
 
-        Touches neither the track nor the metrics.
+        Touches neither the track nor the metrics. Ends at once after `interrupt`, also if that came before
+        the first audio was asked for.
 
         Raises:
-            SpeechwireError: The synthesis failed; what was yielded is not all.
+            SpeechwireError: The synthesis failed; what was yielded is not all. ``error`` was emitted as well.
         """
-        session = await self._session(kwargs.get("voice_id") or self.model)
-        pipeline = to_track_format(self.encoding, self.sample_rate, TRACK_RATE)
-        async with aclosing(_spoken(session, session.request(), text_stream)) as audio:
-            async for received in audio:
-                for piece in pipeline.push(received):
-                    yield piece
-        for piece in pipeline.flush():
-            yield piece
+        return self._stream(self._begin(), text_stream, kwargs.get("voice_id") or self.model)
 
     async def interrupt(self) -> None:
-        """Fall silent at once. The service is told in the background; nothing here waits for the network."""
+        """Fall silent at once. The service is told in the background; nothing here waits for the network.
+
+        What was asked for before this is over, whatever it waits for; what is asked for after it is heard.
+        """
+        self._interrupt_all()
         if self.audio_track:
             self.audio_track.interrupt()
-        if self._request is not None:
-            self._request.interrupt()
 
     async def aclose(self) -> None:
-        """Close the connections. A synthesis in progress ends. Idempotent."""
+        """Close the connections. A synthesis in progress ends. Idempotent.
+
+        Raises:
+            SessionClosed: The component is in use in another event loop, which is running.
+        """
         self._closed = True
-        if self._request is not None:
-            self._request.interrupt()
-        sessions, self._sessions = self._sessions, {}
-        await asyncio.gather(*(session.aclose() for session in sessions.values()))
+        self._interrupt_all()
+        if self._voices is not None:
+            await self._voices.aclose()
         # The base class would do this and collect the garbage of the whole process; see SessionSTT.aclose.
         self._first_audio_callback: Any = None
 
-    async def _play(self, text: Text, voice: str, playback: Playback) -> None:
-        session = await self._session(voice)
-        request = self._request = session.request()
-        try:
-            async with aclosing(_spoken(session, request, text)) as audio:
+    def _begin(self) -> Synthesis:
+        synthesis = Synthesis()
+        self._syntheses.add(synthesis)
+        return synthesis
+
+    def _interrupt_all(self) -> None:
+        for synthesis in tuple(self._syntheses):
+            synthesis.interrupt()
+
+    async def _play(self, synthesis: Synthesis, voices: Voices, text: Text, voice: str, track: Any) -> None:
+        playback = Playback(synthesis, track, self.encoding, self.sample_rate, self._tell_first_audio)
+        with voices.use(voice) as session:
+            async with aclosing(synthesis.audio(voices, session, text, _patience(voice))) as audio:
                 async for received in audio:
                     await playback.write(received)
-            if not request.interrupted:
-                await playback.finish()
-        finally:
-            self._request = None
+            await playback.finish()
+
+    async def _stream(self, synthesis: Synthesis, text: Text, voice: str) -> AsyncGenerator[bytes]:
+        pipeline = to_track_format(self.encoding, self.sample_rate, TRACK_RATE)
+        try:
+            voices = await self._voices_here()
+            with voices.use(voice) as session:
+                async with aclosing(synthesis.audio(voices, session, text, _patience(voice))) as audio:
+                    async for received in audio:
+                        for piece in pipeline.push(received):
+                            if synthesis.interrupted:
+                                return
+                            yield piece
+                for piece in pipeline.flush():
+                    if synthesis.interrupted:
+                        return
+                    yield piece
+        except SpeechwireError as error:
+            if synthesis.interrupted:
+                return
+            if not self._closed:
+                report(self, error)
+            raise
 
     async def _tell_first_audio(self) -> None:
         if self._first_audio_callback is not None:
             await self._first_audio_callback()
 
-    async def _session(self, voice: str) -> SpeakSession:
+    async def _voices_here(self) -> Voices:
+        """The sessions of the running event loop; those of one that has ended are let go of."""
         if self._closed:
             raise SessionClosed("the component has been closed")
-        if voice not in self._sessions or self._sessions[voice].over:
-            self._sessions[voice] = self._new_session(voice)
-            if len(self._sessions) > _MOST_VOICES:
-                await self._sessions.pop(next(iter(self._sessions))).aclose()
-        return self._sessions[voice]
+        voices = self._voices
+        if voices is not None and voices.loop is not asyncio.get_running_loop():
+            await voices.aclose()
+            voices = None
+        if voices is None:
+            voices = self._voices = Voices(self._new_session, _MOST_VOICES)
+        return voices
 
     def _new_session(self, voice: str) -> SpeakSession:
-        flux = voice.startswith("flux-")
-        make_options = SpeakV2Options if flux else SpeakV1Options
+        flux = _is_flux(voice)
+        parameters: dict[str, Any] = {
+            "model": voice,
+            "encoding": self.encoding,
+            "sample_rate": self.sample_rate,
+            "speed": self.speed,
+            **self._parameters,
+            **(self._of_v2 if flux else self._of_v1),
+        }
         return SpeakSession(
             self.api_key,
-            make_options(model=voice, encoding=self.encoding, sample_rate=self.sample_rate, speed=self.speed),
+            SpeakV2Options(**parameters) if flux else SpeakV1Options(**parameters),
             base_url=_base_url_for(flux, self.base_url),
             settings=self.settings,
             allow_insecure=self.allow_insecure,
         )
+
+
+def _is_flux(voice: str) -> bool:
+    return voice.startswith("flux-")
+
+
+def _patience(voice: str) -> int:
+    return _PATIENCE_V2 if _is_flux(voice) else _PATIENCE_V1
+
+
+def _check_unused(voice: str, parameters: dict[str, Any]) -> None:
+    """Tell about a parameter that the voice's endpoint does not have."""
+    for name, value in parameters.items():
+        if value is not None:
+            raise InvalidArgument(name, value, f"None with {voice!r}: its endpoint has no such parameter")
 
 
 def _base_url_for(flux: bool, base_url: str) -> str:
@@ -201,58 +271,3 @@ def _base_url_for(flux: bool, base_url: str) -> str:
     ours, other = ("/v2/speak", "/v1/speak") if flux else ("/v1/speak", "/v2/speak")
     stem = base_url.removesuffix(other)
     return base_url if stem == base_url else stem + ours
-
-
-async def _spoken(session: SpeakSession, request: SpeakRequest, text: Text) -> AsyncGenerator[bytes]:
-    """Yield the audio of ``text``, in the session's encoding, while the text is still coming."""
-    feeding: asyncio.Task[None] | None = None
-    try:
-        await _connected(session, request)
-        feeding = asyncio.create_task(_feed(request, text))
-        async for audio in request:
-            yield audio
-        if feeding.done() or not request.interrupted:
-            await feeding  # raises what the text itself raised
-    finally:
-        request.interrupt()
-        if feeding is not None:
-            feeding.cancel()
-            await asyncio.gather(feeding, return_exceptions=True)
-
-
-async def _connected(session: SpeakSession, request: SpeakRequest) -> None:
-    """Wait for the connection, or for the request's end if that comes first."""
-    if session.connected:
-        return
-    waits = [asyncio.ensure_future(session.prewarm()), asyncio.ensure_future(request.wait())]
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()
-        outcomes = await asyncio.gather(*waits, return_exceptions=True)
-    for outcome in outcomes:
-        if isinstance(outcome, Exception):
-            raise outcome
-
-
-async def _feed(request: SpeakRequest, text: Text) -> None:
-    """Push the text's pieces; a failure of the text itself ends the request."""
-    try:
-        if isinstance(text, str):
-            request.push(text)
-        else:
-            await _feed_pieces(request, text)
-        request.end()
-    except Exception:
-        request.interrupt()
-        raise
-
-
-async def _feed_pieces(request: SpeakRequest, pieces: AsyncIterator[str | FlushMarker]) -> None:
-    joiner = TextJoiner()
-    async for piece in pieces:
-        if isinstance(piece, FlushMarker):
-            request.flush()
-        else:
-            request.push(joiner.add(piece))

@@ -12,22 +12,18 @@ type Sums = [int32x4_t; 4];
 
 pub(crate) fn run(table: &FilterTable, history: &[i16], cursor: &mut Cursor, out: &mut [i16]) {
     for sample in out {
-        let row = &table.rows()[cursor.phase * table.row_blocks()..][..table.row_blocks()];
-        // SAFETY: NEON is part of the architecture's base.
-        *sample = unsafe {
-            output(
-                table,
-                &history[cursor.position..][..table.padded_taps()],
-                row,
-            )
-        };
+        let window = &history[cursor.position..][..table.padded_taps()];
+        *sample = table.output(cursor.phase, |row| {
+            // SAFETY: NEON is part of the architecture's base.
+            unsafe { sum_of_products(table, window, row) }
+        });
         cursor.advance(table);
     }
 }
 
 #[target_feature(enable = "neon")]
-#[allow(clippy::cast_possible_truncation)]
-fn output(table: &FilterTable, window: &[i16], row: &[Block]) -> i16 {
+#[inline]
+fn sum_of_products(table: &FilterTable, window: &[i16], row: &[Block]) -> i64 {
     let (mut low, mut high) = ([vdupq_n_s32(0); 4], [vdupq_n_s32(0); 4]);
     for cut in &table.cuts {
         multiply_add(&mut low, &row[cut.clone()], &window[cut.start * BLOCK..]);
@@ -41,9 +37,7 @@ fn output(table: &FilterTable, window: &[i16], row: &[Block]) -> i16 {
         &row[table.n_blocks..],
         &window[table.high_blocks.start * BLOCK..],
     );
-    let sum = add_lanes(high) + (add_lanes(low) >> CARRY_BITS);
-    let rounded = (sum + table.half()) >> (table.shift - CARRY_BITS);
-    rounded.clamp(i16::MIN.into(), i16::MAX.into()) as i16
+    (i64::from(add_lanes(high)) << CARRY_BITS) + i64::from(add_lanes(low))
 }
 
 #[target_feature(enable = "neon")]

@@ -5,18 +5,13 @@ use crate::taps::{BLOCK, Block, CARRY_BITS, FilterTable, LANES};
 
 pub(crate) fn run(table: &FilterTable, history: &[i16], cursor: &mut Cursor, out: &mut [i16]) {
     for sample in out {
-        let row = &table.rows()[cursor.phase * table.row_blocks()..][..table.row_blocks()];
-        *sample = output(
-            table,
-            &history[cursor.position..][..table.padded_taps()],
-            row,
-        );
+        let window = &history[cursor.position..][..table.padded_taps()];
+        *sample = table.output(cursor.phase, |row| sum_of_products(table, window, row));
         cursor.advance(table);
     }
 }
 
-#[allow(clippy::cast_possible_truncation)]
-fn output(table: &FilterTable, window: &[i16], row: &[Block]) -> i16 {
+fn sum_of_products(table: &FilterTable, window: &[i16], row: &[Block]) -> i64 {
     let (mut low, mut high) = ([0_i32; LANES], [0_i32; LANES]);
     for cut in &table.cuts {
         multiply_add(&mut low, &row[cut.clone()], &window[cut.start * BLOCK..]);
@@ -27,9 +22,7 @@ fn output(table: &FilterTable, window: &[i16], row: &[Block]) -> i16 {
         &row[table.n_blocks..],
         &window[table.high_blocks.start * BLOCK..],
     );
-    let sum = high.iter().sum::<i32>() + (low.iter().sum::<i32>() >> CARRY_BITS);
-    let rounded = (sum + table.half()) >> (table.shift - CARRY_BITS);
-    rounded.clamp(i16::MIN.into(), i16::MAX.into()) as i16
+    (i64::from(high.iter().sum::<i32>()) << CARRY_BITS) + i64::from(low.iter().sum::<i32>())
 }
 
 /// Sums in 32 bits per lane, as vectors do; the table's proof is that nothing is lost.

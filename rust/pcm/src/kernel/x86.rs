@@ -60,6 +60,8 @@ macro_rules! kernel {
             let samples = history.as_ptr();
             if table.up == 1 {
                 run_shared(table, samples.wrapping_add(cursor.position), out);
+            } else if table.is_interpolated() {
+                run_between(table, samples, *cursor, out);
             } else {
                 run_rows(table, samples, *cursor, out);
             }
@@ -78,7 +80,8 @@ macro_rules! kernel {
                     places.samples[output] = samples.wrapping_add(output * table.down);
                 }
                 samples = samples.wrapping_add($shared * table.down);
-                store(outputs::<$shared, true>(table, &places), group);
+                let (low, high) = sums::<$shared, true>(table, &places);
+                store(finish(table, &low, &high), group);
             }
         }
 
@@ -96,7 +99,42 @@ macro_rules! kernel {
                     places.taps[output] = rows.wrapping_add(cursor.phase * blocks);
                     cursor.advance(table);
                 }
-                store(outputs::<4, false>(table, &places), group);
+                let (low, high) = sums::<4, false>(table, &places);
+                store(finish(table, &low, &high), group);
+            }
+        }
+
+        /// Every output lies between two rows: two outputs fill a group of four.
+        #[target_feature(enable = $features)]
+        fn run_between(
+            table: &FilterTable,
+            samples: *const i16,
+            mut cursor: Cursor,
+            out: &mut [i16],
+        ) {
+            let (rows, blocks) = (table.rows().as_ptr(), table.row_blocks());
+            let mut places = Places {
+                samples: [samples; 4],
+                taps: [rows; 4],
+            };
+            for pair in out.chunks_mut(2) {
+                let mut weights = [0; 2];
+                for output in 0..2 {
+                    let (row, weight) = table.between(cursor.phase);
+                    for side in 0..2 {
+                        places.samples[2 * output + side] = samples.wrapping_add(cursor.position);
+                        places.taps[2 * output + side] = rows.wrapping_add((row + side) * blocks);
+                    }
+                    weights[output] = weight;
+                    cursor.advance(table);
+                }
+                let (low, high) = sums::<4, false>(table, &places);
+                let [a, b, c, d] = totals(&low, &high);
+                let outputs = [
+                    table.blended(a, b, weights[0]),
+                    table.blended(c, d, weights[1]),
+                ];
+                store(outputs, pair);
             }
         }
 
@@ -109,12 +147,13 @@ macro_rules! kernel {
             }
         }
 
+        /// The sums of a group, in two digits, over the lanes.
         #[target_feature(enable = $features)]
         #[inline]
-        fn outputs<const GROUP: usize, const SHARED: bool>(
+        fn sums<const GROUP: usize, const SHARED: bool>(
             table: &FilterTable,
             places: &Places<GROUP>,
-        ) -> [i16; GROUP] {
+        ) -> ([__m256i; GROUP], [__m256i; GROUP]) {
             let mut low = [_mm256_setzero_si256(); GROUP];
             let mut high = low;
             for cut in &table.cuts {
@@ -136,7 +175,7 @@ macro_rules! kernel {
                 &places.moved(blocks.start, table.n_blocks),
                 blocks.len(),
             );
-            finish(&low, &high, table.half(), table.shift - CARRY_BITS)
+            (low, high)
         }
 
         /// Multiply `count` blocks into the sums.
@@ -165,11 +204,11 @@ macro_rules! kernel {
         #[target_feature(enable = $features)]
         #[inline]
         fn finish<const GROUP: usize>(
+            table: &FilterTable,
             low: &[__m256i; GROUP],
             high: &[__m256i; GROUP],
-            half: i32,
-            shift: u32,
         ) -> [i16; GROUP] {
+            let (half, shift) = (table.half(), table.shift - CARRY_BITS);
             let mut out = [0; GROUP];
             for four in (0..GROUP).step_by(4) {
                 let carried = _mm_srai_epi32::<{ CARRY_BITS.cast_signed() }>(add_lanes(low, four));
@@ -183,6 +222,19 @@ macro_rules! kernel {
                 unsafe { _mm_storel_epi64(target.cast(), _mm_packs_epi32(shifted, shifted)) };
             }
             out
+        }
+
+        /// Add up the lanes and the digits of four sums.
+        #[target_feature(enable = $features)]
+        #[inline]
+        fn totals(low: &[__m256i; 4], high: &[__m256i; 4]) -> [i64; 4] {
+            let (mut lows, mut highs) = ([0_i32; 4], [0_i32; 4]);
+            // SAFETY: each target is 16 bytes; any alignment will do.
+            unsafe {
+                _mm_storeu_si128(lows.as_mut_ptr().cast(), add_lanes(low, 0));
+                _mm_storeu_si128(highs.as_mut_ptr().cast(), add_lanes(high, 0));
+            }
+            std::array::from_fn(|sum| (i64::from(highs[sum]) << CARRY_BITS) + i64::from(lows[sum]))
         }
 
         /// Four vectors of eight lanes to the vector of their sums.

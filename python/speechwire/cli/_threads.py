@@ -1,0 +1,78 @@
+"""Calls that may block for ever, such as reading a pipe, kept away from an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, suppress
+from types import TracebackType
+from typing import Self, TypeVar, cast
+
+__all__ = ["Background", "in_thread"]
+
+_PATIENCE_S = 0.2
+
+T = TypeVar("T")
+
+
+def in_thread(function: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
+    """Call in a thread of its own, which keeps nobody from leaving: not Ctrl-C, not the end of the process.
+
+    ``asyncio.to_thread`` would: its pool waits for its threads. When the future is cancelled the call goes
+    on, and what becomes of it is forgotten.
+    """
+    loop = asyncio.get_running_loop()
+    outcome: asyncio.Future[T] = loop.create_future()
+
+    def settle(value: T | None, error: BaseException | None) -> None:
+        if outcome.done():
+            return
+        if error is not None:
+            outcome.set_exception(error)
+        else:
+            outcome.set_result(value)  # type: ignore[arg-type]
+
+    def call() -> None:
+        value, failure = None, None
+        try:
+            value = function(*arguments)
+        except BaseException as error:
+            failure = error
+        with suppress(RuntimeError):  # the loop has been closed
+            loop.call_soon_threadsafe(settle, value, failure)
+
+    threading.Thread(target=call, daemon=True).start()
+    return outcome
+
+
+class Background:
+    """Context managers whose steps may block for ever, entered and used in threads, one step at a time.
+
+    On leaving they are closed, unless one still blocks: a pipe it waits for is open until the process ends.
+    """
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._step: asyncio.Future[object] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._step is None or (await asyncio.wait({self._step}, timeout=_PATIENCE_S))[0]:
+            self._stack.__exit__(kind, error, trace)
+
+    async def enter(self, context: AbstractContextManager[T]) -> T:
+        """Enter a context manager; raises what it raises."""
+        return await self.call(self._stack.enter_context, context)
+
+    async def call(self, function: Callable[..., T], *arguments: object) -> T:
+        """Call, and raise what is raised."""
+        step = in_thread(function, *arguments)
+        self._step = cast("asyncio.Future[object]", step)
+        await asyncio.wait({step})
+        self._step = None
+        return step.result()

@@ -1,0 +1,77 @@
+"""What the two speaking endpoints do differently, as the traffic of a connection asks for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from speechwire.errors import ServiceError
+from speechwire.session._connection import EndpointProtocol
+
+__all__ = ["Finished", "Meaning", "Refused", "SpeakProtocol", "SpeakRules"]
+
+EventT = TypeVar("EventT")
+EventT_contra = TypeVar("EventT_contra", contravariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """All audio of the batch whose flush waits for its answer has come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The service will not speak the batch now.
+
+    Args:
+        error: What to tell when it is not worth another attempt; ``None`` while it is.
+    """
+
+    error: ServiceError | None
+
+
+Meaning = bytes | Finished | Refused | None
+"""What an event means: audio, one of the answers to a flush, or nothing to the traffic."""
+
+
+class SpeakProtocol(EndpointProtocol[EventT], Protocol[EventT]):
+    """What both speaking protocols offer. See :mod:`speechwire.protocol`."""
+
+    def speak(self, text: str) -> str: ...
+
+    def close(self) -> str: ...
+
+
+class SpeakRules(Protocol[EventT]):
+    """The rules of one endpoint on one connection. At most one flush waits for its answer."""
+
+    audio_needs_flush: bool
+    """Whether the service is silent until the flush; else it speaks while text still comes."""
+    next_waits_for_stop: bool
+    """Whether the next text must wait until the service has answered a stop."""
+
+    @property
+    def protocol(self) -> SpeakProtocol[EventT]:
+        """The connection's protocol."""
+
+    @property
+    def stopping(self) -> bool:
+        """Whether a stop waits for its answer; audio is thrown away until then."""
+
+    def stop(self) -> str:
+        """The frame that has the service forget what it was given."""
+
+    def flush(self, now: float) -> str:
+        """The frame that has the service speak what it was given."""
+
+    def read(self, event: EventT, now: float) -> Meaning:
+        """What an event means."""
+
+    def text_wait_s(self, now: float, characters: int) -> float:
+        """How long until so many characters may be sent."""
+
+    def add_text(self, now: float, characters: int) -> None:
+        """Take note of text that is sent."""
+
+    def flush_wait_s(self, now: float) -> float:
+        """How long until a flush may be sent."""

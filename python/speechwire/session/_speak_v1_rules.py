@@ -1,0 +1,87 @@
+"""``/v1/speak``: flushes with their answers, what is allowed in a minute, ``Clear``."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from speechwire.errors import ServiceError
+from speechwire.protocol import EXCESSIVE_FLUSH, SpeakV1, SpeakV1Options, character_limit, flush_limit
+from speechwire.protocol import speak_v1_events as speak
+from speechwire.session._speak_rules import Finished, Meaning, Refused
+
+__all__ = ["SpeakV1Rules"]
+
+_WAITS_AFTER_REFUSAL_S: Final = (5.0, 10.0, 20.0, 40.0)
+
+
+class SpeakV1Rules:
+    """Audio comes after a flush and belongs to it.
+
+    After ``Clear`` the next text may follow at once: the service takes messages in order, and the protocol
+    throws away whatever comes before ``Cleared``.
+    """
+
+    audio_needs_flush = True
+    next_waits_for_stop = False
+
+    def __init__(self, options: SpeakV1Options) -> None:
+        self.protocol = SpeakV1(options)
+        self._characters = character_limit()
+        self._flushes = flush_limit()
+        self._flush_index: int | None = None  # of the flush that waits for its answer
+        self._refusals = 0
+        self._flush_not_before = 0.0
+
+    @property
+    def stopping(self) -> bool:
+        """Whether ``Clear`` waits for ``Cleared``."""
+        return self.protocol.clearing
+
+    def stop(self) -> str:
+        """``Clear``."""
+        self._flush_index = None
+        return self.protocol.clear()
+
+    def flush(self, now: float) -> str:
+        """``Flush``."""
+        self._flushes.add(now)
+        self._flush_index = self.protocol.next_flush_index
+        return self.protocol.flush()
+
+    def read(self, event: speak.Event, now: float) -> Meaning:
+        """What an event means."""
+        match event:
+            case speak.Audio():
+                self._refusals = 0
+                return event.data
+            case speak.Flushed() if self._is_answer(event.flush_index):
+                return Finished()
+            case speak.Warning() if self._is_answer(event.flush_index):
+                return Refused(self._refused(event, now))
+        return None
+
+    def text_wait_s(self, now: float, characters: int) -> float:
+        """How long until so many characters may be sent."""
+        return self._characters.wait_s(now, characters)
+
+    def add_text(self, now: float, characters: int) -> None:
+        """Take note of text that is sent."""
+        self._characters.add(now, characters)
+
+    def flush_wait_s(self, now: float) -> float:
+        """How long until a flush may be sent."""
+        return max(self._flush_not_before - now, self._flushes.wait_s(now))
+
+    def _is_answer(self, flush_index: int | None) -> bool:
+        if flush_index is None or flush_index != self._flush_index:
+            return False
+        self._flush_index = None
+        return True
+
+    def _refused(self, warning: speak.Warning, now: float) -> ServiceError | None:
+        """Flush again when the allowance is back; after some attempts, what to give up with."""
+        if self._refusals == len(_WAITS_AFTER_REFUSAL_S):
+            return ServiceError(warning.code or EXCESSIVE_FLUSH, warning.description, retryable=True)
+        self._flush_not_before = now + _WAITS_AFTER_REFUSAL_S[self._refusals]
+        self._refusals += 1
+        return None

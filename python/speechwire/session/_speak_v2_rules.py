@@ -1,0 +1,60 @@
+"""``/v2/speak``: turns with their ends, ``Interrupt``."""
+
+from __future__ import annotations
+
+from speechwire.protocol import SpeakV2, SpeakV2Options
+from speechwire.protocol import speak_v2_events as speak
+from speechwire.session._speak_rules import Finished, Meaning
+
+__all__ = ["SpeakV2Rules"]
+
+
+class SpeakV2Rules:
+    """A batch is a turn: text, ``Flush``, and audio from the first text on until ``SpeechMetadata``.
+
+    The next turn's text waits for that end, and after an interruption for the answer to ``Interrupt``: what
+    becomes of turns that wait at the service when the active one is interrupted is not documented.
+    """
+
+    audio_needs_flush = False
+    next_waits_for_stop = True
+
+    def __init__(self, options: SpeakV2Options) -> None:
+        self.protocol = SpeakV2(options)
+        self._flushing = False  # the turn's flush has been sent, its end has not come
+
+    @property
+    def stopping(self) -> bool:
+        """Whether ``Interrupt`` waits for its answer."""
+        return self.protocol.interrupting
+
+    def stop(self) -> str:
+        """``Interrupt``."""
+        self._flushing = False
+        return self.protocol.interrupt()
+
+    def flush(self, now: float) -> str:
+        """``Flush``."""
+        self._flushing = True
+        return self.protocol.flush()
+
+    def read(self, event: speak.Event, now: float) -> Meaning:
+        """What an event means."""
+        match event:
+            case speak.Audio():
+                return event.data
+            case speak.SpeechMetadata(repeated=False) | speak.Warning(refuses_flush=True) if self._flushing:
+                self._flushing = False
+                return Finished()
+        return None
+
+    def text_wait_s(self, now: float, characters: int) -> float:
+        """No limit is documented."""
+        return 0.0
+
+    def add_text(self, now: float, characters: int) -> None:
+        """No limit is documented."""
+
+    def flush_wait_s(self, now: float) -> float:
+        """No limit is documented."""
+        return 0.0

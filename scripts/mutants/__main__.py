@@ -1,0 +1,165 @@
+"""The command: choose changes, try them, list what no test noticed."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import SimpleQueue
+
+from scripts.mutants.allowed import Allowed
+from scripts.mutants.operators import Mutant, mutants_of
+from scripts.mutants.parts import PARTS, Part
+from scripts.mutants.running import Copy, Coverage, Outcome, coverage_of
+
+__all__ = ["main"]
+
+ROOT = Path(__file__).resolve().parents[2]
+_FIRST_BOUND_S = 900.0
+_LEAST_BOUND_S = 30.0
+
+_NOTICED, _BOUND, _MISSED, _ALLOWED = "noticed", "by a bound", "not noticed", "without effect"
+
+
+@dataclass
+class Report:
+    """What became of the mutants of one part."""
+
+    part: str
+    counts: Counter[str] = field(default_factory=Counter)
+    missed: list[Mutant] = field(default_factory=list)
+    ended: list[Mutant] = field(default_factory=list)
+
+    def row(self) -> str:
+        """A row of the table."""
+        tried = self.counts.total() - self.counts[_ALLOWED]
+        noticed = self.counts[_NOTICED] + self.counts[_BOUND]
+        share = f"{100 * noticed / tried:.0f} %" if tried else ""
+        numbers = [self.counts[name] for name in (_NOTICED, _BOUND, _MISSED, _ALLOWED)]
+        return f"| {' | '.join(map(str, [self.part, self.counts.total(), *numbers, share]))} |"
+
+
+def main(arguments: Sequence[str] | None = None, tree: Path = ROOT, parts: Mapping[str, Part] = PARTS) -> int:
+    """Try mutants of a tree.
+
+    Returns:
+        0 if every one was noticed, 1 if not, 2 with one line on standard error if they could not be tried.
+    """
+    options = _options(arguments, parts)
+    try:
+        allowed = Allowed.read(options.allowed or tree / "scripts" / "mutants" / "without_effect.toml")
+        every = {name: _every(part, tree) for name, part in parts.items()}
+        if stale := allowed.stale(mutant for mutants in every.values() for mutant in mutants):
+            raise ValueError(f"without effect, and in no line of the code: {stale[0]}")
+        chosen = {
+            name: _chosen(every[name], options.count, f"{options.seed} {name}", tree)
+            for name in options.part or parts
+        }
+        reports = [_try_part(name, parts[name], chosen[name], allowed, tree, options.jobs) for name in chosen]
+    except (ValueError, RuntimeError) as error:
+        print(f"mutants: {error}", file=sys.stderr)
+        return 2
+    print(_summary(reports))
+    return int(any(report.missed for report in reports))
+
+
+def _options(arguments: Sequence[str] | None, parts: Mapping[str, Part]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.mutants", description=sys.modules[__package__].__doc__
+    )
+    parser.add_argument(
+        "--part", action="append", choices=list(parts), help="repeatable; default: every part"
+    )
+    parser.add_argument("--seed", default="1", help="chooses the lines (default: %(default)s)")
+    parser.add_argument("--count", type=int, default=10, help="changes for each part (default: %(default)s)")
+    parser.add_argument("--jobs", type=int, default=1, help="at once, each in a copy (default: %(default)s)")
+    parser.add_argument("--allowed", type=Path, help="TOML file of changes without effect")
+    options = parser.parse_args(arguments)
+    if options.count < 1 or options.jobs < 1:
+        parser.error("--count and --jobs must be 1 or more")
+    return options
+
+
+def _every(part: Part, tree: Path) -> list[Mutant]:
+    mutants = [mutant for path in part.files(tree) for mutant in mutants_of(path, tree)]
+    if not mutants:
+        raise ValueError(f"there is nothing to change in {', '.join(part.sources)}")
+    return mutants
+
+
+def _chosen(mutants: Sequence[Mutant], count: int, seed: str, tree: Path) -> list[Mutant]:
+    """Lines at random and of each one change, so that a long line counts no more than a short one."""
+    dice = random.Random(seed)
+    lines: dict[tuple[str, int], list[Mutant]] = {}
+    for mutant in mutants:
+        lines.setdefault((mutant.file, mutant.number), []).append(mutant)
+    chosen: list[Mutant] = []
+    for file, number in dice.sample(list(lines), len(lines)):
+        source = (tree / file).read_text(encoding="utf-8")
+        of_line = lines[file, number]
+        usable = (one for one in dice.sample(of_line, len(of_line)) if one.applied_to(source))
+        chosen += [mutant for mutant in [next(usable, None)] if mutant]
+        if len(chosen) == count:
+            break
+    return chosen
+
+
+def _try_part(
+    name: str, part: Part, mutants: Sequence[Mutant], allowed: Allowed, tree: Path, jobs: int
+) -> Report:
+    report = Report(name)
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        first = Copy(tree, Path(folder) / "0")
+        coverage = coverage_of(first, part.sources, part.tests, _FIRST_BOUND_S)
+        print(f"{name}: {len(mutants)} changes; its tests take {coverage.seconds:.0f} s", flush=True)
+        others = [Copy(tree, Path(folder) / str(number)) for number in range(1, jobs)]
+        tried = [mutant for mutant in mutants if mutant not in allowed]
+        report.counts[_ALLOWED] = len(mutants) - len(tried)
+        for mutant, outcome in _outcomes(tried, part, coverage, [first, *others]):
+            _note(report, mutant, outcome)
+    return report
+
+
+def _outcomes(
+    mutants: Sequence[Mutant], part: Part, coverage: Coverage, copies: Sequence[Copy]
+) -> Iterator[tuple[Mutant, Outcome]]:
+    free: SimpleQueue[Copy] = SimpleQueue()
+    for copy in copies:
+        free.put(copy)
+    bound_s = max(_LEAST_BOUND_S, 4 * coverage.seconds)
+
+    def attempt(mutant: Mutant) -> Outcome:
+        last = mutant.number + mutant.lines - 1
+        tests = coverage.tests_of(mutant.file, mutant.number, last) or part.tests
+        copy = free.get()
+        try:
+            return copy.run_with(mutant, tests, bound_s)
+        finally:
+            free.put(copy)
+
+    with ThreadPoolExecutor(len(copies)) as threads:
+        yield from zip(mutants, threads.map(attempt, mutants), strict=True)
+
+
+def _note(report: Report, mutant: Mutant, outcome: Outcome) -> None:
+    kind = _MISSED if outcome.passed else _NOTICED if outcome.in_time else _BOUND
+    report.counts[kind] += 1
+    if kind is not _NOTICED:
+        (report.missed if kind is _MISSED else report.ended).append(mutant)
+        print(f"{kind}: {mutant}", flush=True)
+
+
+def _summary(reports: Sequence[Report]) -> str:
+    head = ("part", "changes", _NOTICED, _BOUND, _MISSED, _ALLOWED, "of those with effect")
+    rows = [report.row() for report in reports]
+    return "\n".join((f"\n| {' | '.join(head)} |", "|" + "---|" * len(head), *rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

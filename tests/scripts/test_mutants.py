@@ -1,0 +1,325 @@
+"""The script that changes the code, tried on a package of a few lines."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scripts.mutants import __main__ as command
+from scripts.mutants import running
+from scripts.mutants.allowed import Allowed
+from scripts.mutants.operators import mutants_of
+from scripts.mutants.parts import PARTS, Part
+from scripts.mutants.running import Copy
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = {"tiny": Part(("python/tiny",), ("tests/tiny",))}
+
+COUNTING = '''
+"""Counts."""
+
+from __future__ import annotations
+
+LIMIT = 3
+
+
+def small(number: int) -> bool:
+    """Whether it is."""
+    return number < LIMIT
+
+
+def total(numbers: list[int]) -> int:
+    seen = 0
+    for number in numbers:
+        if number < 0:
+            continue
+        seen += number
+    return seen
+'''
+TESTS = """
+from tiny.counting import small, total
+
+
+def test_small() -> None:
+    assert small(2)
+    assert not small(3)
+
+
+def test_total() -> None:
+    assert total([1, 2]) == 3
+"""
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A project of one package and its tests, which do not ask for all that it does."""
+    write(tmp_path / "python/tiny/__init__.py", "")
+    write(tmp_path / "python/tiny/counting.py", COUNTING)
+    write(tmp_path / "tests/tiny/test_counting.py", TESTS)
+    return tmp_path
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(textwrap.dedent(text).lstrip("\n"), encoding="utf-8")
+
+
+def changes(tmp_path: Path, source: str) -> list[tuple[str, str, str]]:
+    """Function, line and change of each mutant that is another program."""
+    path = tmp_path / "module.py"
+    write(path, source)
+    text = path.read_text(encoding="utf-8")
+    found = [mutant for mutant in mutants_of(path, tmp_path) if mutant.applied_to(text)]
+    return [(mutant.function, mutant.line, mutant.change) for mutant in found]
+
+
+@pytest.mark.parametrize(
+    ("line", "becomes"),
+    [
+        ("a = b < c", ["a = b <= c"]),
+        ("a = b <= c", ["a = b < c"]),
+        ("a = b == c", ["a = b != c"]),
+        ("a = b is not c", ["a = b is c"]),
+        ("a = b not in c", ["a = b in c"]),
+        ("a = b in c", ["a = b not in c"]),
+        ("a = index in within", ["a = index not in within"]),
+        ("a = b and c or d", ["a = b or c or d", "a = b and c and d"]),
+        ("a = not b", ["a = (b)"]),
+        ("a = b + c * d", ["a = b - c * d", "a = b + c / d"]),
+        ("a = é << 1", ["a = é >> 1", "a = é << 2"]),
+        ("a = 0.5", ["a = 1.0"]),
+        ("a = 0.0", ["a = 1.0"]),
+        ("a = True", ["a = False"]),
+        ('a = "x"', ['a = "xXX"']),
+        ('a = ""', []),
+        ("a = None", []),
+        ("a = [b for b in c if b]", ["a = [b for b in c if not (b)]"]),
+        ("a = b if c else d", ["a = b if not (c) else d"]),
+        ("a = f(b, c=d)", ["a = f(b)"]),
+        ("a = f(c=d)", ["a = f()"]),
+        ("a = f(c=d, e=g)", ["a = f(e=g)", "a = f(c=d)"]),
+        ("a = min(b)", ["a = max(b)"]),
+        ("a = any(b)", ["a = all(b)"]),
+        ("f()", ["pass"]),
+        ("del a", ["pass"]),
+        ("raise a", ["pass"]),
+        ("a.b = c", ["pass"]),
+        ("a[b] = c", ["pass"]),
+        ("a = b", []),
+        ("a += b", ["pass"]),
+        ("import a", []),
+        ('"""Words."""', []),
+        ('__all__ = ["a"]', []),
+        ("a: Literal[1] = b", []),
+    ],
+)
+def test_what_becomes_of_a_line(tmp_path: Path, line: str, becomes: list[str]) -> None:
+    assert changes(tmp_path, line) == [("", line, change) for change in becomes]
+
+
+def test_what_becomes_of_statements_in_their_places(tmp_path: Path) -> None:
+    source = """
+    class Peer:
+        async def aclose(self, *, now: bool = False) -> None:
+            if self.gone:
+                return
+            await self.ws.close(
+                code
+            )
+            for _ in self.rest:
+                if not now:
+                    break
+                continue
+            return
+    """
+    name = "Peer.aclose"
+    assert changes(tmp_path, source) == [
+        (
+            name,
+            "async def aclose(self, *, now: bool = False) -> None:",
+            "async def aclose(self, *, now: bool = True) -> None:",
+        ),
+        (name, "if self.gone:", "if not (self.gone):"),
+        (name, "return", "pass"),
+        (name, "await self.ws.close( code )", "pass"),
+        (name, "if not now:", "if (now):"),
+        (name, "break", "continue"),
+        (name, "continue", "break"),
+    ]
+
+
+def test_every_mutant_of_this_project_is_named_by_its_place_and_changes_nothing_else() -> None:
+    for part in PARTS.values():
+        path = part.files(ROOT)[-1]
+        source = path.read_text(encoding="utf-8")
+        for mutant in mutants_of(path, ROOT)[:50]:
+            start, end = mutant.span
+            changed = mutant.applied_to(source)
+            assert changed is None or changed.startswith(source[:start] + mutant.text)
+            assert changed is None or changed.endswith(source[end:])
+            assert source.splitlines()[mutant.number - 1].strip() in mutant.line
+
+
+def test_all_that_no_test_noticed_is_listed_and_the_tree_stays_as_it_is(
+    tree: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.read_bytes() for path in tree.rglob("*.py")}
+    assert command.main(["--count", "99", "--seed", "7", "--jobs", "2"], tree, TINY) == 1
+    said, errors = capsys.readouterr()
+    first, *listed = said.splitlines()
+    assert errors == ""
+    assert first.startswith("tiny: 6 changes; its tests take ")
+    assert listed == [
+        "not noticed: python/tiny/counting.py:16 total",
+        "    if number < 0:",
+        "    if number <= 0:",
+        "not noticed: python/tiny/counting.py:17 total",
+        "    continue",
+        "    break",
+        "",
+        "| part | changes | noticed | by a bound | not noticed | without effect | of those with effect |",
+        "|---|---|---|---|---|---|---|",
+        "| tiny | 6 | 4 | 0 | 2 | 0 | 67 % |",
+    ]
+    assert {path: path.read_bytes() for path in tree.rglob("*.py")} == before
+
+
+def test_the_same_seed_chooses_the_same_and_another_seed_others(tree: Path) -> None:
+    every = [mutant for path in TINY["tiny"].files(tree) for mutant in mutants_of(path, tree)]
+
+    def chosen(seed: str, count: int) -> list[str]:
+        return [f"{m.number} {m.change}" for m in command._chosen(every, count, seed, tree)]
+
+    assert chosen("1", 3) == chosen("1", 3)
+    assert len({tuple(chosen(str(seed), 3)) for seed in range(10)}) > 5
+    assert sorted({int(place.split()[0]) for place in chosen("1", 99)}) == [5, 10, 14, 16, 17, 18]
+
+
+ENTRY: dict[str, str] = {
+    "file": "python/tiny/counting.py",
+    "function": "total",
+    "line": "if number < 0:",
+    "change": "if number <= 0:",
+    "why": "Nothing is added where a zero is.",
+}
+
+
+def allow(tree: Path, **fields: str) -> Path:
+    path = tree / "allowed.toml"
+    lines = [f"{name} = '{value}'" for name, value in (ENTRY | fields).items() if value]
+    write(path, "\n".join(["[[mutant]]", *lines]))
+    return path
+
+
+def test_what_has_no_effect_is_counted_and_not_tried(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    every = [mutant for path in TINY["tiny"].files(tree) for mutant in mutants_of(path, tree)]
+    (allowed,) = [mutant for mutant in every if mutant.change == ENTRY["change"]]
+    (noticed,) = [mutant for mutant in every if mutant.change == "return number <= LIMIT"]
+    monkeypatch.setattr(command, "_chosen", lambda *_: [allowed, noticed])
+    assert command.main(["--allowed", str(allow(tree))], tree, TINY) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "| tiny | 2 | 1 | 0 | 0 | 1 | 100 % |"
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        (
+            {"line": "if number > 0:"},
+            "without effect, and in no line of the code: ('python/tiny/counting.py'",
+        ),
+        ({"why": " "}, "allowed.toml: an entry has file, function, line, change and why"),
+        ({"why": ""}, "allowed.toml: an entry has file, function, line, change and why"),
+    ],
+)
+def test_an_entry_that_fits_nothing_or_gives_no_reason_is_an_error(
+    tree: Path, fields: dict[str, str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main(["--allowed", str(allow(tree, **fields))], tree, TINY) == 2
+    assert capsys.readouterr().err.startswith(f"mutants: {words}")
+
+
+def test_the_entries_of_this_project_fit_its_code() -> None:
+    allowed = Allowed.read(ROOT / "scripts" / "mutants" / "without_effect.toml")
+    every = [
+        mutant for part in PARTS.values() for path in part.files(ROOT) for mutant in mutants_of(path, ROOT)
+    ]
+    assert allowed.stale(every) == []
+
+
+def test_tests_that_fail_as_they_are_end_it(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tree / "tests/tiny/test_other.py", "def test_no() -> None:\n    assert False")
+    assert command.main([], tree, TINY) == 2
+    assert capsys.readouterr().err.startswith("mutants: the tests do not pass as they are:\n")
+
+
+def test_a_part_without_tests_ends_it(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tree / "tests/tiny/test_counting.py").unlink()
+    assert command.main([], tree, TINY) == 2
+    assert capsys.readouterr().err == "mutants: there are no tests in tests/tiny\n"
+
+
+def test_a_run_is_bounded_in_time_and_leaves_no_process_behind(tree: Path) -> None:
+    """A test that hangs, and a process of its own session that outlives it."""
+    told = tree / "pid"
+    write(
+        tree / "tests/tiny/test_hangs.py",
+        f"""
+        import subprocess, sys, time
+        def test_hangs():
+            hanging = [sys.executable, "-c", "import time; time.sleep(600)"]
+            process = subprocess.Popen(hanging, start_new_session=True)
+            open({str(told)!r}, "w").write(str(process.pid))
+            while True:
+                time.sleep(1)
+        """,
+    )
+    outcome = Copy(tree, tree / "copy").run(["tests/tiny/test_hangs.py"], 10.0)
+    assert (outcome.passed, outcome.in_time) == (False, False)
+    assert not is_alive(int(told.read_text()))
+
+
+def is_alive(pid: int) -> bool:
+    """Whether it runs; one that has ended and that nobody has waited for does not."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
+
+
+def test_a_run_is_bounded_in_memory(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tree / "tests/tiny/test_eats.py", "def test_eats():\n    assert bytearray(3 << 30)")
+    outcome = Copy(tree, tree / "copy").run(["tests/tiny/test_eats.py"], 60.0)
+    assert (outcome.passed, outcome.in_time) == (False, True)
+    assert "MemoryError" in outcome.output
+
+
+def test_a_file_of_the_same_length_and_second_is_not_taken_for_the_old_one(tree: Path) -> None:
+    copy = Copy(tree, tree / "copy")
+    path = copy.path / "python/tiny/counting.py"
+    times = path.stat()
+    path.write_text(path.read_text().replace("number < LIMIT", "number > LIMIT"))
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert not copy.run(["tests/tiny"], 60.0).passed
+
+
+def test_only_the_tests_that_reach_a_line_are_run(tree: Path) -> None:
+    copy = Copy(tree, tree / "copy")
+    part = TINY["tiny"]
+    coverage = running.coverage_of(copy, part.sources, part.tests, 60.0)
+    name = "python/tiny/counting.py"
+    assert coverage.tests_of(name, 10, 10) == ["tests/tiny/test_counting.py::test_small"]
+    assert coverage.tests_of(name, 14, 18) == ["tests/tiny/test_counting.py::test_total"]
+    assert coverage.tests_of(name, 5, 5) is None, "what runs at import is reached by every test"
+    assert coverage.tests_of(name, 17, 17) is None, "what no test reaches has them all to notice it"
+
+
+@pytest.mark.parametrize("arguments", [["--count", "0"], ["--jobs", "0"], ["--part", "nonsense"]])
+def test_wrong_options_are_refused(arguments: list[str], tree: Path, capsys: Any) -> None:
+    with pytest.raises(SystemExit) as ended:
+        command.main(arguments, tree, TINY)
+    assert ended.value.code == 2
