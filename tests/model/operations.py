@@ -123,7 +123,8 @@ class Operations(Watch):
         await self._set(operation, lambda: self.session.configure(**arguments), changes, limit_s)
 
     async def reopen(self, operation: Operation) -> None:
-        limit_s = self.settings.connect_timeout_s + self.settings.rollover_wait_s + 1.0
+        # A handshake may be under way; another follows, and a boundary.
+        limit_s = 2 * self.settings.connect_timeout_s + self.settings.rollover_wait_s + 1.0
         limit_s += self.calls_under_way * (limit_s + self.settings.configure_timeout_s) + self._backlog_s
         if operation.value is None:
             await self._set(operation, self.session.reopen, {}, limit_s)

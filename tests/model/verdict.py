@@ -60,7 +60,7 @@ class Verdict(Judge):
                 f"{lost_s:.3f} s never came ({where}), {self.ended.dropped_s:.3f} reported",
             )
         open_s = (self.record.pushed - _both(union(self.covered), self._received)) / RATE
-        if self.ended.dropped_s > open_s + 0.1 and not self.lax:
+        if self.ended.dropped_s > open_s + 0.1 and not self.lax and "buffer full" not in self.reasons:
             self.find(
                 "reported means lost", f"{self.ended.dropped_s:.3f} s, but only {open_s:.3f} s had no final"
             )
@@ -99,7 +99,7 @@ class Verdict(Judge):
                 self.find("complete means complete", f"{without[:8]} were not delivered")
             if self.ended.dropped_s > 0.001:
                 self.find("complete means complete", f"{self.ended.dropped_s:.3f} s dropped")
-        elif self.record.given_up_s and not self.record.cut_short:
+        elif self.record.given_up_s and not self.record.cut_short and "closed" in self.reasons:
             due_s = self.record.given_up_s[0]
             self.find("aclose waits for the answer", f"given up; due {due_s:.3f} s after aclose")
         elif self._all_well:
@@ -147,12 +147,17 @@ class Verdict(Judge):
             if later and _nothing_open(told[0]):
                 self.find("no connection for silence", f"{len(later)} after CloseStream")
 
+    @property
+    def _all(self) -> list[Conversation]:
+        return self.service.conversations
+
     def _outages_lived_through(self) -> None:
         for begin_s, end_s in self.story.outages:
             times = [at_s for at_s, _ in self.service.attempts]
             hit = any(begin_s <= at_s < end_s for at_s in times)
             pushing = any(end_s <= at_s <= end_s + 2.0 for at_s in self.record.pushed_s)
             heard = any(end_s <= at_s <= end_s + 10.0 for at_s in times)
+            heard = heard or any(one.opened_s < end_s < (one.ended_s or math.inf) for one in self._all)
             if hit and pushing and not heard and end_s + 10.0 < self.record.closed_s:
                 self.find("heard within 10 s of the return", f"no attempt from {end_s:.1f} s on")
 

@@ -120,7 +120,7 @@ class Watch:
         if not self.service.conversations or self.record.closed_s < math.inf or self.story.consumer_s:
             return
         last = self.service.conversations[-1]
-        slow_s = last.fate.latency_s + last.fate.upgrade_s + 1.6 + self._pause_after_s
+        slow_s = self.longest_burst_s + last.fate.latency_s + last.fate.upgrade_s + 1.6 + self._pause_after_s
         began_s = self.loop.time() - paused_s
         slow_s += last.fate.hiccup_s
         others = self.service.conversations[:-1]
