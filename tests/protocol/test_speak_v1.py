@@ -115,7 +115,9 @@ def test_audio_from_before_a_flush_does_not_show_that_it_was_allowed() -> None:
     protocol.speak("A service that does not wait for the flush.")
     protocol.receive(b"1")
     protocol.flush()
-    assert protocol.receive(REFUSED)[0].flush_index == 0
+    (refused,) = protocol.receive(REFUSED)
+    assert isinstance(refused, Warning)
+    assert refused.flush_index == 0
     assert protocol.pending_flushes == ()
 
 

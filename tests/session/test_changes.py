@@ -217,7 +217,10 @@ async def test_an_exchanged_pipeline_sends_the_rest_of_the_old_one_first(endpoin
                 heard.append(frame)
             elif json.loads(frame)["type"] == "CloseStream":
                 peer.send('{"type":"Metadata"}')  # Nova's last word; Flux says how far it has come
-                peer.send('{"type":"TurnInfo","event":"Update","audio_window_end":3600,"transcript":""}')
+                end_s = len(b"".join(heard)) / (2 * RATE)
+                peer.send(
+                    f'{{"type":"TurnInfo","event":"Update","audio_window_end":{end_s},"transcript":""}}'
+                )
                 peer.close()
 
     noise = random.Random(7).randbytes(9_600)

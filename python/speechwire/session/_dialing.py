@@ -11,7 +11,7 @@ from speechwire.session._connection import Ended
 from speechwire.session._connector import Access, Connector
 from speechwire.session._intake import Intake
 from speechwire.session._options_state import OptionsState
-from speechwire.session._states import Attempt, Ending, StateMachine
+from speechwire.session._states import Attempt, Ending, State, StateMachine
 from speechwire.session._wakeup import Wakeup
 from speechwire.session.backoff import Backoff
 from speechwire.session.events import OutageBegan, OutageEnded, Reconnecting, SessionEvent
@@ -175,6 +175,8 @@ class Dialing:
         elif not self._settings.wait_out_outages:
             self._machine.step(Attempt.ABANDONED)
             raise error
+        elif self._machine.state is State.DRAINING:
+            self._machine.step(Attempt.ABANDONED)
         else:
             self._begin_outage(error)
             await self._wakeup.pause(self._backoff.patient_s())

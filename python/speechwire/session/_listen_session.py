@@ -8,7 +8,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Generic, NoReturn, Self, TypeVar
 
-from speechwire.errors import InvalidArgument, LocalProtocolError
+from speechwire.errors import InvalidArgument, LocalProtocolError, SpeechwireError
 from speechwire.session._connector import Access
 from speechwire.session._credential import check_secrecy
 from speechwire.session._replacing import Replacing
@@ -241,7 +241,9 @@ class ListeningSession(Generic[EventT]):
             if runner.traffic is None:
                 runner.options.adopt()
             await self._replacing.replace()
-        except BaseException:
+        except BaseException as error:
+            if change is not None and change.holds and isinstance(error, SpeechwireError):
+                return  # another connection, made meanwhile, has them
             if change is not None:
                 runner.options.withdraw(change)
             raise

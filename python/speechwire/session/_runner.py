@@ -257,12 +257,12 @@ class Runner(Generic[EventT]):
 
     async def _has_work(self) -> bool:
         """Wait for a reason to connect; false when the session is closing and there is none."""
-        while not (self._next or self._connect_wanted or self._has_audio()):
+        while not (self.over or self._next or self._connect_wanted or self._has_audio()):
             if self._is_draining():
                 self._shown = True
                 return False
             await self._wakeup.look()
-        return True
+        return not self.over
 
     def _has_audio(self) -> bool:
         """Whether there is audio that wants a connection."""
@@ -320,7 +320,7 @@ class Runner(Generic[EventT]):
             self.machine.step(Attempt.ABANDONED)
             raise error
         await dialing.lost(ended, error, progressed=self._last.progressed)
-        return True
+        return not self.over
 
     async def _may_ask_again(self, ended: Ended, dialing: Dialing) -> bool:
         """After the end was asked for there is one more connection at most."""

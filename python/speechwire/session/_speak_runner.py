@@ -15,7 +15,7 @@ from speechwire.errors import (
 )
 from speechwire.protocol import SpeakV1Options, SpeakV2Options
 from speechwire.session._connection import Ended
-from speechwire.session._dialer import Dialer, Dialing
+from speechwire.session._connector import Access, Connector
 from speechwire.session._loop_binding import LoopBinding
 from speechwire.session._patience import Patience
 from speechwire.session._signal import Signal
@@ -57,7 +57,7 @@ class SpeakRunner:
 
     def __init__(
         self,
-        dialing: Dialing,
+        access: Access,
         url: str,
         options: SpeakV1Options | SpeakV2Options,
         settings: SpeakSettings,
@@ -68,7 +68,7 @@ class SpeakRunner:
         self.binding = LoopBinding("session")
         self.check_loop = self.binding.check
         self.task: asyncio.Task[None] | None = None
-        self._dialing = dialing
+        self._access = access
         self._url = url
         self._options = options
         self._settings = settings
@@ -77,7 +77,7 @@ class SpeakRunner:
         self._queue = SpeakQueue(settings.request_limit, self.stats)
         self._changed = Signal()
         self._traffic: SpeakTraffic[Any] | None = None
-        self._patience = Patience(settings.backoff, dialing.uniform)
+        self._patience = Patience(settings.backoff, access.uniform)
         self._over_because = _CLOSED
 
     # For the session
@@ -180,10 +180,10 @@ class SpeakRunner:
     # The task
 
     async def _run(self) -> None:
-        dialer = Dialer(self._dialing, self._settings.backoff, self._settings.connect_timeout_s, self.stats)
+        connector = Connector(self._access, self._settings.connect_timeout_s, self.stats)
         try:
             while await self._has_work():
-                await self._serve(dialer)
+                await self._serve(connector)
             self.machine.step(Attempt.DRAINED)
         except asyncio.CancelledError:
             if self.machine.accepting:
@@ -195,7 +195,7 @@ class SpeakRunner:
         finally:
             if not self.binding.ended:
                 self._queue.fail(SessionClosed(self._over_because))
-                await dialer.aclose()
+                await connector.aclose()
 
     async def _has_work(self) -> bool:
         """Wait for a reason to connect; false when the session is closing."""
@@ -205,13 +205,13 @@ class SpeakRunner:
             await self._changed.wait()
         return False
 
-    async def _serve(self, dialer: Dialer) -> None:
+    async def _serve(self, connector: Connector) -> None:
         """One attempt, and the connection that comes of it. Whatever fails in here is lived through."""
         try:
             if not await self._pause():
                 return
             short = self._patience.is_short(self._now())
-            websocket = await self._open(dialer, short)
+            websocket = await self._open(connector, short)
             if websocket is not None:
                 await self._converse(websocket, short)
         except asyncio.CancelledError as fault:
@@ -234,10 +234,10 @@ class SpeakRunner:
                 pass
         return self._is_wanted()
 
-    async def _open(self, dialer: Dialer, short: bool) -> WebSocket | None:
+    async def _open(self, connector: Connector, short: bool) -> WebSocket | None:
         self.machine.step(Attempt.DIAL)
         try:
-            websocket = await _open_websocket(dialer, self._url)
+            websocket = await connector.open(lambda: self._url)
         except SpeechwireError as error:
             self.machine.step(Attempt.UNREACHABLE)
             delay_s = self._patience.unreachable(error, self._now(), short=short)
@@ -342,13 +342,3 @@ class SpeakRunner:
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
-
-
-async def _open_websocket(dialer: Dialer, url: str) -> WebSocket:
-    """One attempt."""
-    try:
-        return await dialer._limited(url)
-    except SpeechwireError:
-        raise
-    except Exception as fault:
-        raise InternalError(fault) from fault

@@ -7,8 +7,8 @@ from types import TracebackType
 from typing import NoReturn, Self, SupportsIndex
 
 from speechwire.protocol import DEFAULT_BASE_URL, SpeakV1Options, SpeakV2Options
+from speechwire.session._connector import Access
 from speechwire.session._credential import ApiKey, Credential, check_secrecy
-from speechwire.session._dialer import Dialing
 from speechwire.session._speak_runner import SpeakRunner
 from speechwire.session._states import State
 from speechwire.session.events import Reconnecting
@@ -70,8 +70,8 @@ class SpeakSession:
         options = options or SpeakV1Options()
         url = options.url(base_url)
         check_secrecy(url, allow_insecure=allow_insecure)
-        dialing = Dialing(Credential(api_key), transport, limiter)
-        self._runner = SpeakRunner(dialing, url, options, settings or SpeakSettings(), on_retry)
+        access = Access(Credential(api_key), transport, limiter)
+        self._runner = SpeakRunner(access, url, options, settings or SpeakSettings(), on_retry)
 
     async def __aenter__(self) -> Self:
         return self

@@ -70,7 +70,7 @@ class Service(Emulator):
                 await asyncio.sleep(0.005)
 
     async def _serve(
-        self, request: web.Request, record: Connection, faults: FaultSession, serve: Serve
+        self, request: web.BaseRequest, record: Connection, faults: FaultSession, serve: Serve
     ) -> web.WebSocketResponse:
         async def noted(inlet: Inlet, outlet: Outlet) -> None:
             self._outlets[record.index] = outlet
