@@ -24,7 +24,7 @@ BUILT  := dist/videosdk_plugins_deepgram-*-cp311-abi3-*.whl
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rust test-python test-oldest test-clients bench bench-streams soak mutants reliability lint types wheel wheel-pure wheel-portable sdist test-wheels audit workflows docs docs-serve dev lock clean
+.PHONY: help demo test test-rust test-python test-oldest test-clients bench bench-streams soak mutants reliability chaos lint types wheel wheel-pure wheel-portable sdist test-wheels audit workflows docs docs-serve dev lock clean
 
 help:            ## list the verbs
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -64,6 +64,9 @@ mutants: $(STAMP)/environment  ## change lines at random, list what no test noti
 
 reliability: $(STAMP)/installed  ## run the fault matrix and write docs/reliability.md from it
 	SPEECHWIRE_RELIABILITY=docs/reliability.md $(BIN)/python -m pytest tests/transport/test_reliability.py
+
+chaos: $(STAMP)/installed  ## play 100,000 random stories against a failing service and write docs/chaos.md (CHAOS_ARGS=--stories=1000)
+	$(BIN)/python -m tests.model --write docs/chaos.md $(CHAOS_ARGS)
 
 lint: $(STAMP)/environment  ## ruff, rustfmt, clippy
 	$(BIN)/ruff check .

@@ -1,0 +1,52 @@
+"""Listening sessions against a service that fails in every documented way, in virtual time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from functools import cache
+
+import pytest
+from tests.model.author import write
+from tests.model.chaos import LISTENING, Tally, tally
+from tests.model.player import play
+from tests.model.shrink import shrunk
+
+GROUPS = 40
+STORIES = 50
+
+
+@pytest.fixture(autouse=True)
+def _no_log() -> Iterator[None]:
+    """Of warnings about connections that are meant to fail."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@cache
+def group(number: int) -> Tally:
+    return tally(range(number * STORIES, (number + 1) * STORIES))
+
+
+@pytest.mark.parametrize("number", range(GROUPS))
+def test_every_promise_is_kept(number: int) -> None:
+    broken = group(number).broken
+    if broken:
+        pytest.fail(report(*next(iter(broken.items()))) + f"\n{len(broken)} of {STORIES} stories failed")
+
+
+def report(seed: int, how: str) -> str:
+    """The story, cut down, with the line that plays it again."""
+    story = write(seed)
+    first = play(story).broken[0]
+    outcome = play(shrunk(story, first.promise), trace=True)
+    timeline = "\n".join(outcome.timeline[-80:])
+    return f"{how}\nPYTHONPATH=python python -m tests.model {seed}\n{timeline}"
+
+
+def test_every_cell_of_the_table_of_states_is_visited() -> None:
+    total = Tally()
+    for number in range(GROUPS):
+        total += group(number)
+    assert {cell for cell in LISTENING if not total.cells[cell]} == set()
