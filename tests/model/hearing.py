@@ -101,11 +101,11 @@ def missing(pieces: Iterable[tuple[int, int]], end: int) -> list[tuple[int, int]
     return [gap for gap in gaps if gap[0] < gap[1]]
 
 
-def repeated_ms(connections: Iterable[Iterable[tuple[int, int]]], end: int) -> tuple[int, int]:
-    """How often the millisecond that came most often has come, and which it is."""
+def repeated_ms(connections: Iterable[Iterable[tuple[int, int]]], end: int) -> tuple[int, int, int]:
+    """How often the millisecond that came most often has come, which it is, and how many came again in all."""
     counts = np.zeros(end // SAMPLES_A_MS + 2, dtype=np.int32)
     for pieces in connections:
         for begin, stop in pieces:
             counts[-(-begin // SAMPLES_A_MS) : stop // SAMPLES_A_MS] += 1
     most = int(counts.argmax())
-    return int(counts[most]), most
+    return int(counts[most]), most, int(np.maximum(counts - 1, 0).sum())

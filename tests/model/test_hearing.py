@@ -48,4 +48,4 @@ def test_pieces_are_put_together() -> None:
     assert union([(5, 9), (0, 3), (3, 4), (8, 12)]) == [(0, 4), (5, 12)]
     assert missing([(5, 9), (0, 3)], 12) == [(3, 5), (9, 12)]
     assert missing([(0, 12)], 12) == []
-    assert repeated_ms([[(0, 160)], [(80, 320)]], 320) == (2, 5)
+    assert repeated_ms([[(0, 160)], [(80, 320)]], 320) == (2, 5, 5)
