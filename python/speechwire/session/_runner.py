@@ -232,8 +232,10 @@ class Runner(Generic[EventT]):
             self.now,
             self.events.put,
         )
+        drained = False
         try:
             await self._live(dialing)
+            drained = True
         except SpeechwireError as failure:
             error = failure
         except asyncio.CancelledError:
@@ -244,9 +246,10 @@ class Runner(Generic[EventT]):
             error = InternalError(fault)
         finally:
             if not self.over:
-                self.machine.step(Operation.CANCEL if error else Attempt.DRAINED)
-            self._end(error)
-            await dialing.connector.aclose()
+                self.machine.step(Attempt.DRAINED if drained else Operation.CANCEL)
+            if self.loop is not None and not self.loop.is_closed():  # else it is being thrown away
+                self._end(error)
+                await dialing.connector.aclose()
 
     async def _live(self, dialing: Dialing) -> None:
         while await self._has_work():

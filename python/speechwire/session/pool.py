@@ -147,12 +147,22 @@ class SessionPool:
         )
 
     async def aclose(self) -> None:
-        """Close every session, then what they share. Idempotent."""
+        """Close every session, then what they share. Idempotent.
+
+        Raises:
+            SpeechwireError: A session belongs to another event loop that still exists: close the pool there.
+                What lived in a loop that has ended is over already.
+        """
         self._closed = True
-        await asyncio.gather(*(session.aclose() for session in self._sessions))
+        outcomes = await asyncio.gather(
+            *(session.aclose() for session in self._sessions), return_exceptions=True
+        )
         self._let_go()
         if self._own_transport is not None:
             await self._own_transport.aclose()
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
 
     def _with(self, arguments: dict[str, Any]) -> dict[str, Any]:
         if self._closed:
