@@ -8,13 +8,13 @@ import pytest
 from tests.session.fake_service import stall
 
 from speechwire.errors import LocalProtocolError, SessionClosed
-from speechwire.session import SessionPool
+from speechwire.session import ListenSettings, SessionPool
 from speechwire.transport import MemoryTransport
 
 
 async def used() -> SessionPool:
     pool = SessionPool("k", transport=MemoryTransport(stall))
-    pool.listen_v2().push(bytes(3200))
+    pool.listen_v2(settings=ListenSettings(drain_timeout_s=0.1)).push(bytes(3200))
     await asyncio.sleep(0.01)
     return pool
 
