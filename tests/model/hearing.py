@@ -102,7 +102,7 @@ def missing(pieces: Iterable[tuple[int, int]], end: int) -> list[tuple[int, int]
 
 
 def repeated_ms(connections: Iterable[Iterable[tuple[int, int]]], end: int) -> tuple[int, int, int]:
-    """How often the millisecond that came most often has come, which it is, and how many came again in all."""
+    """How often the most frequent millisecond has come, which it is, and how many came again in all."""
     counts = np.zeros(end // SAMPLES_A_MS + 2, dtype=np.int32)
     for pieces in connections:
         for begin, stop in pieces:

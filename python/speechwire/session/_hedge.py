@@ -47,9 +47,10 @@ class Hedge(Generic[EventT]):
 
     async def ask(self, dialing: Dialing) -> list[EventT | SessionEvent]:
         """Returns the last events; none if no results came, or the first connection has spoken."""
-        replayed_s = self._shared.intake.rewind(got_further=False)
-        if self._shared.intake.log.overdrawn_bytes():
-            return []
+        intake = self._shared.intake
+        replayed_s = intake.rewind(got_further=False)
+        if intake.stats.lost_bytes or intake.log.overdrawn_bytes():
+            return []  # there is nothing to ask with, or it was sent too often
         try:
             async with dialing.connector.borrow():
                 websocket, number = await dialing.open(borrowed=True)
@@ -60,9 +61,7 @@ class Hedge(Generic[EventT]):
             self._first.await_end()  # and ask again if it is still silent then
             return []
         finally:
-            sent = self._shared.intake.stats
-            sent.lost_bytes = 0
-            self._stats.absorb(sent)
+            self._stats.absorb(intake.stats)
         if not second.has_finished(ended) or self._first.messages != self._seen:
             return []
         why = ConnectionLost(ABNORMAL, "nothing came after the end was asked for")

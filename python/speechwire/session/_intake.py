@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
 from speechwire.session._audio_log import AudioLog
@@ -55,6 +56,7 @@ class Intake:
             replay_bytes=_size(rate, settings.replay_s) if rate.bytes_per_s else 0,
         )
         self._seconds_per_byte = self.seconds(1)
+        self._most_bytes = rate.bytes_per_s or sys.maxsize
         self._emit = emit
         self._overflowing = False
 
@@ -63,7 +65,7 @@ class Intake:
         size = 0
         for chunk in chunks:
             size += len(chunk)
-            if sender is not None and sender.send_live(chunk, now):
+            if sender is not None and len(chunk) <= self._most_bytes and sender.send_live(chunk, now):
                 self._overflowing = False
             else:
                 self.append(chunk)
@@ -71,12 +73,19 @@ class Intake:
 
     def append(self, chunk: bytes) -> None:
         """Queue audio, dropping the oldest beyond the bound; said once while it lasts."""
-        dropped = self.log.append(chunk)
+        dropped = sum(map(self.log.append, self._pieces(chunk)))
         if dropped:
             said, self._overflowing = self._overflowing, True
             self.lose(dropped, "" if said else "buffer full")
         elif self.log.is_half_empty:
             self._overflowing = False
+
+    def _pieces(self, chunk: bytes) -> Iterable[bytes]:
+        """What is behind a long message would wait for all of it: none is longer than a second."""
+        size = self._most_bytes
+        if len(chunk) <= size:
+            return (chunk,)
+        return (chunk[start : start + size] for start in range(0, len(chunk), size))
 
     def rewind(self, *, got_further: bool) -> float:
         """Have sent again what no result acknowledges; returns how many seconds that is."""

@@ -319,8 +319,11 @@ class ListenTraffic(Generic[EventT]):
         elif not self.finishing:
             self._check_progress(now)
             self._check_pause(now)
-        elif self._progress.is_silent_at_end(now) and not self.settled():
-            self._shared.fell_silent()
+        elif self._progress.is_silent_at_end(now):
+            if self.settled():
+                self.connection.end(Ending.LOST, "nothing came after the end was asked for; nothing was owed")
+            else:
+                self._shared.fell_silent()
 
     def _check_stable(self) -> None:
         """A connection that lasts and gets on shows that the service is back: first results alone do not."""

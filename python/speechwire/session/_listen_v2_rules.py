@@ -28,6 +28,7 @@ _KINDS: Final = frozenset(TurnEvent)
 _MANUAL: Final = "manual"
 _EOT_TIMEOUT_MS: Final = 5000  # the service's default
 _LATE_S: Final = 5.0
+_MOST_TURNS_AHEAD: Final = 100
 
 
 class ListenV2Rules:
@@ -159,7 +160,9 @@ class ListenV2Rules:
     def _noted(self, event: TurnInfo, ended: bool) -> TurnInfo:
         """The event, whose end of a turn has been taken note of, on the connection's clock."""
         if ended:
-            self._service_index = event.turn_index + 1
+            # A number from far ahead is no number: what came after it would all seem to be of the past.
+            is_next = event.turn_index - self._service_index <= _MOST_TURNS_AHEAD
+            self._service_index = event.turn_index + 1 if is_next else self._service_index + 1
             timed = all(word.end is not None for word in event.words)
             if event.trigger == _MANUAL and timed:
                 self._forced_s = max(self._forced_s, event.audio_window_end)

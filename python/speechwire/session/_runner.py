@@ -12,8 +12,8 @@ from speechwire.session._connection import Ended, clock
 from speechwire.session._connector import Access
 from speechwire.session._dialing import Dialing, Opened
 from speechwire.session._event_queue import EventQueue
-from speechwire.session._hedge import Hedge
 from speechwire.session._intake import Intake
+from speechwire.session._last_results import LastResults
 from speechwire.session._listen_traffic import ListenTraffic, Shared
 from speechwire.session._options_state import OptionsState
 from speechwire.session._rules import ListenRules
@@ -88,9 +88,7 @@ class Runner(Generic[EventT]):
         self._connect_wanted = False
         self._next: Opened | None = None
         self._last: _Last | None = None
-        self._hedging: asyncio.Task[None] | None = None
-        self._asked_again = False  # for the end, on a second connection
-        self._shown = False  # results have shown that everything is done
+        self._last_results: LastResults[EventT] = LastResults(self.events.put, self.in_background)
         self._shared = Shared(
             rules=rules,
             options=self.options,
@@ -100,7 +98,7 @@ class Runner(Generic[EventT]):
             flush_converter=self._append_rest,
             draining=self._is_draining,
             became_stable=self._end_outage,
-            fell_silent=self._begin_hedge,
+            fell_silent=self._ask_beside,
         )
 
     # What the session calls
@@ -202,7 +200,7 @@ class Runner(Generic[EventT]):
         """Finish what is queued within the deadline, then end."""
         if self._task is None:
             if not self.over:
-                self._shown = True
+                self._last_results.shown = True
                 self.machine.step(Attempt.DRAINED)
                 self._end(None)
             return
@@ -211,7 +209,7 @@ class Runner(Generic[EventT]):
             await asyncio.wait({self._task}, timeout=0 if nothing_left else self._settings.drain_timeout_s)
         finally:
             if not self._task.done():
-                self._shown = self._shown or nothing_left
+                self._last_results.shown = self._last_results.shown or nothing_left
                 if not self.over:
                     self.machine.step(Attempt.DEADLINE)
                 self._task.cancel()
@@ -262,7 +260,7 @@ class Runner(Generic[EventT]):
         """Wait for a reason to connect; false when the session is closing and there is none."""
         while not (self.over or self._next or self._connect_wanted or self._has_audio()):
             if self._is_draining():
-                self._shown = True
+                self._last_results.shown = True
                 return False
             await self._wakeup.look()
         return not self.over
@@ -289,8 +287,8 @@ class Runner(Generic[EventT]):
             self.machine.changed.notify()
         self.machine.step(ended.ending)
         finished = traffic.has_finished(ended)
-        self._shown = self._shown or finished
-        if self._shown:
+        self._last_results.shown = self._last_results.shown or finished
+        if self._last_results.shown:
             return False
         return await self._carry_on(traffic, ended, dialing)
 
@@ -312,8 +310,12 @@ class Runner(Generic[EventT]):
         self._last = self._conclude(traffic, ended)
         if ended.ending is Ending.REPLACED:
             return True
-        if traffic.finishing or self._asked_again:
-            return await self._may_ask_again(ended, dialing)
+        self.options.adopt()
+        if traffic.finishing or self._last_results.asked_again:
+            if not await self._last_results.may_ask_again():
+                return False
+            dialing.again_at_once(ended.error)
+            return True
         if ended.ending in (Ending.UNUSED, Ending.ROTATED) and not dialing.is_quick(ended):
             dialing.again_at_once(ended.error)
             return True
@@ -322,16 +324,6 @@ class Runner(Generic[EventT]):
             raise error
         await dialing.lost(ended, error, progressed=self._last.progressed)
         return not self.over
-
-    async def _may_ask_again(self, ended: Ended, dialing: Dialing) -> bool:
-        """After the end was asked for there is one more connection at most."""
-        if self._hedging is not None:
-            await asyncio.wait({self._hedging})  # it is that one
-        if self._asked_again:
-            return False
-        self._asked_again = True
-        dialing.again_at_once(ended.error)
-        return True
 
     def _conclude(self, traffic: ListenTraffic[EventT], ended: Ended) -> _Last:
         """What the next connection has to know of this one."""
@@ -362,11 +354,11 @@ class Runner(Generic[EventT]):
 
     def _report_end(self) -> None:
         intake = self.intake
-        if not self._shown:
+        if not self._last_results.shown:
             intake.lose(intake.log.unanswered_bytes(), "failed" if self.error else "closed")
         self.events.put(
             SessionEnded(
-                complete=self._shown and not intake.stats.lost_bytes,
+                complete=self._last_results.shown and not intake.stats.lost_bytes,
                 pushed_s=intake.seconds(intake.log.end),
                 dropped_s=intake.seconds(intake.stats.lost_bytes),
                 replayed_s=intake.seconds(intake.stats.replayed_bytes),
@@ -389,28 +381,9 @@ class Runner(Generic[EventT]):
     def _is_draining(self) -> bool:
         return self.machine.state is State.DRAINING
 
-    def _begin_hedge(self) -> None:
-        traffic, dialing = self.traffic, self.dialing
-        if traffic is not None and dialing is not None and not self._asked_again:
-            self._hedging = asyncio.get_running_loop().create_task(self._hedge(traffic, dialing))
-            self.in_background(self._hedging)
-
-    async def _hedge(self, traffic: ListenTraffic[EventT], dialing: Dialing) -> None:
-        """Take the last results from a second connection, if the first goes on saying nothing."""
-        try:
-            events = await Hedge(self._shared, traffic, self._note_asked_again).ask(dialing)
-        except Exception:
-            _logger.exception("nobody else could be asked, by a fault of speechwire's own")
-            return
-        if events:
-            self._shown = True
-            for event in events:
-                self.events.put(event)
-        if events and self.traffic is traffic:
-            traffic.connection.end(Ending.STALLED, "the service fell silent at the end")
-
-    def _note_asked_again(self) -> None:
-        self._asked_again = True
+    def _ask_beside(self) -> None:
+        if self.traffic is not None and self.dialing is not None:
+            self._last_results.ask_beside(self._shared, self.traffic, self.dialing)
 
     def _end_outage(self) -> None:
         if self.dialing is not None:
