@@ -59,7 +59,9 @@ class ListenV2(ListenEndpoint[Event]):
         self._next_sequence_id: int | None = 0
         self._turn_index = 0
         self._turn_open = False
-        self._end_forced = False  # ForceEndTurn waits for the EndOfTurn that answers it
+        self._end_forced = (
+            False  # ForceEndTurn waits for its answer: an EndOfTurn, or the Warning that there is no turn
+        )
 
     @property
     def turn_index(self) -> int:
@@ -78,7 +80,7 @@ class ListenV2(ListenEndpoint[Event]):
             LocalProtocolError: The connection is closing or closed.
         """
         self._require_open("send ForceEndTurn")
-        self._end_forced = self._turn_open
+        self._end_forced = True
         return text_frame(type="ForceEndTurn")
 
     def configure(

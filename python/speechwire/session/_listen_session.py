@@ -11,6 +11,7 @@ from typing import Any, Generic, NoReturn, Self, TypeVar
 from speechwire.errors import InvalidArgument, LocalProtocolError, SpeechwireError
 from speechwire.session._connector import Access
 from speechwire.session._credential import check_secrecy
+from speechwire.session._options_state import Change
 from speechwire.session._replacing import Replacing
 from speechwire.session._rules import ListenRules
 from speechwire.session._runner import Runner
@@ -235,15 +236,8 @@ class ListeningSession(Generic[EventT]):
         if options is not None:
             change = runner.options.add(lambda _: options, None, runner.intake.log.end, _ignore)
         try:
-            while runner.is_dialing:
-                await runner.machine.changed.wait()
-            runner.check_usable()
-            if runner.traffic is None:
-                runner.options.adopt()
-            await self._replacing.replace()
-        except BaseException as error:
-            if change is not None and change.holds and isinstance(error, SpeechwireError):
-                return  # another connection, made meanwhile, has them
+            await self._reopen(change)
+        except BaseException:
             if change is not None:
                 runner.options.withdraw(change)
             raise
@@ -268,6 +262,23 @@ class ListeningSession(Generic[EventT]):
         else:
             runner.close_input()
         await runner.close()
+
+    async def _reopen(self, change: Change[Any] | None) -> None:
+        runner = self._runner
+        await self._handshake_over()
+        runner.check_usable()
+        if runner.traffic is None:
+            runner.options.adopt()
+        try:
+            await self._replacing.replace()
+        except SpeechwireError:
+            await self._handshake_over()  # another connection was lost, and the next may have the options
+            if change is None or not change.holds:
+                raise
+
+    async def _handshake_over(self) -> None:
+        while self._runner.is_dialing:
+            await self._runner.machine.changed.wait()
 
     def _flush_converter(self) -> list[bytes]:
         return self._converter.flush()

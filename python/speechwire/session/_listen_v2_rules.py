@@ -144,11 +144,15 @@ class ListenV2Rules:
     def _turn(self, event: TurnInfo, timeline: Timeline) -> Sequence[TurnInfo]:
         ended = event.event == TurnEvent.END_OF_TURN
         window_end_s = event.audio_window_end
+        service_index = event.turn_index
         event = self._placed(self._noted(event, ended), timeline)
         repeated = event.audio_window_end <= self._repeated_until_s
         self.reported_s = max(self.reported_s, event.audio_window_end)
         if ended:
-            return self._ended(event)
+            delivered = self._ended(event)
+            if delivered:
+                self._note_index(service_index)
+            return delivered
         if not event.transcript and not self.open_text:
             self._quiet_s = max(self._quiet_s, window_end_s - _ONSET_S)
             return () if repeated else (_as_update(event),)
@@ -160,13 +164,16 @@ class ListenV2Rules:
     def _noted(self, event: TurnInfo, ended: bool) -> TurnInfo:
         """The event, whose end of a turn has been taken note of, on the connection's clock."""
         if ended:
-            # A number from far ahead is no number: what came after it would all seem to be of the past.
-            is_next = event.turn_index - self._service_index <= _MOST_TURNS_AHEAD
-            self._service_index = event.turn_index + 1 if is_next else self._service_index + 1
             timed = all(word.end is not None for word in event.words)
             if event.trigger == _MANUAL and timed:
                 self._forced_s = max(self._forced_s, event.audio_window_end)
         return event
+
+    def _note_index(self, service_index: int) -> None:
+        """The service has ended this turn: whatever else it says of it is a repeat."""
+        # A number from far ahead is no number: what came after it would all seem to be of the past.
+        is_next = service_index - self._service_index <= _MOST_TURNS_AHEAD
+        self._service_index = service_index + 1 if is_next else self._service_index + 1
 
     def _placed(self, event: TurnInfo, timeline: Timeline, turns_on: int = 0) -> TurnInfo:
         """The event on the caller's clock, in the caller's turn, without words of turns that have ended."""

@@ -328,7 +328,7 @@ class Runner(Generic[EventT]):
     def _conclude(self, traffic: ListenTraffic[EventT], ended: Ended) -> _Last:
         """What the next connection has to know of this one."""
         log = self.intake.log
-        if traffic.settled() and self.now() - self.intake.input.last_at >= _QUIET_S:
+        if log.unanswered and traffic.settled() and self.now() - self.intake.input.last_at >= _QUIET_S:
             log.acknowledge(log.end)  # a word would have been heard by now
         replayed_s = self.intake.rewind(got_further=traffic.got_further)
         first_opened_at = self._last.first_opened_at if self._last else self.now() - ended.lived_s
