@@ -73,6 +73,7 @@ class Dialing:
         self._emit = emit
         self._backoff = Backoff(settings.backoff, uniform=access.uniform)
         self._has_url = False
+        self._number = 0  # of the last change that the last attempt was made with
         self._outage_since: float | None = None
 
     @property
@@ -98,7 +99,7 @@ class Dialing:
 
         def url() -> str:
             nonlocal number
-            number = self._options.latest
+            number = self._number = self._options.latest
             self._has_url = self._has_url or not borrowed
             return str(self._options.wanted.url(self._base_url))
 
@@ -157,7 +158,9 @@ class Dialing:
         if error.retryable:
             self._machine.step(Attempt.UNREACHABLE)
             await self._failed(error, self._backoff.refused(error), pushes)
-        elif self._options.refused(error):  # without the changes, which nobody had accepted, it may work
+        elif self._options.refused_with(
+            error, self._number
+        ):  # without the changes, which nobody had accepted, it may work
             self._machine.step(Attempt.UNREACHABLE)
             self._say_retry(_AT_ONCE_S, error)
         else:
@@ -180,10 +183,8 @@ class Dialing:
         else:
             self._begin_outage(error)
             await self._wakeup.pause(self._backoff.patient_s())
-            while self._intake.input.pushes == pushes and self._machine.accepting:
+            while self._intake.input.pushes == pushes and not self._wakeup.hurry:
                 await self._wakeup.look()  # nobody speaks: nobody waits for it
-                if self._wakeup.hurry:
-                    break
 
     def _begin_outage(self, error: SpeechwireError) -> None:
         if self._outage_since is None:

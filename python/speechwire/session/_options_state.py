@@ -117,15 +117,17 @@ class OptionsState(Generic[OptionsT]):
         """The service has confirmed these."""
         self._prove([change for change in changes if change in self._changes])
 
-    def refused(self, error: SpeechwireError, changes: Iterable[Change[OptionsT]] | None = None) -> bool:
-        """The service has refused these, or a connection with all of them; true if there were any."""
-        doomed = [
-            change for change in changes or self._changes if change in self._changes and not change.holds
-        ]
+    def refused(self, error: SpeechwireError, changes: Iterable[Change[OptionsT]]) -> bool:
+        """The service has refused these; true if there were any that nobody had accepted."""
+        doomed = [change for change in changes if change in self._changes and not change.holds]
         for change in doomed:
             self.withdraw(change)
             change.settle(error)
         return bool(doomed)
+
+    def refused_with(self, error: SpeechwireError, number: int) -> bool:
+        """The service has refused a connection with all changes up to this one; true if there were any."""
+        return self.refused(error, [change for change in self._changes if change.number <= number])
 
     def withdraw(self, change: Change[OptionsT]) -> None:
         """Want a change no longer, if it does not hold yet."""
