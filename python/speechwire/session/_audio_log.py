@@ -13,6 +13,7 @@ further, what is sent again comes to three times what is open at most; beyond th
 from __future__ import annotations
 
 from collections import deque
+from itertools import chain
 from typing import Final, NamedTuple
 
 import msgspec
@@ -96,7 +97,8 @@ class AudioLog:
     @property
     def unanswered(self) -> bool:
         """Whether there is audio that no result acknowledges."""
-        return self.end > self.acknowledged and self.unanswered_bytes() > 0
+        items = chain(reversed(self.waiting), reversed(self._sent))  # the newest is the likeliest
+        return bool(self._forgotten) or any(self._beyond(item) for item in items)
 
     def unanswered_bytes(self) -> int:
         """Audio, sent or not, that no result acknowledges; what was dropped is not counted again."""
@@ -140,6 +142,8 @@ class AudioLog:
     def take(self) -> Chunk | FlushMark:
         """Take the next thing to send. It counts as sent from now on, so no cancellation can lose it."""
         item = self.waiting.popleft()
+        if isinstance(item, FlushMark) and self._sent and isinstance(self._sent[-1], FlushMark):
+            return item  # one behind the same audio is one
         self._sent.append(item)
         if isinstance(item, Chunk):
             self.queued_bytes -= len(item.data)
