@@ -51,7 +51,7 @@ class Shared(Generic[EventT]):
         deliver: Where events go.
         flush_converter: Has the converter's rest queued.
         draining: Whether the session was told to close.
-        got_further: Told once of each connection that gets further than any before.
+        became_stable: Told once of each connection that lasts and gets on.
     """
 
     rules: ListenRules[EventT]
@@ -64,7 +64,7 @@ class Shared(Generic[EventT]):
     deliver: Callable[[EventT], None]
     flush_converter: Callable[[], None]
     draining: Callable[[], bool]
-    got_further: Callable[[], None]
+    became_stable: Callable[[], None]
 
 
 class ListenTraffic(Generic[EventT]):
@@ -95,6 +95,7 @@ class ListenTraffic(Generic[EventT]):
         )
         self.got_further = False
         self.finishing = False
+        self._stable = False
         self._shared = shared
         self._rules = rules
         self._log = shared.log
@@ -182,9 +183,7 @@ class ListenTraffic(Generic[EventT]):
             self._stats.lag.record(max(0.0, self._timeline.position_s - progress_s))
             if self._careful:
                 self._send_freely()
-            if not self.got_further and rules.reported_s > self._reached_before_s + _FURTHER_S:
-                self.got_further = True
-                self._shared.got_further()
+            self.got_further = self.got_further or rules.reported_s > self._reached_before_s + _FURTHER_S
         self._acknowledge()
         self._advanced.notify()
 
@@ -344,6 +343,7 @@ class ListenTraffic(Generic[EventT]):
         return due
 
     def check(self, now: float) -> None:
+        self._check_stable()
         self._check_configure(now)
         since = self.connection.sending_since
         if since is not None and self._shared.draining() and now - since >= _UNREAD_S:
@@ -353,6 +353,14 @@ class ListenTraffic(Generic[EventT]):
             self._check_pause(now)
         elif self._progress.is_dead(now):
             self._end_stalled(now)
+
+    def _check_stable(self) -> None:
+        """A connection that lasts and gets on shows that the service is back: first results alone do not."""
+        if self._stable or self.connection.lived_s() < self._shared.settings.backoff.quick_failure_s:
+            return
+        if self.got_further or not self._log.unanswered:
+            self._stable = True
+            self._shared.became_stable()
 
     def _check_progress(self, now: float) -> None:
         behind_s = self._unheard_s()

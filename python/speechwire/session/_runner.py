@@ -125,7 +125,7 @@ class Runner(Generic[EventT]):
             self.events.put,
             self._append_rest,
             self._is_draining,
-            self._got_further,
+            self._became_stable,
         )
 
     # What the session calls
@@ -388,8 +388,6 @@ class Runner(Generic[EventT]):
             self.stats.connected_s += traffic.connection.lived_s()
             traffic.advance()
             self.stepped.notify()
-        if not self._failures.is_quick(ended):
-            self._failures.end_outage(self.now())
         self._step(ended.ending)
         return await self._carry_on(traffic, ended)
 
@@ -499,7 +497,7 @@ class Runner(Generic[EventT]):
     def _is_draining(self) -> bool:
         return self.machine.state is State.DRAINING
 
-    def _got_further(self) -> None:
+    def _became_stable(self) -> None:
         self._failures.end_outage(self.now())
 
     def _append_rest(self) -> None:
