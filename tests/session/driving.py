@@ -113,6 +113,6 @@ def check_turns(events: list[Any]) -> None:
     assert ends == sorted(ends)
 
 
-def of(kind: type, events: list[Any]) -> list[Any]:
-    """The events of one type."""
+def of(kind: type | tuple[type, ...], events: list[Any]) -> list[Any]:
+    """The events of one type, or of several."""
     return [event for event in events if isinstance(event, kind)]

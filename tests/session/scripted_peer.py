@@ -26,25 +26,36 @@ class Line:
         peer: The server's end.
 
     Attributes:
-        spans: Audio of the caller that came, in seconds of the caller's clock; what follows on is one.
         order: What came after what: ``audio``, ``silence`` or the type of a message; repeats are one.
         told: The messages that came.
         largest_bytes: The largest frame of audio.
-        heard_s: How much audio came, silence that was put in included.
-        silence_s: How much of it was put in.
         turns_ended: How many turns have ended here.
     """
 
     def __init__(self, peer: MemoryPeer) -> None:
         self.peer = peer
-        self.spans: list[tuple[float, float]] = []
         self.order: list[str] = []
         self.told: list[dict[str, Any]] = []
         self.largest_bytes = 0
-        self.heard_s = 0.0
-        self.silence_s = 0.0
+        self._heard = self._silence = 0  # samples
+        self._spans: list[tuple[int, int]] = []
         self.turns_ended = 0
         self._sequence_id = 0
+
+    @property
+    def spans(self) -> list[tuple[float, float]]:
+        """Audio of the caller that came, in seconds of the caller's clock; what follows on is one."""
+        return [(begin / RATE, end / RATE) for begin, end in self._spans]
+
+    @property
+    def heard_s(self) -> float:
+        """How much audio came, silence that was put in included."""
+        return self._heard / RATE
+
+    @property
+    def silence_s(self) -> float:
+        """How much of it was put in."""
+        return self._silence / RATE
 
     @property
     def url(self) -> str:
@@ -68,7 +79,7 @@ class Line:
 
     async def hear(self, seconds: float) -> None:
         """Read until so much audio has come on this connection."""
-        while self.heard_s < seconds - 1e-9:
+        while self.heard_s < seconds:
             await self._read()
 
     async def wait_for(self, kind: str) -> None:
@@ -101,24 +112,24 @@ class Line:
             self._note(self.told[-1]["type"])
             return
         self.largest_bytes = max(self.largest_bytes, len(frame))
-        self.heard_s += len(frame) / SAMPLE_BYTES / RATE
+        self._heard += len(frame) // SAMPLE_BYTES
         if any(frame):
             self._note("audio")
             self._note_span(frame)
         else:
             self._note("silence")
-            self.silence_s += len(frame) / SAMPLE_BYTES / RATE
+            self._silence += len(frame) // SAMPLE_BYTES
 
     def _note(self, what: str) -> None:
         if not self.order or self.order[-1] != what:
             self.order.append(what)
 
     def _note_span(self, frame: bytes) -> None:
-        begin = int(indices(frame)[0]) / RATE
-        end = begin + len(frame) / SAMPLE_BYTES / RATE
-        if self.spans and abs(self.spans[-1][1] - begin) < 1e-9:
-            begin = self.spans.pop()[0]
-        self.spans.append((begin, end))
+        begin = int(indices(frame)[0])
+        end = begin + len(frame) // SAMPLE_BYTES
+        if self._spans and self._spans[-1][1] == begin:
+            begin = self._spans.pop()[0]
+        self._spans.append((begin, end))
 
 
 Script = Callable[[Line], Awaitable[None]]
