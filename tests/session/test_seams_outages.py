@@ -94,7 +94,7 @@ async def test_a_service_is_heard_soon_after_it_is_back(endpoint: Endpoint, how:
     assert len(began) == len(ended) <= 1, "said once, if the attempts have been used up"
     assert began or lasts_s < 60
     assert all(event.error.retryable for event in began)
-    assert all(event.lasted_s <= lasts_s + 15 for event in ended)
+    assert all(event.lasted_s <= lasts_s + 14 for event in ended)
     assert len([event for event in of(AudioDropped, events) if event.reason == "buffer full"]) <= 1
     kinds = [type(event) for event in events]
     if began:

@@ -187,7 +187,7 @@ class Connection(Generic[EventT]):
             try:
                 close = await self.websocket.receive_each(self._take)
             except Exception as fault:
-                self._fail(fault)
+                self.fail(fault)
                 return CloseEvent(ABNORMAL, "the connection failed")
             if close is not None:
                 return close
@@ -199,7 +199,7 @@ class Connection(Generic[EventT]):
                 self._traffic.take(event)
             return self._traffic.has_room()
         except Exception as fault:
-            self._fail(fault)
+            self.fail(fault)
             return True
 
     async def _send_all(self) -> None:
@@ -212,7 +212,7 @@ class Connection(Generic[EventT]):
                 self.end(Ending.FAULTED, "the task that sends was cancelled")
             raise
         except Exception as fault:
-            self._fail(fault)
+            self.fail(fault)
 
     async def _ping(self) -> None:
         try:
@@ -220,9 +220,9 @@ class Connection(Generic[EventT]):
         except ConnectionLost:
             self.websocket.abort()
         except Exception as fault:
-            self._fail(fault)
+            self.fail(fault)
 
-    def _fail(self, fault: Exception) -> None:
+    def fail(self, fault: Exception) -> None:
         """Something of ours failed: say so, and let another connection try."""
         if self._verdict is None:
             _logger.error("a connection failed by a fault of speechwire's own", exc_info=fault)
@@ -252,7 +252,7 @@ class Connection(Generic[EventT]):
         try:
             self._judge(now)
         except Exception as fault:
-            self._fail(fault)
+            self.fail(fault)
         if self._verdict is None:
             self._plan_look(now)
 

@@ -168,6 +168,8 @@ class ListenTraffic(Generic[EventT]):
             websocket.send_now(frame)
         except ConnectionLost:
             websocket.abort()  # the receiver learns how it ended
+        except Exception as fault:
+            connection.fail(fault)
         return True
 
     def _unheard_s(self) -> float:

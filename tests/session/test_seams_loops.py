@@ -1,0 +1,345 @@
+"""Event loops and cancellation: a session works, or it says why not; it never hangs."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from tests.session.counted import RATE, counted
+from tests.session.driving import KEY, Endpoint, Listening, collect, peers, speak_into, transport_of
+from tests.session.fake_service import FakeNova, deaf
+from tests.session.watching import Watch
+from tests.virtual_time import VirtualTimeLoop
+
+from speechwire.audio import PcmPipeline
+from speechwire.errors import ConnectFailed, LocalProtocolError, SessionClosed, SpeechwireError
+from speechwire.protocol import ListenV1Options
+from speechwire.session import ListenV1Session, SessionEnded, SessionPool
+from speechwire.transport import MemoryPeer, MemoryTransport
+
+FRAME = counted(0, RATE // 50)
+
+
+@pytest.fixture(params=["flux", "nova"])
+def endpoint(request: pytest.FixtureRequest) -> Endpoint:
+    return Endpoint(request.param)
+
+
+def in_a_loop(work: Callable[[], Awaitable[Any]]) -> Any:
+    """Run in an event loop of its own, bounded."""
+
+    async def bounded() -> Any:
+        return await asyncio.wait_for(work(), 60.0)
+
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        return runner.run(bounded())
+
+
+CALLS: dict[str, Callable[[Listening], Any]] = {
+    "push": lambda session: session.push(FRAME),
+    "flush": lambda session: session.flush(),
+    "exchange": lambda session: session.exchange(PcmPipeline(8_000, RATE)),
+    "connect": lambda session: session.connect(),
+    "configure": lambda session: session.configure(keyterms=["Oslo"]),
+    "reopen": lambda session: session.reopen(),
+}
+
+
+async def call(session: Listening, name: str) -> None:
+    result = CALLS[name](session)
+    if asyncio.iscoroutine(result):
+        await result
+
+
+def left_open(endpoint: Endpoint, state: str) -> Listening:
+    """A session that a loop which has ended leaves behind, not closed."""
+    sessions: list[Listening] = []
+
+    async def use() -> None:
+        async def serve(peer: MemoryPeer) -> None:
+            await (asyncio.sleep(3600) if state == "connecting" else endpoint.service()(peer))
+
+        session = endpoint.session(serve)
+        sessions.append(session)
+        if state != "new":
+            await speak_into(session, 0.5)
+
+    in_a_loop(use)
+    return sessions[0]
+
+
+@pytest.mark.parametrize("state", ["connecting", "open"])
+@pytest.mark.parametrize("name", CALLS)
+def test_a_session_whose_loop_has_ended_says_so(endpoint: Endpoint, state: str, name: str) -> None:
+    session = left_open(endpoint, state)
+
+    async def use() -> None:
+        for _ in range(2):
+            with pytest.raises(SessionClosed, match="cancelled|ended|closed"):
+                await call(session, name)
+        await session.aclose()
+        assert session.closed
+
+    in_a_loop(use)
+
+
+@pytest.mark.parametrize("state", ["connecting", "open"])
+def test_a_session_whose_loop_has_ended_can_be_read_to_its_end(endpoint: Endpoint, state: str) -> None:
+    session = left_open(endpoint, state)
+
+    async def read() -> None:
+        watch = Watch(session)
+        await watch.close()
+        ended = watch.events[-1]
+        assert ended == SessionEnded(complete=False, pushed_s=0.5, dropped_s=0.5, replayed_s=0.0)
+        assert isinstance(watch.error, SessionClosed)
+
+    in_a_loop(read)
+
+
+def test_a_session_can_be_made_outside_of_the_loop_it_is_used_in(endpoint: Endpoint) -> None:
+    session = left_open(endpoint, "new")
+
+    async def use() -> list[Any]:
+        watch = Watch(session)
+        await speak_into(session, 1.0)
+        return await watch.close()
+
+    assert in_a_loop(use)[-1].complete
+
+
+@pytest.mark.parametrize("name", [*CALLS, "aclose"])
+def test_another_loop_than_the_sessions_is_refused(endpoint: Endpoint, name: str) -> None:
+    """The session's own loop runs on, in another thread."""
+    outcome: list[BaseException | None] = []
+
+    async def use_elsewhere(session: Listening) -> None:
+        try:
+            await (session.aclose() if name == "aclose" else call(session, name))
+            outcome.append(None)
+        except SpeechwireError as error:
+            outcome.append(error)
+
+    async def use() -> None:
+        session = endpoint.session(endpoint.service())
+        await speak_into(session, 0.5)
+        thread = threading.Thread(target=in_a_loop, args=(lambda: use_elsewhere(session),))
+        thread.start()
+        thread.join()
+        await speak_into(session, 0.5, start_s=0.5)
+        watch = Watch(session)
+        assert (await watch.close())[-1].complete, "it goes on as if nothing had been"
+
+    in_a_loop(use)
+    assert [type(error) for error in outcome] == [LocalProtocolError]
+
+
+@pytest.mark.parametrize("size", [2, 640, 100_000])
+def test_a_push_without_a_loop_queues_nothing(endpoint: Endpoint, size: int) -> None:
+    sessions = []
+
+    async def make() -> None:
+        sessions.append(endpoint.session(endpoint.service()))
+
+    in_a_loop(make)
+    (session,) = sessions
+    pcm = counted(0, max(2, size // 2))
+    for _ in range(3):
+        with pytest.raises(RuntimeError, match="event loop"):
+            session.push(pcm)
+        with pytest.raises(RuntimeError, match="event loop"):
+            session.flush()
+    assert session.buffered_bytes == 0
+
+    async def use() -> list[Any]:
+        watch = Watch(session)
+        session.push(pcm)
+        return await watch.close()
+
+    assert in_a_loop(use)[-1].pushed_s == len(pcm) / 2 / RATE
+
+
+def test_a_push_without_a_loop_leaves_the_converter_alone(endpoint: Endpoint) -> None:
+    session = endpoint.session(FakeNova(()), converter=PcmPipeline(8_000, RATE, channels=1))
+    with pytest.raises(RuntimeError):
+        session.push(bytes(3_201))
+
+    async def use() -> list[Any]:
+        watch = Watch(session)
+        session.push(bytes(1_600))
+        return await watch.close()
+
+    assert in_a_loop(use)[-1].pushed_s == pytest.approx(0.1)
+
+
+# Cancelled
+
+
+STATES = ["connecting", "open", "waiting to retry", "outage", "draining"]
+
+
+@pytest.mark.parametrize("state", STATES)
+async def test_when_all_tasks_are_cancelled_the_session_ends_with_a_reason(
+    endpoint: Endpoint, state: str
+) -> None:
+    async def serve(peer: MemoryPeer) -> None:
+        if state == "connecting":
+            await asyncio.sleep(3600)
+        if state in ("waiting to retry", "outage"):
+            peer.refuse(ConnectFailed("wss://x", "no route"))
+        elif state == "draining":
+            await deaf(peer)
+        else:
+            await endpoint.service()(peer)
+
+    session = endpoint.session(serve)
+    before = asyncio.all_tasks()
+    await speak_into(session, 100.0 if state == "outage" else 0.5)
+    closing = asyncio.create_task(session.aclose()) if state == "draining" else None
+    await asyncio.sleep(0.05)
+    for task in asyncio.all_tasks() - before:
+        task.cancel()
+    await asyncio.sleep(0.1)
+    watch = Watch(session)
+    await asyncio.sleep(0)
+    if closing is not None:
+        await asyncio.wait({closing}, timeout=10.0)
+    await asyncio.wait_for(watch.close(), 10.0)
+    assert isinstance(watch.events[-1], SessionEnded)
+    assert not watch.events[-1].complete
+    assert watch.events[-1].dropped_s == watch.events[-1].pushed_s
+    assert isinstance(watch.error, SessionClosed) or state == "draining"
+    assert session.error is watch.error
+    with pytest.raises(SessionClosed):
+        session.push(FRAME)
+
+
+async def test_a_consumer_that_is_cancelled_can_read_on(endpoint: Endpoint) -> None:
+    session = endpoint.session(endpoint.service())
+    await speak_into(session, 1.0)
+    while session._runner.events._count:
+        await session.__anext__()
+    for _ in range(3):
+        waiting = asyncio.ensure_future(session.__anext__())
+        await asyncio.sleep(0.01)
+        waiting.cancel()
+        await asyncio.wait({waiting})
+    watch = Watch(session)
+    assert (await watch.close())[-1].complete
+
+
+@pytest.mark.parametrize("method", ["aclose", "connect", "configure", "reopen"])
+@pytest.mark.parametrize("steps", [0, 1, 3, 8])
+async def test_a_caller_that_is_cancelled_leaves_a_session_that_works(
+    endpoint: Endpoint, method: str, steps: int
+) -> None:
+    async def serve(peer: MemoryPeer) -> None:
+        await asyncio.sleep(0.01)
+        await endpoint.service()(peer)
+
+    session = endpoint.session(serve)
+    watch = Watch(session)
+    await speak_into(session, 0.5)
+    waiting = asyncio.create_task(session.aclose() if method == "aclose" else call(session, method))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait({waiting})
+    if method != "aclose":
+        await speak_into(session, 0.5, start_s=0.5)
+    events = await asyncio.wait_for(watch.close(), 10.0)
+    assert isinstance(events[-1], SessionEnded)
+    assert method == "aclose" or events[-1].complete
+    await transport_of(session).aclose()
+
+
+async def cancelled() -> str:
+    """What a credential's callable waited for was cancelled."""
+    waiting: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    waiting.cancel()
+    return await waiting
+
+
+def cancelled_at_once() -> str:
+    raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize("credential", [cancelled, cancelled_at_once])
+@pytest.mark.parametrize("later", [False, True], ids=["at first", "at a reconnect"])
+async def test_a_credential_that_was_cancelled_is_an_attempt_that_failed(
+    endpoint: Endpoint, credential: Callable[[], Any], later: bool
+) -> None:
+    asked = 0
+
+    async def key() -> str:
+        nonlocal asked
+        asked += 1
+        if asked == 1 + later:
+            return str(await credential() if asyncio.iscoroutinefunction(credential) else credential())
+        return KEY
+
+    service = endpoint.service([(0.0, 0.5)])
+    session = endpoint.session(service, api_key=key)
+    watch = Watch(session)
+    await speak_into(session, 1.0)
+    if later:
+        peers(session)[0].reset()
+    await speak_into(session, 2.0, start_s=1.0)
+    events = await watch.close()
+    assert watch.error is None
+    assert events[-1].complete
+    assert asked == 2 + later
+
+
+# Pools
+
+
+def test_a_pool_is_closed_in_another_run_than_it_was_used_in(endpoint: Endpoint) -> None:
+    pool = SessionPool(KEY)  # with a transport of its own, whose loop ends as well
+    memory = SessionPool(KEY, transport=MemoryTransport(endpoint.service()), max_listen=1)
+
+    async def use() -> None:
+        session = memory.listen_v2()
+        await speak_into(session, 0.5)
+        pool.listen_v2()
+
+    async def close() -> None:
+        await memory.aclose()
+        await pool.aclose()
+        await pool.aclose()
+        with pytest.raises(SessionClosed):
+            pool.listen_v2()
+
+    in_a_loop(use)
+    in_a_loop(close)
+
+
+def test_of_a_pool_with_sessions_of_another_loop_the_others_are_closed() -> None:
+    """The loop of one still runs: that session cannot be closed from here, and the error says so."""
+    options = ListenV1Options(encoding="linear16", sample_rate=RATE)
+    made: list[ListenV1Session] = []
+    failures: list[BaseException] = []
+    transport = MemoryTransport(FakeNova(()))
+
+    async def close_elsewhere(pool: SessionPool) -> None:
+        try:
+            await pool.aclose()
+        except LocalProtocolError as error:
+            failures.append(error)
+
+    async def use() -> None:
+        pool = SessionPool(KEY, transport=transport)
+        made.append(pool.listen_v1(options))
+        await speak_into(made[0], 0.5)
+        thread = threading.Thread(target=in_a_loop, args=(lambda: close_elsewhere(pool),))
+        thread.start()
+        thread.join()
+        await pool.aclose()
+        events = await collect(made[0])
+        assert events[-1].complete
+
+    in_a_loop(use)
+    assert len(failures) == 1
