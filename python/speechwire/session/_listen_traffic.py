@@ -312,7 +312,7 @@ class ListenTraffic(Generic[EventT]):
         elif not self.finishing:
             self._check_progress(now)
             self._check_pause(now)
-        elif self._progress.is_silent_at_end(now) and not self.settled():
+        elif self._progress.is_silent_at_end(now):
             self._shared.fell_silent()
 
     def _check_progress(self, now: float) -> None:

@@ -206,7 +206,7 @@ class Runner(Generic[EventT]):
             await asyncio.wait({self._task}, timeout=0 if nothing_left else self._settings.drain_timeout_s)
         finally:
             if not self._task.done():
-                self._shown = self._shown or nothing_left or self._is_answered()
+                self._shown = self._shown or nothing_left
                 if not self.over:
                     self.machine.step(Attempt.DEADLINE)
                 self._task.cancel()
@@ -361,10 +361,6 @@ class Runner(Generic[EventT]):
         self.loop = asyncio.get_running_loop()
         self.now = clock(self.loop)
         return self.now()
-
-    def _is_answered(self) -> bool:
-        """Whether final results cover everything, even if nobody has said that it is the end."""
-        return self.intake.rate.bytes_per_s > 0 and not self.intake.log.unanswered
 
     def _is_draining(self) -> bool:
         return self.machine.state is State.DRAINING
