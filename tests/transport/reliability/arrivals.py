@@ -24,7 +24,15 @@ def _between_silence(samples: Samples) -> Iterator[Samples]:
     silent = zero & (np.append(zero[1:], False) | np.append(False, zero[:-1]))
     edges = np.flatnonzero(np.diff(silent, prepend=True, append=True))
     for first, end in edges.reshape(-1, 2):
-        yield samples[first:end]
+        yield samples[first - _begins_with_zero(samples, first) : end]
+
+
+def _begins_with_zero(samples: Samples, first: int) -> bool:
+    """Whether the zero before belongs to the audio: a sample may be zero where it begins."""
+    if not first or samples[first] < 0x8000:
+        return False
+    before = int(indices(samples[first : first + 2].tobytes())[0]) - 1
+    return counted(before, 1) == bytes(2)
 
 
 def _contiguous(run: Samples) -> Iterator[tuple[int, int]]:
