@@ -325,6 +325,7 @@ async def test_a_delivery_that_was_cancelled_is_taken_up_again(service: Serving,
     assert stt._stream.delivery is not None
     stt._stream.delivery.cancel()
     await speak(stt, 5.0, start_s=1.5)
+    assert words(listener)[:4] == [4, 5, 6, 7]
     await stt.aclose()
     assert words(listener) == fake.words
     assert listener.errors == []
@@ -357,8 +358,10 @@ async def test_a_callback_that_raises_costs_one_response(
 ) -> None:
     fake = service_of(endpoint, TURNS)
     stt, listener = service(fake).listen()
+    deliveries: set[object] = set()
 
     async def hear(response: STTResponse) -> None:
+        deliveries.add(asyncio.current_task())
         await listener.hear(response)
         if not at_once:
             await asyncio.sleep(0.01)
@@ -369,6 +372,7 @@ async def test_a_callback_that_raises_costs_one_response(
     await stt.aclose()
     assert words(listener) == fake.words
     assert listener.errors == []
+    assert len(deliveries) == 1  # it was not ended and taken up again
 
 
 async def test_a_callback_whose_awaited_task_is_cancelled_costs_one_response(
@@ -425,7 +429,7 @@ async def test_a_real_cancellation_in_a_callback_ends_the_delivery(service: Serv
         delivery = stt._stream.delivery
         assert delivery is not None
         delivery.cancel()
-        await asyncio.wait({delivery})
+        await asyncio.wait({delivery}, timeout=10.0)
         assert delivery.cancelled()
         stt.on_stt_transcript(listener.hear)
         await stt.aclose()

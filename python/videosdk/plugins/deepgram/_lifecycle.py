@@ -87,7 +87,6 @@ class SessionLifecycle(_EachFrame, STT):
     # Where something may have changed: the format, the session, the event loop
 
     def _take(self, audio: bytes) -> None:
-        asyncio.get_running_loop()  # raises before anything is queued
         self._look_again()
         if self._closed or not audio:
             return
@@ -199,8 +198,7 @@ class SessionLifecycle(_EachFrame, STT):
             return
         stream.reported = True
         self._note_failure(error, stream.configuration, worked=stream.worked)
-        if not (stream.outage and getattr(error, "retryable", False)):  # else it has been said
-            report(self, error)
+        report(self, error)
 
     def _note_failure(self, error: BaseException, configuration: dict[str, Any], *, worked: bool) -> None:
         renewable = not isinstance(self.api_key, str)
