@@ -261,13 +261,18 @@ class AudioLog:
     def _drop_overflow(self) -> int:
         """Drop the oldest queued audio beyond the bound; of the marks before it one stays."""
         dropped, marked = 0, False
-        while self.queued_bytes > self._queue_bytes:
+        while (excess := self.queued_bytes - self._queue_bytes) > 0:
             item = self.waiting.popleft()
             if isinstance(item, FlushMark):
                 marked = True
-            else:
-                self.queued_bytes -= len(item.data)
-                dropped += self._beyond(item)
+                continue
+            excess += -excess % self._frame_bytes
+            head = item
+            if excess < len(item.data):
+                head = Chunk(item.start, item.data[:excess], item.is_repeat)
+                self.waiting.appendleft(Chunk(head.end, item.data[excess:], item.is_repeat))
+            self.queued_bytes -= len(head.data)
+            dropped += self._beyond(head)
         if marked and not isinstance(self.waiting[0], FlushMark):
             self.waiting.appendleft(FlushMark(self.waiting[0].start))
         return dropped
