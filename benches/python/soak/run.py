@@ -34,8 +34,8 @@ _SHARES: Final = {
 }
 _LOOK_EVERY_S = 5.0
 _GRACE_S = 2.0
-# Filter tables are cached, and an event loop has one shared transport, which is closed.
-_KEPT: Final = frozenset({"FilterTable", "AiohttpTransport", "PicowsTransport", "_Shared"})
+# Filter tables are cached, and an event loop has one shared transport, which is closed, with its proxies.
+_KEPT: Final = frozenset({"FilterTable", "AiohttpTransport", "PicowsTransport", "Proxies", "_Shared"})
 _OWN: Final = ("speechwire.", "videosdk.plugins.deepgram.")
 
 
