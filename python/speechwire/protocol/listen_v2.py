@@ -80,7 +80,7 @@ class ListenV2(ListenEndpoint[Event]):
             LocalProtocolError: The connection is closing or closed.
         """
         self._require_open("send ForceEndTurn")
-        self._end_forced = True
+        self._end_forced = self._turn_open
         return text_frame(type="ForceEndTurn")
 
     def configure(

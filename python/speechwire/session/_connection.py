@@ -39,11 +39,13 @@ class Ended:
         ending: The kind.
         error: What to tell, where there is something to tell.
         lived_s: How long it was open.
+        was_said: Whether the peer said so, with a close frame.
     """
 
     ending: Ending
     error: SpeechwireError | None
     lived_s: float
+    was_said: bool
 
 
 class EndpointProtocol(Protocol[EventT]):
@@ -179,7 +181,7 @@ class Connection(Generic[EventT]):
             self.websocket.abort()
         closed = self._protocol.receive_close(close.code, close.reason)
         ending, error = self._verdict or (ENDING_OF[closed.kind], closed.error)
-        return Ended(ending, error, self.lived_s())
+        return Ended(ending, error, self.lived_s(), was_said=close.code != ABNORMAL)
 
     async def _receive_all(self) -> CloseEvent:
         while True:

@@ -48,7 +48,7 @@ class Hedge(Generic[EventT]):
     async def ask(self, dialing: Dialing) -> list[EventT | SessionEvent]:
         """Returns the last events; none if no results came, or the first connection has spoken."""
         intake = self._shared.intake
-        replayed_s = intake.rewind(got_further=False)
+        replayed_s = intake.rewind(got_further=self._first.got_further)
         if intake.stats.lost_bytes or intake.log.overdrawn_bytes():
             return []  # there is nothing to ask with, or it was sent too often
         try:

@@ -132,7 +132,7 @@ class ListenTraffic(Generic[EventT]):
 
     def has_finished(self, ended: Ended) -> bool:
         """Whether everything is done, now that the connection has ended."""
-        if ended.ending is Ending.COMPLETE:
+        if ended.ending is Ending.COMPLETE and (ended.was_said or not self._rules.needs_silence):
             return not (self._rules.open_text and self._rules.closes_text)
         return self.finishing and self.settled()
 

@@ -61,6 +61,8 @@ def idle(name: str) -> Feed:
 def _session(name: str, base_url: str, api_key: str) -> Any:
     pipeline = PcmPipeline(in_rate=48_000, out_rate=16_000, channels=2, chunk_ms=_CHUNK_MS)
     if name.startswith("flux"):
-        return ListenV2Session(api_key, ListenV2Options(), converter=pipeline, base_url=base_url)
+        return ListenV2Session(
+            api_key, ListenV2Options(), converter=pipeline, base_url=base_url, force_end_turn=False
+        )
     mono = ListenV1Options(sample_rate=16_000, channels=1, interim_results=True)
     return ListenV1Session(api_key, mono, converter=pipeline, base_url=base_url)
