@@ -237,6 +237,7 @@ class Runner(Generic[EventT]):
         if self.traffic is not traffic or self.machine.state is not State.READY:
             return False
         self._next = connection
+        self.connector.hand_over(traffic.connection.websocket, connection[0])
         self.options.made(connection[1])
         traffic.connection.end(Ending.REPLACED)
         return True
