@@ -181,7 +181,7 @@ async def test_a_claim_about_audio_that_was_not_sent_swallows_nothing(
     said = [(word.word, word.start) for end in finals(events) for word in words_of(end)]
     assert said == [("word", pytest.approx(0.4)), ("later", pytest.approx(4.4))]
     assert all(time_s <= 6.0 for event in events for time_s in times_of(event))
-    assert service.lines[1].spans[0][0] <= 2.05
+    assert service.lines[1].spans[0][0] == 0.0, "who claims too much is not believed about what was heard"
     assert events[-1].complete
 
 
@@ -216,7 +216,7 @@ async def test_a_channel_far_ahead_takes_no_audio_from_the_other() -> None:
     session = Endpoint("nova").session(service)
     await speak_into(session, 5.0)
     await session.aclose()
-    assert service.lines[1].spans[0][0] <= 0.5
+    assert service.lines[1].spans[0][0] == 0.0, "the claim of one channel says nothing of both"
 
 
 async def test_a_first_word_before_the_beginning_is_placed_at_it() -> None:
