@@ -95,6 +95,11 @@ def check_words(service: FakeService, events: list[Any]) -> None:
         assert word.end == pytest.approx(int(word.word) / 4 + 0.25, abs=0.002)
 
 
+def said(events: list[Any]) -> list[str]:
+    """The words that will not change, in order."""
+    return [word.word for final in finals(events) for word in words_of(final)]
+
+
 def words_of(final: Any) -> Any:
     return final.words if isinstance(final, TurnInfo) else final.channel.alternatives[0].words
 

@@ -211,6 +211,22 @@ def end_well(line: Line, *words: Word) -> None:
         line.peer.close(1000)
 
 
+def then_recognise(*words: Word) -> Script:
+    """A connection that reports what it has heard of these words once it is asked for the end."""
+
+    async def script(line: Line) -> None:
+        await line.wait_for("CloseStream")
+        heard = line.heard_of(*words)
+        if "/v2/" in line.url and heard:
+            line.say(**turn("StartOfTurn", line.heard_s, *heard))
+            line.say(**turn("EndOfTurn", line.heard_s, *heard, trigger="timeout"))
+            end_well(line)
+        else:
+            end_well(line, *heard)
+
+    return script
+
+
 class Chunks:
     """A converter that gives out chunks of one size; what is left waits for the flush."""
 

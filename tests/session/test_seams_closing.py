@@ -13,10 +13,9 @@ from tests.session.driving import (
     check_words,
     collect,
     converse,
-    finals,
     peers,
+    said,
     speak_into,
-    words_of,
 )
 from tests.session.fake_service import Fault, close, deaf, reset, stall
 from tests.session.scripted_peer import Line, Scripted, Word, end_well, results, turn
@@ -35,10 +34,6 @@ async def timed_close(session: Listening) -> float:
     began = loop.time()
     await session.aclose()
     return loop.time() - began
-
-
-def said(events: list[Any]) -> list[str]:
-    return [word.word for final in finals(events) for word in words_of(final)]
 
 
 # A service that does not answer the end as it should

@@ -133,3 +133,20 @@ async def test_a_jump_of_the_clock_puts_in_little(jump_s: float, times: int) -> 
     assert line.largest_bytes <= 32_000
     assert line.silence_s <= 11.5
     await session.aclose()
+
+
+@pytest.mark.parametrize("kind", ["flux", "nova"])
+async def test_what_is_pushed_right_after_a_flush_comes_behind_it(kind: str) -> None:
+    """With part of a chunk left in the converter, and nothing else waiting."""
+    service = Scripted(Line.listen)
+    session = Endpoint(kind).session(service, converter=Chunks(0.1), progress_timeout_s=None)
+    await speak_into(session, 0.45)
+    pushed = 4_800 + round(0.15 * RATE)
+    session.flush()
+    session.push(counted(pushed, 8_000))
+    await asyncio.sleep(0.1)
+    await session.aclose()
+    (line,) = service.lines
+    flush = "ForceEndTurn" if kind == "flux" else "Finalize"
+    assert line.order[:3] == ["audio", flush, "audio"]
+    assert line.spans == [(0.0, (pushed + 8_000) / RATE)]

@@ -234,3 +234,28 @@ async def test_a_service_that_finishes_something_each_time_is_no_outage(endpoint
     assert len(of(Reconnected, got)) >= 15
     assert all(event.delay_s <= 0.25 for event in of(Reconnecting, got))
     assert got[-1].replayed_s <= 20.0
+
+
+async def test_a_service_that_lasts_and_gets_nowhere_ends_no_outage(endpoint: Endpoint) -> None:
+    """Each connection lives for many seconds, and says the same again."""
+
+    async def script(line: Line) -> None:
+        await line.hear(1.0)
+        line.say(**(turn("Update", 1.0, WORD) if endpoint.name == "flux" else results(1.0, WORD)))
+        await asyncio.sleep(7.0)
+        line.peer.reset()
+
+    service = Scripted(script)
+    session = endpoint.session(
+        service,
+        progress_timeout_s=None,
+        buffer_s=200.0,
+        replay_s=200.0,
+        backoff=BackoffPolicy(max_attempts=4),
+    )
+    watch = Watch(session)
+    await speak_into(session, 120.0)
+    events = await watch.close()
+    assert len(service.lines) >= 6
+    assert len(of(OutageBegan, events)) == 1
+    assert not of(OutageEnded, events)

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from tests.session.counted import RATE
 from tests.session.driving import (
-    KEY,
     Endpoint,
     Listening,
     check_turns,
@@ -19,12 +18,12 @@ from tests.session.driving import (
     speak_into,
     transport_of,
 )
-from tests.session.fake_service import FakeService, reset, stall
+from tests.session.fake_service import FakeService, reset
 
 from speechwire.errors import ConnectFailed, HandshakeRefused, SessionClosed, SpeechwireError
 from speechwire.protocol import ListenV1Options, ListenV2Options
-from speechwire.session import ListenSettings, Reconnecting, SessionPool
-from speechwire.transport import MemoryPeer, MemoryTransport
+from speechwire.session import Reconnecting
+from speechwire.transport import MemoryPeer
 
 TURNS = [(1.0, 5.0), (7.0, 8.0)]
 
@@ -253,81 +252,6 @@ async def test_without_a_connection_the_options_wait_for_the_next(
     expected = "flux-general-multi" if endpoint.name == "flux" else "language=es"
     assert [expected in peer.request.url for peer in peers(session)] == [False] + [True] * (len(statuses) + 1)
     await all_heard(session, events, service)
-
-
-# In a pool
-
-
-def in_pool(pool: SessionPool, endpoint: Endpoint, **settings: Any) -> Listening:
-    listen = ListenSettings(**settings)
-    if endpoint.name == "flux":
-        return pool.listen_v2(settings=listen)
-    options = ListenV1Options(encoding="linear16", sample_rate=RATE, interim_results=True)
-    return pool.listen_v1(options, settings=listen)
-
-
-@pytest.mark.parametrize("limits", [(1, 16), (1, 1), (None, 1)], ids=["one place", "one of all", "one door"])
-async def test_in_a_full_pool_a_place_is_borrowed(endpoint: Endpoint, limits: tuple[int | None, int]) -> None:
-    service = endpoint.service(TURNS)
-    transport = MemoryTransport(service)
-    pool = SessionPool(KEY, transport=transport, max_listen=limits[0], max_handshakes=limits[1])
-    session = in_pool(pool, endpoint, drain_timeout_s=20.0)
-    events = asyncio.create_task(collect(session))
-    await speak_into(session, 2.0)
-    for start in (2.0, 12.0):
-        reopening = asyncio.create_task(session.reopen())
-        await speak_into(session, 10.0, start_s=start)
-        await asyncio.wait_for(reopening, 0.1)
-    assert pool.snapshot().open_listen == 1
-    assert len(transport.peers) == 3
-    await all_heard(session, events, service)
-    assert pool.snapshot().open_listen == 0
-    other = in_pool(pool, endpoint)
-    await asyncio.wait_for(other.connect(), 1.0)
-    await pool.aclose()
-
-
-async def test_in_a_full_pool_an_old_connection_is_replaced(endpoint: Endpoint) -> None:
-    service = endpoint.service(TURNS)
-    transport = MemoryTransport(service)
-    pool = SessionPool(KEY, transport=transport, max_listen=1)
-    session = in_pool(pool, endpoint, max_age_s=3.0, drain_timeout_s=20.0)
-    events = asyncio.create_task(collect(session))
-    await speak_into(session, 16.0)
-    assert len(transport.peers) >= 3
-    await all_heard(session, events, service)
-    await pool.aclose()
-
-
-async def test_many_in_a_full_pool_all_get_their_turn(endpoint: Endpoint) -> None:
-    service = endpoint.service([(0.5, 1.0)])
-    transport = MemoryTransport(service)
-    pool = SessionPool(KEY, transport=transport, max_listen=4, max_handshakes=1)
-    sessions = [in_pool(pool, endpoint) for _ in range(4)]
-    await asyncio.gather(*(speak_into(session, 2.0) for session in sessions))
-    await asyncio.wait_for(asyncio.gather(*(session.reopen() for session in sessions)), 60.0)
-    assert [session.stats().rollovers for session in sessions] == [1] * 4
-    assert pool.snapshot().open_listen == 4
-    await pool.aclose()
-
-
-async def test_a_pool_whose_service_is_stuck_gives_back_what_was_borrowed(endpoint: Endpoint) -> None:
-    service = endpoint.service(TURNS)
-    transport = MemoryTransport(replacements(service, silent, stall, service))
-    pool = SessionPool(KEY, transport=transport, max_listen=1, max_handshakes=1)
-    session = in_pool(pool, endpoint, connect_timeout_s=2.0)
-    await speak_into(session, 2.0)
-    with pytest.raises(ConnectFailed):
-        await session.reopen()
-    reopening = asyncio.create_task(session.reopen())
-    await speak_into(session, 0.5, start_s=2.0)
-    reopening.cancel()
-    await asyncio.wait({reopening})
-    await session.aclose()
-    other = in_pool(pool, endpoint)
-    await asyncio.wait_for(other.connect(), 5.0)
-    assert pool.snapshot().open_listen == 1
-    await pool.aclose()
 
 
 async def test_nothing_is_said_of_a_replacement(endpoint: Endpoint) -> None:

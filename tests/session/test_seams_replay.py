@@ -10,53 +10,24 @@ from tests.session.counted import RATE
 from tests.session.driving import (
     KEY,
     Endpoint,
-    check_turns,
     collect,
+    converse,
     finals,
     of,
+    said,
     speak_into,
     words_of,
 )
 from tests.session.fake_service import reset
-from tests.session.scripted_peer import Line, Script, Scripted, Word, end_well, results, turn
+from tests.session.scripted_peer import Line, Scripted, Word, results, then_recognise, turn
 
 from speechwire.protocol import ListenV1Options
 from speechwire.protocol.listen_v1_events import Results
 from speechwire.session import AudioDropped, ListenSettings, ListenV1Session
-from speechwire.session._audio_log import AudioLog
-from speechwire.session._listen_session import ListeningSession
 from speechwire.transport import MemoryTransport
 
 FIRST: Word = ("first", 0.4, 0.8)
 SECOND: Word = ("second", 2.6, 3.2)
-
-
-def then_recognise(*words: Word) -> Script:
-    """A connection that reports what it has heard of these words once it is asked for the end."""
-
-    async def script(line: Line) -> None:
-        await line.wait_for("CloseStream")
-        heard = line.heard_of(*words)
-        if "/v2/" in line.url and heard:
-            line.say(**turn("StartOfTurn", line.heard_s, *heard))
-            line.say(**turn("EndOfTurn", line.heard_s, *heard, trigger="timeout"))
-            end_well(line)
-        else:
-            end_well(line, *heard)
-
-    return script
-
-
-async def spoken(session: ListeningSession[Any], seconds: float) -> list[Any]:
-    events = asyncio.create_task(collect(session))
-    await speak_into(session, seconds)
-    await session.aclose()
-    return await events
-
-
-def said(events: list[Any]) -> list[str]:
-    """The words that will not change, in order."""
-    return [word.word for final in finals(events) for word in words_of(final)]
 
 
 ENDINGS: dict[str, list[dict[str, Any]]] = {
@@ -103,7 +74,7 @@ async def test_a_turn_that_ended_is_delivered_once(messages: list[dict[str, Any]
         line.peer.reset()
 
     service = Scripted(first, then_recognise(FIRST, SECOND))
-    events = await spoken(Endpoint("flux").session(service), 4.0)
+    events = await converse(Endpoint("flux").session(service), 4.0)
     assert said(events) == ["first", "second"]
     assert [end.turn_index for end in finals(events)] == [0, 1]
     end_s = max(message["audio_window_end"] for message in messages if message["event"] == "EndOfTurn")
@@ -127,7 +98,7 @@ async def test_nothing_before_a_final_is_sent_again(end_s: float, flags: dict[st
 
     service = Scripted(first, then_recognise(FIRST, SECOND))
     session = Endpoint("nova").session(service)
-    events = await spoken(session, 4.0)
+    events = await converse(session, 4.0)
     assert said(events) == ["first", "second"]
     assert service.lines[1].spans[0][0] == pytest.approx(end_s, abs=0.001)
     assert events[-1].complete
@@ -145,7 +116,7 @@ async def test_a_final_of_the_last_channel_lets_go_of_the_audio() -> None:
         line.peer.reset()
 
     service = Scripted(first, then_recognise())
-    await spoken(two_channels(service), 4.0)
+    await converse(two_channels(service), 4.0)
     assert service.lines[1].spans[0][0] == pytest.approx(2.0, abs=0.001)
 
 
@@ -181,77 +152,10 @@ async def test_without_a_replay_nothing_is_kept_or_sent_again(endpoint: Endpoint
 async def test_of_a_short_replay_only_so_much_is_sent_again(endpoint: Endpoint) -> None:
     service = endpoint.service([(0.0, 3.9)], {0: (3.9, reset)})
     session = endpoint.session(service, replay_s=0.5)
-    events = await spoken(session, 6.0)
+    events = await converse(session, 6.0)
     assert service.heard[1].pieces[0][0] / RATE == pytest.approx(3.4, abs=0.02)
     assert events[-1].replayed_s == pytest.approx(0.5, abs=0.02)
     assert events[-1].dropped_s == pytest.approx(3.4, abs=0.05)
-
-
-# Words that a forced end cuts
-
-
-def forcing(endpoint: str, cut_s: float, *words: Word) -> Script:
-    """A connection that gives these words when it is told to end what was said, and dies later."""
-
-    async def script(line: Line) -> None:
-        await line.hear(cut_s)
-        if endpoint == "flux":
-            line.say(**turn("StartOfTurn", cut_s, *words))
-        await line.wait_for("ForceEndTurn" if endpoint == "flux" else "Finalize")
-        if endpoint == "flux":
-            line.say(**turn("EndOfTurn", line.heard_s, *words, trigger="manual"))
-        else:
-            line.say(**results(line.heard_s, *words, is_final=True, speech_final=True, from_finalize=True))
-        await line.hear(cut_s + 0.3)
-        line.peer.reset()
-
-    return script
-
-
-@pytest.mark.parametrize("known", [(), (("cut", 1.8, 2.0),)], ids=["the cut word unknown", "its half known"])
-@pytest.mark.parametrize("kind", ["flux", "nova"])
-async def test_a_word_cut_by_a_flush_survives_a_drop(kind: str, known: tuple[Word, ...]) -> None:
-    early: Word = ("early", 1.2, 1.5)
-    service = Scripted(
-        forcing(kind, 2.0, FIRST, early, *known), then_recognise(FIRST, early, ("cut", 1.8, 2.2), SECOND)
-    )
-    session = Endpoint(kind).session(service)
-    events = asyncio.create_task(collect(session))
-    await speak_into(session, 2.0)
-    session.flush()
-    await asyncio.sleep(0.1)
-    await speak_into(session, 2.0, start_s=2.0)
-    await session.aclose()
-    got = await events
-    assert said(got) == ["first", "early", "cut", "second"]
-    assert service.lines[1].spans[0][0] == pytest.approx(1.0, abs=0.001), "a second before the cut"
-    assert got[-1].complete
-    check_turns(got)
-
-
-async def test_a_word_cut_by_a_pause_survives_a_drop() -> None:
-    service = Scripted(forcing("nova", 2.0, FIRST), then_recognise(FIRST, ("cut", 1.8, 2.2), SECOND))
-    session = Endpoint("nova").session(service)
-    events = asyncio.create_task(collect(session))
-    await speak_into(session, 2.0)
-    await asyncio.sleep(1.5)
-    await speak_into(session, 2.0, start_s=2.0)
-    await session.aclose()
-    assert said(await events) == ["first", "cut", "second"]
-    assert service.lines[1].spans[0][0] == pytest.approx(1.0, abs=0.001)
-
-
-async def test_a_run_up_is_kept_within_the_replay_limit() -> None:
-    service = Scripted(forcing("nova", 2.0, FIRST), then_recognise(FIRST, SECOND))
-    session = Endpoint("nova").session(service, replay_s=0.6)
-    events = asyncio.create_task(collect(session))
-    await speak_into(session, 2.0)
-    session.flush()
-    await asyncio.sleep(0.1)
-    await speak_into(session, 2.0, start_s=2.0)
-    await session.aclose()
-    assert said(await events) == ["first", "second"]
-    assert service.lines[1].spans[0][0] >= 2.3 - 0.6 - 0.021
 
 
 # Entities
@@ -292,7 +196,7 @@ async def test_entities_point_at_the_words_that_are_left() -> None:
         line.say(type="Metadata", request_id="r", duration=4.0, channels=2)
         line.peer.close(1000)
 
-    events = await spoken(two_channels(Scripted(first, second)), 4.0)
+    events = await converse(two_channels(Scripted(first, second)), 4.0)
     *_, left, right = [event for event in of(Results, events) if event.is_final]
     assert [pointed_at(left, each) for each in left.entities] == [
         ("before", ["1", "2"]),
@@ -310,16 +214,3 @@ async def test_entities_point_at_the_words_that_are_left() -> None:
 def pointed_at(final: Results, entity: Any) -> tuple[str, list[str]]:
     words = [word.word for word in words_of(final)]
     return entity.label, words[entity.start_word : entity.end_word + 1]
-
-
-def test_the_run_up_to_what_is_open_may_be_sent_again_as_often_as_that() -> None:
-    log = AudioLog(frame_bytes=2, queue_bytes=1 << 20, replay_bytes=1 << 20)
-    log.append(bytes(1000))
-    log.take()
-    log.acknowledge(900, 800)
-    for _ in range(3):
-        log.rewind(got_further=False)
-        assert log.overdrawn_bytes() == 0
-        log.take()
-    log.rewind(got_further=False)
-    assert log.overdrawn_bytes() == 900

@@ -17,11 +17,9 @@ from tests.session.driving import (
     collect,
     peers,
     speak_into,
-    transport_of,
 )
-from tests.session.fake_service import reset
 
-from speechwire.errors import ConnectFailed, HandshakeRefused, ServiceError, SessionClosed
+from speechwire.errors import ConnectFailed, ServiceError
 from speechwire.session import BackoffPolicy, OutageBegan
 from speechwire.transport import MemoryPeer
 
@@ -292,52 +290,3 @@ async def test_a_change_while_an_old_connection_is_replaced_holds(endpoint: Endp
     await speak_into(session, 12.0, start_s=2.3)
     assert all(service.has(peer, **has_change) for peer in peers(session)[1:])
     await finished(session, events, service.service)
-
-
-# Refused with the connection
-
-
-async def test_a_change_that_the_next_connection_is_refused_for_is_given_up(endpoint: Endpoint) -> None:
-    service = Configurable(endpoint.service(TURNS))
-
-    async def serve(peer: MemoryPeer) -> None:
-        if "Oslo" in peer.request.url:
-            peer.refuse(HandshakeRefused(400, dg_error="No such term."))
-        else:
-            await service(peer)
-
-    session = endpoint.session(serve, drain_timeout_s=60)
-    events = asyncio.create_task(collect(session))
-    await speak_into(session, 2.0)
-    peers(session)[0].reset()
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    await session.configure(keyterms=["Oslo"])
-    await speak_into(session, 8.0, start_s=2.0)
-    assert ["Oslo" in peer.request.url for peer in peers(session)] == [False, True, False]
-    await finished(session, events, service.service)
-
-
-async def test_changes_still_open_at_the_end_are_told(endpoint: Endpoint) -> None:
-    service = Configurable(endpoint.service(TURNS), lambda _: None)
-    session = endpoint.session(service)
-    await speak_into(session, 1.0)
-    changing = [asyncio.create_task(session.configure(keyterms=[f"word{n}"])) for n in range(3)]
-    await asyncio.sleep(0.1)
-    await session.aclose()
-    for change in changing:
-        with pytest.raises(SessionClosed):
-            await change
-    await transport_of(session).aclose()
-
-
-async def test_many_changes_while_offline_stay_few(endpoint: Endpoint) -> None:
-    service = Configurable(endpoint.service(TURNS, {0: (2.0, reset)}))
-    session = endpoint.session(service)
-    for number in range(300):
-        await session.configure(keyterms=[f"word{number}"])
-    assert len(session._runner.options._changes) <= 16
-    await session.connect()
-    assert service.has(peers(session)[0], keyterm="word299")
-    assert peers(session)[0].request.url.count("keyterm") == 1
-    await session.aclose()

@@ -77,6 +77,11 @@ class Connector:
         limiter = self._access.limiter
         return nullcontext() if limiter is None else limiter.borrow()
 
+    def hand_over(self, old: WebSocket, new: WebSocket) -> None:
+        """The place of one connection is another's from now on, which was opened in a borrowed one."""
+        if self._access.limiter is not None:
+            self._access.limiter.hand_over(old, new)
+
     async def aclose(self) -> None:
         """Give back the share of the event loop's transport."""
         if self._lease is not None:
@@ -90,9 +95,9 @@ class Connector:
         try:
             websocket = await self._attempt(url())
         except BaseException as error:
-            limiter.failed(error)
+            limiter.failed(error, borrowed=borrowed)
             raise
-        return limiter.opened(websocket)
+        return limiter.opened(websocket, borrowed=borrowed)
 
     async def _attempt(self, url: str) -> WebSocket:
         headers = await self._headers(url)

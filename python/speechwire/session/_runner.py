@@ -180,6 +180,8 @@ class Runner(Generic[EventT]):
             return False
         self._next = opened
         self.options.made(opened[1])
+        if self.dialing is not None:
+            self.dialing.connector.hand_over(traffic.connection.websocket, opened[0])
         traffic.connection.end(Ending.REPLACED)
         return True
 

@@ -46,7 +46,8 @@ class ConnectionLimiter:
         self._backoff = Backoff(self._policy)
         self._handshakes = 0
         self._open = 0
-        self._borrowed = 0
+        self._taken = 0  # places: a session that has two connections for a moment has one
+        self._borrowers = 0
         self._throttled = False
         self._hold_until = 0.0
         self._changed = Signal()
@@ -74,6 +75,7 @@ class ConnectionLimiter:
                 await asyncio.sleep(hold_s)
             elif self._has_room(borrowed):
                 self._handshakes += 1
+                self._taken += not borrowed
                 return
             else:
                 await self._changed.wait()
@@ -81,27 +83,33 @@ class ConnectionLimiter:
     @asynccontextmanager
     async def borrow(self) -> AsyncIterator[None]:
         """A place beyond the limit, while one connection is being replaced by another."""
-        while self._borrowed >= self._max_handshakes:
+        while self._borrowers >= self._max_handshakes:
             await self._changed.wait()
-        self._borrowed += 1
+        self._borrowers += 1
         try:
             yield
         finally:
-            self._borrowed -= 1
+            self._borrowers -= 1
             self._changed.notify()
 
-    def opened(self, websocket: WebSocket) -> WebSocket:
+    def hand_over(self, old: WebSocket, new: WebSocket) -> None:
+        """Give the place of one connection to another, which was opened in a borrowed place."""
+        if isinstance(old, _Counted) and isinstance(new, _Counted):
+            old.has_place, new.has_place = False, old.has_place
+
+    def opened(self, websocket: WebSocket, *, borrowed: bool = False) -> WebSocket:
         """A handshake succeeded; returns the connection, which counts until it is closed or aborted."""
         self._handshakes -= 1
         self._open += 1
         self._throttled = False
         self._backoff.succeeded()
         self._changed.notify()
-        return _Counted(websocket, self._closed)
+        return _Counted(websocket, self._closed, has_place=not borrowed)
 
-    def failed(self, error: BaseException) -> None:
+    def failed(self, error: BaseException, *, borrowed: bool = False) -> None:
         """A handshake failed, or was cancelled."""
         self._handshakes -= 1
+        self._taken -= not borrowed
         if isinstance(error, HandshakeRefused) and error.status == _TOO_MANY_REQUESTS:
             self._hold_back(error)
         self._changed.notify()
@@ -109,8 +117,7 @@ class ConnectionLimiter:
     def _has_room(self, borrowed: bool) -> bool:
         if self._handshakes >= (1 if self._throttled else self._max_handshakes):
             return False
-        taken = self._open + self._handshakes - self._borrowed
-        return borrowed or self._max_connections is None or taken < self._max_connections
+        return borrowed or self._max_connections is None or self._taken < self._max_connections
 
     def _hold_back(self, error: SpeechwireError) -> None:
         now = asyncio.get_running_loop().time()
@@ -118,17 +125,19 @@ class ConnectionLimiter:
             self._hold_until = now + (self._backoff.refused(error) or self._policy.cap_s)
         self._throttled = True
 
-    def _closed(self) -> None:
+    def _closed(self, had_place: bool) -> None:
         self._open -= 1
+        self._taken -= had_place
         self._changed.notify()
 
 
 class _Counted:
-    """A connection that reports its end once."""
+    """A connection that reports its end once, and whether it had a place of its own then."""
 
-    def __init__(self, websocket: WebSocket, report: Callable[[], None]) -> None:
+    def __init__(self, websocket: WebSocket, report: Callable[[bool], None], *, has_place: bool) -> None:
+        self.has_place = has_place
         self._websocket = websocket
-        self._report: Callable[[], None] | None = report
+        self._report: Callable[[bool], None] | None = report
         self.send = websocket.send
         self.send_now = websocket.send_now
 
@@ -162,4 +171,5 @@ class _Counted:
     def _ended(self) -> None:
         report, self._report = self._report, None
         if report is not None:
-            report()
+            report(self.has_place)
+            self.has_place = False

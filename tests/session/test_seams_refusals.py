@@ -1,0 +1,120 @@
+"""Settings that are refused, or cannot hold any more."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from typing import Any
+
+import pytest
+from tests.session.configurable import ACCEPTED, REFUSED, Configurable
+from tests.session.driving import (
+    Endpoint,
+    Listening,
+    check_turns,
+    check_words,
+    collect,
+    peers,
+    speak_into,
+    transport_of,
+)
+from tests.session.fake_service import reset
+
+from speechwire.errors import HandshakeRefused, ServiceError, SessionClosed
+from speechwire.transport import MemoryPeer
+
+TURNS = [(1.0, 5.0), (7.0, 8.0)]
+
+
+@pytest.fixture(params=["flux", "nova"])
+def endpoint(request: pytest.FixtureRequest) -> Endpoint:
+    return Endpoint(request.param)
+
+
+def first_of(endpoint: Endpoint) -> tuple[dict[str, Any], dict[str, str]]:
+    """A change, and how it stands in a URL."""
+    return {"keyterms": ["Oslo"]}, {"keyterm": "Oslo"}
+
+
+def second_of(endpoint: Endpoint) -> tuple[dict[str, Any], dict[str, str]]:
+    """Another one, of another setting."""
+    if endpoint.name == "flux":
+        return {"eot_threshold": 0.9}, {"eot_threshold": "0.9"}
+    return {"features": {"numerals": True}}, {"numerals": "true"}
+
+
+async def finished(session: Listening, events: asyncio.Task[list[Any]], service: Any) -> None:
+    await session.aclose()
+    got = await events
+    check_words(service, got)
+    check_turns(got)
+    assert got[-1].complete
+
+
+async def test_a_change_that_the_next_connection_is_refused_for_is_given_up(endpoint: Endpoint) -> None:
+    service = Configurable(endpoint.service(TURNS))
+
+    async def serve(peer: MemoryPeer) -> None:
+        if "Oslo" in peer.request.url:
+            peer.refuse(HandshakeRefused(400, dg_error="No such term."))
+        else:
+            await service(peer)
+
+    session = endpoint.session(serve, drain_timeout_s=60)
+    events = asyncio.create_task(collect(session))
+    await speak_into(session, 2.0)
+    peers(session)[0].reset()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await session.configure(keyterms=["Oslo"])
+    await speak_into(session, 8.0, start_s=2.0)
+    assert ["Oslo" in peer.request.url for peer in peers(session)] == [False, True, False]
+    await finished(session, events, service.service)
+
+
+async def test_changes_still_open_at_the_end_are_told(endpoint: Endpoint) -> None:
+    service = Configurable(endpoint.service(TURNS), lambda _: None)
+    session = endpoint.session(service)
+    await speak_into(session, 1.0)
+    changing = [asyncio.create_task(session.configure(keyterms=[f"word{n}"])) for n in range(3)]
+    await asyncio.sleep(0.1)
+    await session.aclose()
+    for change in changing:
+        with pytest.raises(SessionClosed):
+            await change
+    await transport_of(session).aclose()
+
+
+async def test_many_changes_while_offline_stay_few(endpoint: Endpoint) -> None:
+    service = Configurable(endpoint.service(TURNS, {0: (2.0, reset)}))
+    session = endpoint.session(service)
+    for number in range(300):
+        await session.configure(keyterms=[f"word{number}"])
+    assert len(session._runner.options._changes) <= 16
+    await session.connect()
+    assert service.has(peers(session)[0], keyterm="word299")
+    assert peers(session)[0].request.url.count("keyterm") == 1
+    await session.aclose()
+
+
+async def test_a_change_that_waits_for_its_turn_outlives_the_refusal_of_the_one_before(
+    endpoint: Endpoint,
+) -> None:
+    answers = itertools.chain([REFUSED], itertools.repeat(ACCEPTED))
+    service = Configurable(endpoint.service(TURNS), lambda _: next(answers), delay_s=0.5)
+    session = endpoint.session(service, drain_timeout_s=60)
+    (first, has_first), (second, has_second) = first_of(endpoint), second_of(endpoint)
+    await speak_into(session, 2.0)
+    refused = asyncio.create_task(session.configure(**first))
+    await speak_into(session, 0.1, start_s=2.0)
+    accepted = asyncio.create_task(session.configure(**second))
+    await speak_into(session, 2.0, start_s=2.1)
+    with pytest.raises(ServiceError, match="Not today"):
+        await asyncio.wait_for(refused, 0.1)
+    await asyncio.wait_for(accepted, 0.1)
+    assert service.has(peers(session)[0], **has_second)
+    peers(session)[0].reset()
+    await speak_into(session, 2.0, start_s=4.1)
+    assert service.has(peers(session)[1], **has_second)
+    assert not service.has(peers(session)[1], **has_first)
+    await session.aclose()
