@@ -98,15 +98,14 @@ def tables() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("name", BLOWS)
-@pytest.mark.parametrize("endpoint", ENDPOINTS)
-async def test_nothing_is_lost_or_doubled_whenever_it_happens(endpoint: str, name: str) -> None:
-    row = ListenRow(name, endpoint, transport_name())
-    LISTEN_ROWS.append(row)
+async def test_nothing_is_lost_or_doubled_whenever_it_happens(name: str) -> None:
+    rows = {endpoint: ListenRow(name, endpoint, transport_name()) for endpoint in ENDPOINTS}
+    LISTEN_ROWS.extend(rows.values())
 
-    async def whole(moment: str, call: Call) -> None:
-        row.cells[moment] = judge(call)
+    async def whole(endpoint: str, moment: str, call: Call) -> None:
+        rows[endpoint].cells[moment] = judge(call)
 
-    await at_every_moment(endpoint, BLOWS[name], whole)
+    await at_every_moment(BLOWS[name], whole)
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -117,11 +116,10 @@ async def test_nothing_is_lost_or_doubled(endpoint: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("ending", [Reset(), Stall()], ids=["TCP reset", "stall"])
-@pytest.mark.parametrize("endpoint", ENDPOINTS)
-async def test_what_no_connection_can_mend_is_said(endpoint: str, ending: Ending) -> None:
+async def test_what_no_connection_can_mend_is_said(ending: Ending) -> None:
     """From then on the service takes no other connection."""
 
-    async def told(moment: str, call: Call) -> None:
+    async def told(endpoint: str, moment: str, call: Call) -> None:
         missing = len(call.service.heard.words) - len(call.words)
         assert call.words == call.service.heard.words[: len(call.words)]
         check_times(call)
@@ -133,26 +131,27 @@ async def test_what_no_connection_can_mend_is_said(endpoint: str, ending: Ending
         assert ended.dropped_s >= max(missing / 4, arrivals(call).lost_ms / 1000)
         assert missing > 0 or moment in SAVED
 
-    await at_every_moment(endpoint, Blow(ending, refused=1000), told, drain_timeout_s=1.5)
+    await at_every_moment(Blow(ending, refused=1000), told, drain_timeout_s=1.5)
 
 
 async def at_every_moment(
-    endpoint: str, blow: Blow, check: Callable[[str, Call], Awaitable[None]], **settings: float
+    blow: Blow, check: Callable[[str, str, Call], Awaitable[None]], **settings: float
 ) -> None:
-    """Hold a call for each moment, all at once: each has a service of its own."""
+    """Hold a call for each endpoint and moment, all at once: each has a service of its own."""
 
-    async def one(name: str, moment: Moment) -> None:
-        await check(name, await hold(endpoint, moment, blow, moment.service(blow), **settings))
+    async def one(endpoint: str, name: str, moment: Moment) -> None:
+        await check(endpoint, name, await hold(endpoint, moment, blow, moment.service(blow), **settings))
 
-    moments = {name: moment for name, moment in MOMENTS.items() if endpoint in moment.endpoints}
-    outcomes = await asyncio.gather(*(one(*each) for each in moments.items()), return_exceptions=True)
+    places = [(endpoint, *each) for endpoint in ENDPOINTS for each in MOMENTS.items()]
+    places = [(endpoint, name, moment) for endpoint, name, moment in places if endpoint in moment.endpoints]
+    outcomes = await asyncio.gather(*(one(*place) for place in places), return_exceptions=True)
     failures = []
-    for name, outcome in zip(moments, outcomes, strict=True):
+    for (endpoint, name, _), outcome in zip(places, outcomes, strict=True):
         if outcome is not None:
-            outcome.add_note(name)
+            outcome.add_note(f"{endpoint}, {name}")
             failures.append(outcome)
     if failures:
-        raise BaseExceptionGroup(endpoint, failures)
+        raise BaseExceptionGroup("calls that went wrong", failures)
 
 
 async def hold(endpoint: str, moment: Moment, blow: Blow, service: Service, **settings: float) -> Call:
