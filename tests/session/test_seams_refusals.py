@@ -72,6 +72,53 @@ async def test_a_change_that_the_next_connection_is_refused_for_is_given_up(endp
     await finished(session, events, service.service)
 
 
+async def test_a_change_made_during_a_handshake_outlives_its_refusal(endpoint: Endpoint) -> None:
+    """It was no part of what was refused."""
+    service = Configurable(endpoint.service(TURNS))
+
+    async def serve(peer: MemoryPeer) -> None:
+        if peer.number == 1:
+            await asyncio.sleep(0.5)
+            peer.refuse(HandshakeRefused(400, dg_error="No such term."))
+        else:
+            await service(peer)
+
+    session = endpoint.session(serve, drain_timeout_s=60)
+    events = asyncio.create_task(collect(session))
+    second, has_second = second_of(endpoint)
+    await speak_into(session, 2.0)
+    peers(session)[0].reset()
+    await asyncio.sleep(0.01)
+    await session.configure(keyterms=["Oslo"])
+    while len(peers(session)) < 2:
+        await asyncio.sleep(0.01)
+    later = asyncio.create_task(session.configure(**second))
+    await speak_into(session, 8.0, start_s=2.0)
+    await asyncio.wait_for(later, 0.1)
+    assert service.has(peers(session)[2], **has_second)
+    assert not service.has(peers(session)[2], keyterm="Oslo")
+    await finished(session, events, service.service)
+
+
+async def test_a_change_made_during_a_handshake_can_still_be_refused(endpoint: Endpoint) -> None:
+    service = Configurable(endpoint.service(TURNS), lambda _: REFUSED)
+
+    async def serve(peer: MemoryPeer) -> None:
+        await asyncio.sleep(0.5)
+        await service(peer)
+
+    session = endpoint.session(serve)
+    await speak_into(session, 0.1)
+    later = asyncio.create_task(session.configure(keyterms=["Oslo"]))
+    await speak_into(session, 2.0, start_s=0.1)
+    with pytest.raises(ServiceError, match="Not today"):
+        await asyncio.wait_for(later, 0.1)
+    peers(session)[0].reset()
+    await speak_into(session, 2.0, start_s=2.1)
+    assert "Oslo" not in peers(session)[1].request.url
+    await session.aclose()
+
+
 async def test_changes_still_open_at_the_end_are_told(endpoint: Endpoint) -> None:
     service = Configurable(endpoint.service(TURNS), lambda _: None)
     session = endpoint.session(service)

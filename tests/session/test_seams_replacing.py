@@ -197,7 +197,17 @@ async def test_a_handshake_without_an_answer_ends_at_its_deadline(endpoint: Endp
 async def test_several_at_once_come_one_after_the_other(endpoint: Endpoint) -> None:
     service = endpoint.service([(0.5, 1.0)])
     refuse = refusing(REFUSALS["400"])
-    session = endpoint.session(replacements(service, refuse, service, refuse, service))
+    serve = replacements(service, refuse, service, refuse, service)
+    served = most_served = 0
+
+    async def count(peer: MemoryPeer) -> None:
+        nonlocal served, most_served
+        served += 1
+        most_served = max(most_served, served)
+        await serve(peer)
+        served -= 1
+
+    session = endpoint.session(count)
     events = asyncio.create_task(collect(session))
     await speak_into(session, 2.0)
     reopening = asyncio.gather(*(session.reopen() for _ in range(4)), return_exceptions=True)
@@ -209,6 +219,7 @@ async def test_several_at_once_come_one_after_the_other(endpoint: Endpoint) -> N
         HandshakeRefused,
         type(None),
     ]
+    assert most_served == 2
     await all_heard(session, events, service)
 
 

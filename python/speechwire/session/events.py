@@ -58,7 +58,7 @@ class OutageBegan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OutageEnded(msgspec.Struct, frozen=True, kw_only=True):
-    """The service answers again.
+    """The service answers again: a connection has lasted ``BackoffPolicy.quick_failure_s`` and got on.
 
     Attributes:
         lasted_s: Seconds since :class:`OutageBegan`.
