@@ -30,7 +30,7 @@ SECONDS: Final = 8.0
 
 POLICY: Final = BackoffPolicy(base_s=0.05, cap_s=0.2, throttled_base_s=0.1, max_quick_failures=4)
 _FRAME: Final = RATE // 50
-_PATIENCE_S: Final = 20.0
+_PATIENCE_S: Final = 30.0
 
 Ending = Reset | CloseWith | Stall | HalfOpen
 """What ends a connection, or makes it one in name only."""
@@ -107,14 +107,14 @@ class _Watched:
 
 
 def make_session(endpoint: str, base_url: str, **changes: Any) -> Any:
-    """A session that is as patient as a fast test can be, and takes no slow machine for a pause."""
+    """A session that is as patient as a fast test can be, and takes a slow machine neither for a stall nor for a pause."""
     settings = ListenSettings(
         **{
             "connect_timeout_s": 0.5,
             "send_timeout_s": 0.5,
-            "progress_timeout_s": 0.5,
+            "progress_timeout_s": 2.0,
             "pause_after_s": None,
-            "drain_timeout_s": 10.0,
+            "drain_timeout_s": 20.0,
             "replay_speed": None,
             "backoff": POLICY,
         }
