@@ -107,7 +107,7 @@ class _Watched:
 
 
 def make_session(endpoint: str, base_url: str, **changes: Any) -> Any:
-    """A session that is as patient as a fast test can be, and takes a slow machine neither for a stall nor for a pause."""
+    """A session that is as patient as a fast test can be: a slow machine is neither a stall nor a pause."""
     settings = ListenSettings(
         **{
             "connect_timeout_s": 0.5,
