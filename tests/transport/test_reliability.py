@@ -131,7 +131,7 @@ async def test_what_no_connection_can_mend_is_said(ending: Ending) -> None:
         assert ended.dropped_s >= max(missing / 4, arrivals(call).lost_ms / 1000)
         assert missing > 0 or moment in SAVED
 
-    await at_every_moment(Blow(ending, refused=1000), told, drain_timeout_s=1.5)
+    await at_every_moment(Blow(ending, refused=1000), told, drain_timeout_s=4.0)
 
 
 async def at_every_moment(

@@ -18,7 +18,7 @@ async def test_the_last_words_are_heard_in_the_mute(endpoint: str, ending: type[
     async with Service([(0.5, 1.5), (2.5, SPOKEN_S)], [fault]) as service:
         call = Call(make_session(endpoint, service.base_url, pause_after_s=0.3), service)
         try:
-            await call.speak(SPOKEN_S)
+            await call.speak(SPOKEN_S, at_once=True)
             await call.is_heard(15)
         finally:
             await call.hang_up()

@@ -30,7 +30,7 @@ SECONDS: Final = 8.0
 
 POLICY: Final = BackoffPolicy(base_s=0.05, cap_s=0.2, throttled_base_s=0.1, max_quick_failures=4)
 _FRAME: Final = RATE // 50
-_PATIENCE_S: Final = 20.0
+_PATIENCE_S: Final = 30.0
 
 Ending = Reset | CloseWith | Stall | HalfOpen
 """What ends a connection, or makes it one in name only."""
@@ -107,13 +107,14 @@ class _Watched:
 
 
 def make_session(endpoint: str, base_url: str, **changes: Any) -> Any:
-    """A session that is as patient as a fast test can be."""
+    """A session that is as patient as a fast test can be: a slow machine is neither a stall nor a pause."""
     settings = ListenSettings(
         **{
             "connect_timeout_s": 0.5,
             "send_timeout_s": 0.5,
-            "progress_timeout_s": 0.5,
-            "drain_timeout_s": 10.0,
+            "progress_timeout_s": 2.0,
+            "pause_after_s": None,
+            "drain_timeout_s": 20.0,
             "replay_speed": None,
             "backoff": POLICY,
         }
@@ -144,12 +145,16 @@ class Call:
         self._position = 0
         self._reading = asyncio.create_task(self._read())
 
-    async def speak(self, until_s: float = SECONDS) -> None:
-        """Push audio up to here, far above real time."""
+    async def speak(self, until_s: float = SECONDS, *, at_once: bool = False) -> None:
+        """Push audio up to here, far above real time.
+
+        At once: what is pushed so has no pause in it, however slow the machine is.
+        """
         while self._position < round(until_s * RATE):
             self.session.push(counted(self._position, _FRAME))
             self._position += _FRAME
-            await asyncio.sleep(0.001)
+            if not at_once:
+                await asyncio.sleep(0.001)
 
     async def is_mentioned(self, word: int) -> None:
         """Wait for any result that has this word."""

@@ -80,19 +80,19 @@ async def speak_on(call: Call, blow: Blow) -> None:
 
 async def pause_in_speech(call: Call, blow: Blow) -> None:
     """The caller is muted in the middle of a turn; the connection is struck by its last audio."""
-    await call.speak(MUTED_AT_S)
+    await call.speak(MUTED_AT_S, at_once=True)
     await asyncio.sleep(1.2)
-    await call.speak()
+    await call.speak(at_once=True)
 
 
 async def pause_and_be_struck(call: Call, blow: Blow) -> None:
     """The connection is struck in a mute, when all that was said has been answered."""
-    await call.speak(MUTED_AT_S)
+    await call.speak(MUTED_AT_S, at_once=True)
     await call.is_heard(LAST_WORD_BEFORE_THE_MUTE)
     if blow.ending is not None:
         await call.service.strike(0, blow.ending)
     await asyncio.sleep(0.6)
-    await call.speak()
+    await call.speak(at_once=True)
 
 
 async def replace_the_connection(call: Call, blow: Blow) -> None:
