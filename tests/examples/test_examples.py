@@ -60,7 +60,9 @@ async def test_a_call_that_is_refused_is_no_other_calls_business(tmp_path: Path)
     path = quiet_call(tmp_path / "a.wav", 8000, 0.5)
     async with service_of(engine="scripted", keys=["another"]) as service:
         (call,) = await listen_to([path], service, quota=1, speed=4.0)
-    assert call.end is None
+    assert call.end is not None
+    assert not call.end.complete
+    assert call.end.dropped_s == call.end.pushed_s
     assert "HTTP 401" in call.row()[1]
 
 
