@@ -17,16 +17,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import from_this_tree  # type: ignore[import-not-found]  # noqa: F401
+from videosdk.plugins.deepgram import DeepgramSTT, DeepgramSTTV2, DeepgramTTS
+
+from speechwire.emulator import Connection, Emulator
+from speechwire.session import BackoffPolicy, ListenSettings, SpeakSettings
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "configuration.md"
-
-# This tree, and not what may be installed beside it.
-sys.path.insert(0, str(ROOT / "python"))
-
-from videosdk.plugins.deepgram import DeepgramSTT, DeepgramSTTV2, DeepgramTTS  # noqa: E402
-
-from speechwire.emulator import Connection, Emulator  # noqa: E402
-from speechwire.session import BackoffPolicy, ListenSettings, SpeakSettings  # noqa: E402
 
 _FRAME = bytes(3840)  # 20 ms of 48 kHz stereo
 _NOVA_3 = {"model": "nova-3"}

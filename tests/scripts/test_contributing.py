@@ -99,6 +99,7 @@ def test_adding_an_option_works_as_contributing_says(tree: Path) -> None:
     ]
     assert added == [f"| `{NAME}` | `None` | {MEANING} | `True`: `{NAME}=true` |"]
     tests = ("tests/protocol/test_options.py", "tests/plugin/test_arguments.py")
-    tried = run(tree, "-m", "pytest", "-q", "-k", NAME, *tests, PYTHONPATH=str(tree / "python"))
+    command = ("-m", "pytest", "-p", "from_this_tree", "-q", "-k", NAME, *tests)
+    tried = run(tree, *command, PYTHONPATH=str(tree / "scripts"))
     assert tried.returncode == 0, tried.stdout
     assert re.search(r"^2 passed", tried.stdout, re.M), tried.stdout
