@@ -12,9 +12,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from scripts import audit, build_pure_wheel, check_release, third_party_licences, wheel_matrix
 from scripts.audit import Outcome, Verdict
 from tests.packaging.artefacts import PROJECT, ROOT
+
+from scripts import audit, build_pure_wheel, check_release, third_party_licences, wheel_matrix
 
 VERSION = PROJECT["version"]
 
