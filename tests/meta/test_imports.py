@@ -48,6 +48,9 @@ RULES = {
         ),
         third_party=frozenset({"msgspec"}),
     ),
+    "speechwire.cluster": Rule(
+        ours=frozenset({"speechwire.errors", "speechwire.session"}), third_party=frozenset({"redis"})
+    ),
     "speechwire.emulator": Rule(
         ours=frozenset({"speechwire.errors", "speechwire.audio"}),
         third_party=frozenset({"aiohttp", "numpy", "pocketsphinx", "espeakng_loader", "pytest"}),
