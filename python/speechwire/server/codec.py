@@ -320,8 +320,8 @@ class Caption(_Record, frozen=True, kw_only=True):
     """What was understood: a state of a turn.
 
     Attributes:
-        event: ``Update``, ``StartOfTurn``, ``EagerEndOfTurn``, ``TurnResumed`` or ``EndOfTurn``: as with Flux,
-            also where another model listens.
+        event: ``Update``, ``StartOfTurn``, ``EagerEndOfTurn``, ``TurnResumed`` or ``EndOfTurn``, whatever
+            model listens.
         turn_index: From 0, also over a resume.
         transcript: The whole turn so far.
         words: The words of `transcript`, where there are any.
