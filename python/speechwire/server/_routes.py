@@ -11,7 +11,6 @@ from aiohttp import web
 
 from speechwire.server._http import SECURITY_HEADERS
 from speechwire.server.entrance import Entrance, NotLetIn
-from speechwire.server.metrics import exposition
 from speechwire.server.server import Phase, Server
 
 __all__ = ["Routes"]
@@ -64,6 +63,8 @@ class Routes:
             case "GET", "/readyz":
                 return self._ready()
             case "GET", "/metrics" if self._server.config.metrics:
+                from speechwire.server.metrics import exposition  # noqa: PLC0415  # an optional dependency
+
                 body, kind = exposition(self._server)
                 return web.Response(body=body, headers={"Content-Type": kind, "Cache-Control": "no-store"})
             case "POST", "/token":
