@@ -19,7 +19,7 @@ RATE = 8000
 WORD_BYTES = RATE // 4
 SILENCE = b"\xff"
 MOST_WORDS = 100
-_STEP = RATE // 50
+_STEP = RATE // 20
 
 
 def spoken(words: Sequence[int], *, pause_s: float = 1.0) -> bytes:
@@ -66,7 +66,7 @@ class _Recognizer:
     def _step(self, step: bytes) -> Heard:
         self._steps += 1
         now_s = self._steps * _STEP / RATE
-        value = int(np.frombuffer(step, "<i2")[_STEP // 2])
+        value = int.from_bytes(step[_STEP : _STEP + 2], "little", signed=True)
         code = _WORD_OF.get(value)
         if code is None:
             self._end_word(now_s - _STEP / RATE)

@@ -62,6 +62,7 @@ class Dialled:
         self.ws = ws
         self.caller = caller
         self.answers_marks = True
+        self.first_speech_s = self.first_clear_s = -1.0
         self._playing_s = 0.0  # when what was sent will have been played
         self._cleared = 0
         self._listening = asyncio.create_task(self._listen())
@@ -108,6 +109,10 @@ class Dialled:
         async for message in self.ws:
             speech, marks, clears = len(heard.speech), len(heard.marks), len(heard.clears)
             self.caller.take(message.data)
+            if heard.speech and self.first_speech_s < 0:
+                self.first_speech_s = loop.time()
+            if heard.clears and self.first_clear_s < 0:
+                self.first_clear_s = loop.time()
             if len(heard.clears) > clears:
                 self._cleared, self._playing_s = self._cleared + 1, loop.time()
             more_s = (len(heard.speech) - speech) / width / self.caller.rate
@@ -127,14 +132,15 @@ class Dialled:
 
 @asynccontextmanager
 async def dial(
-    where: Serving, caller: Caller, session: aiohttp.ClientSession | None = None, **headers: str
+    where: Serving | str, caller: Caller, session: aiohttp.ClientSession | None = None, **headers: str
 ) -> AsyncIterator[Dialled]:
     """Call, say the first messages, and be there until the end of the block."""
     own = aiohttp.ClientSession() if session is None else None
     protocols = (caller.subprotocol,) if caller.subprotocol else ()
     try:
+        url = (where if isinstance(where, str) else where.url).replace("http", "ws", 1)
         ws = await (session or own or aiohttp.ClientSession()).ws_connect(
-            where.socket_url + caller.path, protocols=protocols, headers=headers
+            url + caller.path, protocols=protocols, headers=headers
         )
         dialled = Dialled(ws, caller)
         try:

@@ -5,67 +5,25 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import aiohttp
 from tests.server.callers import Twilio
-from tests.server.content import ContentEngine, spoken
-from tests.server.serving import Serving, dial, serving
+from tests.server.content import spoken
+from tests.server.faulty_emulator import CALLS, KINDS
+from tests.server.serving import dial
 
-from speechwire.emulator import (
-    CloseWith,
-    Decorate,
-    Delay,
-    Fault,
-    HalfOpen,
-    Inject,
-    LateMessage,
-    Lose,
-    RefuseUpgrade,
-    Reset,
-    SlowReader,
-    SlowUpgrade,
-    Stall,
-)
+from speechwire.server.aiohttp_host import AiohttpHost
+from speechwire.server.config import Config
+from speechwire.server.server import Server
+from speechwire.session import SessionPool
 
-CALLS = 200
 FRAME_S = 0.1
-# Where a call's first connection is its index: what goes wrong with it. The rest of its connections are well.
-KINDS: list[list[Fault]] = [
-    [],
-    [RefuseUpgrade(503)],
-    [SlowUpgrade(1.0)],
-    [Delay(0.1, 0.2)],
-    [SlowReader(0.02)],
-    [Stall(2.0)],
-    [HalfOpen(2.5)],
-    [Reset(1.0)],
-    [Reset(3.1, hard=False)],
-    [Reset(2.2, mid_frame=True)],
-    [CloseWith(1011, "NET-0001", at_s=1.6)],
-    [CloseWith(None, at_s=4.0)],
-    [CloseWith(1012, at_s=0.3)],
-    [Inject(1.0, "no JSON"), Inject(1.5, {"type": "Novelty"}), Inject(2.0, b"\x00binary")],
-    [LateMessage({"type": "Novelty"})],
-    [Lose("Connected")],
-    [Decorate()],
-]
-
-
-def faults() -> list[Fault]:
-    """Each kind on every so manyth of the first connections."""
-    made: list[Fault] = []
-    for index, kind in enumerate(KINDS):
-        on = range(index, CALLS, len(KINDS))
-        for fault in kind:
-            values = {name: getattr(fault, name) for name in fault.__slots__} | {"connections": on}
-            for base in type(fault).__mro__[1:-1]:
-                values |= {
-                    name: getattr(fault, name)
-                    for name in getattr(base, "__slots__", ())
-                    if name not in values
-                }
-            made.append(type(fault)(**values))
-    return made
+# Half as fast as real: two hundred callers, the server and the emulator share what cores there are.
+SLOWNESS = 2.0
 
 
 class CaptionedTwilio(Twilio):
@@ -80,26 +38,51 @@ def turns_of(call: int) -> list[list[int]]:
     return [[next(numbers) for _ in range(count)] for count in (3, 5, 2, 6)]
 
 
-async def hold(where: Serving, session: aiohttp.ClientSession, call: int) -> list[str]:
-    """One call, in real time; returns the transcripts of its turns."""
+async def hold(url: str, session: aiohttp.ClientSession, call: int) -> list[str]:
+    """One call; returns the transcripts of its turns."""
     caller = CaptionedTwilio()
     caller.frame_ms = int(FRAME_S * 1000)
     loop = asyncio.get_running_loop()
-    async with dial(where, caller, session) as dialled:
+    async with dial(url, caller, session) as dialled:
         audio = b"".join(spoken(turn) for turn in turns_of(call))
         began_s = loop.time()
         for index, frame in enumerate(caller.frames(audio)):
             await dialled.send(caller.audio(frame))
-            await asyncio.sleep(max(0.0, began_s + (index + 1) * FRAME_S - loop.time()))
+            await asyncio.sleep(max(0.0, began_s + (index + 1) * FRAME_S * SLOWNESS - loop.time()))
         await dialled.hang_up()
     return [caption["transcript"] for caption in caller.heard.captions if caption["type"] == "EndOfTurn"]
 
 
+@asynccontextmanager
+async def emulator_elsewhere() -> AsyncIterator[str]:
+    """The emulator in a process of its own, which ends with its standard input."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.server.faulty_emulator",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+    assert process.stdin is not None and process.stdout is not None
+    try:
+        yield (await process.stdout.readline()).decode().strip()
+    finally:
+        process.stdin.close()
+        await process.wait()
+
+
 async def test_nothing_is_lost_and_nothing_comes_twice() -> None:
-    async with serving(engine=ContentEngine(), faults=faults(), keep_audio=False, max_calls=CALLS) as where:
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-            heard = await asyncio.gather(*(hold(where, session, call) for call in range(CALLS)))
-        counters = where.server.counters
+    config = Config(port=0, max_calls=CALLS, hangup_s=60.0)
+    async with AsyncExitStack() as stack:
+        base_url = await stack.enter_async_context(emulator_elsewhere())
+        pool = await stack.enter_async_context(SessionPool("key", base_url=base_url))
+        server = Server(config, pool)
+        host = await stack.enter_async_context(AiohttpHost(server))
+        connector = aiohttp.TCPConnector(limit=0)
+        session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
+        heard = await asyncio.gather(*(hold(host.url, session, call) for call in range(CALLS)))
+        counters = server.counters
         notices = dict(counters.notices)
         assert counters.ended == {"hung_up": CALLS}
         assert "audio_dropped" not in notices

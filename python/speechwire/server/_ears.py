@@ -12,6 +12,7 @@ from speechwire.server._hearing import upstream_of
 from speechwire.server.codec import Acknowledged, AudioFormat, Caption, Notice, Started, Word
 from speechwire.session import (
     AudioDropped,
+    ListenSettings,
     ListenV1Session,
     ListenV2Session,
     OutageBegan,
@@ -48,13 +49,20 @@ class Ears:
         started: The call's format, and where it goes on.
         settings: Options for listening.
         listener: Told what was heard.
+        drain_s: How long the last results may take.
 
     Raises:
         InvalidArgument: The service would refuse the options.
     """
 
     def __init__(
-        self, pool: SessionPool, started: Started, settings: Mapping[str, Any], listener: Listener
+        self,
+        pool: SessionPool,
+        started: Started,
+        settings: Mapping[str, Any],
+        listener: Listener,
+        *,
+        drain_s: float,
     ) -> None:
         upstream = upstream_of(started.format, settings, may_change=started.may_change_format)
         options = upstream.options(settings)
@@ -70,10 +78,11 @@ class Ears:
         self._turn_of: dict[int, int] = {}
         self._pushed_s = 0.0
         self._seconds_per_byte = 1 / started.format.bytes_per_s
+        limits = ListenSettings(drain_timeout_s=drain_s)
         self.session: ListenV1Session | ListenV2Session = (
-            pool.listen_v1(options, converter=converter)
+            pool.listen_v1(options, converter=converter, settings=limits)
             if isinstance(options, ListenV1Options)
-            else pool.listen_v2(options, converter=converter)
+            else pool.listen_v2(options, converter=converter, settings=limits)
         )
 
     @property

@@ -139,6 +139,8 @@ class Line:
         Returns:
             Seconds to wait before the next is read: 0, or more where audio comes faster than it may.
         """
+        if self._over.done():
+            return 0.0
         self._heard_at_s = self._clock()
         delay_s = 0.0
         for incoming in self._codec.receive(message):
@@ -383,7 +385,7 @@ class Line:
 
     def _make_ears(self, started: Started) -> None:
         try:
-            self._ears = Ears(self._pool, started, self._listen, self)
+            self._ears = Ears(self._pool, started, self._listen, self, drain_s=self._limits.hangup_s)
         except SpeechwireError as error:
             self._log.error("listening cannot begin: %s", error)
             self.finish(endings.service("the server's options are refused"))

@@ -10,6 +10,7 @@ from typing import Final
 from aiohttp import web
 
 from speechwire.server._http import SECURITY_HEADERS
+from speechwire.server.dialects import choose
 from speechwire.server.entrance import Entrance, NotLetIn
 from speechwire.server.server import Phase, Server
 
@@ -71,7 +72,7 @@ class Routes:
                 return await self._token(request)
             case "GET", path if path in self._files:
                 return self._file(path)
-            case "GET" | "POST", path if path.startswith("/call") or path == "/socket":
+            case "GET" | "POST", path if choose(path) is not None:
                 return _json({"error": "upgrade_required", "description": "a WebSocket is served here"}, 426)
         return self.not_found()
 

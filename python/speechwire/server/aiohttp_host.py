@@ -153,14 +153,17 @@ class AiohttpHost:
             await asyncio.wait({running, reading}, return_when=asyncio.FIRST_COMPLETED)
             if not running.done() and reading.done():
                 line.disconnected()
-            await running
-            await writing
+            ending = await running
+            # What is left is sent; one who does not read it, or is gone, is not waited for.
+            is_deaf = ending.code in ("slow_reader", "disconnected")
+            await asyncio.wait({writing}, timeout=0.0 if is_deaf else self._server.config.slow_reader_s)
         finally:
+            is_stuck = not writing.done()
             for task in (running, writing):
                 if not task.done():
                     task.cancel()
             await asyncio.gather(running, writing, return_exceptions=True)
-            await _close(ws, line, transport)
+            await _close(ws, line, transport, is_stuck=is_stuck)
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
             self._server.closed(line)
@@ -192,15 +195,18 @@ async def _write(ws: web.WebSocketResponse, line: Line) -> None:
                     await ws.send_bytes(message)
 
 
-async def _close(ws: web.WebSocketResponse, line: Line, transport: asyncio.Transport | None) -> None:
-    """Close with the reason; a caller that does not answer is dropped."""
+async def _close(
+    ws: web.WebSocketResponse, line: Line, transport: asyncio.Transport | None, *, is_stuck: bool
+) -> None:
+    """Close with the reason; a caller that does not read or does not answer is dropped."""
     goodbye = line.end.goodbye if line.end is not None else None
     code = goodbye.code if goodbye else WSCloseCode.GOING_AWAY
     reason = goodbye.reason if goodbye else ""
-    with suppress(TimeoutError, ConnectionError):
-        async with asyncio.timeout(_CLOSE_S):
-            await ws.close(code=code, message=reason.encode())
-            return
+    if not is_stuck:
+        with suppress(TimeoutError, ConnectionError):
+            async with asyncio.timeout(_CLOSE_S):
+                await ws.close(code=code, message=reason.encode())
+                return
     if transport is not None:
         transport.abort()
 

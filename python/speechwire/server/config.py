@@ -81,7 +81,10 @@ class Config:
     message_bytes: int = _setting(_LIMITS.message_bytes, "the largest message from a caller")
     slow_reader_s: float = _setting(_LIMITS.slow_reader_s, "how long a caller may read nothing, in seconds")
     speech_ahead_s: float = _setting(_LIMITS.speech_ahead_s, "speech sent before its turn, in seconds")
-    hangup_s: float = _setting(_LIMITS.hangup_s, "what the application may do after the hang-up, in seconds")
+    hangup_s: float = _setting(
+        _LIMITS.hangup_s,
+        "what the last results, and then the application, may take after the hang-up, in seconds",
+    )
     page: bool = _setting(True, "whether the page is served at /")
     metrics: bool = _setting(True, "whether /metrics is served")
     log_format: str = _setting("text", "text or json")

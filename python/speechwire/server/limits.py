@@ -25,7 +25,7 @@ class Limits:
         outbox_bytes: What may wait for a caller who reads slowly; then it is closed.
         slow_reader_s: For so long a caller may take nothing.
         speech_ahead_s: How much speech is sent before it is its turn to be played.
-        hangup_s: What the application may still do after the caller has hung up.
+        hangup_s: What the last results and then the application may still take after the caller has hung up.
         events: Waiting for the application; beyond it the oldest that is no turn is dropped.
         texts: To be spoken for the caller, waiting.
     """
