@@ -1,0 +1,1 @@
+"""A server for telephone calls and browsers: many callers in, one key out. Needs the extra ``server``."""
