@@ -62,7 +62,9 @@ def message(doc: dict[str, Any], name: str) -> str:
         parts.append(f"A binary message of at most {payload['maxLength']:,} bytes.")
         return "\n\n".join(parts)
     parts.append(fields(doc, name))
-    parts += [f"```json\n{json.dumps(each['payload'], indent=2)}\n```" for each in described.get("examples", ())]
+    parts += [
+        f"```json\n{json.dumps(each['payload'], indent=2)}\n```" for each in described.get("examples", ())
+    ]
     return "\n\n".join(parts)
 
 
@@ -71,7 +73,9 @@ def fields(doc: dict[str, Any], name: str) -> str:
     schema = doc["components"]["schemas"][name]
     if not schema["properties"]:
         return "It has no field but `type`."
-    rows = [row(field, each, field in schema.get("required", ())) for field, each in schema["properties"].items()]
+    rows = [
+        row(field, each, field in schema.get("required", ())) for field, each in schema["properties"].items()
+    ]
     return "| field | | default | |\n|---|---|---|---|\n" + "\n".join(rows)
 
 

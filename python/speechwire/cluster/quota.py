@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol, Self, TypeAlias
 
@@ -81,6 +82,7 @@ class SharedQuota:
         reserved: Places that are always this worker's. Default: half of an equal share.
         block: Places leased at once; half of one is kept free.
         lease_s: For how long places are leased.
+        on_places: Told how many places this worker has, after each answer of Redis and each failure.
 
     Raises:
         InvalidArgument: A number is out of its range, or the reserves are more than the limit.
@@ -98,6 +100,7 @@ class SharedQuota:
         reserved: int | None = None,
         block: int = 8,
         lease_s: float = 15.0,
+        on_places: Callable[[int], None] | None = None,
     ) -> None:
         for argument, value in {"limit": limit, "workers": workers, "block": block}.items():
             if value < 1:
@@ -116,6 +119,7 @@ class SharedQuota:
         self._hold: _Script = redis.register_script(HOLD_SCRIPT)
         self._leased = self._leased_by_all = self._failures = 0
         self._valid_until = 0.0
+        self._on_places = on_places or (lambda places: None)
         self._away = False
         self._short = False  # Redis did not give what was wanted: to ask at each change would only be a load
         self._changed = asyncio.Event()
@@ -209,6 +213,10 @@ class SharedQuota:
             self._limiter.limit(max(self._leased, self.reserved), valid_s=valid_s, then=self.reserved)
         else:
             self._limiter.limit(self.reserved)
+        self._tell_places()
+
+    def _tell_places(self) -> None:
+        self._on_places(max(self._held(), self.reserved))
 
     def _failed(self, error: BaseException) -> None:
         self._failures += 1
@@ -221,6 +229,7 @@ class SharedQuota:
                 self.reserved,
             )
         self._away = self._short = True
+        self._tell_places()
 
     def _throttled(self, delay_s: float) -> None:
         self._held_s = delay_s

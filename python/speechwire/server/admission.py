@@ -82,6 +82,11 @@ class Admission:
             return place
         return None
 
+    def resize(self, places: int | None) -> None:
+        """Have another number of places; calls beyond a lower one go on."""
+        self.places = places
+        self._seat()
+
     def before(self, place: Place) -> int:
         """How many wait before this one."""
         return self._waiting.index(place) if place in self._waiting else 0
@@ -91,6 +96,9 @@ class Admission:
         self._taken.discard(place)
         if place in self._waiting:
             self._waiting.remove(place)
+        self._seat()
+
+    def _seat(self) -> None:
         while self._waiting and self._has_room:
             following = self._waiting.popleft()
             self._taken.add(following)
