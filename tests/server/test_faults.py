@@ -7,14 +7,14 @@ import itertools
 import json
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import aiohttp
 from tests.server.callers import Twilio
 from tests.server.content import spoken
 from tests.server.faulty_emulator import CALLS, KINDS
-from tests.server.serving import dial
+from tests.server.serving import dial, until
 
 from speechwire.server.aiohttp_host import AiohttpHost
 from speechwire.server.config import Config
@@ -38,15 +38,20 @@ def turns_of(call: int) -> list[list[int]]:
     return [[next(numbers) for _ in range(count)] for count in (3, 5, 2, 6)]
 
 
-async def hold(url: str, session: aiohttp.ClientSession, call: int) -> list[str]:
+async def hold(
+    url: str, session: aiohttp.ClientSession, call: int, everybody_is_on: Callable[[], object]
+) -> list[str]:
     """One call; returns the transcripts of its turns."""
     caller = CaptionedTwilio()
     caller.frame_ms = int(FRAME_S * 1000)
     loop = asyncio.get_running_loop()
     async with dial(url, caller, session) as dialled:
         audio = b"".join(spoken(turn) for turn in turns_of(call))
+        first, *frames = caller.frames(audio)
+        await dialled.send(caller.audio(first))
+        await until(everybody_is_on)  # so that the first connections are those with the faults
         began_s = loop.time()
-        for index, frame in enumerate(caller.frames(audio)):
+        for index, frame in enumerate(frames):
             await dialled.send(caller.audio(frame))
             await asyncio.sleep(max(0.0, began_s + (index + 1) * FRAME_S * SLOWNESS - loop.time()))
         await dialled.hang_up()
@@ -81,7 +86,13 @@ async def test_nothing_is_lost_and_nothing_comes_twice() -> None:
         host = await stack.enter_async_context(AiohttpHost(server))
         connector = aiohttp.TCPConnector(limit=0)
         session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
-        heard = await asyncio.gather(*(hold(host.url, session, call) for call in range(CALLS)))
+
+        def everybody_is_on() -> bool:
+            listen = pool.snapshot().listen
+            return listen.connections + listen.refused >= CALLS
+
+        calls = (hold(host.url, session, call, everybody_is_on) for call in range(CALLS))
+        heard = await asyncio.gather(*calls)
         counters = server.counters
         notices = dict(counters.notices)
         assert counters.ended == {"hung_up": CALLS}
