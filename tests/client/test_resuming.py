@@ -88,29 +88,35 @@ class World:
         return [int(word) for text in finals for word in text.split()]
 
 
-OPERATIONS = st.lists(
-    st.one_of(
-        st.tuples(st.just("push"), st.integers(1, 600)),
-        st.tuples(st.just("say"), st.just(0)),
-        st.tuples(st.sampled_from(["send", "carry", "speak", "bring"]), st.integers(1, 20)),
-        st.tuples(st.just("connect"), st.just(0)),
-    ),
-    max_size=60,
-)
+COUNT = st.integers(0, 12)
+ROUND = st.tuples(st.integers(0, 900), st.booleans(), COUNT, COUNT, COUNT, COUNT, st.booleans())
+ROUNDS = st.lists(ROUND, min_size=1, max_size=12)
+Rounds = list[tuple[int, bool, int, int, int, int, bool]]
 
 
-def play(world: World, operations: list[tuple[str, int]]) -> None:
-    for name, count in operations:
-        operation = getattr(world, name)
-        operation(count) if count else operation()
+def play(world: World, rounds: Rounds) -> int:
+    """Play rounds, each of which may end with a cut; returns how many cuts there were."""
+    cuts = 0
+    for push, say, send, carry, speak, bring, cut in rounds:
+        world.push(push)
+        if say:
+            world.say()
+        world.send(send)
+        world.carry(carry)
+        world.speak(speak)
+        world.bring(bring)
+        if cut or world.client.has_gap:
+            cuts += 1
+            world.connect()
     world.run_to_the_end()
+    return cuts
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
-@given(OPERATIONS)
-def test_nothing_is_lost_and_nothing_comes_twice(operations: list[tuple[str, int]]) -> None:
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@given(ROUNDS)
+def test_nothing_is_lost_and_nothing_comes_twice(rounds: Rounds) -> None:
     world = World()
-    play(world, operations)
+    play(world, rounds)
     words = list(range(world.pushed // 2 // WORD))
     assert world.final_words() == words
     assert not any(isinstance(event, AudioDropped) for event in world.events)
@@ -143,17 +149,10 @@ def check_speech(world: World) -> None:
 
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
-@given(OPERATIONS)
-def test_what_a_full_buffer_loses_is_said(operations: list[tuple[str, int]]) -> None:
+@given(ROUNDS)
+def test_what_a_full_buffer_loses_is_said(rounds: Rounds) -> None:
     world = World(buffer_s=0.05)  # 400 samples, ten words
-    cuts = 0
-    for name, count in operations:
-        operation = getattr(world, name)
-        operation(count) if count else operation()
-        if world.client.has_gap:
-            cuts += 1
-            world.connect()
-    world.run_to_the_end()
+    cuts = play(world, rounds)
     words = world.final_words()
     assert words == sorted(set(words))
     missing = world.pushed // 2 // WORD - len(words)
