@@ -24,13 +24,16 @@ BUILT  := dist/videosdk_plugins_deepgram-*-cp311-abi3-*.whl
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rust test-python test-oldest test-clients bench bench-streams soak mutants reliability chaos lint types wheel wheel-pure wheel-portable sdist test-wheels audit workflows docs docs-serve dev lock clean
+.PHONY: help demo serve test test-rust test-python test-oldest test-clients bench bench-streams soak mutants reliability chaos lint types wheel wheel-pure wheel-portable sdist test-wheels audit workflows docs docs-serve dev lock clean
 
 help:            ## list the verbs
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 demo: $(STAMP)/installed  ## hold a spoken conversation through the real framework; writes a WAV and a picture
 	@$(BIN)/python -m examples.conversation $(DEMO_ARGS)
+
+serve: $(STAMP)/installed  ## serve telephone calls and browsers offline, with the demo's agent (SERVE_ARGS="--port 9000")
+	$(BIN)/speechwire serve --emulator $(SERVE_ARGS)
 
 test: test-rust test-python  ## run everything: cargo, pytest over both engines, the demo's conversation
 

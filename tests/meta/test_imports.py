@@ -52,9 +52,21 @@ RULES = {
         ours=frozenset({"speechwire.errors", "speechwire.audio"}),
         third_party=frozenset({"aiohttp", "numpy", "pocketsphinx", "espeakng_loader", "pytest"}),
     ),
+    "speechwire.server": Rule(
+        ours=frozenset(
+            {
+                "speechwire.errors",
+                "speechwire.audio",
+                "speechwire.protocol",
+                "speechwire.session",
+            }
+        ),
+        third_party=frozenset({"aiohttp", "msgspec", "jwt", "cryptography", "prometheus_client"}),
+    ),
     "speechwire.cli": Rule(
         ours=frozenset(
             {
+                "speechwire.server",
                 "speechwire",
                 "speechwire.errors",
                 "speechwire.audio",

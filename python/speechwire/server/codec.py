@@ -121,6 +121,7 @@ class Started(_Record, frozen=True, kw_only=True):
             was acknowledged before.
         turn_index: The number of the next turn: 0, or with a resumed call one more than the last it has seen.
         resumed: Whether this goes on with a call of an earlier connection.
+        may_change_format: Whether :class:`FormatChanged` may follow.
     """
 
     call_id: str
@@ -130,6 +131,7 @@ class Started(_Record, frozen=True, kw_only=True):
     position_s: float = 0.0
     turn_index: int = 0
     resumed: bool = False
+    may_change_format: bool = False
 
 
 class Audio(_Value, frozen=True, kw_only=True):
@@ -320,8 +322,8 @@ class Caption(_Record, frozen=True, kw_only=True):
     """What was understood: a state of a turn.
 
     Attributes:
-        event: ``Update``, ``StartOfTurn``, ``EagerEndOfTurn``, ``TurnResumed`` or ``EndOfTurn``: as with Flux,
-            also where another model listens.
+        event: ``Update``, ``StartOfTurn``, ``EagerEndOfTurn``, ``TurnResumed`` or ``EndOfTurn``, whatever
+            model listens.
         turn_index: From 0, also over a resume.
         transcript: The whole turn so far.
         words: The words of `transcript`, where there are any.

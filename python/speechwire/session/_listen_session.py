@@ -111,6 +111,11 @@ class ListeningSession(Generic[EventT]):
         log = self._runner.intake.log
         return log.queued_bytes + log.kept_bytes
 
+    @property
+    def covered_s(self) -> float:
+        """Seconds of audio, as sent, that results cover for good: what a replay would not send again."""
+        return self._runner.intake.seconds(self._runner.intake.log.acknowledged)
+
     def stats(self) -> ListenStats:
         """A copy of the counters. See also :attr:`buffered_bytes`."""
         intake = self._runner.intake

@@ -126,6 +126,11 @@ class SessionPool:
         """Make a :class:`SpeakSession`. The pool lets go of it when it is closed."""
         return self._add(SpeakSession(self._api_key, options, limiter=self._speak, **self._with(arguments)))
 
+    @property
+    def throttled(self) -> bool:
+        """Whether the service answers 429 to listening sessions, and none has got in since."""
+        return self._listen.throttled
+
     def snapshot(self) -> PoolStats:
         """Copy and sum all counters. Costs a few microseconds for each open session."""
         self._let_go()

@@ -41,7 +41,9 @@ COMPONENTS = msgspec.json.schema_components(
     list(STRUCTS.values()), ref_template="#/components/schemas/{name}"
 )[1]
 EXAMPLES = [
-    (name, example["payload"]) for name, message in MESSAGES.items() for example in message.get("examples", ())
+    (name, example["payload"])
+    for name, message in MESSAGES.items()
+    for example in message.get("examples", ())
 ]
 
 
