@@ -42,7 +42,7 @@ class Worker:
         self._rest = b""
         self._turn = 0
         self._words: list[int] = []
-        self._texts: list[str] = []
+        self._texts: list[seam.Text] = []
         self._saying: Iterator[seam.Outgoing] | None = None
         self._utterance = 0
 
@@ -83,7 +83,7 @@ class Worker:
             case seam.Audio():
                 return self._hear(incoming.data)
             case seam.Text():
-                self._texts.append(incoming.text)
+                self._texts.append(incoming)
             case seam.Interrupt():
                 self._texts.clear()
                 self._saying = None
@@ -139,9 +139,10 @@ class Worker:
             end_s=(self._words[-1] + 1) * WORD / RATE,
         )
 
-    def _speech(self, text: str) -> Iterator[seam.Outgoing]:
+    def _speech(self, text: seam.Text) -> Iterator[seam.Outgoing]:
         utterance, self._utterance = self._utterance, self._utterance + 1
-        audio = speech_of(text)
+        audio = speech_of(text.text)
+        yield seam.SpeechStarted(utterance=utterance, text=text.text, key=text.key)
         for at in range(0, len(audio), PIECE * 2):
             yield seam.Speech(data=audio[at : at + PIECE * 2], utterance=utterance)
         yield seam.SpeechEnded(utterance=utterance)

@@ -301,7 +301,7 @@ class Call:
         goodbye, failure = conversation.goodbye, conversation.failure
         reason = failure.description if failure else close.reason or (goodbye.reason if goodbye else "")
         code = goodbye.code if goodbye and close.code in (1005, 1006) else close.code
-        if code in _FINAL_CODES or (failure is not None and not failure.retryable):
+        if not failure.retryable if failure else code in _FINAL_CODES:
             await self._end(code, reason)
             return None, reason
         asked_s = (goodbye.retry_after_s or 0.0) if goodbye else 0.0
