@@ -7,14 +7,14 @@ import itertools
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import aiohttp
 from tests.server.callers import Twilio
 from tests.server.content import spoken
 from tests.server.faulty_emulator import CALLS, KINDS
-from tests.server.serving import dial, until
+from tests.server.serving import dial
 
 from speechwire.server.aiohttp_host import AiohttpHost
 from speechwire.server.config import Config
@@ -39,7 +39,7 @@ def turns_of(call: int) -> list[list[int]]:
 
 
 async def hold(
-    url: str, session: aiohttp.ClientSession, call: int, everybody_is_on: Callable[[], object]
+    url: str, session: aiohttp.ClientSession, call: int, everybody_is_on: asyncio.Event
 ) -> list[str]:
     """One call; returns the transcripts of its turns."""
     caller = CaptionedTwilio()
@@ -49,7 +49,7 @@ async def hold(
         audio = b"".join(spoken(turn) for turn in turns_of(call))
         first, *frames = caller.frames(audio)
         await dialled.send(caller.audio(first))
-        await until(everybody_is_on)  # so that the first connections are those with the faults
+        await everybody_is_on.wait()  # so that the first connections are those with the faults
         began_s = loop.time()
         for index, frame in enumerate(frames):
             await dialled.send(caller.audio(frame))
@@ -87,11 +87,12 @@ async def test_nothing_is_lost_and_nothing_comes_twice() -> None:
         connector = aiohttp.TCPConnector(limit=0)
         session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
 
-        def everybody_is_on() -> bool:
-            listen = pool.snapshot().listen
-            return listen.connections + listen.refused >= CALLS
-
-        calls = (hold(host.url, session, call, everybody_is_on) for call in range(CALLS))
+        everybody_is_on = asyncio.Event()
+        calls = [asyncio.create_task(hold(host.url, session, call, everybody_is_on)) for call in range(CALLS)]
+        async with asyncio.timeout(120):
+            while (listen := pool.snapshot().listen).connections + listen.refused < CALLS:
+                await asyncio.sleep(0.2)
+        everybody_is_on.set()
         heard = await asyncio.gather(*calls)
         counters = server.counters
         notices = dict(counters.notices)
