@@ -158,4 +158,4 @@ async def until(condition: Callable[[], object]) -> None:
     """Wait for something that others make true."""
     async with asyncio.timeout(LIMIT_S):
         while not condition():
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.02)

@@ -38,15 +38,20 @@ def turns_of(call: int) -> list[list[int]]:
     return [[next(numbers) for _ in range(count)] for count in (3, 5, 2, 6)]
 
 
-async def hold(url: str, session: aiohttp.ClientSession, call: int) -> list[str]:
+async def hold(
+    url: str, session: aiohttp.ClientSession, call: int, everybody_is_on: asyncio.Event
+) -> list[str]:
     """One call; returns the transcripts of its turns."""
     caller = CaptionedTwilio()
     caller.frame_ms = int(FRAME_S * 1000)
     loop = asyncio.get_running_loop()
     async with dial(url, caller, session) as dialled:
         audio = b"".join(spoken(turn) for turn in turns_of(call))
+        first, *frames = caller.frames(audio)
+        await dialled.send(caller.audio(first))
+        await everybody_is_on.wait()  # so that the first connections are those with the faults
         began_s = loop.time()
-        for index, frame in enumerate(caller.frames(audio)):
+        for index, frame in enumerate(frames):
             await dialled.send(caller.audio(frame))
             await asyncio.sleep(max(0.0, began_s + (index + 1) * FRAME_S * SLOWNESS - loop.time()))
         await dialled.hang_up()
@@ -81,7 +86,14 @@ async def test_nothing_is_lost_and_nothing_comes_twice() -> None:
         host = await stack.enter_async_context(AiohttpHost(server))
         connector = aiohttp.TCPConnector(limit=0)
         session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
-        heard = await asyncio.gather(*(hold(host.url, session, call) for call in range(CALLS)))
+
+        everybody_is_on = asyncio.Event()
+        calls = [asyncio.create_task(hold(host.url, session, call, everybody_is_on)) for call in range(CALLS)]
+        async with asyncio.timeout(120):
+            while (listen := pool.snapshot().listen).connections + listen.refused < CALLS:
+                await asyncio.sleep(0.2)
+        everybody_is_on.set()
+        heard = await asyncio.gather(*calls)
         counters = server.counters
         notices = dict(counters.notices)
         assert counters.ended == {"hung_up": CALLS}

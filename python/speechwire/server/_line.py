@@ -180,11 +180,11 @@ class Line:
 
     # From the application
 
-    async def say(self, text: str | AsyncIterable[str]) -> Said:
+    async def say(self, text: str | AsyncIterable[str], key: str = "") -> Said:
         """See :meth:`Call.say`."""
         if self._mouth is None:
             raise CallEnded("this connection takes no speech")
-        return await self._mouth.say(text)
+        return await self._mouth.say(text, key)
 
     def interrupt(self) -> None:
         """See :meth:`Call.interrupt`."""
@@ -303,7 +303,7 @@ class Line:
             case Interrupt():
                 self._barge_in()
             case Text():
-                self._on_text(incoming.text)
+                self._on_text(incoming)
             case Cleared():
                 pass
 
@@ -321,7 +321,7 @@ class Line:
             except SpeechwireError as error:
                 self.finish(endings.malformed(str(error)))
 
-    def _on_text(self, text: str) -> None:
+    def _on_text(self, text: Text) -> None:
         if len(self._texts) >= self._limits.texts:
             words = f"more than {self._limits.texts} texts wait to be spoken; this one is not"
             self.on_notice(Notice(code="speech_failed", description=words))
@@ -330,9 +330,9 @@ class Line:
         self._texts.add(task)
         task.add_done_callback(self._texts.discard)
 
-    async def _speak_text(self, text: str) -> None:
+    async def _speak_text(self, text: Text) -> None:
         try:
-            await self.say(text)
+            await self.say(text.text, text.key)
         except SpeechwireError as error:
             self.on_notice(Notice(code="speech_failed", description=str(error)))
 

@@ -12,7 +12,7 @@ import msgspec
 from speechwire.server._outbox import Weight
 from speechwire.server._playback import Playback
 from speechwire.server._voice import Voice
-from speechwire.server.codec import AudioFormat, Clear, Mark, Outgoing, Speech, SpeechEnded
+from speechwire.server.codec import AudioFormat, Clear, Mark, Outgoing, Speech, SpeechEnded, SpeechStarted
 from speechwire.session import SessionPool, SpeakRequest
 
 __all__ = ["Mouth", "Said", "Sink"]
@@ -60,6 +60,7 @@ class _Utterance:
         self.request = request
         self.playback = Playback()
         self.text: list[str] = []
+        self.is_in_pieces = False
         self.interrupted = False
         self.heard_s = 0.0
         self.all_sent = False
@@ -129,8 +130,12 @@ class Mouth:
         """Whether something is being said, or was sent and is still to be heard."""
         return bool(self._open)
 
-    async def say(self, text: str | AsyncIterable[str]) -> Said:
+    async def say(self, text: str | AsyncIterable[str], key: str = "") -> Said:
         """Say something, after what is being said already; returns when it has been heard or was cut short.
+
+        Args:
+            text: Whole, or in pieces.
+            key: The caller's name for it.
 
         Raises:
             SpeechwireError: The service could not speak it.
@@ -143,8 +148,9 @@ class Mouth:
                 utterance.request.push(text)
                 utterance.request.end()
             else:
+                utterance.is_in_pieces = True
                 feeding = asyncio.create_task(_feed(utterance, text))
-            await self._speak(utterance)
+            await self._speak(utterance, key)
             if feeding is not None and not utterance.interrupted:
                 await feeding
         finally:
@@ -212,11 +218,15 @@ class Mouth:
         self._open.append(utterance)
         return utterance
 
-    async def _speak(self, utterance: _Utterance) -> None:
+    async def _speak(self, utterance: _Utterance, key: str) -> None:
         """Take the audio as it comes and send it when it is its turn."""
         while self._open[0] is not utterance and not utterance.interrupted:
             await utterance.wait(None)
+        if utterance.interrupted:
+            return
         utterance.playback = Playback(self._free_at_s)
+        text = "" if utterance.is_in_pieces else "".join(utterance.text)
+        self._sink.send(SpeechStarted(utterance=utterance.number, text=text, key=key), Weight.SPEECH)
         convert = self._voice.converter()
         marks = _Marks(utterance)
         async for data in utterance.request:

@@ -49,6 +49,7 @@ __all__ = [
     "Reply",
     "Speech",
     "SpeechEnded",
+    "SpeechStarted",
     "Started",
     "Stopped",
     "Text",
@@ -175,9 +176,15 @@ class Digit(_Value, frozen=True, kw_only=True):
 
 
 class Text(_Value, frozen=True, kw_only=True):
-    """The caller asks for a text to be spoken."""
+    """The caller asks for a text to be spoken.
+
+    Attributes:
+        text: What to say.
+        key: The caller's own name for it, which comes back in :class:`SpeechStarted`; empty where it has none.
+    """
 
     text: str
+    key: str = ""
 
 
 class EndTurn(_Value, frozen=True, kw_only=True):
@@ -270,6 +277,20 @@ class Accepted(_Value, frozen=True, kw_only=True):
 
     call_id: str
     speech: AudioFormat | None
+
+
+class SpeechStarted(_Value, frozen=True, kw_only=True):
+    """An utterance begins; its first :class:`Speech` follows.
+
+    Attributes:
+        utterance: Its number.
+        text: What is said; empty where the application makes it piece by piece.
+        key: That of :class:`Text`, if the caller asked for it.
+    """
+
+    utterance: int
+    text: str
+    key: str = ""
 
 
 class Speech(_Value, frozen=True, kw_only=True):
@@ -412,6 +433,7 @@ class Goodbye(_Value, frozen=True, kw_only=True):
 Outgoing = (
     Queued
     | Accepted
+    | SpeechStarted
     | Speech
     | SpeechEnded
     | Clear

@@ -1,8 +1,7 @@
-"""Which utterance is which: the call's numbers, the client's, and the texts it asked for. Pure."""
+"""Which utterance is which: the call's numbers, and the client's over all its connections. Pure."""
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Final
 
 import msgspec
@@ -13,36 +12,25 @@ from speechwire.server.own_socket import messages as wire
 __all__ = ["Speeches"]
 
 _MOST_KNOWN: Final = 256
-_MOST_WAITING: Final = 256
-
-
-class _Asked(msgspec.Struct):
-    """A text that the client wants spoken."""
-
-    id: str
-    text: str
-    utterance: int | None = None  # the client's number, if it has one
-    skip_bytes: int = 0  # what the client has of it
 
 
 class _Utterance(msgspec.Struct):
-    """An utterance under way."""
+    """An utterance that the client knows."""
 
     number: int  # the client's
-    skip_bytes: int = 0
+    skip_bytes: int = 0  # what the client has of it
     sent_bytes: int = 0
 
 
 class Speeches:
-    """Names utterances for the client and leaves out what it has of them."""
+    """Numbers utterances for the client, and leaves out what it has of those that go on."""
 
     def __init__(self) -> None:
         self._frame_bytes = 2
         self._rate = 16000
         self._next = 0
-        self._waiting: deque[_Asked] = deque()
+        self._unfinished: dict[str, wire.UnfinishedSpeech] = {}
         self._known: dict[int, _Utterance] = {}
-        self._ids: set[str] = set()
 
     def set_format(self, format: wire.AudioFormat) -> None:
         """How speech is written."""
@@ -53,67 +41,58 @@ class Speeches:
         """How long so many samples last."""
         return samples / self._rate
 
-    def ask(self, message: wire.Speak) -> bool:
-        """Note a text; returns whether it is new. Beyond the bound the oldest is forgotten, not unspoken."""
-        if message.id in self._ids:
-            return False
-        self._note(_Asked(message.id, message.text))
-        return True
-
-    def resume(self, message: wire.Resume) -> list[str]:
-        """Note what another connection left unfinished; returns the texts to speak."""
+    def resume(self, message: wire.Resume) -> list[seam.Text]:
+        """What another connection left unfinished, to be spoken again."""
         self._next = message.utterance
-        for each in message.speeches:
-            self._note(_Asked(each.id, each.text, each.utterance, each.received * self._frame_bytes))
-        return [each.text for each in message.speeches]
-
-    def forget(self) -> None:
-        """Nothing that waits will be spoken."""
-        self._waiting.clear()
+        texts = []
+        for index, each in enumerate(message.speeches):
+            key = each.id or f"/{index}"  # the server's own, which has no id
+            self._unfinished[key] = each
+            texts.append(seam.Text(text=each.text, key=key))
+        return texts
 
     def internal(self, number: int) -> int | None:
         """The call's number for one of the client's, if it is known."""
         return next((mine for mine, each in self._known.items() if each.number == number), None)
 
+    def start(self, value: seam.SpeechStarted) -> wire.SpeechStarted:
+        """An utterance begins, or one of an earlier connection goes on."""
+        before = self._unfinished.pop(value.key, None)
+        number, received = self._next, 0
+        if before is not None:
+            received = before.received
+        if before is not None and before.utterance is not None:
+            number = before.utterance
+        self._next = max(self._next, number + 1)
+        self._known[value.utterance] = _Utterance(number, received * self._frame_bytes)
+        while len(self._known) > _MOST_KNOWN:
+            del self._known[next(iter(self._known))]
+        id = value.key if before is None else before.id
+        return wire.SpeechStarted(utterance=number, id=id, text=value.text, sample=received)
+
     def audio(self, value: seam.Speech) -> list[str | bytes]:
-        """A piece of speech, with its beginning before the first."""
-        begun = value.utterance in self._known
-        start = [] if begun else self._begin(value.utterance)
-        utterance = self._known[value.utterance]
+        """A piece of speech."""
+        utterance = self._known.get(value.utterance)
+        if utterance is None:
+            return []
         data = value.data[utterance.skip_bytes :] if utterance.skip_bytes else value.data
         utterance.skip_bytes -= len(value.data) - len(data)
         utterance.sent_bytes += len(value.data)
         step = wire.MAX_MESSAGE_BYTES - wire.MAX_MESSAGE_BYTES % self._frame_bytes
-        return [*start, *(data[at : at + step] for at in range(0, len(data), step))]
+        return [data[at : at + step] for at in range(0, len(data), step)]
 
     def end(self, value: seam.SpeechEnded) -> list[str | bytes]:
-        """The end of an utterance."""
-        start = [] if value.utterance in self._known else self._begin(value.utterance)
-        utterance = self._known[value.utterance]
+        """The end of an utterance; of one that never began there is nothing to say."""
+        utterance = self._known.get(value.utterance)
+        if utterance is None:
+            return []
         ended = wire.SpeechEnded(
             utterance=utterance.number,
             samples=utterance.sent_bytes // self._frame_bytes,
             interrupted=value.interrupted,
         )
-        return [*start, wire.encode(ended)]
+        return [wire.encode(ended)]
 
-    def _note(self, asked: _Asked) -> None:
-        self._waiting.append(asked)
-        if asked.id:
-            self._ids.add(asked.id)
-        if len(self._waiting) > _MOST_WAITING:
-            self._ids.discard(self._waiting.popleft().id)
-
-    def _begin(self, utterance: int) -> list[str | bytes]:
-        """Utterances come in the order in which their texts were asked for."""
-        asked = self._waiting.popleft() if self._waiting else _Asked("", "")
-        self._ids.discard(asked.id)
-        number = asked.utterance
-        if number is None:
-            number, self._next = self._next, self._next + 1
-        self._known[utterance] = _Utterance(number, asked.skip_bytes)
-        while len(self._known) > _MOST_KNOWN:
-            del self._known[next(iter(self._known))]
-        skipped = asked.skip_bytes // self._frame_bytes
-        started = wire.SpeechStarted(utterance=number, id=asked.id, text=asked.text, sample=skipped)
-        return [wire.encode(started)]
+    def clear(self) -> None:
+        """Nothing that was asked for before will be said."""
+        self._unfinished.clear()

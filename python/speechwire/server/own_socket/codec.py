@@ -102,7 +102,7 @@ class OwnSocketCodec:
             turn_index=message.turn,
             resumed=True,
         )
-        return [started, *(seam.Text(text=text) for text in texts)]
+        return [started, *texts]
 
     def _begin(self, format: wire.AudioFormat, speech: wire.AudioFormat | None) -> None:
         self._format = format
@@ -118,12 +118,9 @@ class OwnSocketCodec:
         return [seam.FormatChanged(format=_to_seam(message.format))]
 
     def _speak(self, message: wire.Speak) -> list[seam.Incoming]:
-        if not self._speeches.ask(message):
-            return []  # it was asked for already
-        return [seam.Text(text=message.text)]
+        return [seam.Text(text=message.text, key=message.id)]
 
     def _interrupt(self, _: wire.Interrupt) -> list[seam.Incoming]:
-        self._speeches.forget()
         return [seam.Interrupt()]
 
     def _played(self, message: wire.Played) -> list[seam.Incoming]:
@@ -159,6 +156,9 @@ class OwnSocketCodec:
     def _acknowledged(self, value: seam.Acknowledged) -> list[str | bytes]:
         return [wire.encode(wire.Acknowledged(sample=self._clock.sample_at(value.position_s)))]
 
+    def _speech_started(self, value: seam.SpeechStarted) -> list[str | bytes]:
+        return [wire.encode(self._speeches.start(value))]
+
     def _speech(self, value: seam.Speech) -> list[str | bytes]:
         return self._speeches.audio(value)
 
@@ -166,6 +166,7 @@ class OwnSocketCodec:
         return self._speeches.end(value)
 
     def _clear(self, _: seam.Clear) -> list[str | bytes]:
+        self._speeches.clear()
         return [wire.encode(wire.Clear())]
 
     def _notice(self, value: seam.Notice) -> list[str | bytes]:
@@ -198,6 +199,7 @@ _SEND: dict[type, Callable[[OwnSocketCodec, Any], list[str | bytes]]] = {
     seam.Accepted: OwnSocketCodec._accepted,
     seam.Caption: OwnSocketCodec._caption,
     seam.Acknowledged: OwnSocketCodec._acknowledged,
+    seam.SpeechStarted: OwnSocketCodec._speech_started,
     seam.Speech: OwnSocketCodec._speech,
     seam.SpeechEnded: OwnSocketCodec._speech_ended,
     seam.Clear: OwnSocketCodec._clear,
