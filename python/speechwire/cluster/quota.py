@@ -19,6 +19,7 @@ from speechwire.session import ConnectionLimiter
 
 __all__ = ["QuotaState", "SharedQuota"]
 
+_BLOCK: Final = 8
 _SHORTEST_PAUSE_S: Final = 0.05  # between two requests, however quickly the demand changes
 _AWAY: Final = (RedisError, OSError, TimeoutError)
 
@@ -80,8 +81,11 @@ class SharedQuota:
         workers: How many processes share the quota.
         worker: Name of this one, different from all others. Default: random.
         reserved: Places that are always this worker's. Default: half of an equal share.
-        block: Places leased at once; half of one is kept free.
+        block: Places leased at once; half of one is kept free. Default: 8, or a quarter of an equal share if
+            that is less.
         lease_s: For how long places are leased.
+        demand: How many places are needed, if that is not only what the limiter's connections take; call
+            :meth:`demand_changed` when it changes.
         on_places: Told how many places this worker has, after each answer of Redis and each failure.
 
     Raises:
@@ -98,12 +102,13 @@ class SharedQuota:
         workers: int,
         worker: str | None = None,
         reserved: int | None = None,
-        block: int = 8,
+        block: int | None = None,
         lease_s: float = 15.0,
+        demand: Callable[[], int] | None = None,
         on_places: Callable[[int], None] | None = None,
     ) -> None:
         for argument, value in {"limit": limit, "workers": workers, "block": block}.items():
-            if value < 1:
+            if value is not None and value < 1:
                 raise InvalidArgument(argument, value, "at least 1")
         if lease_s < 0.3:
             raise InvalidArgument("lease_s", lease_s, "at least 0.3 s")
@@ -112,13 +117,16 @@ class SharedQuota:
             raise InvalidArgument("reserved", self.reserved, f"0 to {limit // workers}, the equal share")
         self.worker = worker or uuid.uuid4().hex
         self._limiter = limiter
-        self._limit, self._workers, self._block = limit, workers, block
+        self._limit, self._workers = limit, workers
+        self._block = block or max(1, min(_BLOCK, limit // (4 * workers)))
+        self._spare = -(-self._block // 2)
         self._lease_s, self._renew_s = lease_s, lease_s / 3
         self._keys = [f"speechwire:{{{name}}}:{part}" for part in ("leases", "places", "since", "hold")]
         self._lease: _Script = redis.register_script(LEASE_SCRIPT)
         self._hold: _Script = redis.register_script(HOLD_SCRIPT)
         self._leased = self._leased_by_all = self._failures = 0
         self._valid_until = 0.0
+        self._demand = demand or (lambda: 0)
         self._on_places = on_places or (lambda places: None)
         self._away = False
         self._short = False  # Redis did not give what was wanted: to ask at each change would only be a load
@@ -145,6 +153,10 @@ class SharedQuota:
         self._limiter.watch()
         await self._request(0)
         self._limiter.limit(0)
+
+    def demand_changed(self) -> None:
+        """Look at the demand again, soon."""
+        self._changed.set()
 
     def state(self) -> QuotaState:
         """What is leased now. Costs nothing; asks nobody."""
@@ -179,7 +191,7 @@ class SharedQuota:
 
     def _wanted(self) -> int:
         """Whole blocks, with half of one to spare."""
-        needed = self._limiter.taken + self._limiter.waiting + self._block // 2
+        needed = max(self._demand(), self._limiter.taken + self._limiter.waiting) + self._spare
         return min(self._limit, -(-needed // self._block) * self._block)
 
     def _held(self) -> int:

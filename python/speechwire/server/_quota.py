@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 from speechwire.server.config import Config
 from speechwire.server.server import CONTRACT_CALLS, Server
-from speechwire.session import ConnectionLimiter
 
 __all__ = ["shared_quota"]
 
 _SOCKET_TIMEOUT_S: Final = 5.0
-
-OnPlaces = Callable[[int], None] | None
 
 
 @asynccontextmanager
@@ -28,18 +25,23 @@ async def shared_quota(config: Config, server: Server) -> AsyncIterator[None]:
     from speechwire.cluster import SharedQuota  # noqa: PLC0415
 
     redis: Redis = Redis.from_url(config.redis_url, socket_timeout=_SOCKET_TIMEOUT_S)
-    workers = config.quota_workers or config.workers
-
-    def quota(kind: str, limiter: ConnectionLimiter, limit: int, on_places: OnPlaces = None) -> SharedQuota:
-        name = f"{config.quota_name}/{kind}"
-        return SharedQuota(redis, limiter, name=name, limit=limit, workers=workers, on_places=on_places)
-
+    pool, admission = server.pool, server.admission
+    common = {"workers": config.quota_workers or config.workers}
     async with AsyncExitStack() as stack:
         stack.push_async_callback(redis.aclose)
-        calls = config.max_calls or CONTRACT_CALLS
-        listen = quota("listen", server.pool.listen_limiter, calls, server.admission.resize)
+        listen = SharedQuota(
+            redis,
+            pool.listen_limiter,
+            name=f"{config.quota_name}/listen",
+            limit=config.max_calls or CONTRACT_CALLS,
+            demand=lambda: admission.taken + admission.waiting,
+            on_places=admission.resize,
+            **common,
+        )
+        admission.on_change = listen.demand_changed
         await stack.enter_async_context(listen)
         if config.max_speaking:
-            speak = quota("speak", server.pool.speak_limiter, config.max_speaking)
+            name = f"{config.quota_name}/speak"
+            speak = SharedQuota(redis, pool.speak_limiter, name=name, limit=config.max_speaking, **common)
             await stack.enter_async_context(speak)
         yield
