@@ -84,7 +84,7 @@ class Environment:
     def versions(self) -> dict[str, str]:
         """What is installed, without pip and what comes with an empty environment."""
         listed = json.loads(self.pip("list", "--format", "json"))
-        seeds = {"pip", "setuptools", "wheel"}
+        seeds = {"pip", "setuptools", "wheel", "packaging"}
         return {entry["name"]: entry["version"] for entry in listed if entry["name"] not in seeds}
 
     def run(self, *arguments: str) -> str:
