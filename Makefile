@@ -109,7 +109,7 @@ sdist: $(STAMP)/environment  ## build the sdists into dist/
 	$(BIN)/python -m scripts.build_pure --out dist --sdist $(PURE)
 
 test-alone: wheel wheel-pure sdist  ## install each wheel alone into an empty environment, replace and uninstall it with pip
-	SPEECHWIRE_DIST=dist $(BIN)/python -m pytest tests/packaging $(PYTEST_ARGS)
+	SPEECHWIRE_DIST=dist $(BIN)/python -m pytest -o faulthandler_timeout=900 tests/packaging $(PYTEST_ARGS)
 
 test-wheels: test-alone  ## the same, and run the tests against each artefact on each Python found (WHEELS_ARGS=--quick)
 	$(BIN)/python -m scripts.wheel_matrix $(WHEELS_ARGS)

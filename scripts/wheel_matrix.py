@@ -53,6 +53,8 @@ ALONE = (
 BARE = ("tests/audio", "tests/protocol", "tests/meta/test_engine.py")
 SCOPES = {"full": FULL, "quick": QUICK, "alone": ALONE, "core": BARE}
 WITH_PLUGINS = ("full", "quick")
+# Longer than the longest of pip's installs, whose tests have a limit of their own.
+PATIENT = ("-o", "faulthandler_timeout=900")
 BARE_NEEDS = ("numpy", "aiohttp", "msgspec", "pytest", "pytest-asyncio", "pytest-timeout", "hypothesis")
 _COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped|xfailed)")
 
@@ -195,7 +197,7 @@ def run(
     files = [find_artefact(arguments.dist, artefact)]
     files += find_plugins(arguments.dist, artefact) if scope in WITH_PLUGINS else []
     interpreter = install(folder, python, files, needs(scope, tree, files[0]))
-    command = [str(interpreter), "-m", "pytest", "-q", "-p", "no:cacheprovider", *SCOPES[scope]]
+    command = [str(interpreter), "-m", "pytest", "-q", "-p", "no:cacheprovider", *PATIENT, *SCOPES[scope]]
     variables = environment(ARTEFACTS[artefact], arguments.dist)
     output, status = suite(command, tree, variables, arguments.timeout)
     if status:
