@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from speechwire.errors import SpeechwireError
 from speechwire.server import _ending as endings
+from speechwire.server import _spans as spans
 from speechwire.server._counters import Counters
 from speechwire.server._ears import Ears
 from speechwire.server._ending import Ending
@@ -47,7 +48,7 @@ from speechwire.server.codec import (
     Text,
 )
 from speechwire.server.limits import Limits
-from speechwire.session import SessionPool
+from speechwire.session import ListenSettings, SessionPool
 
 __all__ = ["Line"]
 
@@ -65,6 +66,7 @@ class Line:
         limits: Of one call.
         listen: Options for listening.
         speak: Options for speaking.
+        session_settings: Limits and deadlines of listening.
         counters: Of the server.
         call_id: Ours.
         log: For this call.
@@ -85,6 +87,7 @@ class Line:
         limits: Limits,
         listen: Mapping[str, Any],
         speak: Mapping[str, Any],
+        session_settings: ListenSettings,
         counters: Counters,
         call_id: str,
         log: CallLogger,
@@ -102,6 +105,7 @@ class Line:
         self._limits = limits
         self._listen = listen
         self._speak = speak
+        self._session_settings = session_settings
         self._counters = counters
         self._log = log
         self._over: asyncio.Future[Ending] = loop.create_future()
@@ -115,6 +119,7 @@ class Line:
         self._audio_s = 0.0
         self._seconds_per_byte = 0.0
         self._failed = False
+        self._span: object | None = None
 
     @property
     def dialect(self) -> str:
@@ -173,8 +178,10 @@ class Line:
             self._log.exception("the call ended by a fault of the server")
             ending = endings.INTERNAL
         finally:
-            self._place.release()
-            await self._let_go()
+            try:
+                await self._let_go()
+            finally:
+                self._place.release()
         self._say_goodbye(ending)
         return ending
 
@@ -351,7 +358,8 @@ class Line:
             return self._over.result()
         if not self._place.is_taken and not await self._wait_for_place():
             return self._over.result()
-        self._ready(started)
+        if self.call is None:  # listening could not begin
+            return self._over.result()
         timers = self._set_timers()
         listening = asyncio.create_task(self._hear())
         answering = asyncio.create_task(self._run_application()) if self._answer else None
@@ -381,14 +389,7 @@ class Line:
         """Listen from the first sample on, where there is a place already."""
         self._seconds_per_byte = 1 / started.format.bytes_per_s
         if self._place.is_taken:
-            self._make_ears(started)
-
-    def _make_ears(self, started: Started) -> None:
-        try:
-            self._ears = Ears(self._pool, started, self._listen, self, drain_s=self._limits.hangup_s)
-        except SpeechwireError as error:
-            self._log.error("listening cannot begin: %s", error)
-            self.finish(endings.service("the server's options are refused"))
+            self._ready(started)
 
     async def _wait_for_place(self) -> bool:
         position, timeout_s = self._place.queued
@@ -404,10 +405,22 @@ class Line:
         if self._over.done() or not self._place.is_taken:
             self.finish(endings.BUSY)
             return False
-        self._make_ears(self._started.result())
+        self._ready(self._started.result())
+        if self._early_s:
+            words = "audio came before there was a place for the call"
+            self.on_notice(Notice(code="audio_dropped", description=words, seconds=self._early_s))
         return not self._over.done()
 
     def _ready(self, started: Started) -> None:
+        """The call is on."""
+        try:
+            self._ears = Ears(
+                self._pool, started, self._listen, self, session_settings=self._session_settings
+            )
+        except SpeechwireError as error:
+            self._log.error("listening cannot begin: %s", error)
+            self.finish(endings.service("the server's options are refused"))
+            return
         if started.speech is not None:
             self._mouth = Mouth(
                 self._pool,
@@ -432,6 +445,7 @@ class Line:
             Accepted(call_id=self.call_id, speech=self._mouth.format if self._mouth is not None else None)
         )
         self._log.info("the call began", extra={"provider_id": started.call_id, "resumed": started.resumed})
+        self._span = spans.begin(self.call_id, self.dialect)
 
     def _set_timers(self) -> list[asyncio.TimerHandle]:
         loop = asyncio.get_running_loop()
@@ -502,6 +516,7 @@ class Line:
         self.outbox.close()
         self._counters.interims_dropped += self.outbox.interims_dropped
         self._counters.ended[ending.code] += 1
+        spans.end(self._span, ending.code, self._audio_s)
         self._log.info(
             "the call ended",
             extra={"ending": ending.code, "audio_s": round(self._audio_s, 3), "words": ending.words},

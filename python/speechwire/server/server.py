@@ -17,7 +17,7 @@ from speechwire.server.admission import Admission, Place
 from speechwire.server.call import Answer, CallLogger
 from speechwire.server.codec import Codec
 from speechwire.server.config import Config
-from speechwire.session import SessionPool
+from speechwire.session import ListenSettings, SessionPool
 
 __all__ = ["Phase", "Refusal", "Server"]
 
@@ -68,6 +68,8 @@ class Server:
         config: Settings.
         pool: Makes the sessions. It is not closed.
         answer: The application; ``None`` for captions only.
+        session_settings: Limits and deadlines of listening; by default those of sessions, with ``hangup_s``
+            for the last results.
 
     Attributes:
         config: The settings, with a token secret where none was given.
@@ -75,7 +77,14 @@ class Server:
         lines: Live calls and callers that wait.
     """
 
-    def __init__(self, config: Config, pool: SessionPool, answer: Answer | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        pool: SessionPool,
+        answer: Answer | None = None,
+        *,
+        session_settings: ListenSettings | None = None,
+    ) -> None:
         if not config.token_secret:
             config = replace(config, token_secret=secrets.token_urlsafe(32))
         self.config = config
@@ -90,6 +99,7 @@ class Server:
         self._empty = asyncio.Event()
         self._empty.set()
         self._limits = config.limits
+        self._session_settings = session_settings or ListenSettings(drain_timeout_s=config.hangup_s)
         self._ticking: asyncio.Task[None] | None = None
 
     @property
@@ -124,6 +134,7 @@ class Server:
             limits=self._limits,
             listen=self.config.listen,
             speak=self.config.speak,
+            session_settings=self._session_settings,
             counters=self.counters,
             call_id=call_id,
             log=CallLogger(_logger, {"call_id": call_id, "dialect": codec.name}),
