@@ -114,6 +114,7 @@ class Line:
         self._mouth: Mouth | None = None
         self._malformed = 0
         self._early_s = 0.0
+        self._early_texts: list[Text] = []  # asked for before the call was on
         self._texts: set[asyncio.Task[None]] = set()
         self._began_s = self._heard_at_s = self._clock()
         self._audio_s = 0.0
@@ -299,6 +300,8 @@ class Line:
     def _on_speech(self, incoming: Incoming) -> None:
         mouth = self._mouth
         if mouth is None:
+            if isinstance(incoming, Text) and self.call is None:
+                self._early_texts = [*self._early_texts, incoming][: self._limits.texts]
             return
         match incoming:
             case MarkPlayed():
@@ -445,6 +448,9 @@ class Line:
             Accepted(call_id=self.call_id, speech=self._mouth.format if self._mouth is not None else None)
         )
         self._log.info("the call began", extra={"provider_id": started.call_id, "resumed": started.resumed})
+        early, self._early_texts = self._early_texts, []
+        for text in early:
+            self._on_speech(text)
         self._span = spans.begin(self.call_id, self.dialect)
 
     def _set_timers(self) -> list[asyncio.TimerHandle]:
