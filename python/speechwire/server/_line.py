@@ -42,6 +42,7 @@ from speechwire.server.codec import (
     Speech,
     Started,
     Stopped,
+    Text,
 )
 
 __all__ = ["Line"]
@@ -86,6 +87,7 @@ class Line:
         self._speech = Speaking(None, self, most_texts=limits.texts)
         self._malformed = 0
         self._early_s = 0.0
+        self._early: list[Text | Digit] = []  # before the call was on
         self._seconds_per_byte = 0.0
         self._is_deaf = False
         self._span: object | None = None
@@ -245,6 +247,8 @@ class Line:
                 self._on_started(incoming)
             case Stopped():
                 self.finish(endings.HUNG_UP)
+            case Text() | Digit() if self.call is None:
+                self._early = [*self._early, incoming][: self._limits.texts]
             case Digit():
                 self._on_digit(incoming)
             case PeerError():
@@ -354,6 +358,9 @@ class Line:
         self.send(Accepted(call_id=self.call_id, speech=self._speech.format))
         self._log.info("the call began", extra={"provider_id": started.call_id, "resumed": started.resumed})
         self._span = spans.begin(self.call_id, self.dialect)
+        early, self._early = self._early, []
+        for incoming in early:
+            self._on(incoming)
 
     def _mouth(self, started: Started) -> Mouth | None:
         if started.speech is None:

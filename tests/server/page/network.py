@@ -16,17 +16,18 @@ class Network:
     Attributes:
         url: Where the page finds it.
         is_down: Whether new connections are refused.
+        target: Where new connections go.
     """
 
     def __init__(self, target: str) -> None:
         self.url = ""
         self.is_down = False
-        self._target = urlsplit(target)
+        self.target = target
         self._open: set[asyncio.StreamWriter] = set()
 
     def lead_to(self, target: str) -> None:
         """Connections from now on go to another server."""
-        self._target = urlsplit(target)
+        self.target = target
 
     def cut(self) -> None:
         """Break every connection at once, without a goodbye."""
@@ -39,7 +40,8 @@ class Network:
         try:
             if self.is_down:
                 return
-            back, there = await asyncio.open_connection(self._target.hostname, self._target.port)
+            target = urlsplit(self.target)
+            back, there = await asyncio.open_connection(target.hostname, target.port)
             self._open.add(there)
             await asyncio.gather(_pass_on(reader, there), _pass_on(back, writer))
         except OSError:
@@ -65,14 +67,12 @@ async def network(target: str) -> AsyncIterator[Network]:
     between = Network(target)
     serving: set[asyncio.Task[None]] = set()
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(between.serve(reader, writer))
         serving.add(task)
         task.add_done_callback(serving.discard)
-        await between.serve(reader, writer)
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
     between.url = "http://127.0.0.1:{}".format(server.sockets[0].getsockname()[1])
     try:
         yield between

@@ -93,7 +93,7 @@ async def test_killed_sockets_workers_and_upstreams_lose_no_word(tmp_path: Path)
 
 
 async def test_barge_in_stops_the_playback(tmp_path: Path, figure) -> None:
-    record(tmp_path / "said.wav", turns=1, words=4, lead_s=4.0)
+    record(tmp_path / "said.wav", turns=1, words=4)
     barged: list[BargeIn] = []
 
     async def talkative(call: Call) -> None:
@@ -141,7 +141,7 @@ async def test_the_keyboard_alone_is_enough(tmp_path: Path) -> None:
         assert await page.value("document.activeElement.id") == "talk"
         await page.press(" ", "Space")
         await page.until(f"{PRESSED} === 'true'")
-        await page.until("document.querySelector('#log .you')")
+        await page.until("document.querySelector('#log .you') !== null")
         assert await page.value("document.activeElement.id") == "talk"  # no event has moved it
         await page.press(" ", "Space")
         await page.until("speechwire.call === null")

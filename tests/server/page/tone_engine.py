@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from speechwire.emulator import Heard, StreamInfo, Word
 
-__all__ = ["TONE_HZ", "ToneEngine", "record", "tone"]
+__all__ = ["TONE_HZ", "ToneEngine", "record", "tone", "turns_of_tones"]
 
 STEP_S = 0.05
 LOWEST_HZ, APART_HZ, MOST_WORDS = 600.0, 90.0, 24
@@ -35,19 +35,28 @@ def tone(hz: float, seconds: float, rate: int) -> Samples:
     return np.rint(AMPLITUDE * np.sin(2 * np.pi * hz * at)).astype(np.int16)
 
 
-def record(file: Path, turns: int, words: int, *, rate: int = 48_000, lead_s: float = 1.5) -> list[str]:
-    """Write a WAV of so many turns of so many words each; returns the words."""
-    parts = [np.zeros(round(lead_s * rate), np.int16)]
-    for word in range(turns * words):
-        parts.append(tone(LOWEST_HZ + word * APART_HZ, WORD_S, rate))
-        pause_s = PAUSE_S if (word + 1) % words == 0 else GAP_S
-        parts.append(np.zeros(round(pause_s * rate), np.int16))
+def record(file: Path, turns: int, words: int, *, rate: int = 48_000, lead_s: float = 4.0) -> list[str]:
+    """Write a WAV of so many turns of so many words each; returns the words.
+
+    The file runs from the moment the device is opened: what comes before the page listens is not heard.
+    """
+    pcm, names = turns_of_tones(turns, words, rate)
     with wave.open(str(file), "wb") as out:
         out.setnchannels(1)
         out.setsampwidth(2)
         out.setframerate(rate)
-        out.writeframes(np.concatenate(parts).tobytes())
-    return [f"word{word}" for word in range(turns * words)]
+        out.writeframes(bytes(2 * round(lead_s * rate)) + pcm)
+    return names
+
+
+def turns_of_tones(turns: int, words: int, rate: int, *, first: int = 0) -> tuple[bytes, list[str]]:
+    """So many turns of so many words each, as s16le; returns the words as well."""
+    parts = []
+    for index in range(turns * words):
+        parts.append(tone(LOWEST_HZ + (first + index) * APART_HZ, WORD_S, rate))
+        pause_s = PAUSE_S if (index + 1) % words == 0 else GAP_S
+        parts.append(np.zeros(round(pause_s * rate), np.int16))
+    return np.concatenate(parts).tobytes(), [f"word{first + index}" for index in range(turns * words)]
 
 
 class _Recognizer:
