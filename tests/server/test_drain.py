@@ -107,7 +107,10 @@ async def test_a_live_call_finishes_while_new_ones_are_refused(
             assert error.status == 503 and int(error.headers["Retry-After"]) > 0  # type: ignore[index]
             note("a new caller is refused with 503 and Retry-After")
             await call.say(spoken([5, 6, 7]), pace=0.02)
-            finals = lambda: [c["transcript"] for c in caller.heard.captions if c["type"] == "EndOfTurn"]  # noqa: E731
+
+            def finals() -> list[str]:
+                return [one["transcript"] for one in caller.heard.captions if one["type"] == "EndOfTurn"]
+
             await until(lambda: len(finals()) == 2)
             note("the live call's second turn is understood")
             await call.hang_up()

@@ -188,8 +188,7 @@ def twilio_signature(url: str, token: str = TWILIO_TOKEN) -> str:
 
 
 async def test_twilio_comes_in_by_its_signature_over_the_public_url() -> None:
-    settings = {"public_url": PUBLIC, "twilio_auth_token": TWILIO_TOKEN}
-    async with serving(**settings) as where:
+    async with serving(public_url=PUBLIC, twilio_auth_token=TWILIO_TOKEN) as where:
         good = twilio_signature("wss://voice.example.com/call/twilio")
         assert (await attempt(where, "/call/twilio", X_Twilio_Signature=good))[0] == 101
         for bad in (
@@ -251,8 +250,8 @@ def test_telnyx_by_its_key() -> None:
 
 async def test_telnyx_by_the_token_of_the_stream() -> None:
     async with serving(auth="required", telnyx_stream_token="of the stream") as where:
-        good = {"x_telnyx_streaming_auth_token": "of the stream"}
-        assert (await attempt(where, "/call/telnyx", **good))[0] == 101
+        good = await attempt(where, "/call/telnyx", x_telnyx_streaming_auth_token="of the stream")
+        assert good[0] == 101
         assert (await attempt(where, "/call/telnyx", x_telnyx_streaming_auth_token="other"))[0] == 401
 
 

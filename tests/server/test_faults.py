@@ -19,7 +19,7 @@ from tests.server.serving import dial
 from speechwire.server.aiohttp_host import AiohttpHost
 from speechwire.server.config import Config
 from speechwire.server.server import Server
-from speechwire.session import SessionPool
+from speechwire.session import ListenSettings, SessionPool
 
 FRAME_S = 0.1
 # Half as fast as real: two hundred callers, the server and the emulator share what cores there are.
@@ -82,7 +82,9 @@ async def test_nothing_is_lost_and_nothing_comes_twice() -> None:
     async with AsyncExitStack() as stack:
         base_url = await stack.enter_async_context(emulator_elsewhere())
         pool = await stack.enter_async_context(SessionPool("key", base_url=base_url))
-        server = Server(config, pool)
+        # A machine that is slow is no caller that pauses.
+        patient = ListenSettings(pause_after_s=None, drain_timeout_s=60.0)
+        server = Server(config, pool, session_settings=patient)
         host = await stack.enter_async_context(AiohttpHost(server))
         connector = aiohttp.TCPConnector(limit=0)
         session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))

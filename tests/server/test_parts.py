@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import logging
 from pathlib import Path
@@ -200,6 +201,25 @@ async def test_the_numbers_can_be_read() -> None:
     assert "key" not in text.replace("keep_alives", "")
 
 
+async def test_each_call_is_a_span(monkeypatch: pytest.MonkeyPatch) -> None:
+    trace = pytest.importorskip("opentelemetry.trace", reason="OpenTelemetry is not installed")
+    sdk = pytest.importorskip("opentelemetry.sdk.trace", reason="OpenTelemetry's SDK is not installed")
+    memory = importlib.import_module("opentelemetry.sdk.trace.export.in_memory_span_exporter")
+    export = importlib.import_module("opentelemetry.sdk.trace.export")
+    exporter, provider = memory.InMemorySpanExporter(), sdk.TracerProvider()
+    provider.add_span_processor(export.SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(trace, "get_tracer", provider.get_tracer)
+    async with serving(engine=ContentEngine()) as where, dial(where, Twilio()) as call:
+        await call.say(spoken([1]))
+        await call.hang_up()
+        await until(lambda: not where.server.lines)
+    (span,) = exporter.get_finished_spans()
+    assert span.name == "speechwire.call"
+    assert span.attributes["speechwire.ending"] == "hung_up"
+    assert span.attributes["speechwire.audio_s"] == 1.25
+    provider.shutdown()
+
+
 def test_settings_come_from_the_file_the_environment_and_options(tmp_path: Path) -> None:
     file = tmp_path / "server.toml"
     file.write_text('port = 1\nqueue = 2\nidle_s = 5\n[listen]\nmodel = "nova-3"\n', encoding="utf-8")
@@ -267,7 +287,7 @@ def test_an_application_that_is_none_is_named(name: str) -> None:
 
 
 def test_the_demo_is_an_application() -> None:
-    assert find_application("speechwire.server.demo:answer").__name__ == "answer"  # type: ignore[attr-defined]
+    assert find_application("speechwire.server.demo:answer").__name__ == "answer"
 
 
 def test_a_record_is_a_line_of_json_with_its_call() -> None:

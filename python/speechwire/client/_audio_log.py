@@ -12,6 +12,7 @@ from speechwire.server.own_socket.messages import AudioFormat
 __all__ = ["AudioLog", "Chunk"]
 
 _CHUNK_BYTES: Final = 32_768
+_ROUNDING_S: Final = 1e-6  # of a sum of many lengths
 
 
 class Chunk(msgspec.Struct, frozen=True, gc=False):
@@ -126,7 +127,7 @@ class AudioLog:
 
     def _shrink(self) -> float:
         lost_s = 0.0
-        while self.kept_s > self._limit_s and len(self._chunks) > 1:
+        while self.kept_s > self._limit_s + _ROUNDING_S and len(self._chunks) > 1:
             if self._taken == 0:
                 lost_s += self._chunks[0].seconds
             self._drop_first()

@@ -11,7 +11,7 @@ from typing import Final, NoReturn, Self
 import msgspec
 
 from speechwire.client._conversation import Conversation
-from speechwire.client.events import CallEvent, Disconnected, Ended
+from speechwire.client.events import CallEvent, Disconnected, Ended, SpeechAudio
 from speechwire.errors import (
     ConnectionLost,
     InvalidArgument,
@@ -98,9 +98,12 @@ class Call:
         Raises:
             SpeechwireError: The call failed for good; raised once, after the last event.
         """
-        event = None if self._over and self._events.empty() else await self._events.get()
-        if event is not None:
-            return event
+        while True:
+            event = None if self._over and self._events.empty() else await self._events.get()
+            if event is None:
+                break
+            if not isinstance(event, SpeechAudio) or event.utterance >= self._conversation.silenced_before:
+                return event
         error, self._error = self._error, None
         if error is not None:
             raise error

@@ -39,6 +39,7 @@ class Conversation:
         answered: Whether this connection's ``Started`` has come.
         has_gap: Audio that was due on this connection is lost: only another connection can go on.
         is_finishing: Whether no audio follows.
+        silenced_before: Audio of utterances before this one is not wanted any more.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Conversation:
         self.goodbye: wire.Goodbye | None = None
         self.failure: wire.Failure | None = None
         self.answered = self.has_gap = self.is_finishing = False
+        self.silenced_before = 0
         self._wanted = speech
         self._parameters = dict(parameters)
         self._log = AudioLog(format, buffer_s)
@@ -115,7 +117,8 @@ class Conversation:
 
     def interrupt(self) -> None:
         """Stop what is being said and what waits."""
-        self._speeches.clear()
+        self.silenced_before = self._speeches.next_utterance
+        self._speeches.interrupt()
         self._outbox.append(wire.encode(wire.Interrupt()))
 
     def end_turn(self) -> None:

@@ -40,6 +40,7 @@ class Speeches:
         self._unfinished: list[_Speech] = []
         self._current: _Speech | None = None
         self._asked = 0
+        self._interrupted = 0  # texts up to this one
 
     def ask(self, text: str) -> Speak:
         """Note a text and return the message that asks for it."""
@@ -73,8 +74,11 @@ class Speeches:
         self._unfinished = [each for each in self._unfinished if each.text]
 
     def start(self, message: SpeechStarted) -> bool:
-        """An utterance begins; returns whether it is new."""
+        """An utterance begins; returns whether it is new, and wanted."""
         known = self._named(message)
+        if known is None:
+            self._current = None
+            return False
         is_new = known.utterance is None
         known.utterance = message.utterance
         known.text = known.text or message.text
@@ -99,15 +103,26 @@ class Speeches:
             self._current = None
         return len(self._unfinished) < before
 
+    def interrupt(self) -> None:
+        """Nothing that was asked for is wanted any more."""
+        self._interrupted = self._asked
+        self.clear()
+
     def clear(self) -> None:
-        """Nothing of all this will be said."""
+        """The server has forgotten what it had to say."""
         self._unfinished.clear()
         self._current = None
 
-    def _named(self, message: SpeechStarted) -> _Speech:
+    def _named(self, message: SpeechStarted) -> _Speech | None:
+        """The speech of this name; ``None`` for one that was interrupted before the server had begun it.
+
+        A name that is not known can be that of a text that crossed a ``Clear`` on its way.
+        """
         for each in self._unfinished:
             if each.utterance == message.utterance or (message.id and each.id == message.id):
                 return each
+        if message.id.isdecimal() and int(message.id) <= self._interrupted:
+            return None
         speech = _Speech(message.id, message.text)
         self._unfinished.append(speech)
         return speech

@@ -49,7 +49,7 @@ class Ears:
         started: The call's format, and where it goes on.
         settings: Options for listening.
         listener: Told what was heard.
-        drain_s: How long the last results may take.
+        session_settings: Limits and deadlines of the session.
 
     Raises:
         InvalidArgument: The service would refuse the options.
@@ -62,7 +62,7 @@ class Ears:
         settings: Mapping[str, Any],
         listener: Listener,
         *,
-        drain_s: float,
+        session_settings: ListenSettings,
     ) -> None:
         upstream = upstream_of(started.format, settings, may_change=started.may_change_format)
         options = upstream.options(settings)
@@ -78,11 +78,10 @@ class Ears:
         self._turn_of: dict[int, int] = {}
         self._pushed_s = 0.0
         self._seconds_per_byte = 1 / started.format.bytes_per_s
-        limits = ListenSettings(drain_timeout_s=drain_s)
         self.session: ListenV1Session | ListenV2Session = (
-            pool.listen_v1(options, converter=converter, settings=limits)
+            pool.listen_v1(options, converter=converter, settings=session_settings)
             if isinstance(options, ListenV1Options)
-            else pool.listen_v2(options, converter=converter, settings=limits)
+            else pool.listen_v2(options, converter=converter, settings=session_settings)
         )
 
     @property

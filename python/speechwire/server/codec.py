@@ -180,7 +180,7 @@ class Text(_Value, frozen=True, kw_only=True):
 
     Attributes:
         text: What to say.
-        key: The caller's own name for it, which comes back in :class:`SpeechStarted`; empty where it has none.
+        key: The caller's own name for it, which comes back in :class:`SpeechStarted`; or empty.
     """
 
     text: str

@@ -13,11 +13,12 @@ from typing import Final
 from speechwire.server import _ending as endings
 from speechwire.server._counters import Counters
 from speechwire.server._line import Line
+from speechwire.server._shared import Shared
 from speechwire.server.admission import Admission, Place
 from speechwire.server.call import Answer, CallLogger
 from speechwire.server.codec import Codec
 from speechwire.server.config import Config
-from speechwire.session import SessionPool
+from speechwire.session import ListenSettings, SessionPool
 
 __all__ = ["CONTRACT_CALLS", "Phase", "Refusal", "Server"]
 
@@ -68,6 +69,8 @@ class Server:
         config: Settings.
         pool: Makes the sessions. It is not closed.
         answer: The application; ``None`` for captions only.
+        session_settings: Limits and deadlines of listening; by default those of sessions, with ``hangup_s``
+            for the last results.
 
     Attributes:
         config: The settings, with a token secret where none was given.
@@ -75,12 +78,18 @@ class Server:
         lines: Live calls and callers that wait.
     """
 
-    def __init__(self, config: Config, pool: SessionPool, answer: Answer | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        pool: SessionPool,
+        answer: Answer | None = None,
+        *,
+        session_settings: ListenSettings | None = None,
+    ) -> None:
         if not config.token_secret:
             config = replace(config, token_secret=secrets.token_urlsafe(32))
         self.config = config
         self.pool = pool
-        self.answer = answer
         self.counters = Counters()
         self.lines: set[Line] = set()
         self.admission = Admission(
@@ -89,7 +98,15 @@ class Server:
         self.phase = Phase.SERVING
         self._empty = asyncio.Event()
         self._empty.set()
-        self._limits = config.limits
+        self._shared = Shared(
+            pool=pool,
+            answer=answer,
+            limits=config.limits,
+            listen=config.listen,
+            speak=config.speak,
+            session_settings=session_settings or ListenSettings(drain_timeout_s=config.hangup_s),
+            counters=self.counters,
+        )
         self._ticking: asyncio.Task[None] | None = None
 
     @property
@@ -116,18 +133,8 @@ class Server:
     def open(self, codec: Codec, place: Place) -> Line:
         """A line for a caller whose connection has been upgraded; :meth:`closed` must follow."""
         call_id = secrets.token_hex(8)
-        line = Line(
-            codec,
-            self.pool,
-            place,
-            answer=self.answer,
-            limits=self._limits,
-            listen=self.config.listen,
-            speak=self.config.speak,
-            counters=self.counters,
-            call_id=call_id,
-            log=CallLogger(_logger, {"call_id": call_id, "dialect": codec.name}),
-        )
+        log = CallLogger(_logger, {"call_id": call_id, "dialect": codec.name})
+        line = Line(codec, place, self._shared, call_id=call_id, log=log)
         self.lines.add(line)
         self._empty.clear()
         if self._ticking is None:

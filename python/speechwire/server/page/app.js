@@ -11,7 +11,7 @@ const talk = document.getElementById("talk");
 const agent = document.getElementById("agent");
 const view = new View();
 const READY = "Press and speak";
-const READY_HINT = "or hit the space bar. With headphones the agent does not hear itself.";
+const READY_HINT = "or hit the space bar. Wear headphones if the agent shall not hear itself.";
 
 class Conversation {
   constructor() {

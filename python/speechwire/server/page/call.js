@@ -29,6 +29,7 @@ export class Call {
     this.nextUtterance = 0;
     this.unfinished = []; // { id, text, utterance, received }
     this.current = null;
+    this.interrupted = new Set(); // texts that are not wanted any more
     this.asked = 0;
     this.attempt = 0;
     this.over = false;
@@ -61,6 +62,7 @@ export class Call {
   }
 
   interrupt() {
+    for (const { id } of this.unfinished) if (id) this.interrupted.add(id);
     this.unfinished = [];
     this.current = null;
     this.send({ type: "Interrupt" });
@@ -296,6 +298,11 @@ export class Call {
   onSpeechStarted(message) {
     const { utterance, id, text, sample } = message;
     let speech = this.unfinished.find((each) => each.utterance === utterance || (id && each.id === id));
+    if (!speech && this.interrupted.has(id)) {
+      // It was interrupted before the server had begun it.
+      this.current = null;
+      return;
+    }
     const isNew = !speech || speech.utterance === null;
     if (!speech) {
       speech = { id, text, utterance: null, received: 0 };
