@@ -68,10 +68,12 @@ RULES = {
         ),
         third_party=frozenset({"aiohttp", "msgspec", "jwt", "cryptography", "prometheus_client"}),
     ),
+    "speechwire.load": Rule(ours=frozenset({"speechwire.errors"})),
     "speechwire.cli": Rule(
         ours=frozenset(
             {
                 "speechwire.server",
+                "speechwire.load",
                 "speechwire",
                 "speechwire.errors",
                 "speechwire.audio",

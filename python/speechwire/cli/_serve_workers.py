@@ -1,4 +1,4 @@
-"""``speechwire serve --workers N``: the process that starts the others, and what is special in one of those."""
+"""``speechwire serve --workers N``: the process that starts the others, and what is special in those."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def supervise(config: Config, banner: str) -> int:
 
 
 def share_of(config: Config) -> Config:
-    """The settings of one worker, whose part of the quota is an equal share where Redis does not divide it."""
+    """The settings of one worker: an equal share of the quota, unless Redis divides it."""
     if config.redis_url or config.workers == 1:
         return config
     calls = max(1, (config.max_calls or CONTRACT_CALLS) // config.workers)

@@ -91,8 +91,7 @@ def _check_extra() -> None:
             importlib.import_module(name)
         except ModuleNotFoundError:
             raise click.ClickException(
-                f"the server needs {name}, which is not installed:"
-                ' pip install "videosdk-plugins-deepgram[server]"'
+                f'the server needs {name}, which is not installed: pip install "speechwire[server]"'
             ) from None
 
 
