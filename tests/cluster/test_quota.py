@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+
+pytest.importorskip("redis", reason="wants redis: pip install 'speechwire[cluster]'")
 from redis.asyncio import Redis
 from tests.cluster.conftest import RedisServer
 

@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 from tests.cluster.conftest import RedisServer
 
+pytest.importorskip("redis", reason="wants redis: pip install 'speechwire[cluster]'")
 pytest.importorskip("prometheus_client", reason="wants the server: pip install 'speechwire[server]'")
 
 from tests.cluster.test_quota import until
