@@ -153,6 +153,9 @@ def test_captions_are_only_sent_where_they_are_asked_for() -> None:
         codec.receive(message)
     sent(codec, caller, caption)
     assert caller.heard.captions[0]["transcript"] == "Hello"
+    codec.receive(caller.stop()[0])
+    sent(codec, caller, caption)
+    assert len(caller.heard.captions) == 2, "what was said last is understood after the hang-up"
 
 
 @pytest.mark.parametrize(

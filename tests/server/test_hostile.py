@@ -198,7 +198,7 @@ async def test_a_flood_of_audio_is_read_at_its_pace() -> None:
             await asyncio.sleep(3.0)
             (line,) = where.server.lines
             # The burst that is allowed, and what real time has let in since, with a message to spare.
-            assert line._audio_s < 15.0 + 1.25 * 10 + 2.0
+            assert line.pace.audio_s < 15.0 + 1.25 * 10 + 2.0
             assert where.server.pool.snapshot().buffered_bytes < 60 * 8000
             flood.cancel()
             with suppress(asyncio.CancelledError, ConnectionError):

@@ -7,39 +7,36 @@ Without I/O: a host gives it messages (:meth:`Line.receive`), takes messages (:a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Mapping
+from collections.abc import AsyncIterable
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any
 
 from speechwire.errors import SpeechwireError
 from speechwire.server import _ending as endings
 from speechwire.server import _spans as spans
-from speechwire.server._counters import Counters
 from speechwire.server._ears import Ears
 from speechwire.server._ending import Ending
 from speechwire.server._mouth import Mouth, Said
 from speechwire.server._outbox import Outbox, Weight
+from speechwire.server._pacing import AudioPace, CallTimers
+from speechwire.server._shared import Shared
+from speechwire.server._speaking import Speaking
 from speechwire.server.admission import Place
-from speechwire.server.call import Answer, BargeIn, Call, CallEnded, CallLogger, Turn
+from speechwire.server.call import BargeIn, Call, CallEnded, CallLogger, Turn
 from speechwire.server.codec import (
     Accepted,
     Acknowledged,
     Audio,
     Caption,
-    Cleared,
     Codec,
     Digit,
     EndTurn,
-    Flow,
     FormatChanged,
     Incoming,
-    Interrupt,
     Malformed,
-    MarkPlayed,
     Notice,
     Outgoing,
     PeerError,
-    Played,
     Queued,
     Reply,
     Speech,
@@ -47,12 +44,8 @@ from speechwire.server.codec import (
     Stopped,
     Text,
 )
-from speechwire.server.limits import Limits
-from speechwire.session import ListenSettings, SessionPool
 
 __all__ = ["Line"]
-
-_MOST_DELAY_S: Final = 0.5
 
 
 class Line:
@@ -60,14 +53,8 @@ class Line:
 
     Args:
         codec: Of this connection.
-        pool: Makes sessions.
         place: In the quota, perhaps still to be waited for. It is given back at the end.
-        answer: The application; ``None`` for captions only.
-        limits: Of one call.
-        listen: Options for listening.
-        speak: Options for speaking.
-        session_settings: Limits and deadlines of listening.
-        counters: Of the server.
+        shared: What all lines are made with.
         call_id: Ours.
         log: For this call.
 
@@ -75,51 +62,34 @@ class Line:
         outbox: What is to be sent.
         call: For the application, once the caller has said who it is.
         end: Why the call ended.
+        pace: How much audio came.
     """
 
-    def __init__(
-        self,
-        codec: Codec,
-        pool: SessionPool,
-        place: Place,
-        *,
-        answer: Answer | None,
-        limits: Limits,
-        listen: Mapping[str, Any],
-        speak: Mapping[str, Any],
-        session_settings: ListenSettings,
-        counters: Counters,
-        call_id: str,
-        log: CallLogger,
-    ) -> None:
+    def __init__(self, codec: Codec, place: Place, shared: Shared, *, call_id: str, log: CallLogger) -> None:
         loop = asyncio.get_running_loop()
+        limits = shared.limits
         self._clock = loop.time
+        self._heard_at_s = self._clock()
         self.outbox = Outbox(limit_bytes=limits.outbox_bytes, limit_s=limits.slow_reader_s, clock=self._clock)
         self.call: Call | None = None
         self.call_id = call_id
         self.end: Ending | None = None
+        self.pace = AudioPace(limits, self._heard_at_s)
         self._codec = codec
-        self._pool = pool
         self._place = place
-        self._answer = answer
+        self._shared = shared
         self._limits = limits
-        self._listen = listen
-        self._speak = speak
-        self._session_settings = session_settings
-        self._counters = counters
+        self._counters = shared.counters
         self._log = log
         self._over: asyncio.Future[Ending] = loop.create_future()
         self._started: asyncio.Future[Started] = loop.create_future()
         self._ears: Ears | None = None
-        self._mouth: Mouth | None = None
+        self._speech = Speaking(None, self, most_texts=limits.texts)
         self._malformed = 0
         self._early_s = 0.0
-        self._early_texts: list[Text] = []  # asked for before the call was on
-        self._texts: set[asyncio.Task[None]] = set()
-        self._began_s = self._heard_at_s = self._clock()
-        self._audio_s = 0.0
+        self._early: list[Text | Digit] = []  # before the call was on
         self._seconds_per_byte = 0.0
-        self._failed = False
+        self._is_deaf = False
         self._span: object | None = None
 
     @property
@@ -135,7 +105,7 @@ class Line:
     @property
     def speaking(self) -> bool:
         """Whether something is being said."""
-        return self._mouth is not None and self._mouth.speaking
+        return self._speech.active
 
     # From the host
 
@@ -188,22 +158,19 @@ class Line:
 
     # From the application
 
-    async def say(self, text: str | AsyncIterable[str], key: str = "") -> Said:
+    async def say(self, text: str | AsyncIterable[str]) -> Said:
         """See :meth:`Call.say`."""
-        if self._mouth is None:
-            raise CallEnded("this connection takes no speech")
-        return await self._mouth.say(text, key)
+        return await self._speech.say(text)
 
     def interrupt(self) -> None:
         """See :meth:`Call.interrupt`."""
-        if self._mouth is not None:
-            self._mouth.interrupt()
+        self._speech.interrupt()
 
     def hang_up(self, reason: str = "") -> None:
         """See :meth:`Call.hang_up`."""
         self.finish(Ending("done", reason))
 
-    # For ears and mouth
+    # For ears and speech
 
     def send(self, outgoing: Outgoing, weight: Weight = Weight.KEPT) -> bool:
         """Say something to the caller; whether its protocol has words for it."""
@@ -229,7 +196,7 @@ class Line:
             self.send(caption, Weight.INTERIM)
             return
         if caption.event == "StartOfTurn" and caption.transcript:
-            self._barge_in()
+            self._speech.barge_in()
         self.send(caption)
         if self.call is not None:
             self.call.put(caption)
@@ -250,25 +217,25 @@ class Line:
         if self.call is not None:
             self.call.put(notice)
 
+    def on_barge_in(self, barge_in: BargeIn) -> None:
+        """The caller has cut speech short."""
+        self._counters.barge_ins += 1
+        if self.call is not None:
+            self.call.put(barge_in)
+
     # What comes in
 
     def _on_audio(self, data: bytes) -> float:
-        ears = self._ears
-        if ears is None:
-            self._early_s += len(data) * self._seconds_per_byte
+        seconds = len(data) * self._seconds_per_byte
+        if self._ears is None:
+            self._early_s += seconds
             return 0.0
-        if not self._failed:
+        if not self._is_deaf:
             try:
-                ears.push(data)
+                self._ears.push(data)
             except SpeechwireError:  # listening has failed or ended; who waits for it says why
-                self._failed = True
-        self._audio_s += len(data) * self._seconds_per_byte
-        limits = self._limits
-        excess_s = self._audio_s - limits.audio_burst_s
-        if excess_s <= 0:
-            return 0.0
-        ahead_s = excess_s - (self._heard_at_s - self._began_s) * limits.audio_speed
-        return min(max(0.0, ahead_s / limits.audio_speed), _MOST_DELAY_S)
+                self._is_deaf = True
+        return self.pace.add(seconds, self._heard_at_s)
 
     def _on(self, incoming: Incoming) -> None:
         match incoming:
@@ -276,46 +243,35 @@ class Line:
                 self.outbox.put(Weight.KEPT, [incoming.message])
             case Malformed():
                 self._on_malformed(incoming.reason)
-            case Started():
-                if not self._started.done():
-                    self._started.set_result(incoming)
-                    self._open(incoming)
+            case Started() if not self._started.done():
+                self._on_started(incoming)
             case Stopped():
                 self.finish(endings.HUNG_UP)
+            case Text() | Digit() if self.call is None:
+                self._early = [*self._early, incoming][: self._limits.texts]
             case Digit():
-                self._counters.digits += 1
-                if self.call is not None:
-                    self.call.put(incoming)
+                self._on_digit(incoming)
             case PeerError():
                 self._log.warning("the caller's side reports: %s", incoming.description)
             case FormatChanged():
                 self._on_format(incoming)
-            case EndTurn():
+            case EndTurn() if self._ears is not None:
                 with suppress(SpeechwireError):
-                    if self._ears is not None:
-                        self._ears.end_turn()
+                    self._ears.end_turn()
             case _:
-                self._on_speech(incoming)
+                self._speech.receive(incoming)
 
-    def _on_speech(self, incoming: Incoming) -> None:
-        mouth = self._mouth
-        if mouth is None:
-            if isinstance(incoming, Text) and self.call is None:
-                self._early_texts = [*self._early_texts, incoming][: self._limits.texts]
-            return
-        match incoming:
-            case MarkPlayed():
-                mouth.marked(incoming.name)
-            case Played():
-                mouth.played(incoming.utterance, incoming.position_s)
-            case Flow():
-                mouth.set_paused(incoming.paused)
-            case Interrupt():
-                self._barge_in()
-            case Text():
-                self._on_text(incoming)
-            case Cleared():
-                pass
+    def _on_started(self, started: Started) -> None:
+        """Listen from the first sample on, where there is a place already."""
+        self._started.set_result(started)
+        self._seconds_per_byte = 1 / started.format.bytes_per_s
+        if self._place.is_taken:
+            self._ready(started)
+
+    def _on_digit(self, digit: Digit) -> None:
+        self._counters.digits += 1
+        if self.call is not None:
+            self.call.put(digit)
 
     def _on_malformed(self, reason: str) -> None:
         self._malformed += 1
@@ -331,28 +287,6 @@ class Line:
             except SpeechwireError as error:
                 self.finish(endings.malformed(str(error)))
 
-    def _on_text(self, text: Text) -> None:
-        if len(self._texts) >= self._limits.texts:
-            words = f"more than {self._limits.texts} texts wait to be spoken; this one is not"
-            self.on_notice(Notice(code="speech_failed", description=words))
-            return
-        task = asyncio.get_running_loop().create_task(self._speak_text(text))
-        self._texts.add(task)
-        task.add_done_callback(self._texts.discard)
-
-    async def _speak_text(self, text: Text) -> None:
-        try:
-            await self.say(text.text, text.key)
-        except SpeechwireError as error:
-            self.on_notice(Notice(code="speech_failed", description=str(error)))
-
-    def _barge_in(self) -> None:
-        heard = self._mouth.interrupt() if self._mouth is not None else None
-        if heard is not None:
-            self._counters.barge_ins += 1
-            if self.call is not None:
-                self.call.put(BargeIn(heard_s=heard[0], utterance=heard[1]))
-
     # The course of the call
 
     async def _live(self) -> Ending:
@@ -363,15 +297,14 @@ class Line:
             return self._over.result()
         if self.call is None:  # listening could not begin
             return self._over.result()
-        timers = self._set_timers()
+        timers = CallTimers(self._limits, self._quiet_s, self.finish)
         listening = asyncio.create_task(self._hear())
-        answering = asyncio.create_task(self._run_application()) if self._answer else None
+        answering = asyncio.create_task(self._run_application()) if self._shared.answer else None
         try:
             await asyncio.shield(self._over)
             await self._close(listening, answering)
         finally:
-            for timer in timers:
-                timer.cancel()
+            timers.cancel()
             for task in (listening, answering):
                 if task is not None and not task.done():
                     task.cancel()
@@ -387,12 +320,6 @@ class Line:
             return self._started.result()
         self.finish(endings.NO_START)
         return None
-
-    def _open(self, started: Started) -> None:
-        """Listen from the first sample on, where there is a place already."""
-        self._seconds_per_byte = 1 / started.format.bytes_per_s
-        if self._place.is_taken:
-            self._ready(started)
 
     async def _wait_for_place(self) -> bool:
         position, timeout_s = self._place.queued
@@ -416,25 +343,34 @@ class Line:
 
     def _ready(self, started: Started) -> None:
         """The call is on."""
+        shared = self._shared
         try:
             self._ears = Ears(
-                self._pool, started, self._listen, self, session_settings=self._session_settings
+                shared.pool, started, shared.listen, self, session_settings=shared.session_settings
             )
+            self._speech = Speaking(self._mouth(started), self, most_texts=self._limits.texts)
         except SpeechwireError as error:
-            self._log.error("listening cannot begin: %s", error)
+            self._log.error("the call cannot begin: %s", error)
             self.finish(endings.service("the server's options are refused"))
             return
-        if started.speech is not None:
-            self._mouth = Mouth(
-                self._pool,
-                started.speech,
-                self._speak,
-                self,
-                ahead_s=self._limits.speech_ahead_s,
-                clock=self._clock,
-            )
         self._log = CallLogger(self._log.logger, {"call_id": self.call_id, "dialect": self.dialect})
-        self.call = Call(
+        self.call = self._make_call(started)
+        self.send(Accepted(call_id=self.call_id, speech=self._speech.format))
+        self._log.info("the call began", extra={"provider_id": started.call_id, "resumed": started.resumed})
+        self._span = spans.begin(self.call_id, self.dialect)
+        early, self._early = self._early, []
+        for incoming in early:
+            self._on(incoming)
+
+    def _mouth(self, started: Started) -> Mouth | None:
+        if started.speech is None:
+            return None
+        ahead_s = self._limits.speech_ahead_s
+        shared = self._shared
+        return Mouth(shared.pool, started.speech, shared.speak, self, ahead_s=ahead_s, clock=self._clock)
+
+    def _make_call(self, started: Started) -> Call:
+        return Call(
             self,
             call_id=self.call_id,
             provider_id=started.call_id,
@@ -444,31 +380,10 @@ class Line:
             log=self._log,
             event_limit=self._limits.events,
         )
-        self.send(
-            Accepted(call_id=self.call_id, speech=self._mouth.format if self._mouth is not None else None)
-        )
-        self._log.info("the call began", extra={"provider_id": started.call_id, "resumed": started.resumed})
-        early, self._early_texts = self._early_texts, []
-        for text in early:
-            self._on_speech(text)
-        self._span = spans.begin(self.call_id, self.dialect)
 
-    def _set_timers(self) -> list[asyncio.TimerHandle]:
-        loop = asyncio.get_running_loop()
-        timers: list[asyncio.TimerHandle] = []
-
-        def check_idle() -> None:
-            quiet_s = self._clock() - self._heard_at_s
-            if quiet_s >= self._limits.idle_s and not self.speaking:
-                self.finish(endings.IDLE)
-                return
-            left_s = max(1.0, self._limits.idle_s - quiet_s)
-            timers[0] = loop.call_later(left_s, check_idle)
-
-        timers.append(loop.call_later(self._limits.idle_s, check_idle))
-        words = f"a call may take {self._limits.call_s:g} s"
-        timers.append(loop.call_later(self._limits.call_s, self.finish, endings.limit(words)))
-        return timers
+    def _quiet_s(self) -> float:
+        """For how long nothing has come; no time at all while something is being said."""
+        return 0.0 if self.speaking else self._clock() - self._heard_at_s
 
     async def _hear(self) -> None:
         if self._ears is None:
@@ -480,9 +395,10 @@ class Line:
             self.finish(endings.service("the speech service cannot be used"))
 
     async def _run_application(self) -> None:
-        assert self._answer is not None and self.call is not None
+        answer = self._shared.answer
+        assert answer is not None and self.call is not None
         try:
-            await self._answer(self.call)
+            await answer(self.call)
         except CallEnded:
             pass
         except Exception:
@@ -496,8 +412,7 @@ class Line:
         ending = self._over.result()
         assert self.call is not None
         self.call.end()
-        if self._mouth is not None:
-            self._mouth.interrupt()
+        self._speech.interrupt()
         if self._ears is not None:
             await self._ears.aclose()
             await asyncio.wait({listening}, timeout=self._limits.hangup_s)
@@ -506,13 +421,10 @@ class Line:
             await asyncio.wait({answering}, timeout=self._limits.hangup_s)
 
     async def _let_go(self) -> None:
-        for task in list(self._texts):
-            task.cancel()
         if self._ears is not None:
             self._counters.audio_s += self._ears.pushed_s
             await self._ears.aclose()
-        if self._mouth is not None:
-            await self._mouth.aclose()
+        await self._speech.aclose()
 
     def _say_goodbye(self, ending: Ending) -> None:
         self.end = ending
@@ -522,10 +434,10 @@ class Line:
         self.outbox.close()
         self._counters.interims_dropped += self.outbox.interims_dropped
         self._counters.ended[ending.code] += 1
-        spans.end(self._span, ending.code, self._audio_s)
+        spans.end(self._span, ending.code, self.pace.audio_s)
         self._log.info(
             "the call ended",
-            extra={"ending": ending.code, "audio_s": round(self._audio_s, 3), "words": ending.words},
+            extra={"ending": ending.code, "audio_s": round(self.pace.audio_s, 3), "words": ending.words},
         )
 
 

@@ -21,7 +21,7 @@ from speechwire.server.server import Refusal, Server
 __all__ = ["AiohttpHost"]
 
 _HEARTBEAT_S: Final = 20.0
-_CLOSE_S: Final = 2.0
+_CLOSE_S: Final = 5.0
 _WRITER_BYTES: Final = 64 * 1024
 _UNAUTHORIZED: Final = 4401
 _CREDENTIALS: Final = frozenset({"authorization", "cookie", "sec-websocket-protocol", "sec-websocket-key"})
@@ -204,7 +204,7 @@ async def _close(
     reason = goodbye.reason if goodbye else ""
     if not is_stuck:
         with suppress(TimeoutError, ConnectionError):
-            async with asyncio.timeout(_CLOSE_S):
+            async with asyncio.timeout(2 * _CLOSE_S):  # aiohttp waits for the answer half as long
                 await ws.close(code=code, message=reason.encode())
                 return
     if transport is not None:

@@ -70,6 +70,8 @@ class JsonMediaCodec:
     def send(self, outgoing: Outgoing) -> list[str | bytes]:
         """See :class:`speechwire.server.codec.Codec`."""
         dialect = self._dialect
+        if isinstance(outgoing, Caption):
+            return [caption_text(outgoing)] if self._sends_captions and self._started else []
         if dialect is None or self._stopped:
             return []
         if isinstance(outgoing, Speech):
@@ -78,8 +80,6 @@ class JsonMediaCodec:
             return [dialect.mark_after(self._stream, outgoing.name)]
         if isinstance(outgoing, Clear):
             return [dialect.clearing(self._stream)]
-        if isinstance(outgoing, Caption) and self._sends_captions:
-            return [caption_text(outgoing)]
         return []
 
     def _speech(self, dialect: JsonDialect, data: bytes) -> list[str | bytes]:

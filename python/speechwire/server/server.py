@@ -13,6 +13,7 @@ from typing import Final
 from speechwire.server import _ending as endings
 from speechwire.server._counters import Counters
 from speechwire.server._line import Line
+from speechwire.server._shared import Shared
 from speechwire.server.admission import Admission, Place
 from speechwire.server.call import Answer, CallLogger
 from speechwire.server.codec import Codec
@@ -89,7 +90,6 @@ class Server:
             config = replace(config, token_secret=secrets.token_urlsafe(32))
         self.config = config
         self.pool = pool
-        self.answer = answer
         self.counters = Counters()
         self.lines: set[Line] = set()
         self.admission = Admission(
@@ -98,8 +98,15 @@ class Server:
         self.phase = Phase.SERVING
         self._empty = asyncio.Event()
         self._empty.set()
-        self._limits = config.limits
-        self._session_settings = session_settings or ListenSettings(drain_timeout_s=config.hangup_s)
+        self._shared = Shared(
+            pool=pool,
+            answer=answer,
+            limits=config.limits,
+            listen=config.listen,
+            speak=config.speak,
+            session_settings=session_settings or ListenSettings(drain_timeout_s=config.hangup_s),
+            counters=self.counters,
+        )
         self._ticking: asyncio.Task[None] | None = None
 
     @property
@@ -126,19 +133,8 @@ class Server:
     def open(self, codec: Codec, place: Place) -> Line:
         """A line for a caller whose connection has been upgraded; :meth:`closed` must follow."""
         call_id = secrets.token_hex(8)
-        line = Line(
-            codec,
-            self.pool,
-            place,
-            answer=self.answer,
-            limits=self._limits,
-            listen=self.config.listen,
-            speak=self.config.speak,
-            session_settings=self._session_settings,
-            counters=self.counters,
-            call_id=call_id,
-            log=CallLogger(_logger, {"call_id": call_id, "dialect": codec.name}),
-        )
+        log = CallLogger(_logger, {"call_id": call_id, "dialect": codec.name})
+        line = Line(codec, place, self._shared, call_id=call_id, log=log)
         self.lines.add(line)
         self._empty.clear()
         if self._ticking is None:
