@@ -1,4 +1,4 @@
-"""Whatever is cut, and wherever: all audio is heard, each word and each sample of speech comes once, in order."""
+"""Whatever is cut, and wherever: all audio is heard; words and samples of speech come once, in order."""
 
 from __future__ import annotations
 
@@ -140,9 +140,7 @@ def check_speech(world: World) -> None:
     assert [event.utterance for event in ended] == list(range(len(world.said)))
     for utterance, text in enumerate(world.said):
         pieces = [
-            event
-            for event in world.events
-            if isinstance(event, SpeechAudio) and event.utterance == utterance
+            event for event in world.events if isinstance(event, SpeechAudio) and event.utterance == utterance
         ]
         assert b"".join(piece.data for piece in pieces) == speech_of(text)
         lengths = [len(piece.data) // 2 for piece in pieces]

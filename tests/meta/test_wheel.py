@@ -27,6 +27,11 @@ def test_it_holds_both_trees_and_their_types() -> None:
     } <= FILES
 
 
+def test_it_holds_the_servers_page_and_its_protocol() -> None:
+    page = {f"speechwire/server/page/{name}" for name in ("index.html", "app.js", "style.css", "playback.js")}
+    assert page | {"speechwire/server/own_socket/asyncapi.yaml"} <= FILES
+
+
 def test_it_leaves_the_namespaces_alone() -> None:
     assert not FILES & {"videosdk/__init__.py", "videosdk/plugins/__init__.py"}
 
