@@ -1,4 +1,4 @@
-"""docs/own-socket.md, made from the AsyncAPI document of our socket: ``python scripts/docs_socket.py [--check]``."""
+"""docs/own-socket.md, made from the AsyncAPI document: ``python scripts/docs_socket.py [--check]``."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ PAGE = ROOT / "docs" / "own-socket.md"
 
 _HEAD = """# The server's own socket
 
-Made from `python/speechwire/server/own_socket/asyncapi.yaml` by `python scripts/docs_socket.py`. That file is an
-[AsyncAPI 3](https://www.asyncapi.com/docs/reference/specification/v3.0.0) document and comes with the package: clients in
-other languages can be written from it. The one in Python is `speechwire.client`; the page that the server shows is another.
+Made from `python/speechwire/server/own_socket/asyncapi.yaml` by `python scripts/docs_socket.py`. That file is
+an [AsyncAPI 3](https://www.asyncapi.com/docs/reference/specification/v3.0.0) document and comes with the
+package: clients in other languages can be written from it. The one in Python is
+[`speechwire.client`](client.md); the page that the server shows is another.
 
 """
 
@@ -62,7 +63,9 @@ def message(doc: dict[str, Any], name: str) -> str:
         parts.append(f"A binary message of at most {payload['maxLength']:,} bytes.")
         return "\n\n".join(parts)
     parts.append(fields(doc, name))
-    parts += [f"```json\n{json.dumps(each['payload'], indent=2)}\n```" for each in described.get("examples", ())]
+    parts += [
+        f"```json\n{json.dumps(each['payload'], indent=2)}\n```" for each in described.get("examples", ())
+    ]
     return "\n\n".join(parts)
 
 
@@ -71,7 +74,9 @@ def fields(doc: dict[str, Any], name: str) -> str:
     schema = doc["components"]["schemas"][name]
     if not schema["properties"]:
         return "It has no field but `type`."
-    rows = [row(field, each, field in schema.get("required", ())) for field, each in schema["properties"].items()]
+    rows = [
+        row(field, each, field in schema.get("required", ())) for field, each in schema["properties"].items()
+    ]
     return "| field | | default | |\n|---|---|---|---|\n" + "\n".join(rows)
 
 

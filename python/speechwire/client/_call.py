@@ -423,4 +423,3 @@ def connect(
         event_limit=event_limit,
         drain_timeout_s=drain_timeout_s,
     )
-

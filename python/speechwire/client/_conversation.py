@@ -271,4 +271,3 @@ class Conversation:
         while self._end_turns_sent and self._end_turns[0] <= self._acknowledged:
             self._end_turns.popleft()
             self._end_turns_sent -= 1
-

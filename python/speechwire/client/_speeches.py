@@ -63,9 +63,7 @@ class Speeches:
     def unfinished(self) -> tuple[UnfinishedSpeech, ...]:
         """What another worker has to say."""
         return tuple(
-            UnfinishedSpeech(
-                id=each.id, text=each.text, utterance=each.utterance, received=each.received
-            )
+            UnfinishedSpeech(id=each.id, text=each.text, utterance=each.utterance, received=each.received)
             for each in self._unfinished
             if each.text
         )

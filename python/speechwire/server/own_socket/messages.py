@@ -246,9 +246,7 @@ class Pong(_Message, frozen=True, kw_only=True):
     id: int = 0
 
 
-ClientMessage = (
-    Start | Resume | Format | EndTurn | Speak | Interrupt | Played | Cleared | Ping | Close
-)
+ClientMessage = Start | Resume | Format | EndTurn | Speak | Interrupt | Played | Cleared | Ping | Close
 ServerMessage = (
     Queued
     | Started
