@@ -11,7 +11,7 @@ TOOLS  := $(VENV)-tools
 DOCS   := $(VENV)-docs
 # The pure distributions beside speechwire: each folder of python/ that has a pyproject.toml (scripts/distributions.py).
 PURE   := $(patsubst python/%/pyproject.toml,%,$(sort $(wildcard python/*/pyproject.toml)))
-SOURCES := pyproject.toml README.md LICENSE THIRD_PARTY_LICENSES.txt $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed -o -name '*.toml' -o -name README.md)
+SOURCES := pyproject.toml README.md LICENSE THIRD_PARTY_LICENSES.txt $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed -o -name '*.toml' -o -name README.md -o -path '*/speechwire/server/*')
 RUST_SOURCES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml)
 REQUIREMENTS := requirements/dev.lock
 
@@ -26,8 +26,17 @@ CORE   := dist/speechwire-*-cp311-abi3-*.whl
 endif
 BUILT  := $(CORE) $(foreach name,$(PURE),dist/$(subst -,_,$(name))-*-py3-none-any.whl)
 
+# The browser is Debian's package. Elsewhere, and without root, the tests say that they are skipped.
+define CHROMIUM
+if command -v chromium >/dev/null || command -v chromium-browser >/dev/null; then :; \
+elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	echo "Installing Chromium ..."; \
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+else echo "Chromium is not installed: the tests are skipped. On Debian: sudo apt-get install chromium"; fi
+endef
+
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-rust test-python test-oldest test-clients test-cluster storm bench bench-streams soak mutants reliability chaos lint types wheel wheel-pure wheel-portable sdist test-wheels test-alone audit workflows deployments docs docs-serve dev lock clean
+.PHONY: help demo serve test test-rust test-python test-oldest test-clients test-page test-cluster storm bench bench-streams soak mutants reliability chaos lint types wheel wheel-pure wheel-portable sdist test-wheels test-alone audit workflows deployments docs docs-serve dev lock clean
 
 help:            ## list the verbs
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -64,6 +73,10 @@ test-oldest: $(STAMP)/oldest  ## run the plugins' tests on the oldest framework 
 
 test-clients: $(CLIENTS)/.stamps/installed  ## drive other people's clients against the emulator (TABLE=1 renews the table)
 	$(CLIENTS)/bin/python -m pytest tests/clients $(if $(TABLE),--write-table) $(PYTEST_ARGS)
+
+test-page: $(STAMP)/installed  ## drive the server's page in Chromium; installs Debian's package where it may
+	@$(CHROMIUM)
+	$(BIN)/python -m pytest tests/server/page --figures $(PYTEST_ARGS)
 
 bench: $(STAMP)/bench  ## compare the audio engine with its peers; writes benches/report
 	OMP_NUM_THREADS=1 $(BIN)/python -m benches.python.audio.report

@@ -1,4 +1,4 @@
-"""docs/own-socket.md, made from the AsyncAPI document of our socket: ``python scripts/docs_socket.py [--check]``."""
+"""docs/own-socket.md, made from the AsyncAPI document: ``python scripts/docs_socket.py [--check]``."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ PAGE = ROOT / "docs" / "own-socket.md"
 
 _HEAD = """# The server's own socket
 
-Made from `python/speechwire/server/own_socket/asyncapi.yaml` by `python scripts/docs_socket.py`. That file is an
-[AsyncAPI 3](https://www.asyncapi.com/docs/reference/specification/v3.0.0) document and comes with the package: clients in
-other languages can be written from it. The one in Python is `speechwire.client`; the page that the server shows is another.
+Made from `python/speechwire/server/own_socket/asyncapi.yaml` by `python scripts/docs_socket.py`. That file is
+an [AsyncAPI 3](https://www.asyncapi.com/docs/reference/specification/v3.0.0) document and comes with the
+package: clients in other languages can be written from it. The one in Python is
+[`speechwire.client`](client.md); the page that the server shows is another.
 
 """
 

@@ -1,7 +1,7 @@
 """A worker that hears tagged audio: what it understands is a function of the samples alone.
 
-Sample ``n`` of a call has the value ``n``. A word is `WORD` samples long, a turn `TURN_WORDS` words; word ``k``
-is called ``k``. Speech of a text is a ramp that begins at the text's number. So whoever adds up what
+Sample ``n`` of a call has the value ``n``. A word is `WORD` samples long, a turn `TURN_WORDS` words; word
+``k`` is called ``k``. Speech of a text is a ramp that begins at the text's number. So whoever adds up what
 was heard can tell any sample that is missing, comes twice or comes out of order.
 """
 

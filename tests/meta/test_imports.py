@@ -69,6 +69,23 @@ RULES = {
         third_party=frozenset({"aiohttp", "msgspec", "jwt", "cryptography", "prometheus_client"}),
     ),
     "speechwire.load": Rule(ours=frozenset({"speechwire.errors"})),
+    "speechwire.server.own_socket": Rule(
+        ours=frozenset({"speechwire.errors", "speechwire.server"}),
+        third_party=frozenset({"msgspec"}),
+        not_even=CLOCKS_AND_SOCKETS,
+    ),
+    "speechwire.client": Rule(
+        ours=frozenset(
+            {
+                "speechwire.errors",
+                "speechwire.transport",
+                "speechwire.session",
+                "speechwire.server.own_socket",
+            }
+        ),
+        third_party=frozenset({"msgspec"}),
+        not_even=frozenset({"socket", "ssl"}),
+    ),
     "speechwire.cli": Rule(
         ours=frozenset(
             {

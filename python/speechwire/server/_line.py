@@ -379,6 +379,7 @@ class Line:
             format=started.format,
             log=self._log,
             event_limit=self._limits.events,
+            resumed=started.resumed,
         )
 
     def _quiet_s(self) -> float:

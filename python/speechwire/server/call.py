@@ -97,6 +97,7 @@ class Call:
         dialect: ``twilio``, ``speechwire`` and so on.
         parameters: What the provider passed on.
         format: Of the caller's audio.
+        resumed: Whether this goes on with a call of an earlier connection, perhaps of another process.
         log: A logger whose records carry ``call_id`` and ``dialect``.
         state: For the application.
     """
@@ -112,12 +113,14 @@ class Call:
         format: AudioFormat,
         log: CallLogger,
         event_limit: int,
+        resumed: bool = False,
     ) -> None:
         self.call_id = call_id
         self.provider_id = provider_id
         self.dialect = dialect
         self.parameters = parameters
         self.format = format
+        self.resumed = resumed
         self.log = log
         self.state: dict[str, Any] = {}
         self.events_dropped = 0

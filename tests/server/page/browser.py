@@ -121,7 +121,7 @@ class Page:
     async def picture(self, file: Path) -> None:
         """Store what can be seen as PNG."""
         answer = await self.ask("Page.captureScreenshot", format="png")
-        file.write_bytes(base64.b64decode(answer["data"]))
+        await asyncio.to_thread(file.write_bytes, base64.b64decode(answer["data"]))
 
     async def aclose(self) -> None:
         self._reading.cancel()
@@ -179,7 +179,8 @@ class Browser:
 async def browser(microphone: Path | None = None) -> AsyncIterator[Browser]:
     """Start Chromium; `microphone` is a WAV that it hears once, as soon as a page listens."""
     assert CHROMIUM is not None
-    heard = (f"--use-file-for-fake-audio-capture={microphone.resolve()}%noloop",) if microphone else ()
+    # Its path must be absolute.
+    heard = (f"--use-file-for-fake-audio-capture={microphone}%noloop",) if microphone else ()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         arguments = (f"--user-data-dir={profile}", "--remote-debugging-port=0", "about:blank")
         process = await asyncio.create_subprocess_exec(

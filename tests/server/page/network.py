@@ -73,7 +73,7 @@ async def network(target: str) -> AsyncIterator[Network]:
         task.add_done_callback(serving.discard)
 
     server = await asyncio.start_server(accept, "127.0.0.1", 0)
-    between.url = "http://127.0.0.1:{}".format(server.sockets[0].getsockname()[1])
+    between.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         yield between
     finally:

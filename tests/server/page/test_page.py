@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -20,6 +20,7 @@ pytestmark = pytest.mark.skipif(
     CHROMIUM is None, reason="Chromium is not installed: `make test-page` installs it, or says how"
 )
 
+WATCH = (Path(__file__).parent / "watch_barge_in.js").read_text(encoding="utf-8").strip()
 PAGE = "/?processing=off"  # the browser's own processing changes levels and tones
 LOG = "[...document.querySelectorAll('#log .you .text')].map((e) => e.textContent).join(' ')"
 NOTES = "[...document.querySelectorAll('#log .note')].map((e) => e.textContent)"
@@ -92,7 +93,7 @@ async def test_killed_sockets_workers_and_upstreams_lose_no_word(tmp_path: Path)
         assert len(first.emulator.connections) >= 2  # the upstream was killed as well
 
 
-async def test_barge_in_stops_the_playback(tmp_path: Path, figure) -> None:
+async def test_barge_in_stops_the_playback(tmp_path: Path, figure: Callable[[str, str], None]) -> None:
     record(tmp_path / "said.wav", turns=1, words=4)
     barged: list[BargeIn] = []
 
@@ -104,21 +105,7 @@ async def test_barge_in_stops_the_playback(tmp_path: Path, figure) -> None:
         await asyncio.gather(saying, return_exceptions=True)
 
     async with opened(tmp_path / "said.wav", talkative) as (_, page):
-        await page.value(
-            """(() => {
-                const clear = speechwire.clear;
-                speechwire.clear = function () {
-                    globalThis.clearedAt = Math.round(this.context.currentTime * this.context.sampleRate);
-                    clear.call(this);
-                };
-                const told = (data) => { if (data.flushed) globalThis.flushed = data; };
-                const watching = setInterval(() => {
-                    if (!speechwire.speaker) return;
-                    clearInterval(watching);
-                    speechwire.speaker.node.port.addEventListener("message", ({ data }) => told(data));
-                }, 10);
-            })()"""
-        )
+        await page.value(WATCH)
         await page.click("#talk")
         await page.until("document.body.classList.contains('speaking')")
         await page.until("globalThis.flushed")
@@ -154,7 +141,9 @@ async def test_the_keyboard_alone_is_enough(tmp_path: Path) -> None:
         await page.type("9 seconds please")
         await page.press("Enter")
         await page.until("document.body.classList.contains('speaking')")
-        assert await page.value("document.querySelector('#log .agent .text').textContent") == "9 seconds please"
+        assert (
+            await page.value("document.querySelector('#log .agent .text').textContent") == "9 seconds please"
+        )
         await page.press("Escape")
         await page.until("!document.body.classList.contains('speaking')")
 
@@ -162,7 +151,8 @@ async def test_the_keyboard_alone_is_enough(tmp_path: Path) -> None:
 async def test_without_permission_the_state_says_what_to_do(tmp_path: Path) -> None:
     async with opened() as (_, page):
         await page.value(
-            "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', 'NotAllowedError'))"
+            "navigator.mediaDevices.getUserMedia ="
+            " () => Promise.reject(new DOMException('no', 'NotAllowedError'))"
         )
         await page.click("#talk")
         await page.until(f"{STATE}.includes('not allowed')")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import random
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,40 +21,13 @@ pytestmark = pytest.mark.skipif(
     CHROMIUM is None, reason="Chromium is not installed: `make test-page` installs it, or says how"
 )
 
+SCRIPTS = Path(__file__).parent
 SECONDS = 5.0
 SERVICE_RATE = 48_000
 
 # Collects what goes to the loudspeaker. The page's policy allows no such script: the test has it bypassed.
-RECORDER = """(async () => {
-    const source = `registerProcessor("recorder", class extends AudioWorkletProcessor {
-        process(inputs) {
-            const heard = inputs[0][0] ?? new Float32Array(128);
-            this.port.postMessage(heard.slice());
-            return true;
-        }
-    });`;
-    const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-    await speechwire.speakerReady;
-    const context = speechwire.context;
-    await context.audioWorklet.addModule(url);
-    const recorder = new AudioWorkletNode(context, "recorder", { numberOfOutputs: 0 });
-    globalThis.recorded = [];
-    globalThis.underruns = 0;
-    const underrun = speechwire.underrun;
-    speechwire.underrun = function () { globalThis.underruns += 1; underrun.call(this); };
-    recorder.port.onmessage = ({ data }) => globalThis.recorded.push(data);
-    speechwire.speaker.node.connect(recorder);
-    return context.sampleRate;
-})()"""
-TAKE = """(() => {
-    const all = new Float32Array(recorded.reduce((sum, each) => sum + each.length, 0));
-    let at = 0;
-    for (const each of recorded) { all.set(each, at); at += each.length; }
-    const bytes = new Uint8Array(all.buffer);
-    let text = "";
-    for (let i = 0; i < bytes.length; i += 32768) text += String.fromCharCode(...bytes.subarray(i, i + 32768));
-    return btoa(text);
-})()"""
+RECORDER = (SCRIPTS / "recorder.js").read_text(encoding="utf-8").strip()
+TAKE = (SCRIPTS / "take.js").read_text(encoding="utf-8").strip()
 
 
 async def recorded(page: Page) -> NDArray[np.float32]:
@@ -66,7 +40,7 @@ def expected(rate: int) -> NDArray[np.float32]:
     if rate != SERVICE_RATE:
         convert = PcmPipeline(in_rate=SERVICE_RATE, out_rate=rate, channels=1, chunk_ms=100)
         pcm = b"".join([*convert.push(pcm), *convert.flush()])
-    return np.frombuffer(pcm, np.int16).astype(np.float32) / 32768
+    return np.frombuffer(pcm, np.int16).astype(np.float32) / np.float32(32768)
 
 
 async def test_a_tone_has_no_gap_and_no_repeat() -> None:
@@ -101,45 +75,9 @@ def in_silence(samples: NDArray[np.float32]) -> NDArray[np.bool_]:
     return silent
 
 
-# The worklet's own file, with a clock that waits for us. A step pushes so many samples, or flushes, and then so
-# many render quanta are taken.
-DRIVEN = """(async (stories) => {
-    let made;
-    globalThis.sampleRate = 48000;
-    globalThis.currentFrame = 0;
-    globalThis.AudioWorkletProcessor = class { port = { told: [], postMessage(data) { this.told.push(data); } }; };
-    globalThis.registerProcessor = (_, kind) => { made = kind; };
-    await import("/playback.js");
-    const play = (steps) => {
-        const playback = new made();
-        globalThis.currentFrame = 0;
-        const heard = [];
-        const flushed = [];
-        let at = 0;
-        const quantum = () => {
-            const output = new Float32Array(128);
-            playback.process([], [[output]]);
-            for (const value of output) heard.push(Math.round(value * 32768));
-            globalThis.currentFrame += 128;
-        };
-        for (const [push, flush, quanta] of steps) {
-            const pcm = Int16Array.from({ length: push }, (_, i) => ((at + i) % 30000) + 1);
-            playback.port.onmessage({ data: { do: "push", utterance: 3, sample: at, pcm: pcm.buffer } });
-            at += push;
-            if (flush) {
-                const before = heard.filter((value) => value).length;
-                playback.port.onmessage({ data: { do: "flush", id: 1 } });
-                flushed.push({ ...playback.port.told.at(-1), at, before });
-            }
-            for (let i = 0; i < quanta; i += 1) quantum();
-        }
-        playback.port.onmessage({ data: { do: "end", utterance: 3 } });
-        for (let i = 0; i < 3000 && playback.written > playback.read; i += 1) quantum();
-        quantum();
-        return { heard: heard.filter((value) => value), flushed, told: playback.port.told, total: at };
-    };
-    return stories.map(play);
-})"""
+# The worklet's own file, with a clock that waits for us. A step pushes so many samples, or flushes, and then
+# so many render quanta are taken.
+DRIVEN = (SCRIPTS / "driven.js").read_text(encoding="utf-8").strip()
 
 
 def story(seed: int) -> list[tuple[int, bool, int]]:

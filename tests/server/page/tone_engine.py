@@ -32,7 +32,8 @@ Samples = NDArray[np.int16]
 def tone(hz: float, seconds: float, rate: int) -> Samples:
     """A tone that begins at zero."""
     at = np.arange(round(seconds * rate)) / rate
-    return np.rint(AMPLITUDE * np.sin(2 * np.pi * hz * at)).astype(np.int16)
+    samples: Samples = np.rint(AMPLITUDE * np.sin(2 * np.pi * hz * at)).astype(np.int16)
+    return samples
 
 
 def record(file: Path, turns: int, words: int, *, rate: int = 48_000, lead_s: float = 4.0) -> list[str]:

@@ -1,8 +1,8 @@
 """The server's codec for our own socket; without I/O and without a clock.
 
-What the messages mean is said in ``asyncapi.yaml``. A worker that gets a `Resume` knows nothing of the call but
-what it says. So the codec places the new call's captions in the old one: numbers go on, an open turn is not
-started again, and words that were final are left out.
+What the messages mean is said in ``asyncapi.yaml``. A worker that gets a `Resume` knows nothing of the call
+but what it says. So the codec places the new call's captions in the old one: numbers go on, an open turn is
+not started again, and words that were final are left out.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class OwnSocketCodec:
             seam.Started(
                 call_id="",
                 format=_to_seam(message.format),
-                speech=message.speech and _to_seam(message.speech),
+                speech=None if message.speech is None else _to_seam(message.speech),
                 parameters=message.parameters,
             )
         ]
@@ -96,7 +96,7 @@ class OwnSocketCodec:
         started = seam.Started(
             call_id=message.call,
             format=_to_seam(message.format),
-            speech=message.speech and _to_seam(message.speech),
+            speech=None if message.speech is None else _to_seam(message.speech),
             parameters=message.parameters,
             position_s=message.time_s,
             turn_index=message.turn,
@@ -144,7 +144,7 @@ class OwnSocketCodec:
         return [wire.encode(wire.Queued(position=value.position, timeout_s=value.timeout_s))]
 
     def _accepted(self, value: seam.Accepted) -> list[str | bytes]:
-        speech = value.speech and _to_wire(value.speech)
+        speech = None if value.speech is None else _to_wire(value.speech)
         if speech is not None:
             self._speeches.set_format(speech)
         return [wire.encode(wire.Started(call=value.call_id, speech=speech, resumed=self._resumed))]

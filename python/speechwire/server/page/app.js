@@ -11,7 +11,8 @@ const talk = document.getElementById("talk");
 const agent = document.getElementById("agent");
 const view = new View();
 const READY = "Press and speak";
-const READY_HINT = "or hit the space bar. Wear headphones if the agent shall not hear itself.";
+const HEADPHONES = "With headphones the agent cannot hear itself.";
+const READY_HINT = matchMedia("(pointer: coarse)").matches ? HEADPHONES : `or hit the space bar. ${HEADPHONES}`;
 
 class Conversation {
   constructor() {
@@ -175,7 +176,7 @@ class Conversation {
   }
 
   disconnected(attempt, delay, words) {
-    if (this.state === "live") view.entry("note", `Connection lost: ${words}.`);
+    if (this.state === "live") view.entry("note", words ? `Connection lost: ${words}.` : "Connection lost.");
     this.state = "lost";
     view.line("lost", "Connection lost");
     this.show();
@@ -234,13 +235,13 @@ class Conversation {
 
   speechStarted(utterance, text) {
     this.saying ??= utterance;
-    if (this.askedAt !== null) view.latency("speech-latency", performance.now() - this.askedAt);
-    this.askedAt = null;
     view.entry("agent", text || "…");
     this.show();
   }
 
   async speech(utterance, sample, pcm) {
+    if (this.askedAt !== null && sample === 0) view.latency("speech-latency", performance.now() - this.askedAt);
+    this.askedAt = null;
     if (!this.speaker) await this.speakerReady;
     this.speaker?.push(utterance, sample, pcm);
   }
@@ -309,7 +310,7 @@ class Conversation {
     }
     if (this.slowS) return ["Slow network", `${Math.round(this.slowS)} s of audio wait to be sent. Nothing is lost.`];
     if (this.state === "connecting") return ["Connecting", ""];
-    if (this.saying !== null) return [this.listening ? "Speaking – just talk to interrupt" : "Speaking", "Escape stops it."];
+    if (this.saying !== null) return ["Speaking", this.listening ? "Just talk to interrupt, or press Escape." : "Escape stops it."];
     if (this.listening) return ["Listening", "Press again to stop."];
     if (this.call?.finishing) return ["Finishing", ""];
     return [READY, READY_HINT];
@@ -339,8 +340,7 @@ addEventListener("pagehide", () => conversation.call?.abandon());
 document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible") conversation.call?.hurry();
 });
-const why = whyNoMicrophone();
-if (why) conversation.trouble(why);
+conversation.trouble(whyNoMicrophone());
 
 // For tests and for the curious; nothing on the page uses it.
 globalThis.speechwire = conversation;

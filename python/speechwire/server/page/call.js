@@ -166,7 +166,7 @@ export class Call {
       this.attempt += 1;
       const bound = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** (this.attempt - 1));
       const delay = Math.max(bound / 2 + (Math.random() * bound) / 2, (this.goodbye?.retry_after_s ?? 0) * 1000);
-      this.again(delay, words || "the connection was lost");
+      this.again(delay, words);
     }
   }
 

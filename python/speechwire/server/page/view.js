@@ -36,6 +36,7 @@ export class View {
     // A logarithmic meter: 0 is -50 dB, 1 is full.
     const level = Math.max(0, 1 + Math.log10(Math.max(peak, 1e-6)) / 2.5);
     part("level").value = level;
+    part("bar").style.transform = `scaleX(${Math.min(1, level)})`;
     if (!still.matches) part("ring").style.transform = `scale(${1 + level * 0.38})`;
   }
 
@@ -88,7 +89,8 @@ export class View {
 }
 
 export function milliseconds(value) {
-  return value < 995 ? `${Math.max(0, Math.round(value / 10) * 10)} ms` : `${(value / 1000).toFixed(1)} s`;
+  if (value >= 995) return `${(value / 1000).toFixed(1)} s`;
+  return `${Math.max(1, value < 95 ? Math.round(value) : Math.round(value / 10) * 10)} ms`;
 }
 
 function clock(seconds) {
