@@ -72,6 +72,7 @@ def test_a_script_says_each_word_once_and_in_order(dialect: load_dialects.Dialec
     changes = [word for before, word in zip([0, *words], words, strict=False) if word != before and word]
     assert changes == sum(said(98, 2), [])
     assert sum(map(script.turn_ended, range(len(words)))) == 2
+    assert [script.words_said(frames) for frames in (0, len(words) // 2, len(words))] == [0, 8, 16]
 
 
 def test_words_sound_as_the_emulator_hears_them() -> None:
