@@ -87,7 +87,7 @@ def _check_extra() -> None:
         except ModuleNotFoundError:
             raise click.ClickException(
                 f"the server needs {name}, which is not installed:"
-                ' pip install "videosdk-plugins-deepgram[server]"'
+                ' pip install "speechwire[server]"'
             ) from None
 
 

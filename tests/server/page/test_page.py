@@ -112,7 +112,7 @@ async def test_barge_in_stops_the_playback(tmp_path: Path, figure: Callable[[str
         flushed = await page.value("globalThis.flushed")
         rate = await page.value("speechwire.context.sampleRate")
         late = flushed["frame"] - await page.value("globalThis.clearedAt")
-        figure("page", f"the playback stopped {1000 * late / rate:.1f} ms after the Clear, in samples")
+        figure("S18", f"the playback stopped {1000 * late / rate:.1f} ms after the Clear, in samples")
         assert late <= 0.2 * rate
         # Everything that came was either played or thrown away, and nothing of it is played later.
         assert flushed["thrown"] > 0
