@@ -239,6 +239,7 @@ export class Call {
       }
       socket.send(piece.pcm);
     }
+    // A slow line is told and lived with; one that takes nothing and says nothing is left for another.
     const waitingS = socket.bufferedAmount / bytesPerS + this.log.waitingS;
     this.on.backlog(waitingS >= SLOW_S ? waitingS : 0);
     if (waitingS > STUCK_S && socket.bufferedAmount >= SLOW_S * bytesPerS && performance.now() - this.lastHeard > PING_MS * 2) {
