@@ -86,8 +86,7 @@ def _check_extra() -> None:
             importlib.import_module(name)
         except ModuleNotFoundError:
             raise click.ClickException(
-                f"the server needs {name}, which is not installed:"
-                ' pip install "speechwire[server]"'
+                f'the server needs {name}, which is not installed: pip install "speechwire[server]"'
             ) from None
 
 
