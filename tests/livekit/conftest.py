@@ -45,6 +45,10 @@ UNMET = unmet()
 collect_ignore_glob = ["*.py"] if UNMET else []
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-faults", action="store_true", help="write docs/livekit-faults.md from this run")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if not UNMET:
         # What the framework and its dependencies do wrong in passing is not ours to fail on.
