@@ -1,4 +1,4 @@
-"""One call with a fault in it, for either plugin: at real pace, with audio whose samples say which they are."""
+"""One call with a fault in it, for either plugin, at real pace; each sample of its audio says which it is."""
 
 from __future__ import annotations
 

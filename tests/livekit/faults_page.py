@@ -68,18 +68,20 @@ class SpeakRow(NamedTuple):
 
 def page(listening: Sequence[ListenRow], speaking: Sequence[SpeakRow]) -> str:
     """The page, in Markdown."""
+    framework, plugin = version("livekit-agents"), version("livekit-plugins-deepgram")
     head = f"""# LiveKit: the fault matrix, side by side
 
-Made by `tests/livekit/test_faults.py --write-faults`: `livekit-plugins-speechwire` and
-`livekit-plugins-deepgram` {version("livekit-plugins-deepgram")} in `livekit-agents` {version("livekit-agents")}, in one run, with the
-emulator's journal as the witness of what the service heard. Both with the framework's default connect options.
+Made by `tests/livekit/test_faults.py --write-faults`: `livekit-plugins-speechwire` (*speechwire*) and
+`livekit-plugins-deepgram` {plugin} (*deepgram*) in `livekit-agents` {framework}, in one run, with the
+emulator's journal as the witness of what the service heard. Both have the framework's default connect
+options.
 
 ## Listening
 
-Audio whose samples say which they are, at real pace, and a fault {STRIKE_S:g} s into it, in the middle of a turn.
-*Words* is how many of those spoken were told in final transcripts, *doubled* how many of them again; *lost* is audio that
-the service never heard on any connection; *noticed* is the time from the fault to the first error or the next
-connection, whichever came first. One quarter of a second is one word.
+Audio at real pace whose samples say which they are, one word in every quarter of a second of speech, and a
+fault {STRIKE_S:g} s into it, in the middle of a turn. *Words* is how many of those spoken were told in final
+transcripts, *doubled* how many of them again. *Lost* is audio that the service never heard on any connection.
+*Noticed* is the time from the fault to the first error or the next connection, whichever came first.
 
 | fault | endpoint | plugin | words | doubled | lost | noticed | connections | errors told |
 |---|---|---|---|---|---|---|---|---|

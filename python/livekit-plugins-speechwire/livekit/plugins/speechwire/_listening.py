@@ -9,10 +9,10 @@ from contextlib import suppress
 from typing import Any
 from weakref import WeakSet
 
-from livekit import rtc
 from livekit.agents import APIConnectOptions, stt
 from livekit.agents.voice.io import TimedString
 
+from livekit import rtc
 from speechwire.audio import PcmPipeline
 from speechwire.errors import SessionClosed, SpeechwireError
 from speechwire.session import AudioDropped, EventsDropped, OutageBegan, Reconnected, Reconnecting
@@ -61,11 +61,11 @@ class SessionSTT(stt.STT):
             options = self._options(self._arguments)
             session = self._session(options, APIConnectOptions())
             self._prewarmed = options, session
-            self._keep(_quietly(session.connect()))
+            self.keep(_quietly(session.connect()))
             loop.call_later(_PREWARMED_S, self._drop_prewarmed, session)
 
     async def aclose(self) -> None:
-        """Close every stream, without waiting for results."""
+        """Close every stream without waiting for results, and then their connections in good order."""
         if self._prewarmed is not None:
             self._drop_prewarmed(self._prewarmed[1])
         await asyncio.gather(*(stream.aclose() for stream in list(self._streams)))
@@ -87,7 +87,7 @@ class SessionSTT(stt.STT):
             made_with, session = prewarmed
             if made_with == options and not session.closed and conn_options == APIConnectOptions():
                 return session
-            self._keep(drop(session))
+            self.keep(session.aclose())
         return self._session(options, conn_options)
 
     def _change(self, changes: dict[str, Any]) -> None:
@@ -113,9 +113,10 @@ class SessionSTT(stt.STT):
     def _drop_prewarmed(self, session: Session) -> None:
         if self._prewarmed is not None and self._prewarmed[1] is session:
             self._prewarmed = None
-            self._keep(drop(session))
+            self.keep(session.aclose())
 
-    def _keep(self, work: Awaitable[None]) -> None:
+    def keep(self, work: Awaitable[None]) -> None:
+        """Have something done that nobody waits for, except :meth:`aclose`."""
         task = asyncio.ensure_future(work)
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
@@ -185,8 +186,9 @@ class SessionStream(stt.RecognizeStream):
             self._follower.cancel()
             for task in tasks:
                 task.cancel()
-            await drop(self._core)
             self._report_used()
+            # In good order, so that the service ends its bill; nobody waits for it, and it is bounded.
+            self._owner.keep(self._core.aclose())
 
     async def _connect(self) -> None:
         await _quietly(self._core.connect())
@@ -283,14 +285,6 @@ def timed(words: tuple[Any, ...], texts: list[str], offset_s: float) -> list[Tim
         )
         for word, text in zip(words, texts, strict=True)
     ]
-
-
-async def drop(session: Session) -> None:
-    """Close a session without waiting for any result; what it had is counted as dropped."""
-    closing = asyncio.ensure_future(session.aclose())
-    await asyncio.sleep(0)
-    closing.cancel()
-    await asyncio.wait({closing})
 
 
 async def _quietly(connecting: Awaitable[None]) -> None:

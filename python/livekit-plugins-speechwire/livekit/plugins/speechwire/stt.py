@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from livekit import rtc
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions, LanguageCode, stt
 from livekit.agents.types import NOT_GIVEN, NotGivenOr
 from livekit.agents.utils import AudioBuffer, is_given
 
+from livekit import rtc
 from speechwire.errors import SpeechwireError
 from speechwire.protocol import ListenV1Options, Utterances
 from speechwire.protocol.listen_v1_events import Results, SpeechStarted, UtteranceEnd
@@ -27,7 +27,7 @@ from ._arguments import (
     require_api_key,
 )
 from ._errors import api_error
-from ._listening import SessionStream, SessionSTT, drop
+from ._listening import SessionStream, SessionSTT
 from ._results import recording, speech_data
 from ._settings import listen_settings, recognize_settings
 from .log import logger
@@ -247,7 +247,7 @@ class STT(SessionSTT):
         except SpeechwireError as error:
             raise api_error(error) from None
         finally:
-            await drop(session)
+            self.keep(session.aclose())
         return recording(finals, arguments, session.request_id or "")
 
     def _options(self, arguments: dict[str, Any]) -> ListenV1Options:
