@@ -7,6 +7,7 @@ from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import suppress
 from typing import Any
 
+from livekit import rtc
 from livekit.agents import Agent, AgentSession, ModelSettings, llm, stt
 from livekit.agents.voice import TranscriptSynchronizer, io
 from livekit.plugins import speechwire
@@ -14,7 +15,6 @@ from livekit.plugins import speechwire
 from examples.shared.caller import Call
 from examples.shared.journal import Journal
 from examples.shared.livekit_room import Microphone, Speaker
-from livekit import rtc
 
 from .recording import Recording
 from .rules import GREETING, INSTRUCTIONS, answer, sentences

@@ -10,9 +10,8 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from livekit.agents.voice import io
-
 from livekit import rtc
+from livekit.agents.voice import io
 
 from .caller import FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE, Call
 

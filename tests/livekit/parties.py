@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
+from livekit import rtc
 from livekit.agents import APIConnectOptions
 from livekit.plugins import deepgram, speechwire
-
-from livekit import rtc
 
 __all__ = [
     "KEY",

@@ -152,13 +152,15 @@ def _assigned_in_subclasses_of(kind: type) -> set[str]:
 
 
 def _all_subclasses(kind: type) -> set[type]:
-    return {kind for each in kind.__subclasses__() for kind in (each, *_all_subclasses(each))}
+    children: list[type] = kind.__subclasses__()
+    return {*children, *(each for child in children for each in _all_subclasses(child))}
 
 
 @pytest.mark.parametrize("retryable", [True, False])
 async def test_without_retries_an_error_is_said_once_and_ends_the_stream(retryable: bool) -> None:
     """The adapter's sessions try again themselves, and rely on this."""
-    recogniser, said = _Recogniser(), []
+    recogniser = _Recogniser()
+    said: list[Any] = []
     recogniser.on("error", said.append)
     stream = _Stream(stt=recogniser, conn_options=_framework.without_retry(APIConnectOptions(max_retry=3)))
     stream.error = APIError("gone", retryable=retryable)

@@ -16,7 +16,7 @@ from tests.livekit.spoken import AUDIO, EAGER_EOT_THRESHOLD, EOT_THRESHOLD, PHRA
 from speechwire.emulator import Emulator, Phrase, Script, ScriptedEngine
 
 NOVA, FLUX = "/v1/listen", "/v2/listen"
-EAGER = {"eager_eot_threshold": EAGER_EOT_THRESHOLD, "eot_threshold": EOT_THRESHOLD}
+EAGER: dict[str, Any] = {"eager_eot_threshold": EAGER_EOT_THRESHOLD, "eot_threshold": EOT_THRESHOLD}
 SAYING = {
     SpeechEventType.INTERIM_TRANSCRIPT,
     SpeechEventType.PREFLIGHT_TRANSCRIPT,
@@ -44,7 +44,7 @@ def opened(emulator: Emulator) -> list[Any]:
 
 @pytest.mark.parametrize("endpoint", [NOVA, FLUX])
 async def test_the_same_is_told_in_the_same_order_as_by_the_other_plugin(start: Start, endpoint: str) -> None:
-    arguments = EAGER if endpoint == FLUX else {}
+    arguments: dict[str, Any] = EAGER if endpoint == FLUX else {}
     outlines = {}
     for name in NAMES:
         emulator = await start(ScriptedEngine(SCRIPT))

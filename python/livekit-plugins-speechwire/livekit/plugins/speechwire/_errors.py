@@ -17,9 +17,12 @@ def api_error(error: SpeechwireError) -> APIError:
     """
     words, retryable = str(error), error.retryable
     if isinstance(error, HandshakeRefused):
-        body = error.dg_error or error.body or None
         return APIStatusError(
-            words, status_code=error.status, request_id=error.request_id, body=body, retryable=retryable
+            words,
+            status_code=error.status,
+            request_id=error.request_id,
+            body=error.dg_error or error.body or None,
+            retryable=retryable,
         )
     if isinstance(error, ConnectionLost):
         return APIStatusError(

@@ -9,10 +9,10 @@ from contextlib import suppress
 from typing import Any
 from weakref import WeakSet
 
+from livekit import rtc
 from livekit.agents import APIConnectOptions, stt
 from livekit.agents.voice.io import TimedString
 
-from livekit import rtc
 from speechwire.audio import PcmPipeline
 from speechwire.errors import SessionClosed, SpeechwireError
 from speechwire.session import AudioDropped, EventsDropped, OutageBegan, Reconnected, Reconnecting
@@ -204,8 +204,8 @@ class SessionStream(stt.RecognizeStream):
         match event:
             case Reconnected():
                 self._report_acquired()
-            case Reconnecting(error=SpeechwireError()) | OutageBegan():
-                self._tell(event.error)
+            case Reconnecting(error=SpeechwireError() as error) | OutageBegan(error=error):
+                self._tell(error)
             case AudioDropped():
                 logger.warning("%.2f s of audio have no result: %s", event.seconds, event.reason)
             case EventsDropped():

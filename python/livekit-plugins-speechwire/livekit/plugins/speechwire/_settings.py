@@ -47,8 +47,9 @@ def speak_settings(options: APIConnectOptions) -> SpeakSettings:
 
 def _connect_timeout_s(options: APIConnectOptions) -> float:
     """All attempts together take no longer than those that the framework would make."""
-    share = (options.max_retry + 1) / (options.max_retry + 2)
-    return max(options.timeout * share, _SHORTEST_TIMEOUT_S)
+    share: float = (options.max_retry + 1) / (options.max_retry + 2)
+    timeout_s: float = options.timeout * share
+    return max(timeout_s, _SHORTEST_TIMEOUT_S)
 
 
 def _backoff(options: APIConnectOptions) -> BackoffPolicy:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from livekit import rtc
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions, LanguageCode, stt
 from livekit.agents.types import NOT_GIVEN, NotGivenOr
 from livekit.agents.utils import AudioBuffer, is_given
 
-from livekit import rtc
 from speechwire.errors import SpeechwireError
 from speechwire.protocol import ListenV1Options, Utterances
 from speechwire.protocol.listen_v1_events import Results, SpeechStarted, UtteranceEnd

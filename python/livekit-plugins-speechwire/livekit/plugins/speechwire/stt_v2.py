@@ -240,7 +240,7 @@ class SpeechStreamv2(SessionStream):
 
 
 _INTERIM = stt.SpeechEventType.INTERIM_TRANSCRIPT
-_KINDS = {
+_KINDS: dict[str, stt.SpeechEventType] = {
     TurnEvent.EAGER_END_OF_TURN: stt.SpeechEventType.PREFLIGHT_TRANSCRIPT,
     TurnEvent.END_OF_TURN: stt.SpeechEventType.FINAL_TRANSCRIPT,
 }
