@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 TREE = Path(__file__).resolve().parents[2] / "python"
+# Where packages are imported from: the core's folder, and those of distributions of their own.
+TREES = (*(path.parent for path in TREE.glob("*/pyproject.toml")), TREE)
 
 CLOCKS_AND_SOCKETS = frozenset({"asyncio", "time", "socket", "threading", "ssl", "selectors"})
 
@@ -67,6 +69,19 @@ RULES = {
         third_party=frozenset({"click", "rich", "numpy"}),
     ),
     "speechwire.__main__": Rule(ours=frozenset({"speechwire.cli"})),
+    "livekit.plugins.speechwire": Rule(
+        ours=frozenset(
+            {
+                "speechwire.errors",
+                "speechwire.audio",
+                "speechwire.protocol",
+                "speechwire.session",
+                "speechwire.transport",
+            }
+        ),
+        third_party=frozenset({"livekit"}),
+        not_even=frozenset({"socket", "ssl", "threading"}),
+    ),
     "videosdk.plugins.deepgram": Rule(
         ours=frozenset(
             {
@@ -97,7 +112,8 @@ MODULES = sorted(TREE.rglob("*.py"))
 
 
 def module_name(path: Path) -> str:
-    parts = list(path.relative_to(TREE).with_suffix("").parts)
+    tree = next(tree for tree in TREES if path.is_relative_to(tree))
+    parts = list(path.relative_to(tree).with_suffix("").parts)
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
@@ -134,9 +150,9 @@ def from_imports(node: ast.ImportFrom, anchor: str) -> Iterator[str]:
 
 
 def is_module(dotted: str) -> bool:
-    path = TREE.joinpath(*dotted.split("."))
-    return (
-        path.with_suffix(".py").exists() or (path / "__init__.py").exists() or dotted == "speechwire._native"
+    paths = [tree.joinpath(*dotted.split(".")) for tree in TREES]
+    return dotted == "speechwire._native" or any(
+        path.with_suffix(".py").exists() or (path / "__init__.py").exists() for path in paths
     )
 
 
@@ -181,6 +197,8 @@ def test_imports_follow_the_table(path: Path) -> None:
         ("speechwire.transport.base", "speechwire.protocol"),
         ("speechwire.session.stt", "videosdk.agents"),
         ("speechwire.emulator.server", "speechwire.protocol"),
+        ("livekit.plugins.speechwire.stt", "aiohttp"),
+        ("livekit.plugins.speechwire.stt", "msgspec"),
         ("videosdk.plugins.deepgram.stt", "aiohttp"),
         ("videosdk.plugins.deepgram.stt", "numpy"),
         ("videosdk.plugins.deepgram.stt", "speechwire.transport"),

@@ -30,9 +30,11 @@ def test_one_version_everywhere() -> None:
 
 def test_the_namespace_packages_stay_namespaces() -> None:
     # One __init__.py here would hide every other plugin of the framework.
-    namespace = ROOT / "python" / "videosdk"
-    assert not (namespace / "__init__.py").exists()
-    assert not (namespace / "plugins" / "__init__.py").exists()
+    for namespace in ("videosdk", "livekit-plugins-speechwire/livekit"):
+        folder = ROOT / "python" / namespace
+        assert folder.is_dir()
+        assert not (folder / "__init__.py").exists()
+        assert not (folder / "plugins" / "__init__.py").exists()
 
 
 def test_functions_and_files_stay_small() -> None:
