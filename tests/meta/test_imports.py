@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from scripts.distributions import DISTRIBUTIONS
 
-TREE = Path(__file__).resolve().parents[2] / "python"
-# Where packages are imported from: the core's folder, and those of distributions of their own.
-TREES = (*(path.parent for path in TREE.glob("*/pyproject.toml")), TREE)
+ROOT = Path(__file__).resolve().parents[2]
+TREES = [ROOT / distribution.sources for distribution in DISTRIBUTIONS]
 
 CLOCKS_AND_SOCKETS = frozenset({"asyncio", "time", "socket", "threading", "ssl", "selectors"})
 
@@ -108,11 +108,11 @@ ONLY_HERE = {
     "speechwire.cli._pyav": frozenset({"av"}),
 }
 
-MODULES = sorted(TREE.rglob("*.py"))
+MODULES = sorted(path for one in DISTRIBUTIONS for path in (ROOT / one.sources / one.package).rglob("*.py"))
 
 
 def module_name(path: Path) -> str:
-    tree = next(tree for tree in TREES if path.is_relative_to(tree))
+    tree = max((tree for tree in TREES if path.is_relative_to(tree)), key=lambda tree: len(tree.parts))
     parts = list(path.relative_to(tree).with_suffix("").parts)
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
