@@ -82,6 +82,12 @@ class Utterance:
         if self.request is not None:
             self.request.interrupt()
 
+    async def ended(self) -> None:
+        """Wait until no text will follow; what comes until then is not spoken."""
+        while not self._ended:
+            self._changed.clear()
+            await self._changed.wait()
+
     async def next_text(self) -> str | None:
         """Wait for text that is to be spoken; None when there is no more."""
         while not self._ended and not (self._texts and self._budget.take(needed=False)):

@@ -184,6 +184,8 @@ class SpeechwireTTSService(TTSService):
         for name, utterance in self._utterances.items():
             if context_id in (None, name):
                 utterance.end()
+        if context_id is not None and context_id not in self._utterances:
+            await self._end_context(context_id)  # no text was given to us: the service is unusable
 
     async def on_audio_context_interrupted(self, context_id: str) -> None:
         """Fall silent. The service is told in the background; nothing here waits for the network."""
@@ -200,11 +202,16 @@ class SpeechwireTTSService(TTSService):
                 heard_s = await self._utter(context_id, utterance, text, heard_s)
         except SpeechwireError as error:
             await self._report(error, utterance)
+            await utterance.ended()
         if utterance.interrupted:
             return
         self._utterances.pop(context_id, None)
-        await self.append_to_audio_context(context_id, TTSStoppedFrame(context_id=context_id))
-        await self.remove_audio_context(context_id)
+        await self._end_context(context_id)
+
+    async def _end_context(self, context_id: str) -> None:
+        if self.audio_context_available(context_id):
+            await self.append_to_audio_context(context_id, TTSStoppedFrame(context_id=context_id))
+            await self.remove_audio_context(context_id)
 
     async def _utter(self, context_id: str, utterance: Utterance, text: str, start_s: float) -> float:
         """Play a text that begins at ``start_s`` of the context's audio; returns where it ends."""
