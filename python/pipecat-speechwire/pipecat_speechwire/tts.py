@@ -17,6 +17,7 @@ from pipecat.frames.frames import (
     TTSStoppedFrame,
 )
 from pipecat.processors.frame_processor import FrameProcessorSetup
+from pipecat.services.deepgram.tts import format_deepgram_pronunciation  # needs no deepgram-sdk
 from pipecat.services.tts_service import TTSService
 from pipecat.utils.tracing.service_decorators import traced_tts
 
@@ -119,6 +120,11 @@ class SpeechwireTTSService(TTSService):
         self._tasks: set[asyncio.Task[Any]] = set()
         self._retiring: set[asyncio.Task[Any]] = set()
         self._is_waiting = False
+
+    @classmethod
+    def format_pronunciation(cls, word: str, ipa: str) -> str | None:
+        """Render a pronunciation as Aura reads it, as ``DeepgramTTSService`` does; None where it cannot."""
+        return format_deepgram_pronunciation(word, ipa)
 
     def can_generate_metrics(self) -> bool:
         """Whether there are metrics: yes."""
