@@ -7,6 +7,7 @@ CRATES := $(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src
 STAMP  := $(VENV)/.stamps
 OLDEST := $(VENV)-oldest
 CLIENTS := $(VENV)-clients
+PIPECAT := $(VENV)-pipecat
 TOOLS  := $(VENV)-tools
 DOCS   := $(VENV)-docs
 SOURCES := pyproject.toml README.md LICENSE THIRD_PARTY_LICENSES.txt $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed)
@@ -79,6 +80,7 @@ endif
 types: $(STAMP)/installed  ## mypy --strict, and the extension's stub against the extension
 	$(BIN)/mypy python/speechwire tests examples benches scripts
 	$(BIN)/mypy -p videosdk.plugins.deepgram
+	$(BIN)/mypy -p pipecat_speechwire
 	$(BIN)/python tests/golden/regenerate.py --check
 ifneq ($(RUST),)
 	$(BIN)/python -m mypy.stubtest speechwire._native
@@ -127,11 +129,12 @@ lock:            ## renew requirements/*.lock and Cargo.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header --extra test --extra lint --extra demo pyproject.toml requirements/build.in -o $(REQUIREMENTS)
 	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header -c $(REQUIREMENTS) --extra bench pyproject.toml -o requirements/bench.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header requirements/clients.in -o requirements/clients.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header requirements/pipecat.in -o requirements/pipecat.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header requirements/docs.in -o requirements/docs.lock
 	cargo update --workspace
 
 clean:           ## remove what the targets made
-	rm -rf $(VENV) $(OLDEST) $(CLIENTS) $(TOOLS) $(DOCS) site dist build target demo-output
+	rm -rf $(VENV) $(OLDEST) $(CLIENTS) $(PIPECAT) $(PIPECAT)-newest $(TOOLS) $(DOCS) site dist build target demo-output
 
 $(STAMP)/environment: $(REQUIREMENTS)
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11, 3.12 or 3.13 is needed, this is " + sys.version)'
@@ -181,4 +184,36 @@ $(DOCS)/.stamps/environment: requirements/docs.lock
 
 $(CLIENTS)/.stamps/installed: $(CLIENTS)/.stamps/environment $(STAMP)/installed
 	@$(CLIENTS)/bin/python tests/clients/install.py $(BUILT)
+	@$(CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps ./python/pipecat-speechwire
+	@touch $@
+
+# Pipecat: the services in its pipelines, on the oldest and the newest version of the range that they state.
+PIPECAT_SOURCES := $(shell find python/pipecat-speechwire -name '*.py' -o -name pyproject.toml -o -name README.md)
+PIPECAT_RANGE := pipecat-ai[deepgram]>=1.14,<1.15
+
+.PHONY: test-pipecat
+test-pipecat: $(PIPECAT)/.stamps/installed $(PIPECAT)-newest/.stamps/installed  ## run the services in Pipecat's own pipelines (FAULTS=docs/pipecat-faults.md renews the page)
+	SPEECHWIRE_PIPECAT_FAULTS=$(FAULTS) $(PIPECAT)/bin/python -m pytest tests/pipecat $(PYTEST_ARGS)
+	@if [ "$$($(PIPECAT)/bin/python -c "$(PIPECAT_VERSION)")" = "$$($(PIPECAT)-newest/bin/python -c "$(PIPECAT_VERSION)")" ]; then \
+		echo "The oldest Pipecat of the range is the newest, too: run once."; \
+	else $(PIPECAT)-newest/bin/python -m pytest tests/pipecat $(PYTEST_ARGS); fi
+
+PIPECAT_VERSION := from importlib.metadata import version; print(version('pipecat-ai'))
+
+$(PIPECAT)/.stamps/environment: requirements/pipecat.lock
+	@test -x $(PIPECAT)/bin/python || $(PYTHON) -m venv $(PIPECAT)
+	@echo "Installing Pipecat into $(PIPECAT) ..."
+	@$(PIPECAT)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/pipecat.lock
+	@mkdir -p $(@D) && touch $@
+
+$(PIPECAT)-newest/.stamps/environment: requirements/pipecat.lock
+	@test -x $(PIPECAT)-newest/bin/python || $(PYTHON) -m venv $(PIPECAT)-newest
+	@echo "Installing the newest Pipecat of the range into $(PIPECAT)-newest ..."
+	@$(PIPECAT)-newest/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/pipecat.lock
+	@$(PIPECAT)-newest/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "$(PIPECAT_RANGE)"
+	@mkdir -p $(@D) && touch $@
+
+$(PIPECAT)/.stamps/installed $(PIPECAT)-newest/.stamps/installed: %/.stamps/installed: %/.stamps/environment $(STAMP)/installed $(PIPECAT_SOURCES)
+	@$*/bin/python tests/clients/install.py $(BUILT)
+	@$*/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps ./python/pipecat-speechwire
 	@touch $@

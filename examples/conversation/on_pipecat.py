@@ -24,11 +24,11 @@ from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.processors.aggregators.llm_response_universal import LLMContextAggregatorPair
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.workers.runner import WorkerRunner
-from pipecat_speechwire import SpeechwireFluxSTTService, SpeechwireTTSService
 
 from examples.shared.caller import Call
 from examples.shared.journal import Journal
 from examples.shared.pipecat_room import MICROPHONE_RATE, SPEAKER_RATE, Microphone, Speaker
+from pipecat_speechwire import SpeechwireFluxSTTService, SpeechwireTTSService
 from speechwire.protocol import listen_v2_events as flux
 
 from .recording import Recording
@@ -90,9 +90,7 @@ async def hold(
         aggregators.assistant(),
     ]
     params = PipelineParams(audio_in_sample_rate=MICROPHONE_RATE, audio_out_sample_rate=SPEAKER_RATE)
-    worker = PipelineWorker(
-        Pipeline(stages), params=params, cancel_on_idle_timeout=False, enable_rtvi=False
-    )
+    worker = PipelineWorker(Pipeline(stages), params=params, cancel_on_idle_timeout=False, enable_rtvi=False)
     started = asyncio.Event()
     worker.add_event_handler("on_pipeline_started", lambda *_: started.set())
     worker.add_event_handler("on_pipeline_error", noting(journal))

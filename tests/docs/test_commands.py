@@ -74,7 +74,8 @@ def test_the_script_exists(command: str) -> None:
 
 @pytest.mark.parametrize("command", of("pip install"))
 def test_the_extras_exist(command: str) -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert project["name"] in command
+    files = [ROOT / "pyproject.toml", *sorted((ROOT / "python").glob("*/pyproject.toml"))]
+    projects = [tomllib.loads(file.read_text(encoding="utf-8"))["project"] for file in files]
+    (project,) = [project for project in projects if re.search(rf"\b{project['name']}\b", command)]
     extras = re.findall(r"\[([\w,-]+)\]", command)
     assert {extra for group in extras for extra in group.split(",")} <= set(project["optional-dependencies"])

@@ -80,6 +80,18 @@ RULES = {
         third_party=frozenset({"videosdk"}),
         not_even=frozenset({"socket", "ssl"}),
     ),
+    "pipecat_speechwire": Rule(
+        ours=frozenset(
+            {
+                "speechwire.errors",
+                "speechwire.audio",
+                "speechwire.protocol",
+                "speechwire.session",
+            }
+        ),
+        third_party=frozenset({"pipecat", "loguru", "msgspec"}),
+        not_even=frozenset({"socket", "ssl"}),
+    ),
 }
 
 # The one file of a package that may import more than the rest of it.
@@ -98,6 +110,8 @@ MODULES = sorted(TREE.rglob("*.py"))
 
 def module_name(path: Path) -> str:
     parts = list(path.relative_to(TREE).with_suffix("").parts)
+    if "-" in parts[0]:  # the folder of another distribution
+        parts = parts[1:]
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
@@ -184,6 +198,9 @@ def test_imports_follow_the_table(path: Path) -> None:
         ("videosdk.plugins.deepgram.stt", "aiohttp"),
         ("videosdk.plugins.deepgram.stt", "numpy"),
         ("videosdk.plugins.deepgram.stt", "speechwire.transport"),
+        ("pipecat_speechwire.stt", "aiohttp"),
+        ("pipecat_speechwire.stt", "deepgram"),
+        ("pipecat_speechwire.stt", "speechwire.transport"),
     ],
 )
 def test_the_check_can_fail(module: str, target: str) -> None:

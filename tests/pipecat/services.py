@@ -7,10 +7,10 @@ from typing import Any
 from pipecat.services.deepgram.flux.stt import DeepgramFluxSTTService
 from pipecat.services.deepgram.stt import DeepgramSTTService
 from pipecat.services.deepgram.tts import DeepgramTTSService
-from pipecat_speechwire import SpeechwireFluxSTTService, SpeechwireSTTService, SpeechwireTTSService
 from tests.clients.speech import EAGER_EOT_THRESHOLD, EOT_THRESHOLD, VOICE
 from tests.pipecat.running import KEY
 
+from pipecat_speechwire import SpeechwireFluxSTTService, SpeechwireSTTService, SpeechwireTTSService
 from speechwire.emulator import Emulator
 from speechwire.session import BackoffPolicy, ListenSettings, SpeakSettings
 

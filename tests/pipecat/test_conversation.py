@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import pytest_asyncio
-from tests.clients.pipecat_services import KEY, VOICE
+from pipecat.services.deepgram.tts import DeepgramTTSService
+from tests.clients.speech import VOICE
+from tests.pipecat.running import KEY
 
 from examples.conversation.on_pipecat import Components, components, converse, hold
 from examples.conversation.recording import WAV_RATE, Recording
@@ -18,7 +20,6 @@ from examples.conversation.rules import GREETING, answer
 from examples.conversation.scene import SCRIPT, Scene, scripted_scene
 from examples.shared.journal import Journal
 from examples.shared.pipecat_room import Microphone, Speaker
-from pipecat.services.deepgram.tts import DeepgramTTSService
 from speechwire.emulator import tag_of
 
 
@@ -109,5 +110,3 @@ def pieces(reply: str) -> set[str]:
     }
     runs |= {each.removesuffix(".") for each in runs if each.endswith("?.")}
     return {f"{each}{end}" for each in runs for end in ("", " ")}
-
-

@@ -17,13 +17,13 @@ from pipecat.frames.frames import (
 )
 from pipecat.pipeline.service_switcher import ServiceSwitcher, ServiceSwitcherStrategyFailover
 from pipecat.utils.errors import ErrorCategory
-from pipecat_speechwire import SpeechwireFluxSTTService, SpeechwireSTTService, SpeechwireTTSService
 from tests.clients.speech import AUDIO, RATE, SCRIPT, TURNS, spoken_tags
 from tests.clients.waiting import until
 from tests.pipecat.conftest import Start
 from tests.pipecat.running import KEY, endings, frames_of, heard, push, running_frames
 from tests.pipecat.services import HASTY, HASTY_SPEECH, aura, flux, nova
 
+from pipecat_speechwire import SpeechwireFluxSTTService, SpeechwireSTTService, SpeechwireTTSService
 from speechwire.emulator import RefuseUpgrade, ScriptedEngine
 from speechwire.errors import InvalidArgument, InvalidArgumentType
 

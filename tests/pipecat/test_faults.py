@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pipecat_speechwire import SpeechwireFluxSTTService, SpeechwireSTTService
+from pipecat.services.deepgram.flux.stt import DeepgramFluxSTTService
+from pipecat.services.deepgram.stt import DeepgramSTTService
 from tests.pipecat.faults.listening import STRUCK_AT_S, Call, Outcome, hold
 from tests.pipecat.faults.speaking import SpeechOutcome, barge_in, speak
 from tests.pipecat.faults.table import report
 from tests.pipecat.running import KEY
 from tests.pipecat.services import aura, their_aura
 
-from pipecat.services.deepgram.flux.stt import DeepgramFluxSTTService
-from pipecat.services.deepgram.stt import DeepgramSTTService
+from pipecat_speechwire import SpeechwireFluxSTTService, SpeechwireSTTService
 from speechwire.emulator import CloseWith, Emulator, HalfOpen, RefuseUpgrade, Reset, Stall
 
 FIRST = {0}

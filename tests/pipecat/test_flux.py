@@ -17,13 +17,13 @@ from pipecat.frames.frames import (
 )
 from pipecat.transcriptions.language import Language
 from pipecat.turns.user_turn_strategies import EagerUserTurnStrategies, ExternalUserTurnStrategies
-from pipecat_speechwire import SpeechwireFluxSTTService
 from tests.clients.speech import AUDIO, RATE, SCRIPT, TURNS
 from tests.clients.waiting import until
 from tests.pipecat.conftest import Start
 from tests.pipecat.running import endings, frames_of, push, running_frames
 from tests.pipecat.services import flux, their_flux
 
+from pipecat_speechwire import SpeechwireFluxSTTService
 from speechwire.emulator import Phrase, Script, ScriptedEngine
 
 EVENTS = ("start_of_turn", "eager_end_of_turn", "turn_resumed", "end_of_turn", "update")
@@ -117,15 +117,15 @@ async def test_the_strategies_leave_the_turns_to_flux(start: Start) -> None:
     for eager, kind in ((False, ExternalUserTurnStrategies), (True, EagerUserTurnStrategies)):
         service = flux(emulator, enable_eager_end_of_turn=eager, should_interrupt=False)
         async with running_frames(service) as (_, passed):
-            await until(lambda passed=passed: frames_of(passed, STTMetadataFrame))
-        [frame] = {each.frame.name: each.frame for each in of_metadata(passed)}.values()
+            await told_metadata(passed)
+        frame = frames_of(passed, STTMetadataFrame)[0]
         assert isinstance(frame.user_turn_strategies, kind)
         assert frame.user_turn_strategies.enable_interruptions is False
         assert frame.ttfs_p99_latency == 0.0
 
 
-def of_metadata(passed: list[Any]) -> list[Any]:
-    return [each for each in passed if isinstance(each.frame, STTMetadataFrame)][:1]
+async def told_metadata(passed: list[Any]) -> None:
+    await until(lambda: frames_of(passed, STTMetadataFrame))
 
 
 async def test_settings_change_in_band(start: Start) -> None:

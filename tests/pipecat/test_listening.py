@@ -18,7 +18,6 @@ from pipecat.frames.frames import (
 )
 from pipecat.metrics.metrics import STTUsageMetricsData, TTFBMetricsData
 from pipecat.transcriptions.language import Language
-from pipecat_speechwire import SpeechwireSTTService
 from tests.clients.speech import AUDIO, PHRASES, RATE, SCRIPT
 from tests.clients.waiting import until
 from tests.pipecat.conftest import Start
@@ -28,6 +27,7 @@ from tests.session.counted import counted
 from tests.transport.counted_engine import CountedEngine
 from tests.transport.reliability.arrivals import Arrivals
 
+from pipecat_speechwire import SpeechwireSTTService
 from speechwire.emulator import Phrase, Script, ScriptedEngine
 from speechwire.protocol.listen_v1_events import Results
 
@@ -101,6 +101,19 @@ async def test_ttfb_is_told_once_from_the_end_of_speech(start: Start) -> None:
     [told] = [each for each in metrics(passed, TTFBMetricsData) if each.value > 0]
     assert told.processor == service.name
     assert told.model == "nova-3-general"
+
+
+async def test_ttfb_is_told_although_the_text_came_before_the_answer_to_finalize(start: Start) -> None:
+    """The answer is then empty, and no other transcript comes to measure by."""
+    emulator = await start(ScriptedEngine(Script(Phrase(0.2, "Two tickets.", 1.0))))
+    service = nova(emulator, settings=SpeechwireSTTService.Settings(endpointing=100))
+    async with running_frames(service, enable_metrics=True) as (worker, passed):
+        await worker.queue_frame(VADUserStartedSpeakingFrame())
+        await push(worker, AUDIO[: 4 * RATE])
+        await until(lambda: frames_of(passed, TranscriptionFrame))
+        await worker.queue_frame(VADUserStoppedSpeakingFrame(stop_secs=0.2))
+        await until(lambda: [each for each in metrics(passed, TTFBMetricsData) if each.value > 0])
+    assert endings(passed)[0] == ["Two tickets."]
 
 
 async def test_usage_is_what_was_sent(start: Start) -> None:

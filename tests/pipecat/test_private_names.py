@@ -8,21 +8,21 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pipecat_speechwire
 import pytest
-from pipecat_speechwire import (
-    SpeechwireFluxSTTService,
-    SpeechwireSTTService,
-    SpeechwireTTSService,
-    _private,
-)
-
 from pipecat.services.ai_service import AIService
 from pipecat.services.deepgram.stt import DeepgramSTTService
 from pipecat.services.stt_service import STTService
 from pipecat.services.tts_service import TTSService
 from pipecat.turns.eager_end_of_turn_mixin import EagerEndOfTurnSTTServiceMixin
 from pipecat.utils.base_object import BaseObject
+
+import pipecat_speechwire
+from pipecat_speechwire import (
+    SpeechwireFluxSTTService,
+    SpeechwireSTTService,
+    SpeechwireTTSService,
+    _private,
+)
 
 KEY = "not-a-real-key"
 SOURCES = sorted(Path(pipecat_speechwire.__file__).parent.glob("*.py"))

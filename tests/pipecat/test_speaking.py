@@ -19,14 +19,14 @@ from pipecat.frames.frames import (
     TTSUpdateSettingsFrame,
 )
 from pipecat.metrics.metrics import TTFBMetricsData, TTSUsageMetricsData
-from pipecat_speechwire import SpeechwireTTSService
-from pipecat_speechwire._utterance import FlushBudget
 from tests.clients.speech import RATE, SENTENCE, spoken_tags
 from tests.clients.waiting import until
 from tests.pipecat.conftest import Start
 from tests.pipecat.running import endings, frames_of, heard, reply, running_frames
 from tests.pipecat.services import aura
 
+from pipecat_speechwire import SpeechwireTTSService
+from pipecat_speechwire._utterance import FlushBudget
 from speechwire.emulator import Behaviour, Delivery, ScriptedEngine
 
 SENTENCES = ["Hello, this is the cafe. ", "We are open. ", "How can I help you? "]
@@ -89,7 +89,7 @@ async def test_after_a_barge_in_only_the_next_reply_is_heard(start: Start) -> No
     assert frames_of(passed, ErrorFrame) == []
 
 
-def is_(each: Any, kind: type[Any]) -> bool:
+def is_(each: Any, kind: Any) -> bool:
     return isinstance(each.frame, kind)
 
 

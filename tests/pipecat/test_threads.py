@@ -16,13 +16,13 @@ from pipecat.frames.frames import (
     STTUpdateSettingsFrame,
     TranscriptionFrame,
 )
-from pipecat_speechwire import SpeechwireFluxSTTService
 from tests.clients.speech import AUDIO, RATE, SCRIPT, TURNS
 from tests.clients.waiting import until
 from tests.pipecat.conftest import Start
 from tests.pipecat.running import endings, frames_of, push, running_frames
 from tests.pipecat.services import HASTY, flux, nova
 
+from pipecat_speechwire import SpeechwireFluxSTTService
 from speechwire.emulator import CloseWith, HalfOpen, Inject, Reset, ScriptedEngine
 from speechwire.session import ListenSettings
 

@@ -17,9 +17,9 @@ __all__ = [
     "SPEAK_RATES",
     "language_hints",
     "language_of",
+    "listed",
     "listen_v1_options",
     "listen_v2_options",
-    "listed",
     "speak_v1_options",
     "websocket_url",
 ]

@@ -61,18 +61,18 @@ class InputParams:
     min_confidence: float | None = None
 
 
-class SpeechwireFluxSTTService(EagerEndOfTurnSTTServiceMixin, ListeningService):  # type: ignore[misc]
+class SpeechwireFluxSTTService(EagerEndOfTurnSTTServiceMixin, ListeningService):
     """Deepgram Flux for Pipecat, in the place of ``DeepgramFluxSTTService``.
 
     Proposes the start and the end of the user's turns, with the turn strategies for it; pushes
-    ``InterimTranscriptionFrame`` for each update and one finalized ``TranscriptionFrame`` for each turn, whose
-    ``result`` is the message as a dict. A dropped connection is replaced and what no result covers is sent
-    again, so that a turn goes on over several connections and is told once.
+    ``InterimTranscriptionFrame`` for each update and one finalized ``TranscriptionFrame`` for each turn,
+    whose ``result`` is the message as a dict. A dropped connection is replaced and what no result covers is
+    sent again, so that a turn goes on over several connections and is told once.
 
     Args:
         api_key: Deepgram API key, or a callable, plain or async, asked for one at each connect.
         url: Where the service is.
-        sample_rate: Hz of the audio; by default the pipeline's. What Flux does not take is converted to 16 kHz.
+        sample_rate: Hz of the audio; by default the pipeline's. What Flux does not take is made 16 kHz.
         mip_opt_out: Keep the audio out of the model improvement program.
         model: Deprecated; a setting.
         flux_encoding: Of the audio in the pipeline's frames.
@@ -213,7 +213,7 @@ class SpeechwireFluxSTTService(EagerEndOfTurnSTTServiceMixin, ListeningService):
         await announce(self, "on_end_of_turn", turn.transcript)
 
     def _is_believed(self, turn: TurnInfo) -> bool:
-        least = self.settings.min_confidence
+        least: float | None = self.settings.min_confidence
         if not least:
             return True
         words = turn.words

@@ -21,7 +21,7 @@ def _not_given() -> Any:
 
 
 @dataclass
-class SpeechwireSTTSettings(STTSettings):  # type: ignore[misc]
+class SpeechwireSTTSettings(STTSettings):
     """Settings of `SpeechwireSTTService`; ``model``, ``language`` and ``extra`` are inherited.
 
     Parameters:
@@ -73,7 +73,7 @@ class SpeechwireSTTSettings(STTSettings):  # type: ignore[misc]
 
 
 @dataclass
-class SpeechwireFluxSTTSettings(STTSettings):  # type: ignore[misc]
+class SpeechwireFluxSTTSettings(STTSettings):
     """Settings of `SpeechwireFluxSTTService`; ``model`` is inherited, ``language`` is not used.
 
     Parameters:
@@ -101,7 +101,7 @@ class SpeechwireFluxSTTSettings(STTSettings):  # type: ignore[misc]
 
 
 @dataclass
-class SpeechwireTTSSettings(TTSSettings):  # type: ignore[misc]
+class SpeechwireTTSSettings(TTSSettings):
     """Settings of `SpeechwireTTSService`; ``voice`` is inherited, ``language`` is not used.
 
     Parameters:

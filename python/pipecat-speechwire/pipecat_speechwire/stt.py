@@ -15,7 +15,6 @@ from pipecat.services.stt_latency import DEEPGRAM_TTFS_P99
 from pipecat.transcriptions.language import Language
 from pipecat.utils.time import time_now_iso8601
 
-from speechwire.errors import SessionClosed
 from speechwire.protocol import DEFAULT_BASE_URL, ListenV1Options
 from speechwire.protocol.listen_v1_events import Results
 from speechwire.session import ListenSettings, ListenV1Session
@@ -47,8 +46,8 @@ class SpeechwireSTTService(ListeningService):
 
     Pushes ``InterimTranscriptionFrame`` and ``TranscriptionFrame``, whose ``result`` is a
     :class:`speechwire.protocol.listen_v1_events.Results`. The end of speech that a voice activity detection
-    reports asks for the final transcript, which is then marked as finalized. A lost connection is replaced and
-    the audio no final result covers is sent again.
+    reports asks for the final transcript, which is then marked as finalized. A lost connection is replaced
+    and the audio no final result covers is sent again.
 
     Args:
         api_key: Deepgram API key, or a callable, plain or async, asked for one at each connect.

@@ -29,7 +29,7 @@ from speechwire.session.word_times import SpeakingRate, WordTimes
 
 from ._errors import category_of
 from ._listening import ApiKey
-from ._options import SPEAK_RATES, speak_v1_options, websocket_url
+from ._options import speak_v1_options, websocket_url
 from ._private import announce, sync_model_name, warn_of_moved_argument
 from ._utterance import FlushBudget, Utterance
 from .settings import SpeechwireTTSSettings
@@ -124,7 +124,8 @@ class SpeechwireTTSService(TTSService):
     @classmethod
     def format_pronunciation(cls, word: str, ipa: str) -> str | None:
         """Render a pronunciation as Aura reads it, as ``DeepgramTTSService`` does; None where it cannot."""
-        return format_deepgram_pronunciation(word, ipa)
+        written: str | None = format_deepgram_pronunciation(word, ipa)
+        return written
 
     def can_generate_metrics(self) -> bool:
         """Whether there are metrics: yes."""

@@ -1,4 +1,4 @@
-"""One call through a pipeline at real pace, struck by a fault, with whichever service; and what came of it."""
+"""A call through a pipeline at real pace, struck by a fault, with whichever service; what came of it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.session.counted import RATE, counted
 from tests.transport.counted_engine import CountedEngine
 from tests.transport.reliability.arrivals import Arrivals
 
-from speechwire.emulator import Emulator, Fault
+from speechwire.emulator import Connection, Emulator, Fault
 
 __all__ = ["STRUCK_AT_S", "Call", "Outcome", "hold"]
 
@@ -93,7 +93,9 @@ async def hold(call: Call, make: Callable[[Emulator], Any]) -> Outcome:
         watching.cancel()
         noticed_s = await watching
         received = [bytes(each.audio) for each in emulator.connections]
-    told = Counter(int(word) for frame in frames_of(passed, TranscriptionFrame) for word in frame.text.split())
+    told = Counter(
+        int(word) for frame in frames_of(passed, TranscriptionFrame) for word in frame.text.split()
+    )
     return Outcome(
         words=len(told.keys() & set(engine.words)),
         spoken=len(engine.words),
@@ -130,7 +132,7 @@ async def _noticed_s(emulator: Emulator) -> float | None:
         return None
 
 
-def _is_struck(connection: Any) -> bool:
+def _is_struck(connection: Connection) -> bool:
     return connection.status != 101 or connection.audio_s >= STRUCK_AT_S
 
 

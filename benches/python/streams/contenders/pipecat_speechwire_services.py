@@ -6,6 +6,7 @@ from typing import Any
 
 from benches.python.streams.contenders.base import Setup, key
 from benches.python.streams.contenders.pipecat_services import PipecatStream, idle
+
 from pipecat_speechwire import SpeechwireFluxSTTService, SpeechwireSTTService
 
 __all__ = ["idle", "stream"]
