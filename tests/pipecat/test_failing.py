@@ -97,6 +97,18 @@ async def test_a_voice_comes_back_by_itself(start: Start) -> None:
     assert len(frames_of(passed, ErrorFrame)) == 1
 
 
+async def test_an_unusable_voice_holds_up_nothing(start: Start) -> None:
+    """What it would have said ends at once, in silence, and what stands behind it goes on."""
+    emulator = await start(ScriptedEngine(), faults=[RefuseUpgrade(401)])
+    service = aura(emulator, session_settings=HASTY_SPEECH)
+    async with running_frames(service) as (worker, passed):
+        await until(lambda: not service.is_usable)
+        for _ in range(3):
+            await worker.queue_frame(TTSSpeakFrame("Hello."))
+        await until(lambda: len(frames_of(passed, TTSStoppedFrame)) == 3)
+    assert len(frames_of(passed, ErrorFrame)) == 1
+
+
 @pytest.mark.parametrize("kind", ["nova", "flux"])
 async def test_other_settings_mend_a_refusal(start: Start, kind: str) -> None:
     """pipecat #5649: settings fixed after a refusal never take effect."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -188,6 +189,16 @@ async def test_the_reply_is_heard_to_its_end_when_the_call_ends(start: Start) ->
         await reply(worker, *SENTENCES)
     assert heard(passed) == spoken_tags(*texts(emulator.connections[0]))
     assert emulator.connections[0].close_code == 1000
+
+
+async def test_a_call_that_ends_in_the_middle_of_a_reply_ends(start: Start) -> None:
+    """The language model has not said that its reply is complete."""
+    emulator = await start(ScriptedEngine())
+    async with asyncio.timeout(30), running_frames(aura(emulator)) as (worker, passed):
+        await worker.queue_frame(LLMFullResponseStartFrame())
+        await worker.queue_frame(LLMTextFrame(SENTENCES[0] + "And "))
+        await until(lambda: heard(passed))
+    assert heard(passed).startswith(spoken_tags(texts(emulator.connections[0])[0]))
 
 
 async def test_a_cancelled_pipeline_waits_for_nothing(start: Start) -> None:
