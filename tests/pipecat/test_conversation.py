@@ -58,14 +58,19 @@ def test_after_the_barge_in_nothing_of_the_old_answer_is_heard(conversation: Con
 
 def test_each_answer_is_heard_whole(conversation: Conversation) -> None:
     agent = conversation.recording.agent
-    for text in (GREETING, *(answer(line.text) for line in SCRIPT[1:])):
+    whole = {entry.text for entry in conversation.journal.of("agent", "reply")}
+    assert {
+        GREETING,
+        answer(SCRIPT[-1].text),
+    } <= whole  # on a slow machine the third line cuts the second answer
+    for text in whole:
         assert tagged(agent, text) == pytest.approx(len(text) * 0.06 * WAV_RATE, rel=0.05)
 
 
 def test_the_context_has_what_was_spoken(conversation: Conversation) -> None:
     """pipecat #5605, for Aura: the interrupted reply is told as far as it was heard."""
-    [told] = [entry.text for entry in conversation.journal.of("agent", "interrupted")]
     whole = answer(SCRIPT[0].text)
+    [told] = cut_short(conversation.journal, whole)
     assert whole.startswith(f"{told} ")  # at the end of a word
     assert tagged(conversation.recording.agent, whole) > 0
 
@@ -83,8 +88,8 @@ async def test_the_frameworks_own_voice_tells_more_than_was_spoken() -> None:
         )
         parts = Components(components(scene.base_url).stt, theirs)
         await hold(parts, Microphone(), speaker, scene.call, journal)
-    [told] = [entry.text for entry in journal.of("agent", "interrupted")]
     whole = answer(SCRIPT[0].text)
+    [told] = cut_short(journal, whole)
     heard_characters = tagged(recording.agent, whole) / WAV_RATE / 0.06
     assert told == whole
     assert heard_characters < len(whole) * 0.8
@@ -92,6 +97,12 @@ async def test_the_frameworks_own_voice_tells_more_than_was_spoken() -> None:
 
 def test_nothing_went_wrong(conversation: Conversation) -> None:
     assert conversation.journal.of("agent", "error") == []
+
+
+def cut_short(journal: Journal, whole: str) -> list[str]:
+    """What the context was given of a reply that was interrupted."""
+    texts = [entry.text for entry in journal.of("agent", "interrupted")]
+    return [text for text in texts if text and whole.startswith(text)]
 
 
 def tagged(samples: Any, reply: str) -> int:

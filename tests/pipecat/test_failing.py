@@ -138,6 +138,22 @@ async def test_another_voice_mends_a_refusal(start: Start) -> None:
     assert heard(passed) == spoken_tags("Hello. ")
 
 
+async def test_whoever_makes_it_usable_again_gets_a_new_session(start: Start) -> None:
+    """What was said during the outage, others have answered meanwhile."""
+    emulator = await start(ScriptedEngine(SCRIPT), faults=[RefuseUpgrade(503)])
+    service = flux(emulator, session_settings=HASTY)
+    async with running_frames(service) as (worker, passed):
+        await push(worker, AUDIO)
+        await until(lambda: frames_of(passed, ErrorFrame))
+        emulator.faults.clear()
+        await service.set_usable(True)
+        await push(worker, AUDIO)
+        await until(lambda: len(frames_of(passed, TranscriptionFrame)) == 2)
+    assert endings(passed)[0] == TURNS
+    assert bytes(emulator.connections[-1].audio).startswith(AUDIO)
+    assert len(emulator.connections[-1].audio) < 1.5 * len(AUDIO)
+
+
 async def test_a_switcher_moves_on_and_may_come_back(start: Start) -> None:
     """The first service's outage makes the second take over; what the first had kept is not told later."""
     broken = await start(ScriptedEngine(SCRIPT), faults=[RefuseUpgrade(503)])

@@ -111,7 +111,7 @@ async def test_ttfb_is_told_although_the_text_came_before_the_answer_to_finalize
         await worker.queue_frame(VADUserStartedSpeakingFrame())
         await push(worker, AUDIO[: 4 * RATE])
         await until(lambda: frames_of(passed, TranscriptionFrame))
-        await worker.queue_frame(VADUserStoppedSpeakingFrame(stop_secs=0.2))
+        await worker.queue_frame(VADUserStoppedSpeakingFrame(stop_secs=0.001))
         await until(lambda: [each for each in metrics(passed, TTFBMetricsData) if each.value > 0])
     assert endings(passed)[0] == ["Two tickets."]
 

@@ -194,10 +194,11 @@ async def test_the_reply_is_heard_to_its_end_when_the_call_ends(start: Start) ->
 async def test_a_call_that_ends_in_the_middle_of_a_reply_ends(start: Start) -> None:
     """The language model has not said that its reply is complete."""
     emulator = await start(ScriptedEngine())
-    async with asyncio.timeout(30), running_frames(aura(emulator)) as (worker, passed):
+    async with asyncio.timeout(30) as limit, running_frames(aura(emulator)) as (worker, passed):
         await worker.queue_frame(LLMFullResponseStartFrame())
         await worker.queue_frame(LLMTextFrame(SENTENCES[0] + "And "))
         await until(lambda: heard(passed))
+    assert not limit.expired()
     assert heard(passed).startswith(spoken_tags(texts(emulator.connections[0])[0]))
 
 
