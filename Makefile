@@ -7,6 +7,7 @@ CRATES := $(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src
 STAMP  := $(VENV)/.stamps
 OLDEST := $(VENV)-oldest
 CLIENTS := $(VENV)-clients
+PIPECAT := $(VENV)-pipecat
 TOOLS  := $(VENV)-tools
 DOCS   := $(VENV)-docs
 # The pure distributions beside speechwire: each folder of python/ that has a pyproject.toml (scripts/distributions.py).
@@ -158,12 +159,13 @@ lock: wheel-pure ## renew requirements/*.lock and Cargo.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header --extra test --extra lint --extra demo $(OURS) requirements/build.in -o $(REQUIREMENTS)
 	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header -c $(REQUIREMENTS) --extra bench $(OURS) -o requirements/bench.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header requirements/clients.in -o requirements/clients.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header requirements/pipecat.in -o requirements/pipecat.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header requirements/docs.in -o requirements/docs.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header requirements/livekit.in -o requirements/livekit.lock
 	cargo update --workspace
 
 clean:           ## remove what the targets made
-	rm -rf $(VENV) $(OLDEST) $(CLIENTS) $(TOOLS) $(DOCS) $(LIVEKIT) $(LIVEKIT)-oldest site dist build target demo-output
+	rm -rf $(VENV) $(OLDEST) $(CLIENTS) $(TOOLS) $(DOCS) $(LIVEKIT) $(LIVEKIT)-oldest $(PIPECAT) $(PIPECAT)-newest site dist build target demo-output
 
 $(STAMP)/environment: $(REQUIREMENTS)
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11, 3.12 or 3.13 is needed, this is " + sys.version)'
@@ -240,4 +242,30 @@ $(LIVEKIT)-oldest/.stamps/installed: $(LIVEKIT)-oldest/.stamps/oldest
 $(LIVEKIT)/.stamps/installed: $(LIVEKIT)/.stamps/environment
 $(LIVEKIT)/.stamps/installed $(LIVEKIT)-oldest/.stamps/installed: %/.stamps/installed: $(STAMP)/installed
 	@$*/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(CORE) $(LIVEKIT_WHEEL)
+	@touch $@
+
+# Pipecat: the services in its pipelines, on the oldest and the newest version of the range that they state.
+PIPECAT_WHEEL := dist/pipecat_speechwire-*-py3-none-any.whl
+PIPECAT_RANGE := pipecat-ai[deepgram]>=1.13,<1.15
+
+.PHONY: test-pipecat
+test-pipecat: $(PIPECAT)/.stamps/installed $(PIPECAT)-newest/.stamps/installed  ## run the services in Pipecat's own pipelines (FAULTS=docs/pipecat-faults.md renews the page)
+	$(PIPECAT)/bin/python -m pytest tests/pipecat $(PYTEST_ARGS)
+	SPEECHWIRE_PIPECAT_FAULTS=$(FAULTS) $(PIPECAT)-newest/bin/python -m pytest tests/pipecat $(PYTEST_ARGS)
+
+$(PIPECAT)/.stamps/environment: requirements/pipecat.lock
+	@test -x $(PIPECAT)/bin/python || $(PYTHON) -m venv $(PIPECAT)
+	@echo "Installing the oldest Pipecat of the range into $(PIPECAT) ..."
+	@$(PIPECAT)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/pipecat.lock
+	@mkdir -p $(@D) && touch $@
+
+$(PIPECAT)-newest/.stamps/environment: requirements/pipecat.lock
+	@test -x $(PIPECAT)-newest/bin/python || $(PYTHON) -m venv $(PIPECAT)-newest
+	@echo "Installing the newest Pipecat of the range into $(PIPECAT)-newest ..."
+	@$(PIPECAT)-newest/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/pipecat.lock
+	@$(PIPECAT)-newest/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "$(PIPECAT_RANGE)"
+	@mkdir -p $(@D) && touch $@
+
+$(PIPECAT)/.stamps/installed $(PIPECAT)-newest/.stamps/installed: %/.stamps/installed: %/.stamps/environment $(STAMP)/installed
+	@$*/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(CORE) $(PIPECAT_WHEEL)
 	@touch $@

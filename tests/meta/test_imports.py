@@ -124,6 +124,18 @@ RULES = {
         third_party=frozenset({"videosdk"}),
         not_even=frozenset({"socket", "ssl"}),
     ),
+    "pipecat_speechwire": Rule(
+        ours=frozenset(
+            {
+                "speechwire.errors",
+                "speechwire.audio",
+                "speechwire.protocol",
+                "speechwire.session",
+            }
+        ),
+        third_party=frozenset({"pipecat", "loguru", "msgspec"}),
+        not_even=frozenset({"socket", "ssl"}),
+    ),
 }
 
 # The one file of a package that may import more than the rest of it.
@@ -231,6 +243,9 @@ def test_imports_follow_the_table(path: Path) -> None:
         ("videosdk.plugins.deepgram.stt", "aiohttp"),
         ("videosdk.plugins.deepgram.stt", "numpy"),
         ("videosdk.plugins.deepgram.stt", "speechwire.transport"),
+        ("pipecat_speechwire.stt", "aiohttp"),
+        ("pipecat_speechwire.stt", "deepgram"),
+        ("pipecat_speechwire.stt", "speechwire.transport"),
     ],
 )
 def test_the_check_can_fail(module: str, target: str) -> None:
