@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from speechwire.session._reader import Reader
 from speechwire.session.events import EventsDropped
 
 __all__ = ["EventQueue"]
@@ -36,7 +36,15 @@ class EventQueue(Generic[E]):
         self._unreported = 0
         self._ended = False
         self._error: BaseException | None = None
-        self._waiter: asyncio.Future[None] | None = None
+        self._reader: Reader[E | EventsDropped] = Reader()
+
+    def pass_on(self, event: E) -> None:
+        """Give an event to the consumer in this call if it waits in :meth:`get_each`, else :meth:`put` it.
+
+        Only for callers whose state is in order whatever the consumer does in return.
+        """
+        if self._ended or not self._reader.offer(event):
+            self.put(event)
 
     def put(self, event: E) -> None:
         """Append an event; after :meth:`end` it is ignored."""
@@ -49,13 +57,13 @@ class EventQueue(Generic[E]):
         self._count += 1
         if self._is_interim(event):
             self._interim.append(cell)
-        self._wake()
+        self._reader.wake()
 
     def end(self, error: BaseException | None = None) -> None:
         """No event will follow: the consumer gets what is left, then the end or ``error``."""
         if not self._ended:
             self._ended, self._error = True, error
-            self._wake()
+            self._reader.wake()
 
     async def get(self) -> E | EventsDropped:
         """Wait for the next event.
@@ -69,7 +77,31 @@ class EventQueue(Generic[E]):
             if self._ended:
                 error, self._error = self._error, None
                 raise error or StopAsyncIteration
-            await self._arrival()
+            await self._reader.wait()
+        return self._first()
+
+    async def get_each(self, take: Callable[[E | EventsDropped], bool]) -> bool:
+        """Give every event to ``take``, in order, as soon as it is there.
+
+        Returns:
+            True at the end; false once ``take`` has returned false: what comes then waits for the next call.
+
+        Raises:
+            As :meth:`get`, but for the end.
+        """
+        while True:
+            while self._count:
+                if not take(self._first()):
+                    return False
+            if self._ended:
+                error, self._error = self._error, None
+                if error is not None:
+                    raise error
+                return True
+            if not await self._reader.wait(take):
+                return False
+
+    def _first(self) -> E | EventsDropped:
         if self._unreported:
             count, self._unreported = self._unreported, 0
             return EventsDropped(count=count)
@@ -84,20 +116,6 @@ class EventQueue(Generic[E]):
             if event is not None:
                 self._count -= 1
                 return event
-
-    async def _arrival(self) -> None:
-        if self._waiter is not None:
-            raise RuntimeError("another task is already waiting for this session's events: read them in one")
-        self._waiter = asyncio.get_running_loop().create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
-
-    def _wake(self) -> None:
-        waiter = self._waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
 
     def _make_room(self) -> None:
         if self._interim:

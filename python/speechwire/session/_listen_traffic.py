@@ -188,8 +188,7 @@ class ListenTraffic(Generic[EventT]):
         rules, protocol = self._rules, self._protocol
         self.messages += 1
         self._progress.answered()
-        for delivered in rules.deliver(event, self._timeline):
-            self._shared.deliver(delivered)
+        delivered = rules.deliver(event, self._timeline)
         self._stats.service_s += rules.billed_s(event)
         if self._configuring.pending:
             self._configuring.take(event)
@@ -203,6 +202,8 @@ class ListenTraffic(Generic[EventT]):
             self._progress.finish(self.connection.now())
         self._acknowledge()
         self._advanced.notify()
+        for each in delivered:  # at last: the consumer may do anything in return
+            self._shared.deliver(each)
 
     def _send_freely(self) -> None:
         self._careful = False

@@ -94,7 +94,7 @@ class Runner(Generic[EventT]):
             options=self.options,
             intake=self.intake,
             settings=settings,
-            deliver=self.events.put,
+            deliver=self.events.pass_on,
             flush_converter=self._append_rest,
             draining=self._is_draining,
             became_stable=self._end_outage,
