@@ -148,7 +148,7 @@ class ListeningSession(Generic[EventT]):
             RuntimeError: No event loop runs here.
         """
         runner = self._runner
-        if runner.loop is not get_running_loop() or not runner.machine.accepting:
+        if runner.binding.loop is not get_running_loop() or not runner.machine.accepting:
             runner.check_usable()
         chunks = self._converter.push(pcm)
         if pcm:
