@@ -1,4 +1,4 @@
-"""Work on items as they come: in place where it does not wait, in order, and as part of the task in any case."""
+"""Work on items as they come: in place where it does not wait, in order, and always as part of the task."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from videosdk.plugins.deepgram._in_place import for_each
 
 from speechwire.session._event_queue import EventQueue
 
-Work = Callable[[int], Coroutine[Any, Any, None]]
+Work = Callable[[Any], Coroutine[Any, Any, None]]
 _variable: ContextVar[int] = ContextVar("_variable", default=0)
 
 
@@ -24,7 +24,7 @@ class Stage:
 
     def __init__(self, work: Work) -> None:
         self.queue: EventQueue[int] = EventQueue(1000, lambda event: False)
-        self.task = asyncio.create_task(for_each(self.queue.get_each, work))  # type: ignore[arg-type]
+        self.task = asyncio.create_task(for_each(self.queue.get_each, work))
 
     async def ready(self) -> None:
         await asyncio.sleep(0.001)

@@ -36,7 +36,7 @@ class State(enum.Enum):
     """The connection has ended. The object is spent."""
 
 
-# Looking up a member of an enumeration takes as long as a call (CPython 3.11); these are looked up per message.
+# Looking up a member of an enumeration takes as long as a call (CPython 3.11), and these are wanted often.
 _OPEN, _CLOSED = State.OPEN, State.CLOSED
 
 

@@ -74,7 +74,7 @@ class ListeningSession(Generic[EventT]):
         return await self._runner.events.get()
 
     async def receive_each(self, take: Callable[[EventT | SessionEvent], bool]) -> bool:
-        """Give every event to ``take``, in order: results within the event loop's read, as long as this waits,
+        """Give every event to ``take``, in order. While this waits, results come within the event loop's read,
         which spares a task switch for each. For one consumer, in place of the iteration.
 
         Args:

@@ -25,7 +25,7 @@ _ONSET_S: Final = 2.0
 _OPTION_OF: Final = {"keyterms": "keyterm", "language_hints": "language_hint"}
 _NO_ACTIVE_TURN: Final = "FORCE_END_TURN_NO_ACTIVE_TURN"
 _KINDS: Final = frozenset(TurnEvent)
-# Looking up a member of an enumeration takes as long as a call (CPython 3.11); these are looked up per message.
+# Looking up a member of an enumeration takes as long as a call (CPython 3.11), and these are wanted often.
 _UPDATE: Final = TurnEvent.UPDATE
 _START_OF_TURN: Final = TurnEvent.START_OF_TURN
 _EAGER_END_OF_TURN: Final = TurnEvent.EAGER_END_OF_TURN

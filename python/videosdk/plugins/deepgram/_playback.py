@@ -111,9 +111,7 @@ class Playback:
             await self._on_first_audio()
         most = self._most_bytes
         pieces = (
-            (frames,)
-            if len(frames) <= most
-            else [frames[i : i + most] for i in range(0, len(frames), most)]
+            (frames,) if len(frames) <= most else [frames[i : i + most] for i in range(0, len(frames), most)]
         )
         for piece in pieces:
             if self._synthesis.interrupted:  # by the callback, or while the track took the last piece

@@ -189,7 +189,8 @@ class DeepgramTTS(TTS):
     async def _play(self, synthesis: Synthesis, voices: Voices, text: Text, voice: str, track: Any) -> None:
         playback = Playback(synthesis, track, self.encoding, self.sample_rate, self._tell_first_audio)
         with voices.use(voice) as session:
-            if synthesis.interrupted:
+            over_before_it_began = synthesis.interrupted
+            if over_before_it_began:
                 return
             async with synthesis.request(voices, session, text, _patience(voice)) as request:
                 await for_each(request.receive_each, playback.write)
@@ -200,7 +201,8 @@ class DeepgramTTS(TTS):
         try:
             voices = await self._voices_here()
             with voices.use(voice) as session:
-                if synthesis.interrupted:
+                over_before_it_began = synthesis.interrupted
+                if over_before_it_began:
                     return
                 async with synthesis.request(voices, session, text, _patience(voice)) as request:
                     async for received in request:
