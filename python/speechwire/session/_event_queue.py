@@ -30,8 +30,8 @@ class EventQueue(Generic[E]):
     def __init__(self, limit: int, is_interim: Callable[[E], bool]) -> None:
         self._limit = limit
         self._is_interim = is_interim
-        self._cells: deque[_Cell[E]] = deque()
-        self._interim: deque[_Cell[E]] = deque()
+        self._cells: deque[_Cell[E]] | None = None  # an empty one is 0.7 KiB, and most queues are empty
+        self._interim: deque[_Cell[E]] | None = None
         self._count = 0
         self._unreported = 0
         self._ended = False
@@ -53,9 +53,13 @@ class EventQueue(Generic[E]):
         if self._count >= self._limit:
             self._make_room()
         cell: _Cell[E] = [event]
+        if self._cells is None:
+            self._cells = deque()
         self._cells.append(cell)
         self._count += 1
         if self._is_interim(event):
+            if self._interim is None:
+                self._interim = deque()
             self._interim.append(cell)
         self._reader.wake()
 
@@ -108,6 +112,7 @@ class EventQueue(Generic[E]):
         return self._next()
 
     def _next(self) -> E:
+        assert self._cells is not None
         while True:
             cell = self._cells.popleft()
             event, cell[0] = cell[0], None
@@ -115,9 +120,12 @@ class EventQueue(Generic[E]):
                 self._interim.popleft()
             if event is not None:
                 self._count -= 1
+                if not self._count:
+                    self._cells = self._interim = None
                 return event
 
     def _make_room(self) -> None:
+        assert self._cells is not None
         if self._interim:
             self._interim.popleft()[0] = None
             self._count -= 1

@@ -74,8 +74,8 @@ class ListeningSession(Generic[EventT]):
         return await self._runner.events.get()
 
     async def receive_each(self, take: Callable[[EventT | SessionEvent], bool]) -> bool:
-        """Give every event to ``take``, in order. While this waits, results come within the event loop's read,
-        which spares a task switch for each. For one consumer, in place of the iteration.
+        """Give every event to ``take``, in order: while this waits, results in the event loop's read,
+        which spares a task switch each. For one consumer, in place of the iteration.
 
         Args:
             take: Takes an event; returns whether it wants the next. Must neither raise nor wait. It is called

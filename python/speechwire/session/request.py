@@ -154,8 +154,8 @@ class SpeakRequest:
         return self._next()
 
     async def receive_each(self, take: Callable[[bytes], bool]) -> bool:
-        """Give every piece of audio to ``take``, in order. While this waits, they come within the event loop's
-        read, which spares a task switch for each. For one consumer, in place of the iteration.
+        """Give every piece of audio to ``take``, in order: while this waits, in the event loop's
+        read, which spares a task switch each. For one consumer, in place of the iteration.
 
         Args:
             take: Takes a piece; returns whether it wants the next. Must neither raise nor wait. It is called
