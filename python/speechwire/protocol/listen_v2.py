@@ -168,7 +168,7 @@ class ListenV2(ListenEndpoint[Event]):
     def _completed(self, turn: TurnInfo) -> TurnInfo:
         """With what the service left out: what is known without it."""
         start, end = turn.audio_window_start, turn.audio_window_end
-        # An end of a turn that names neither audio nor words cannot be told from junk: it ends nothing.
+        # An end of a turn that names neither its audio nor its words may be junk: it ends nothing.
         junk = turn.event == _END_OF_TURN and end < 0 and not turn.transcript
         return replace(
             turn,
