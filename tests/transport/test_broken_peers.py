@@ -4,31 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from tests.transport.raw_peer import RawPeer, acceptance, frame, raw_peer
+from tests.transport.raw_peer import GREETING, PATIENCE_S, RawPeer, Serve, acceptance, frame, raw_peer
 
 from speechwire.errors import ConnectionLost
 from speechwire.transport import CloseEvent, ConnectRequest, WebSocket, new_transport
 from speechwire.transport._client import NO_CLOSE_FRAME
-from speechwire.transport.shared import TRANSPORT_VARIABLE
 
-Serve = Callable[[RawPeer], Awaitable[None]]
-
-GREETING = frame(1, b"hello")
 MOST_BYTES = 1 << 16
-PATIENCE_S = 30.0  # of a test with what must not hang
 
-pytestmark = pytest.mark.usefixtures("quiet")
-
-
-@pytest.fixture(params=["aiohttp", "picows"], autouse=True)
-def transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    name: str = request.param
-    monkeypatch.setenv(TRANSPORT_VARIABLE, name)
-    return name
+pytestmark = pytest.mark.usefixtures("quiet", "transport")
 
 
 def sends(*pieces: bytes, reset: bool = False, stay: bool = False) -> Serve:

@@ -41,13 +41,6 @@ TRANSPORTS: dict[str, Any] = {"aiohttp": AiohttpTransport, "picows": PicowsTrans
 Handler = Callable[[web.WebSocketResponse, web.Request], Awaitable[None]]
 
 
-@pytest.fixture(params=["aiohttp", "picows"])
-def transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    name: str = request.param
-    monkeypatch.setenv(TRANSPORT_VARIABLE, name)
-    return name
-
-
 @asynccontextmanager
 async def serving(
     handler: Callable[[web.Request], Awaitable[web.StreamResponse]], tls: ssl.SSLContext | None = None
