@@ -82,6 +82,8 @@ def test_audio_until_the_interruption_is_thrown_away_and_counted() -> None:
     assert (event.discarded_bytes, event.metadata.speech_id) == (5, "A")
     assert protocol.discarded_bytes == 0
     assert not protocol.interrupting
+    assert protocol.speech_id is None
+    assert protocol.receive(b"nobody's") == [Audio(data=b"nobody's", speech_id=None)]
     protocol.receive(_speech_started("B"))
     assert protocol.receive(b"b") == [Audio(data=b"b", speech_id="B")]
 
