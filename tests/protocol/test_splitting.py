@@ -55,5 +55,5 @@ def test_every_piece_of_a_long_text_can_be_spoken() -> None:
 
 
 def test_a_limit_below_one() -> None:
-    with pytest.raises(InvalidArgument, match="limit must be 1 or more, got 0"):
+    with pytest.raises(InvalidArgument, match="^limit must be 1 or more, got 0$"):
         split_text("a", 0)

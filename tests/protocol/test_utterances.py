@@ -208,6 +208,12 @@ def test_a_gap_that_comes_before_its_final_waits_for_it(stream: Stream) -> None:
     assert stream.receive(_final(3.5, 5, "there.")) == [("Hello you there.", "utterance_end")]
 
 
+def test_a_gap_in_the_first_second_waits_too(stream: Stream) -> None:
+    stream.receive(_interim(0, 0.9, "hi"))  # the word is from 0.3 to 0.6
+    assert stream.receive(_utterance_end(0.6)) == []
+    assert stream.receive(_final(0, 0.9, "Hi.")) == [("Hi.", "utterance_end")]
+
+
 def test_a_gap_without_a_number_is_late_when_there_is_interim_text(stream: Stream) -> None:
     stream.receive(_final(0, 2, "Hello"), _interim(2, 5, "you"))
     assert stream.receive(_utterance_end(-1)) == []

@@ -227,7 +227,7 @@ def test_what_is_no_proxy_is_refused(make: Any, proxy: str) -> None:
         make(proxy=proxy)
     assert raised.value.argument == "proxy"
     assert "s3cret" not in str(raised.value)
-    with pytest.raises(InvalidArgumentType, match="proxy must be a str, got int"):
+    with pytest.raises(InvalidArgumentType, match="^proxy must be a str, got int$"):
         make(proxy=3128)
 
 
