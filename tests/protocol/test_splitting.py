@@ -39,6 +39,9 @@ def test_the_pieces_are_the_text(text: str, limit: int) -> None:
         ("ab👩\u200d👧c", 4, ["ab", "👩\u200d👧c"]),
         ("\u0301" * 5, 2, ["\u0301" * 2, "\u0301" * 2, "\u0301"]),
         ("a    b", 3, ["a  ", "  b"]),
+        ("。abcd", 4, ["。", "abcd"]),
+        ("\nabcde", 5, ["\n", "abcde"]),
+        ("a bcde", 5, ["a ", "bcde"]),
     ],
 )
 def test_where_it_breaks(text: str, limit: int, pieces: list[str]) -> None:
