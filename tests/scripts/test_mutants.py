@@ -113,6 +113,7 @@ def changes(tmp_path: Path, source: str) -> list[tuple[str, str, str]]:
         ("import a", []),
         ('"""Words."""', []),
         ('__all__ = ["a"]', []),
+        ('T = TypeVar("T")', []),
         ("a: Literal[1] = b", []),
     ],
 )
