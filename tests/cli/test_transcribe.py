@@ -160,6 +160,22 @@ def test_standard_input_is_transcribed(serve: Serve, name: str) -> None:
 
 
 @pytest.mark.usefixtures("key")
+def test_what_was_heard_is_utf_8_whatever_the_environment_says(serve: Serve) -> None:
+    url = serve(script=Script(Phrase(0.2, "Zum Gänsemarkt", 1.0))).base_url
+    done = subprocess.run(
+        command("transcribe", silence("in.wav"), "--base-url", url, "--speed", 50),
+        capture_output=True,
+        env=environment(PYTHONIOENCODING="ascii", PYTHONUTF8="0"),
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (
+        0,
+        "Zum Gänsemarkt\n".encode(),
+        b"",
+    )
+
+
+@pytest.mark.usefixtures("key")
 def test_each_channel_is_heard_for_itself_and_named(run: Run, serve: Serve) -> None:
     def script(stream: StreamInfo) -> Script:
         texts = ("Two tickets.", "To where?")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import pytest
 from tests.emulator.parameters import (
     AURA,
@@ -27,6 +29,31 @@ from speechwire.emulator._settings_v1 import ListenV1Settings
 from speechwire.emulator._settings_v2 import ListenV2Settings
 from speechwire.emulator.speak_v1 import SpeakV1Settings
 from speechwire.emulator.speak_v2 import SpeakV2Settings
+
+
+def test_what_the_service_documents_as_its_defaults() -> None:
+    assert asdict(ListenV1Settings()) == {
+        "model": "base",
+        "language": "en",
+        "interim_results": False,
+        "endpointing_ms": 10,
+        "utterance_end_ms": None,
+        "vad_events": False,
+        "formatted": False,
+        "diarize": False,
+        "multichannel": False,
+        "keyterms": (),
+        "replacements": (),
+    }
+    assert asdict(ListenV2Settings()) == {
+        "eot_threshold": 0.7,
+        "eager_eot_threshold": None,
+        "eot_timeout_ms": 5000,
+        "keyterms": (),
+        "language_hints": (),
+        "numerals": False,
+        "multilingual": False,
+    }
 
 
 def test_what_holds_where_nothing_is_said() -> None:
