@@ -38,6 +38,15 @@ def wait_until(done: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def started(*arguments: object, **pipes: int) -> subprocess.Popen[bytes]:
+def started(
+    *arguments: object, stdin: int | None = None, stdout: int | None = None, stderr: int | None = None
+) -> subprocess.Popen[bytes]:
     """A command as a process of its own that takes signals, with these ends of pipes."""
-    return subprocess.Popen(command(*arguments), env=environment(), preexec_fn=default_signals, **pipes)
+    return subprocess.Popen(
+        command(*arguments),
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        env=environment(),
+        preexec_fn=default_signals,
+    )

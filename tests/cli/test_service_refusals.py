@@ -73,7 +73,18 @@ def test_a_service_that_is_not_there_is_3(spawn: Run) -> None:
             ("transcribe", "in.wav", "--extra", "model=x"),
             "--extra model=x: the command sets model by itself or by an option",
         ),
-        (("transcribe", "in.wav", "--extra", "numerals=maybe"), "numerals must be a bool, got str"),
+        (
+            ("transcribe", "in.wav", "--extra", "numerals=maybe"),
+            "--extra numerals=maybe: it must be true or false",
+        ),
+        (
+            ("transcribe", "in.wav", "--extra", "endpointing=-1"),
+            "--extra endpointing=-1: it must be 0 ms or more, or False",
+        ),
+        (
+            ("transcribe", "in.wav", "--flux", "--extra", "eot_threshold=0.1"),
+            "--extra eot_threshold=0.1: it must be from 0.5 to 1",
+        ),
         (
             ("transcribe", "in.wav", "--extra", "token=" + KEY),
             "--extra must be free of credentials, which belong in a header, got 'token'",

@@ -125,7 +125,7 @@ def test_which_refusals_may_be_tried_again(status: int) -> None:
 
 
 def test_each_is_what_its_callers_catch() -> None:
-    errors = {type(error) for error, *_ in ERRORS}
+    errors: set[type[BaseException]] = {type(error) for error, *_ in ERRORS}
     assert all(issubclass(error, SpeechwireError) for error in errors)
     for builtin, kind in ((ValueError, InvalidArgument), (TypeError, InvalidArgumentType)):
         assert {error for error in errors if issubclass(error, builtin)} == {kind}

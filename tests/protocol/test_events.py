@@ -253,4 +253,4 @@ def test_an_utterance_goes_on_until_something_ends_it() -> None:
     bare = Utterance(channel=0, transcript="a", start=0.0, end=1.0)
     assert (bare.words, bare.confidence, bare.languages, bare.ended_by) == ((), 0.0, (), None)
     with pytest.raises(AttributeError, match="immutable"):
-        bare.channel = 1
+        bare.channel = 1  # type: ignore[misc]
