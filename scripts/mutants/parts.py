@@ -40,7 +40,7 @@ PARTS = {
         ),
     ),
     "session": Part(("python/speechwire/session",), ("tests/session",)),
-    "plugin": Part(("python/videosdk/plugins/deepgram",), ("tests/plugin",)),
+    "plugin": Part(("python/videosdk-plugins-deepgram",), ("tests/plugin",)),
     "emulator": Part(("python/speechwire/emulator",), ("tests/emulator",)),
     "cli": Part(("python/speechwire/cli",), ("tests/cli",)),
 }

@@ -115,12 +115,17 @@ class Copy:
             raise RuntimeError(f"there are no tests in {', '.join(tests[:3])}")
         return Outcome(code == 0, code is not None, seconds, output)
 
+    def _sources(self) -> list[Path]:
+        """From where packages are imported: ``python``, and each distribution beside speechwire."""
+        python = self.path / "python"
+        return [python, *(path.parent for path in sorted(python.glob("*/pyproject.toml")))]
+
     def _pytest(self, options: Sequence[str], bound_s: float) -> tuple[int | None, str]:
         """Its exit code, None if it had to be ended, and the end of what it said."""
         mark = uuid.uuid4().hex
         environment = {
             _MARK: mark,
-            "PYTHONPATH": str(self.path / "python"),
+            "PYTHONPATH": os.pathsep.join(str(folder) for folder in self._sources()),
             "HYPOTHESIS_STORAGE_DIRECTORY": str(self.path / ".hypothesis"),
         }
         process = _FORKS.Process(target=_run_pytest, args=(str(self.path), options, environment))
@@ -144,10 +149,10 @@ def _run_pytest(folder: str, options: Sequence[str], environment: Mapping[str, s
             os.dup2(mine.fileno(), theirs)
     _bound()
     os.environ.update(environment)
-    # The tree's own modules are the copy's.
-    for name in [name for name in sys.modules if name.partition(".")[0] == "scripts"]:
+    # The tree's own modules are the copy's, and a package that others extend looks for them when it is imported.
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("scripts", "videosdk")]:
         del sys.modules[name]
-    sys.path[:0] = [folder, environment["PYTHONPATH"]]
+    sys.path[:0] = [folder, *environment["PYTHONPATH"].split(os.pathsep)]
     sys.argv = ["pytest", *options]
     try:
         runpy.run_module("pytest", run_name="__main__", alter_sys=True)

@@ -97,7 +97,7 @@ def test_missing_packages_are_named_with_the_command_that_installs_them() -> Non
     with pytest.raises(
         EngineUnavailable,
         match="^the offline engine needs no_such_package, which is not installed: "
-        r'pip install "videosdk-plugins-deepgram\[emulator\]"$',
+        r'pip install "speechwire\[emulator\]"$',
     ):
         require("no_such_package")
 
