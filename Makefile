@@ -37,7 +37,7 @@ else echo "Chromium is not installed: the tests are skipped. On Debian: sudo apt
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-rust test-python test-oldest test-clients test-page bench bench-streams soak mutants reliability chaos lint types wheel wheel-pure wheel-portable sdist test-wheels test-alone audit workflows docs docs-serve dev lock clean
+.PHONY: help demo serve test test-rust test-python test-oldest test-clients test-page bench bench-streams soak mutants reliability chaos lint types wheel wheel-pure wheel-portable sdist test-wheels test-alone audit workflows deployments docs docs-serve dev lock clean
 
 help:            ## list the verbs
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -142,6 +142,11 @@ workflows: $(TOOLS)/.stamps/installed  ## lint .github: zizmor, the schemas, and
 	$(TOOLS)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(TOOLS)/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	@if command -v actionlint >/dev/null; then actionlint; else echo "actionlint is not installed: not run"; fi
+
+deployments: $(TOOLS)/.stamps/installed  ## check deploy/: the schemas of Compose and Kubernetes, and HAProxy's own check
+	$(TOOLS)/bin/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
+	$(TOOLS)/bin/kubernetes-validate --quiet deploy/kubernetes/*.yaml
+	@if command -v haproxy >/dev/null; then haproxy -q -c -f deploy/haproxy.cfg; else echo "haproxy is not installed: its configuration is not checked"; fi
 
 docs: $(DOCS)/.stamps/environment  ## build the documentation into site/; every warning is an error
 	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict

@@ -50,6 +50,9 @@ RULES = {
         ),
         third_party=frozenset({"msgspec"}),
     ),
+    "speechwire.cluster": Rule(
+        ours=frozenset({"speechwire.errors", "speechwire.session"}), third_party=frozenset({"redis"})
+    ),
     "speechwire.emulator": Rule(
         ours=frozenset({"speechwire.errors", "speechwire.audio"}),
         third_party=frozenset({"aiohttp", "numpy", "pocketsphinx", "espeakng_loader", "pytest"}),
@@ -82,10 +85,12 @@ RULES = {
         third_party=frozenset({"msgspec"}),
         not_even=frozenset({"socket", "ssl"}),
     ),
+    "speechwire.load": Rule(ours=frozenset({"speechwire.errors"})),
     "speechwire.cli": Rule(
         ours=frozenset(
             {
                 "speechwire.server",
+                "speechwire.load",
                 "speechwire",
                 "speechwire.errors",
                 "speechwire.audio",
