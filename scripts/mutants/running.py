@@ -149,7 +149,7 @@ def _run_pytest(folder: str, options: Sequence[str], environment: Mapping[str, s
             os.dup2(mine.fileno(), theirs)
     _bound()
     os.environ.update(environment)
-    # The tree's own modules are the copy's, and a package that others extend looks for them when it is imported.
+    # The tree's own modules are the copy's; a package that others extend looks for them when it is imported.
     for name in [name for name in sys.modules if name.partition(".")[0] in ("scripts", "videosdk")]:
         del sys.modules[name]
     sys.path[:0] = [folder, *environment["PYTHONPATH"].split(os.pathsep)]
