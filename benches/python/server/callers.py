@@ -6,7 +6,11 @@ import asyncio
 import base64
 import json
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
+
+from speechwire.load._wire import BINARY, TEXT, frame, request
+from speechwire.load.dialects import DIALECTS, TWILIO_FIRST
 
 __all__ = ["PCM", "TWILIO", "Callers", "Kind"]
 
@@ -25,10 +29,10 @@ class Kind:
     """
 
     def __init__(
-        self, path: str, first: list[dict[str, Any]], frame_ms: int, frame_bytes: int, *, is_json: bool
+        self, path: str, first: Sequence[Mapping[str, Any]], frame_ms: int, frame_bytes: int, *, is_json: bool
     ) -> None:
         self.path = path
-        self.first = b"".join(_frame(1, json.dumps(message).encode()) for message in first)
+        self.first = b"".join(frame(TEXT, json.dumps(message).encode()) for message in first)
         self.frame_ms = frame_ms
         filling = bytes([0x55]) * (frame_bytes - 9)
         if is_json:
@@ -40,10 +44,10 @@ class Kind:
             }
             before, after = json.dumps(message).encode().split(b"@")
             encoded = base64.b64encode(filling)
-            whole = _frame(1, before + b"#" * 12 + encoded + after)
+            whole = frame(TEXT, before + b"#" * 12 + encoded + after)
             self._head, self._tail = whole.split(b"#" * 12)
         else:
-            whole = _frame(2, b"#" * 9 + filling)
+            whole = frame(BINARY, b"#" * 9 + filling)
             self._head, self._tail = whole.split(b"#" * 9)
         self._is_json = is_json
 
@@ -53,28 +57,9 @@ class Kind:
         return self._head + (base64.b64encode(stamp) if self._is_json else stamp) + self._tail
 
 
-def _frame(opcode: int, payload: bytes) -> bytes:
-    size = len(payload)
-    length = bytes([0x80 | size]) if size < 126 else bytes([0x80 | 126]) + size.to_bytes(2, "big")
-    return bytes([0x80 | opcode]) + length + b"\0\0\0\0" + payload
-
-
 TWILIO = Kind(
-    "/call/twilio?captions=1",
-    [
-        {"event": "connected", "protocol": "Call", "version": "1.0.0"},
-        {
-            "event": "start",
-            "streamSid": "MZ18ad3ab5a668481ce02b83e7395059f0",
-            "start": {
-                "streamSid": "MZ18ad3ab5a668481ce02b83e7395059f0",
-                "accountSid": "AC0123456789abcdef0123456789abcdef",
-                "callSid": "CA0123456789abcdef0123456789abcdef",
-                "tracks": ["inbound"],
-                "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1},
-            },
-        },
-    ],
+    DIALECTS["twilio"].path,
+    TWILIO_FIRST,
     20,
     160,
     is_json=True,
@@ -93,11 +78,7 @@ class _Caller(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        self.transport.write(
-            f"GET {self._kind.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
-            "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
-        )
+        self.transport.write(request(self._kind.path, "127.0.0.1"))
 
     def data_received(self, data: bytes) -> None:
         if self._on.done():

@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import logging
 import signal
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,9 +16,11 @@ import click
 
 from speechwire.cli._arguments import FILE
 from speechwire.cli._failures import INTERRUPTED
+from speechwire.cli._serve_signals import Signals, ended_or_signalled
 from speechwire.cli._service import Access, Service, service_options
 
 if TYPE_CHECKING:
+    from speechwire.server.aiohttp_host import AiohttpHost
     from speechwire.server.call import Answer
     from speechwire.server.config import Config
     from speechwire.server.server import Server
@@ -26,6 +29,8 @@ __all__ = ["serve"]
 
 _EXTRA = ("jwt", "prometheus_client", "cryptography")
 _DEMO = "speechwire.server.demo:answer"
+# A connection that was accepted just before the listening socket was closed still becomes a call.
+_ACCEPTED_S = 0.5
 
 
 def _config_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -111,16 +116,24 @@ class _Serving:
         self._options = {name: value for name, value in options.items() if value not in (None, ())}
 
     async def run(self) -> int:
+        from speechwire.cli._serve_workers import share_of, supervise  # noqa: PLC0415
         from speechwire.server.application import find_application  # noqa: PLC0415
         from speechwire.server.config import load  # noqa: PLC0415
+        from speechwire.server.workers.worker import inherited_socket  # noqa: PLC0415
 
         config = load(self._file, options=self._options)
         _log_to_stderr(config.log_format)
+        listening = inherited_socket()
+        if config.workers > 1 and listening is None:
+            return await supervise(config, _served("{url}", self._application, self._service))
         answer = find_application(self._application) if self._application else None
         async with self._service.access() as access:
-            return await self._serve(config, answer, access)
+            return await self._serve(share_of(config), answer, access, listening)
 
-    async def _serve(self, config: Config, answer: Answer | None, access: Access) -> int:
+    async def _serve(
+        self, config: Config, answer: Answer | None, access: Access, listening: socket.socket | None
+    ) -> int:
+        from speechwire.server._quota import shared_quota  # noqa: PLC0415
         from speechwire.server.aiohttp_host import AiohttpHost  # noqa: PLC0415
         from speechwire.server.server import Server  # noqa: PLC0415
         from speechwire.session import SessionPool  # noqa: PLC0415
@@ -132,44 +145,28 @@ class _Serving:
             max_speak=config.max_speaking or None,
         ) as pool:
             server = Server(config, pool, answer)
-            signals = _Signals()
-            async with AiohttpHost(server) as host:
-                click.echo(_served(host.url, self._application, self._service))
-                number = await signals.first()
-                if number == signal.SIGTERM:
-                    await _drained(server, signals)
-                else:
-                    server.hang_up_all()
-                    await server.drain(0.0)
-        return INTERRUPTED if number == signal.SIGINT else 0
+            signals = Signals()
+            async with shared_quota(config, server), AiohttpHost(server, sock=listening) as host:
+                return await self._until_drained(server, host, signals, is_worker=listening is not None)
 
+    async def _until_drained(
+        self, server: Server, host: AiohttpHost, signals: Signals, *, is_worker: bool
+    ) -> int:
+        from speechwire.server.workers.worker import serve_supervisor  # noqa: PLC0415
 
-async def _drained(server: Server, signals: _Signals) -> None:
-    """Let the live calls finish, unless a second signal comes."""
-    draining = asyncio.create_task(server.drain())
-    again = asyncio.create_task(signals.first())
-    await asyncio.wait({draining, again}, return_when=asyncio.FIRST_COMPLETED)
-    again.cancel()
-    server.hang_up_all()
-    await draining if draining.done() else None
-    if not draining.done():
-        draining.cancel()
+        if is_worker:
+            # Without its supervisor a worker finishes its calls, as after SIGTERM.
+            number = await ended_or_signalled(serve_supervisor(server, host.url), signals) or signal.SIGTERM
+            await host.stop_listening()
+            await asyncio.sleep(_ACCEPTED_S)
+        else:
+            click.echo(_served(host.url, self._application, self._service))
+            number = await signals.first()
+        if number == signal.SIGTERM and await ended_or_signalled(server.drain(), signals) is None:
+            return 0
+        server.hang_up_all()
         await server.drain(0.0)
-
-
-class _Signals:
-    """SIGTERM and SIGINT, one after the other."""
-
-    def __init__(self) -> None:
-        self._came: asyncio.Queue[int] = asyncio.Queue()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                loop.add_signal_handler(number, self._came.put_nowait, number)
-
-    async def first(self) -> int:
-        """Wait for the next."""
-        return await self._came.get()
+        return INTERRUPTED if number == signal.SIGINT else 0
 
 
 def _log_to_stderr(kind: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 from speechwire.errors import InvalidArgument
 
@@ -47,6 +48,9 @@ class Admission:
         places: At once; ``None`` for no limit.
         queue: How many may wait beyond them.
         queue_s: How long.
+
+    Attributes:
+        on_change: Called when a place is taken or given back, or a caller begins to wait.
     """
 
     def __init__(self, places: int | None = None, *, queue: int = 0, queue_s: float = 30.0) -> None:
@@ -56,6 +60,7 @@ class Admission:
             raise InvalidArgument("queue", queue, "at least 0")
         self.places = places
         self.queue_s = queue_s
+        self.on_change: Callable[[], None] = _nothing
         self._queue = queue
         self._taken: set[Place] = set()
         self._waiting: deque[Place] = deque()
@@ -75,12 +80,19 @@ class Admission:
         place = Place(self)
         if self._has_room:
             self._taken.add(place)
+            self.on_change()
             place.take()
             return place
         if len(self._waiting) < self._queue:
             self._waiting.append(place)
+            self.on_change()
             return place
         return None
+
+    def resize(self, places: int | None) -> None:
+        """Have another number of places; calls beyond a lower one go on."""
+        self.places = places
+        self._seat()
 
     def before(self, place: Place) -> int:
         """How many wait before this one."""
@@ -91,6 +103,10 @@ class Admission:
         self._taken.discard(place)
         if place in self._waiting:
             self._waiting.remove(place)
+        self._seat()
+        self.on_change()
+
+    def _seat(self) -> None:
         while self._waiting and self._has_room:
             following = self._waiting.popleft()
             self._taken.add(following)
@@ -99,3 +115,7 @@ class Admission:
     @property
     def _has_room(self) -> bool:
         return self.places is None or len(self._taken) < self.places
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""

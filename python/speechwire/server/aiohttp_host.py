@@ -47,6 +47,7 @@ class AiohttpHost:
         self._sock = sock
         self._reuse_port = reuse_port
         self._runner: web.ServerRunner | None = None
+        self._site: web.BaseSite | None = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -80,6 +81,13 @@ class AiohttpHost:
                 self._runner, config.host, config.port, backlog=1024, reuse_port=self._reuse_port or None
             )
         await site.start()
+        self._site = site
+
+    async def stop_listening(self) -> None:
+        """Accept no more connections; those that are open go on. Idempotent."""
+        site, self._site = self._site, None
+        if site is not None:
+            await site.stop()
 
     async def aclose(self) -> None:
         """End every call, tell the callers, and stop listening. Idempotent."""

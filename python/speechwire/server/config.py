@@ -85,6 +85,17 @@ class Config:
         _LIMITS.hangup_s,
         "what the last results, and then the application, may take after the hang-up, in seconds",
     )
+    workers: int = _setting(1, "processes that share the port, and the quota")
+    admin_port: int = _setting(
+        0, "with workers, port on loopback for /metrics and /workers of all of them; 0 takes any free one"
+    )
+    redis_url: str = _setting(
+        "",
+        "Redis or Valkey that shares the quota between processes and machines, redis://host:6379",
+        secret=True,
+    )
+    quota_name: str = _setting("deepgram", "name of that quota: one for each project and region")
+    quota_workers: int = _setting(0, "processes that share it, over all machines; 0 for these workers")
     page: bool = _setting(True, "whether the page is served at /")
     metrics: bool = _setting(True, "whether /metrics is served")
     log_format: str = _setting("text", "text or json")
@@ -108,6 +119,12 @@ class Config:
         for name in ("token_s", "queue_s", "retry_after_s", "handshake_s", "pending"):
             if not getattr(self, name) > 0:
                 raise InvalidArgument(name, getattr(self, name), "above 0")
+        if self.workers < 1:
+            raise InvalidArgument("workers", self.workers, "at least 1")
+        if self.quota_workers < 0:
+            raise InvalidArgument("quota_workers", self.quota_workers, "at least 0")
+        if not 0 <= self.admin_port <= 65535:
+            raise InvalidArgument("admin_port", self.admin_port, "0 to 65535")
         if self.drain_s < 0:
             raise InvalidArgument("drain_s", self.drain_s, "at least 0 s")
         _ = self.limits

@@ -20,10 +20,10 @@ from speechwire.server.codec import Codec
 from speechwire.server.config import Config
 from speechwire.session import ListenSettings, SessionPool
 
-__all__ = ["Phase", "Refusal", "Server"]
+__all__ = ["CONTRACT_CALLS", "Phase", "Refusal", "Server"]
 
 # Pay-as-you-go, concurrent listening streams (developers.deepgram.com/reference/api-rate-limits).
-_CONTRACT_CALLS: Final = 150
+CONTRACT_CALLS: Final = 150
 _TICK_S: Final = 0.1
 
 _logger = logging.getLogger("speechwire.server")
@@ -93,7 +93,7 @@ class Server:
         self.counters = Counters()
         self.lines: set[Line] = set()
         self.admission = Admission(
-            config.max_calls or _CONTRACT_CALLS, queue=config.queue, queue_s=config.queue_s
+            config.max_calls or CONTRACT_CALLS, queue=config.queue, queue_s=config.queue_s
         )
         self.phase = Phase.SERVING
         self._empty = asyncio.Event()

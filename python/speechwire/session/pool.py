@@ -110,6 +110,16 @@ class SessionPool:
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
+    @property
+    def listen_limiter(self) -> ConnectionLimiter:
+        """Of all listening sessions."""
+        return self._listen
+
+    @property
+    def speak_limiter(self) -> ConnectionLimiter:
+        """Of all speaking sessions."""
+        return self._speak
+
     def listen_v2(self, options: ListenV2Options | None = None, **arguments: Any) -> ListenV2Session:
         """Make a :class:`ListenV2Session`. The pool lets go of it when it is closed."""
         return self._add(
