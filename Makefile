@@ -10,22 +10,25 @@ CLIENTS := $(VENV)-clients
 PIPECAT := $(VENV)-pipecat
 TOOLS  := $(VENV)-tools
 DOCS   := $(VENV)-docs
-SOURCES := pyproject.toml README.md LICENSE THIRD_PARTY_LICENSES.txt $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed)
+# The pure distributions beside speechwire: each folder of python/ that has a pyproject.toml (scripts/distributions.py).
+PURE   := $(patsubst python/%/pyproject.toml,%,$(sort $(wildcard python/*/pyproject.toml)))
+SOURCES := pyproject.toml README.md LICENSE THIRD_PARTY_LICENSES.txt $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed -o -name '*.toml' -o -name README.md)
 RUST_SOURCES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml)
 REQUIREMENTS := requirements/dev.lock
 
 ifeq ($(RUST),)
 ENGINE := numpy
 WHEEL  := wheel-pure
-BUILT  := dist/videosdk_plugins_deepgram-*-py3-none-any.whl
+CORE   := dist/speechwire-*-py3-none-any.whl
 else
 ENGINE := native
 WHEEL  := wheel
-BUILT  := dist/videosdk_plugins_deepgram-*-cp311-abi3-*.whl
+CORE   := dist/speechwire-*-cp311-abi3-*.whl
 endif
+BUILT  := $(CORE) $(foreach name,$(PURE),dist/$(subst -,_,$(name))-*-py3-none-any.whl)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rust test-python test-oldest test-clients bench bench-streams soak mutants reliability chaos lint types wheel wheel-pure wheel-portable sdist test-wheels audit workflows docs docs-serve dev lock clean
+.PHONY: help demo test test-rust test-python test-oldest test-clients bench bench-streams soak mutants reliability chaos lint types wheel wheel-pure wheel-portable sdist test-wheels test-alone audit workflows docs docs-serve dev lock clean
 
 help:            ## list the verbs
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -91,21 +94,27 @@ wheel wheel-portable: export RUSTFLAGS := --remap-path-prefix=$(CRATES)=crates -
 # The same commit built twice in one place gives the same bytes.
 wheel wheel-portable wheel-pure sdist: export SOURCE_DATE_EPOCH := $(or $(shell git log -1 --format=%ct 2>/dev/null),$(shell date +%s))
 
-wheel: $(STAMP)/environment  ## build the cp311-abi3 wheel into dist/ (for a libc as new as this machine's)
+wheel: $(STAMP)/environment  ## build the cp311-abi3 wheel (for a libc as new as this machine's) and the plugins' into dist/
 	$(BIN)/maturin build --release --locked --out dist
+	$(BIN)/python -m scripts.build_pure --out dist $(PURE)
 
 wheel-portable: $(STAMP)/environment $(TOOLS)/.stamps/installed  ## build a manylinux2014 wheel into dist/portable/ with zig (TARGET=... crosses)
 	PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" $(BIN)/maturin build --release --locked --zig \
 		$(addprefix --target ,$(TARGET)) --out dist/portable
+	$(BIN)/python -m scripts.build_pure --out dist/portable $(PURE)
 
-wheel-pure: $(STAMP)/environment  ## build the py3-none-any wheel (numpy engine, no Rust needed) into dist/
-	$(BIN)/python scripts/build_pure_wheel.py --out dist
+wheel-pure: $(STAMP)/environment  ## build the py3-none-any wheels (numpy engine, no Rust needed) into dist/
+	$(BIN)/python -m scripts.build_pure --out dist
 
-sdist: $(STAMP)/environment  ## build the sdist into dist/
+sdist: $(STAMP)/environment  ## build the sdists into dist/
 	$(BIN)/maturin sdist --out dist
+	$(BIN)/python -m scripts.build_pure --out dist --sdist $(PURE)
 
-test-wheels: wheel wheel-pure sdist  ## run the tests against each artefact on each Python found (WHEELS_ARGS=--quick)
-	$(BIN)/python scripts/wheel_matrix.py $(WHEELS_ARGS)
+test-alone: wheel wheel-pure sdist  ## install each wheel alone into an empty environment, replace and uninstall it with pip
+	SPEECHWIRE_DIST=dist $(BIN)/python -m pytest -o faulthandler_timeout=900 tests/packaging $(PYTEST_ARGS)
+
+test-wheels: test-alone  ## the same, and run the tests against each artefact on each Python found (WHEELS_ARGS=--quick)
+	$(BIN)/python -m scripts.wheel_matrix $(WHEELS_ARGS)
 
 audit: $(TOOLS)/.stamps/installed  ## check licences, sources, known vulnerabilities (AUDIT_ARGS=--strict)
 	$(TOOLS)/bin/python scripts/audit.py $(AUDIT_ARGS)
@@ -124,10 +133,13 @@ docs-serve: $(DOCS)/.stamps/environment  ## show the documentation on loopback w
 
 dev: $(STAMP)/environment  ## install the tree itself (editable) for working on it
 	$(BIN)/maturin develop --release --locked
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(addprefix -e python/,$(PURE))
 
-lock:            ## renew requirements/*.lock and Cargo.lock
-	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header --extra test --extra lint --extra demo pyproject.toml requirements/build.in -o $(REQUIREMENTS)
-	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header -c $(REQUIREMENTS) --extra bench pyproject.toml -o requirements/bench.lock
+# The plugin requires speechwire of this version, which dist/ has, and the index only when it is published.
+lock: OURS := --find-links dist --no-emit-package speechwire pyproject.toml python/videosdk-plugins-deepgram/pyproject.toml
+lock: wheel-pure ## renew requirements/*.lock and Cargo.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header --extra test --extra lint --extra demo $(OURS) requirements/build.in -o $(REQUIREMENTS)
+	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header -c $(REQUIREMENTS) --extra bench $(OURS) -o requirements/bench.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header requirements/clients.in -o requirements/clients.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header requirements/pipecat.in -o requirements/pipecat.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header requirements/docs.in -o requirements/docs.lock
@@ -183,12 +195,10 @@ $(DOCS)/.stamps/environment: requirements/docs.lock
 	@mkdir -p $(@D) && touch $@
 
 $(CLIENTS)/.stamps/installed: $(CLIENTS)/.stamps/environment $(STAMP)/installed
-	@$(CLIENTS)/bin/python tests/clients/install.py $(BUILT)
-	@$(CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps ./python/pipecat-speechwire
+	@$(CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(CORE) dist/pipecat_speechwire-*-py3-none-any.whl
 	@touch $@
 
 # Pipecat: the services in its pipelines, on the oldest and the newest version of the range that they state.
-PIPECAT_SOURCES := $(shell find python/pipecat-speechwire -name '*.py' -o -name pyproject.toml -o -name README.md)
 PIPECAT_RANGE := pipecat-ai[deepgram]>=1.13,<1.15
 
 .PHONY: test-pipecat
@@ -209,7 +219,6 @@ $(PIPECAT)-newest/.stamps/environment: requirements/pipecat.lock
 	@$(PIPECAT)-newest/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "$(PIPECAT_RANGE)"
 	@mkdir -p $(@D) && touch $@
 
-$(PIPECAT)/.stamps/installed $(PIPECAT)-newest/.stamps/installed: %/.stamps/installed: %/.stamps/environment $(STAMP)/installed $(PIPECAT_SOURCES)
-	@$*/bin/python tests/clients/install.py $(BUILT)
-	@$*/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps ./python/pipecat-speechwire
+$(PIPECAT)/.stamps/installed $(PIPECAT)-newest/.stamps/installed: %/.stamps/installed: %/.stamps/environment $(STAMP)/installed
+	@$*/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(CORE) dist/pipecat_speechwire-*-py3-none-any.whl
 	@touch $@

@@ -34,7 +34,7 @@ PARTS = {
         ("python/speechwire/transport",), ("tests/transport", "tests/plugin/test_unreachable.py")
     ),
     "session": Part(("python/speechwire/session",), ("tests/session",)),
-    "plugin": Part(("python/videosdk/plugins/deepgram",), ("tests/plugin",)),
+    "plugin": Part(("python/videosdk-plugins-deepgram",), ("tests/plugin",)),
     "emulator": Part(("python/speechwire/emulator",), ("tests/emulator",)),
     "cli": Part(("python/speechwire/cli",), ("tests/cli",)),
 }

@@ -121,11 +121,16 @@ class Copy:
         said = log.read_bytes()[-2000:].decode(errors="replace")
         return Outcome(code == 0, code is not None, seconds, said)
 
+    def _sources(self) -> list[Path]:
+        """From where packages are imported: ``python``, and each distribution beside speechwire."""
+        python = self.path / "python"
+        return [python, *(path.parent for path in sorted(python.glob("*/pyproject.toml")))]
+
     def _pytest(self, options: Sequence[str], mark: str, output: int, bound_s: float) -> int | None:
         """Its exit code; None if it had to be ended."""
         environment = os.environ | {
             _MARK: mark,
-            "PYTHONPATH": str(self.path / "python"),
+            "PYTHONPATH": os.pathsep.join(str(folder) for folder in self._sources()),
             "PYTHONDONTWRITEBYTECODE": "1",
             "HYPOTHESIS_STORAGE_DIRECTORY": str(self.path / ".hypothesis"),
         }

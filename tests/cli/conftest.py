@@ -89,7 +89,8 @@ def run(capfd: pytest.CaptureFixture[str]) -> Run:
 
 
 def environment(**more: str) -> dict[str, str]:
-    paths = [str(ROOT / "python"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    """This process's variables, with absolute paths: a command may run in another folder."""
+    paths = [str(Path(path).resolve()) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
     return os.environ | {"PYTHONPATH": os.pathsep.join(paths)} | more
 
 

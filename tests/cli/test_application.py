@@ -166,7 +166,7 @@ def test_without_the_extra_one_line_tells_what_to_install(missing: str) -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment())
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert f"needs {missing}" in done.stderr
-    assert 'pip install "videosdk-plugins-deepgram[cli]"' in done.stderr
+    assert 'pip install "speechwire[cli]"' in done.stderr
 
 
 @pytest.mark.parametrize("verbose", [False, True])

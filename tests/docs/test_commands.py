@@ -74,8 +74,11 @@ def test_the_script_exists(command: str) -> None:
 
 @pytest.mark.parametrize("command", of("pip install"))
 def test_the_extras_exist(command: str) -> None:
-    files = [ROOT / "pyproject.toml", *sorted((ROOT / "python").glob("*/pyproject.toml"))]
-    projects = [tomllib.loads(file.read_text(encoding="utf-8"))["project"] for file in files]
-    (project,) = [project for project in projects if re.search(rf"\b{project['name']}\b", command)]
+    folders = [ROOT, *(ROOT / "python").iterdir()]
+    files = [path for folder in folders for path in folder.glob("pyproject.toml")]
+    projects = [tomllib.loads(path.read_text(encoding="utf-8"))["project"] for path in files]
+    command = command.partition("#")[0]
+    named = [each for each in projects if re.search(rf"(?<![\w-]){each['name']}(?![\w-])", command)]
+    [project] = named
     extras = re.findall(r"\[([\w,-]+)\]", command)
     assert {extra for group in extras for extra in group.split(",")} <= set(project["optional-dependencies"])

@@ -91,9 +91,7 @@ def test_voices_that_do_not_exist() -> None:
 
 
 def test_missing_packages_are_named_with_the_command_that_installs_them() -> None:
-    with pytest.raises(
-        EngineUnavailable, match=r'no_such_package.*pip install "videosdk-plugins-deepgram\[emulator\]"'
-    ):
+    with pytest.raises(EngineUnavailable, match=r'no_such_package.*pip install "speechwire\[emulator\]"'):
         require("no_such_package")
 
 

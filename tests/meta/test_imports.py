@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from scripts.distributions import DISTRIBUTIONS
 
-TREE = Path(__file__).resolve().parents[2] / "python"
+ROOT = Path(__file__).resolve().parents[2]
+TREES = [ROOT / distribution.sources for distribution in DISTRIBUTIONS]
 
 CLOCKS_AND_SOCKETS = frozenset({"asyncio", "time", "socket", "threading", "ssl", "selectors"})
 
@@ -105,13 +107,12 @@ ONLY_HERE = {
     "speechwire.cli._pyav": frozenset({"av"}),
 }
 
-MODULES = sorted(TREE.rglob("*.py"))
+MODULES = sorted(path for one in DISTRIBUTIONS for path in (ROOT / one.sources / one.package).rglob("*.py"))
 
 
 def module_name(path: Path) -> str:
-    parts = list(path.relative_to(TREE).with_suffix("").parts)
-    if "-" in parts[0]:  # the folder of another distribution
-        parts = parts[1:]
+    tree = max((tree for tree in TREES if path.is_relative_to(tree)), key=lambda tree: len(tree.parts))
+    parts = list(path.relative_to(tree).with_suffix("").parts)
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
@@ -148,9 +149,9 @@ def from_imports(node: ast.ImportFrom, anchor: str) -> Iterator[str]:
 
 
 def is_module(dotted: str) -> bool:
-    path = TREE.joinpath(*dotted.split("."))
-    return (
-        path.with_suffix(".py").exists() or (path / "__init__.py").exists() or dotted == "speechwire._native"
+    paths = [tree.joinpath(*dotted.split(".")) for tree in TREES]
+    return dotted == "speechwire._native" or any(
+        path.with_suffix(".py").exists() or (path / "__init__.py").exists() for path in paths
     )
 
 

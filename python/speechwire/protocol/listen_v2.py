@@ -158,8 +158,11 @@ class ListenV2(ListenEndpoint[Event]):
     def _completed(self, turn: TurnInfo) -> TurnInfo:
         """With what the service left out: what is known without it."""
         start, end = turn.audio_window_start, turn.audio_window_end
+        # An end of a turn that names neither its audio nor its words may be junk: it ends nothing.
+        junk = turn.event == TurnEvent.END_OF_TURN and end < 0 and not turn.transcript
         return replace(
             turn,
+            event=str(TurnEvent.UPDATE) if junk else turn.event,
             turn_index=turn.turn_index if turn.turn_index >= 0 else self._turn_index,
             audio_window_start=start if start >= 0 else self.final_s,
             audio_window_end=end if end >= 0 else max(start, self.progress_s),
