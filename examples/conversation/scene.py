@@ -21,7 +21,7 @@ SCRIPT = (
 )
 TAIL_S = 5.0
 
-FRAMEWORKS = {"videosdk": "VideoSDK Agents", "pipecat": "Pipecat"}
+FRAMEWORKS = {"videosdk": "VideoSDK Agents", "livekit": "LiveKit Agents", "pipecat": "Pipecat"}
 """By the name of ``--framework``; each has a module ``on_<name>``."""
 
 

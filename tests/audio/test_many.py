@@ -64,7 +64,7 @@ def test_both_engines_in_one_call() -> None:
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_refused_frame_leaves_all_as_they_were(engine: str) -> None:
     pipelines = streams(engine, 3)
-    with pytest.raises(InvalidArgumentType, match="pcm must be a C-contiguous bytes-like object, got str"):
+    with pytest.raises(InvalidArgumentType, match="^pcm must be a C-contiguous bytes-like object, got str$"):
         push_many(pipelines, [noise(4000, 1), noise(4000, 2), "text"])  # type: ignore[list-item]
     assert [pipeline.flush() for pipeline in pipelines] == [[], [], []]
 
@@ -72,9 +72,9 @@ def test_a_refused_frame_leaves_all_as_they_were(engine: str) -> None:
 @pytest.mark.parametrize("engine", ENGINES)
 def test_what_does_not_fit_is_refused(engine: str) -> None:
     pipelines = streams(engine, 2)
-    with pytest.raises(InvalidArgument, match="frames must be as many as there are pipelines, 2, got 1"):
+    with pytest.raises(InvalidArgument, match="^frames must be as many as there are pipelines, 2, got 1$"):
         push_many(pipelines, [b""])
-    with pytest.raises(InvalidArgumentType, match="pipelines must be a sequence of PcmPipeline, got str"):
+    with pytest.raises(InvalidArgumentType, match="^pipelines must be a sequence of PcmPipeline, got str$"):
         push_many([pipelines[0], "x"], [b"", b""])  # type: ignore[list-item]
 
 

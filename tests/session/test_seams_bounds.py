@@ -11,6 +11,7 @@ from tests.session.driving import (
     Endpoint,
     Listening,
     collect,
+    endpoints,
     of,
     speak_into,
 )
@@ -22,10 +23,7 @@ from speechwire.session import (
 from speechwire.session._audio_log import AudioLog
 from speechwire.transport import MemoryPeer
 
-
-@pytest.fixture(params=["flux", "nova"])
-def endpoint(request: pytest.FixtureRequest) -> Endpoint:
-    return Endpoint(request.param)
+endpoint = endpoints("flux", "nova")
 
 
 def log_of(session: Listening) -> AudioLog:
