@@ -219,7 +219,7 @@ $(DOCS)/.stamps/environment: requirements/docs.lock
 	@mkdir -p $(@D) && touch $@
 
 $(CLIENTS)/.stamps/installed: $(CLIENTS)/.stamps/environment $(STAMP)/installed
-	@$(CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(CORE)
+	@$(CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(CORE) $(PIPECAT_WHEEL)
 	@touch $@
 
 # LiveKit Agents: the newest and the oldest version of the range that python/livekit-plugins-speechwire states.
