@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from tests.session.fake_voice import FakeAura, heard
@@ -15,6 +16,18 @@ from speechwire.transport import MemoryPeer, MemoryTransport
 
 KEY = "key-of-the-tests"
 TEXT = "The train leaves at nine."
+
+
+class Taker:
+    """Takes what it is given, and wants ``more`` or not."""
+
+    def __init__(self, got: list[Any], *, more: bool = True) -> None:
+        self.got = got
+        self.more = more
+
+    def __call__(self, item: object) -> bool:
+        self.got.append(item)
+        return self.more
 
 
 async def test_speech_is_whole_whoever_is_slow() -> None:
@@ -55,7 +68,7 @@ async def test_a_failure_is_raised_behind_the_audio() -> None:
     async with SpeakSession(KEY, transport=MemoryTransport(service)) as session:
         got: list[bytes] = []
         with pytest.raises(SpeechwireError, match="DATA-0000"):
-            await session.speak(TEXT).receive_each(lambda pcm: got.append(pcm) is None)
+            await session.speak(TEXT).receive_each(Taker(got))
         assert got
 
 
@@ -79,9 +92,9 @@ async def test_events_until_the_end() -> None:
     session = ListenV2Session(KEY, ListenV2Options(), transport=MemoryTransport(serve))
     await session.connect()
     got: list[object] = []
-    assert not await session.receive_each(lambda event: isinstance(got.append(event), str))
+    assert not await session.receive_each(Taker(got, more=False))
     assert [type(event) for event in got] == [Connected]
-    rest = asyncio.create_task(session.receive_each(lambda event: got.append(event) is None))
+    rest = asyncio.create_task(session.receive_each(Taker(got)))
     await asyncio.sleep(1)
     await session.aclose()
     assert await rest
