@@ -7,11 +7,12 @@ CRATES := $(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src
 STAMP  := $(VENV)/.stamps
 OLDEST := $(VENV)-oldest
 CLIENTS := $(VENV)-clients
+PIPECAT := $(VENV)-pipecat
 TOOLS  := $(VENV)-tools
 DOCS   := $(VENV)-docs
 # The pure distributions beside speechwire: each folder of python/ that has a pyproject.toml (scripts/distributions.py).
 PURE   := $(patsubst python/%/pyproject.toml,%,$(sort $(wildcard python/*/pyproject.toml)))
-SOURCES := pyproject.toml README.md LICENSE THIRD_PARTY_LICENSES.txt $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed -o -name '*.toml' -o -name README.md)
+SOURCES := pyproject.toml README.md LICENSE THIRD_PARTY_LICENSES.txt $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed -o -name '*.toml' -o -name README.md -o -path '*/speechwire/server/*')
 RUST_SOURCES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml)
 REQUIREMENTS := requirements/dev.lock
 
@@ -26,14 +27,29 @@ CORE   := dist/speechwire-*-cp311-abi3-*.whl
 endif
 BUILT  := $(CORE) $(foreach name,$(PURE),dist/$(subst -,_,$(name))-*-py3-none-any.whl)
 
+# The browser is Debian's package. Elsewhere, and without root, the tests say that they are skipped.
+define CHROMIUM
+if command -v chromium >/dev/null || command -v chromium-browser >/dev/null; then :; \
+elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	echo "Installing Chromium ..."; \
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+else echo "Chromium is not installed: the tests are skipped. On Debian: sudo apt-get install chromium"; fi
+endef
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rust test-python test-oldest test-clients bench bench-streams soak mutants reliability chaos lint types wheel wheel-pure wheel-portable sdist test-wheels test-alone audit workflows docs docs-serve dev lock clean
+.PHONY: help demo serve test test-rust test-python test-oldest test-clients test-page bench bench-streams soak mutants reliability chaos lint types wheel wheel-pure wheel-portable sdist test-wheels test-alone audit workflows deployments docs docs-serve dev lock clean
 
 help:            ## list the verbs
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
-demo: $(STAMP)/installed  ## hold a spoken conversation through the real framework; writes a WAV and a picture
-	@$(BIN)/python -m examples.conversation $(DEMO_ARGS)
+# Each framework has an environment of its own.
+FRAMEWORK ?= videosdk
+STAGE := $(VENV)$(if $(filter-out videosdk,$(FRAMEWORK)),-$(FRAMEWORK))
+demo: $(STAGE)/.stamps/installed  ## hold a spoken conversation through a real framework (FRAMEWORK=livekit); writes a WAV and a picture
+	@$(STAGE)/bin/python -m examples.conversation --framework $(FRAMEWORK) $(DEMO_ARGS)
+
+serve: $(STAMP)/installed  ## serve telephone calls and browsers offline, with the demo's agent (SERVE_ARGS="--port 9000")
+	$(BIN)/speechwire serve --emulator $(SERVE_ARGS)
 
 test: test-rust test-python  ## run everything: cargo, pytest over both engines, the demo's conversation
 
@@ -52,6 +68,10 @@ test-oldest: $(STAMP)/oldest  ## run the plugins' tests on the oldest framework 
 
 test-clients: $(CLIENTS)/.stamps/installed  ## drive other people's clients against the emulator (TABLE=1 renews the table)
 	$(CLIENTS)/bin/python -m pytest tests/clients $(if $(TABLE),--write-table) $(PYTEST_ARGS)
+
+test-page: $(STAMP)/installed  ## drive the server's page in Chromium; installs Debian's package where it may
+	@$(CHROMIUM)
+	$(BIN)/python -m pytest tests/server/page --figures $(PYTEST_ARGS)
 
 bench: $(STAMP)/bench  ## compare the audio engine with its peers; writes benches/report
 	OMP_NUM_THREADS=1 $(BIN)/python -m benches.python.audio.report
@@ -123,6 +143,11 @@ workflows: $(TOOLS)/.stamps/installed  ## lint .github: zizmor, the schemas, and
 	$(TOOLS)/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	@if command -v actionlint >/dev/null; then actionlint; else echo "actionlint is not installed: not run"; fi
 
+deployments: $(TOOLS)/.stamps/installed  ## check deploy/: the schemas of Compose and Kubernetes, and HAProxy's own check
+	$(TOOLS)/bin/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
+	$(TOOLS)/bin/kubernetes-validate --quiet deploy/kubernetes/*.yaml
+	@if command -v haproxy >/dev/null; then haproxy -q -c -f deploy/haproxy.cfg; else echo "haproxy is not installed: its configuration is not checked"; fi
+
 docs: $(DOCS)/.stamps/environment  ## build the documentation into site/; every warning is an error
 	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict
 
@@ -139,11 +164,13 @@ lock: wheel-pure ## renew requirements/*.lock and Cargo.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header --extra test --extra lint --extra demo $(OURS) requirements/build.in -o $(REQUIREMENTS)
 	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header -c $(REQUIREMENTS) --extra bench $(OURS) -o requirements/bench.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header requirements/clients.in -o requirements/clients.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header requirements/pipecat.in -o requirements/pipecat.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header requirements/docs.in -o requirements/docs.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header requirements/livekit.in -o requirements/livekit.lock
 	cargo update --workspace
 
 clean:           ## remove what the targets made
-	rm -rf $(VENV) $(OLDEST) $(CLIENTS) $(TOOLS) $(DOCS) site dist build target demo-output
+	rm -rf $(VENV) $(OLDEST) $(CLIENTS) $(TOOLS) $(DOCS) $(LIVEKIT) $(LIVEKIT)-oldest $(PIPECAT) $(PIPECAT)-newest site dist build target demo-output
 
 $(STAMP)/environment: $(REQUIREMENTS)
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11, 3.12 or 3.13 is needed, this is " + sys.version)'
@@ -193,4 +220,57 @@ $(DOCS)/.stamps/environment: requirements/docs.lock
 
 $(CLIENTS)/.stamps/installed: $(CLIENTS)/.stamps/environment $(STAMP)/installed
 	@$(CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(CORE)
+	@touch $@
+
+# LiveKit Agents: the newest and the oldest version of the range that python/livekit-plugins-speechwire states.
+LIVEKIT := $(VENV)-livekit
+LIVEKIT_OLDEST := 1.8.0
+LIVEKIT_WHEEL := dist/livekit_plugins_speechwire-*-py3-none-any.whl
+
+.PHONY: test-livekit
+test-livekit: $(LIVEKIT)/.stamps/installed $(LIVEKIT)-oldest/.stamps/installed  ## run the LiveKit plugin in the newest and the oldest framework (TABLE=1 renews docs/livekit-faults.md)
+	$(LIVEKIT)/bin/python -m pytest tests/livekit $(if $(TABLE),--write-faults) $(PYTEST_ARGS)
+	$(LIVEKIT)-oldest/bin/python -m pytest tests/livekit --ignore tests/livekit/test_faults.py $(PYTEST_ARGS)
+
+$(LIVEKIT)/.stamps/environment $(LIVEKIT)-oldest/.stamps/environment: %/.stamps/environment: requirements/livekit.lock
+	@test -x $*/bin/python || $(PYTHON) -m venv $*
+	@echo "Installing LiveKit Agents into $* ..."
+	@$*/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/livekit.lock
+	@mkdir -p $(@D) && touch $@
+
+$(LIVEKIT)-oldest/.stamps/oldest: $(LIVEKIT)-oldest/.stamps/environment
+	@$(LIVEKIT)-oldest/bin/python -m pip install --quiet --disable-pip-version-check \
+		"livekit-agents==$(LIVEKIT_OLDEST)" "livekit-plugins-deepgram==$(LIVEKIT_OLDEST)"
+	@touch $@
+
+$(LIVEKIT)-oldest/.stamps/installed: $(LIVEKIT)-oldest/.stamps/oldest
+$(LIVEKIT)/.stamps/installed: $(LIVEKIT)/.stamps/environment
+$(LIVEKIT)/.stamps/installed $(LIVEKIT)-oldest/.stamps/installed: %/.stamps/installed: $(STAMP)/installed
+	@$*/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(CORE) $(LIVEKIT_WHEEL)
+	@touch $@
+
+# Pipecat: the services in its pipelines, on the oldest and the newest version of the range that they state.
+PIPECAT_WHEEL := dist/pipecat_speechwire-*-py3-none-any.whl
+PIPECAT_RANGE := pipecat-ai[deepgram]>=1.13,<1.15
+
+.PHONY: test-pipecat
+test-pipecat: $(PIPECAT)/.stamps/installed $(PIPECAT)-newest/.stamps/installed  ## run the services in Pipecat's own pipelines (FAULTS=docs/pipecat-faults.md renews the page)
+	$(PIPECAT)/bin/python -m pytest tests/pipecat $(PYTEST_ARGS)
+	SPEECHWIRE_PIPECAT_FAULTS=$(FAULTS) $(PIPECAT)-newest/bin/python -m pytest tests/pipecat $(PYTEST_ARGS)
+
+$(PIPECAT)/.stamps/environment: requirements/pipecat.lock
+	@test -x $(PIPECAT)/bin/python || $(PYTHON) -m venv $(PIPECAT)
+	@echo "Installing the oldest Pipecat of the range into $(PIPECAT) ..."
+	@$(PIPECAT)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/pipecat.lock
+	@mkdir -p $(@D) && touch $@
+
+$(PIPECAT)-newest/.stamps/environment: requirements/pipecat.lock
+	@test -x $(PIPECAT)-newest/bin/python || $(PYTHON) -m venv $(PIPECAT)-newest
+	@echo "Installing the newest Pipecat of the range into $(PIPECAT)-newest ..."
+	@$(PIPECAT)-newest/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/pipecat.lock
+	@$(PIPECAT)-newest/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "$(PIPECAT_RANGE)"
+	@mkdir -p $(@D) && touch $@
+
+$(PIPECAT)/.stamps/installed $(PIPECAT)-newest/.stamps/installed: %/.stamps/installed: %/.stamps/environment $(STAMP)/installed
+	@$*/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(CORE) $(PIPECAT_WHEEL)
 	@touch $@

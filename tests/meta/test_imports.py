@@ -50,13 +50,47 @@ RULES = {
         ),
         third_party=frozenset({"msgspec"}),
     ),
+    "speechwire.cluster": Rule(
+        ours=frozenset({"speechwire.errors", "speechwire.session"}), third_party=frozenset({"redis"})
+    ),
     "speechwire.emulator": Rule(
         ours=frozenset({"speechwire.errors", "speechwire.audio"}),
         third_party=frozenset({"aiohttp", "numpy", "pocketsphinx", "espeakng_loader", "pytest"}),
     ),
+    "speechwire.server": Rule(
+        ours=frozenset(
+            {
+                "speechwire.errors",
+                "speechwire.audio",
+                "speechwire.protocol",
+                "speechwire.session",
+            }
+        ),
+        third_party=frozenset({"aiohttp", "msgspec", "jwt", "cryptography", "prometheus_client"}),
+    ),
+    "speechwire.server.own_socket": Rule(
+        ours=frozenset({"speechwire.errors", "speechwire.server"}),
+        third_party=frozenset({"msgspec"}),
+        not_even=CLOCKS_AND_SOCKETS,
+    ),
+    "speechwire.client": Rule(
+        ours=frozenset(
+            {
+                "speechwire.errors",
+                "speechwire.transport",
+                "speechwire.session",
+                "speechwire.server.own_socket",
+            }
+        ),
+        third_party=frozenset({"msgspec"}),
+        not_even=frozenset({"socket", "ssl"}),
+    ),
+    "speechwire.load": Rule(ours=frozenset({"speechwire.errors"})),
     "speechwire.cli": Rule(
         ours=frozenset(
             {
+                "speechwire.server",
+                "speechwire.load",
                 "speechwire",
                 "speechwire.errors",
                 "speechwire.audio",
@@ -69,6 +103,19 @@ RULES = {
         third_party=frozenset({"click", "rich", "numpy"}),
     ),
     "speechwire.__main__": Rule(ours=frozenset({"speechwire.cli"})),
+    "livekit.plugins.speechwire": Rule(
+        ours=frozenset(
+            {
+                "speechwire.errors",
+                "speechwire.audio",
+                "speechwire.protocol",
+                "speechwire.session",
+                "speechwire.transport",
+            }
+        ),
+        third_party=frozenset({"livekit"}),
+        not_even=frozenset({"socket", "ssl", "threading"}),
+    ),
     "videosdk.plugins.deepgram": Rule(
         ours=frozenset(
             {
@@ -80,6 +127,18 @@ RULES = {
             }
         ),
         third_party=frozenset({"videosdk"}),
+        not_even=frozenset({"socket", "ssl"}),
+    ),
+    "pipecat_speechwire": Rule(
+        ours=frozenset(
+            {
+                "speechwire.errors",
+                "speechwire.audio",
+                "speechwire.protocol",
+                "speechwire.session",
+            }
+        ),
+        third_party=frozenset({"pipecat", "loguru", "msgspec"}),
         not_even=frozenset({"socket", "ssl"}),
     ),
 }
@@ -184,9 +243,14 @@ def test_imports_follow_the_table(path: Path) -> None:
         ("speechwire.transport.base", "speechwire.protocol"),
         ("speechwire.session.stt", "videosdk.agents"),
         ("speechwire.emulator.server", "speechwire.protocol"),
+        ("livekit.plugins.speechwire.stt", "aiohttp"),
+        ("livekit.plugins.speechwire.stt", "msgspec"),
         ("videosdk.plugins.deepgram.stt", "aiohttp"),
         ("videosdk.plugins.deepgram.stt", "numpy"),
         ("videosdk.plugins.deepgram.stt", "speechwire.transport"),
+        ("pipecat_speechwire.stt", "aiohttp"),
+        ("pipecat_speechwire.stt", "deepgram"),
+        ("pipecat_speechwire.stt", "speechwire.transport"),
     ],
 )
 def test_the_check_can_fail(module: str, target: str) -> None:

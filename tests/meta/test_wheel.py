@@ -32,6 +32,11 @@ def distribution(request: pytest.FixtureRequest) -> Distribution:
     return one
 
 
+def test_it_holds_the_servers_page_and_its_protocol() -> None:
+    page = {f"speechwire/server/page/{name}" for name in ("index.html", "app.js", "style.css", "playback.js")}
+    assert page | {"speechwire/server/own_socket/asyncapi.yaml"} <= files(installed(CORE))
+
+
 def test_it_holds_its_package_typed_and_leaves_the_namespaces_alone(distribution: Distribution) -> None:
     held = files(installed(distribution))
     assert f"{distribution.package}/py.typed" in held

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import get_running_loop
+from collections.abc import Callable
 from functools import partial
 from types import TracebackType
 from typing import Any, Generic, NoReturn, Self, TypeVar
@@ -72,6 +73,23 @@ class ListeningSession(Generic[EventT]):
         """
         return await self._runner.events.get()
 
+    async def receive_each(self, take: Callable[[EventT | SessionEvent], bool]) -> bool:
+        """Give every event to ``take``, in order: while this waits, results in the event loop's read,
+        which spares a task switch each. For one consumer, in place of the iteration.
+
+        Args:
+            take: Takes an event; returns whether it wants the next. Must neither raise nor wait. It is called
+                in no particular context: not in this task's, and not always in a task.
+
+        Returns:
+            True at the end; false once ``take`` has returned false: what comes then waits for the next call.
+
+        Raises:
+            SpeechwireError: The session failed for good; raised once, after the last event.
+            RuntimeError: Another task is waiting for the events.
+        """
+        return await self._runner.events.get_each(take)
+
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("a session holds a connection and a credential: it can be neither copied nor pickled")
 
@@ -111,6 +129,11 @@ class ListeningSession(Generic[EventT]):
         log = self._runner.intake.log
         return log.queued_bytes + log.kept_bytes
 
+    @property
+    def covered_s(self) -> float:
+        """Seconds of audio, as sent, that results cover for good: what a replay would not send again."""
+        return self._runner.intake.seconds(self._runner.intake.log.acknowledged)
+
     def stats(self) -> ListenStats:
         """A copy of the counters. See also :attr:`buffered_bytes`."""
         intake = self._runner.intake
@@ -130,7 +153,7 @@ class ListeningSession(Generic[EventT]):
             RuntimeError: No event loop runs here.
         """
         runner = self._runner
-        if runner.loop is not get_running_loop() or not runner.machine.accepting:
+        if runner.binding.loop is not get_running_loop() or not runner.machine.accepting:
             runner.check_usable()
         chunks = self._converter.push(pcm)
         if pcm:
