@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
+from speechwire.audio.ring import Converter
 from speechwire.errors import InvalidArgumentType
 
-__all__ = ["Converter", "Passthrough"]
-
-
-class Converter(Protocol):
-    """A stateful converter; :class:`speechwire.audio.PcmPipeline` is one."""
-
-    def push(self, pcm: bytes, /) -> list[bytes]:
-        """Take audio of any length; return zero or more chunks to send."""
-
-    def flush(self) -> list[bytes]:
-        """Return what is left, the last chunk perhaps shorter; the converter is then as new."""
+__all__ = ["Converter", "Passthrough", "beside_whole_frames"]
 
 
 class Passthrough:
@@ -45,3 +34,9 @@ class Passthrough:
         """Return what is left of a frame, filled up with zeros."""
         rest, self._rest = self._rest, b""
         return [rest.ljust(self._frame_bytes, b"\0")] if rest else []
+
+
+def beside_whole_frames(converter: Converter | None, frame_bytes: int) -> Converter | None:
+    """What there is to do beside cutting between frames, which the session does; ``None`` for nothing."""
+    is_plain = type(converter) is Passthrough and converter._frame_bytes == frame_bytes
+    return None if is_plain else converter
