@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
@@ -75,7 +74,7 @@ class Sending(Generic[EventT]):
         self._configuring = configuring
         self._draining = draining
         # Text frames, numbers of frames of silence, and audio that the socket had no room for.
-        self._urgent: deque[str | int | bytes] = deque()
+        self._urgent: list[str | int | bytes] = []
 
     @property
     def is_pending(self) -> bool:
@@ -107,7 +106,7 @@ class Sending(Generic[EventT]):
         ring, connection = self._ring, self._connection
         while True:
             if self._urgent:
-                await self._send_urgent(self._urgent.popleft())
+                await self._send_urgent(self._urgent.pop(0))
             elif changes := self._configuring.due(ring.next_position):
                 await self._send_configure(changes)
             elif ring.waiting:
