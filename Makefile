@@ -7,30 +7,49 @@ CRATES := $(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src
 STAMP  := $(VENV)/.stamps
 OLDEST := $(VENV)-oldest
 CLIENTS := $(VENV)-clients
+PIPECAT := $(VENV)-pipecat
 TOOLS  := $(VENV)-tools
 DOCS   := $(VENV)-docs
-SOURCES := pyproject.toml README.md LICENSE THIRD_PARTY_LICENSES.txt $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed)
+# The pure distributions beside speechwire: each folder of python/ that has a pyproject.toml (scripts/distributions.py).
+PURE   := $(patsubst python/%/pyproject.toml,%,$(sort $(wildcard python/*/pyproject.toml)))
+SOURCES := pyproject.toml README.md LICENSE THIRD_PARTY_LICENSES.txt $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed -o -name '*.toml' -o -name README.md -o -path '*/speechwire/server/*')
 RUST_SOURCES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml)
 REQUIREMENTS := requirements/dev.lock
 
 ifeq ($(RUST),)
 ENGINE := numpy
 WHEEL  := wheel-pure
-BUILT  := dist/videosdk_plugins_deepgram-*-py3-none-any.whl
+CORE   := dist/speechwire-*-py3-none-any.whl
 else
 ENGINE := native
 WHEEL  := wheel
-BUILT  := dist/videosdk_plugins_deepgram-*-cp311-abi3-*.whl
+CORE   := dist/speechwire-*-cp311-abi3-*.whl
 endif
+BUILT  := $(CORE) $(foreach name,$(PURE),dist/$(subst -,_,$(name))-*-py3-none-any.whl)
+
+# The browser is Debian's package. Elsewhere, and without root, the tests say that they are skipped.
+define CHROMIUM
+if command -v chromium >/dev/null || command -v chromium-browser >/dev/null; then :; \
+elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	echo "Installing Chromium ..."; \
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+else echo "Chromium is not installed: the tests are skipped. On Debian: sudo apt-get install chromium"; fi
+endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rust test-python test-oldest test-clients bench bench-streams soak mutants reliability chaos lint types wheel wheel-pure wheel-portable sdist test-wheels audit workflows docs docs-serve dev lock clean
+.PHONY: help demo serve test test-rust test-python test-oldest test-clients test-page bench bench-streams soak mutants reliability chaos lint types wheel wheel-pure wheel-portable sdist test-wheels test-alone audit workflows deployments docs docs-serve dev lock clean
 
 help:            ## list the verbs
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
-demo: $(STAMP)/installed  ## hold a spoken conversation through the real framework; writes a WAV and a picture
-	@$(BIN)/python -m examples.conversation $(DEMO_ARGS)
+# Each framework has an environment of its own.
+FRAMEWORK ?= videosdk
+STAGE := $(VENV)$(if $(filter-out videosdk,$(FRAMEWORK)),-$(FRAMEWORK))
+demo: $(STAGE)/.stamps/installed  ## hold a spoken conversation through a real framework (FRAMEWORK=livekit); writes a WAV and a picture
+	@$(STAGE)/bin/python -m examples.conversation --framework $(FRAMEWORK) $(DEMO_ARGS)
+
+serve: $(STAMP)/installed  ## serve telephone calls and browsers offline, with the demo's agent (SERVE_ARGS="--port 9000")
+	$(BIN)/speechwire serve --emulator $(SERVE_ARGS)
 
 test: test-rust test-python  ## run everything: cargo, pytest over both engines, the demo's conversation
 
@@ -49,6 +68,10 @@ test-oldest: $(STAMP)/oldest  ## run the plugins' tests on the oldest framework 
 
 test-clients: $(CLIENTS)/.stamps/installed  ## drive other people's clients against the emulator (TABLE=1 renews the table)
 	$(CLIENTS)/bin/python -m pytest tests/clients $(if $(TABLE),--write-table) $(PYTEST_ARGS)
+
+test-page: $(STAMP)/installed  ## drive the server's page in Chromium; installs Debian's package where it may
+	@$(CHROMIUM)
+	$(BIN)/python -m pytest tests/server/page --figures $(PYTEST_ARGS)
 
 bench: $(STAMP)/bench  ## compare the audio engine with its peers; writes benches/report
 	OMP_NUM_THREADS=1 $(BIN)/python -m benches.python.audio.report
@@ -78,7 +101,7 @@ endif
 
 types: $(STAMP)/installed  ## mypy --strict, and the extension's stub against the extension
 	$(BIN)/mypy python/speechwire tests examples benches scripts
-	$(BIN)/mypy -p videosdk.plugins.deepgram
+	$(BIN)/mypy $(addprefix -p ,$(shell $(PYTHON) -m scripts.distributions packages))
 	$(BIN)/python tests/golden/regenerate.py --check
 ifneq ($(RUST),)
 	$(BIN)/python -m mypy.stubtest speechwire._native
@@ -89,21 +112,27 @@ wheel wheel-portable: export RUSTFLAGS := --remap-path-prefix=$(CRATES)=crates -
 # The same commit built twice in one place gives the same bytes.
 wheel wheel-portable wheel-pure sdist: export SOURCE_DATE_EPOCH := $(or $(shell git log -1 --format=%ct 2>/dev/null),$(shell date +%s))
 
-wheel: $(STAMP)/environment  ## build the cp311-abi3 wheel into dist/ (for a libc as new as this machine's)
+wheel: $(STAMP)/environment  ## build the cp311-abi3 wheel (for a libc as new as this machine's) and the plugins' into dist/
 	$(BIN)/maturin build --release --locked --out dist
+	$(BIN)/python -m scripts.build_pure --out dist $(PURE)
 
 wheel-portable: $(STAMP)/environment $(TOOLS)/.stamps/installed  ## build a manylinux2014 wheel into dist/portable/ with zig (TARGET=... crosses)
 	PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" $(BIN)/maturin build --release --locked --zig \
 		$(addprefix --target ,$(TARGET)) --out dist/portable
+	$(BIN)/python -m scripts.build_pure --out dist/portable $(PURE)
 
-wheel-pure: $(STAMP)/environment  ## build the py3-none-any wheel (numpy engine, no Rust needed) into dist/
-	$(BIN)/python scripts/build_pure_wheel.py --out dist
+wheel-pure: $(STAMP)/environment  ## build the py3-none-any wheels (numpy engine, no Rust needed) into dist/
+	$(BIN)/python -m scripts.build_pure --out dist
 
-sdist: $(STAMP)/environment  ## build the sdist into dist/
+sdist: $(STAMP)/environment  ## build the sdists into dist/
 	$(BIN)/maturin sdist --out dist
+	$(BIN)/python -m scripts.build_pure --out dist --sdist $(PURE)
 
-test-wheels: wheel wheel-pure sdist  ## run the tests against each artefact on each Python found (WHEELS_ARGS=--quick)
-	$(BIN)/python scripts/wheel_matrix.py $(WHEELS_ARGS)
+test-alone: wheel wheel-pure sdist  ## install each wheel alone into an empty environment, replace and uninstall it with pip
+	SPEECHWIRE_DIST=dist $(BIN)/python -m pytest -o faulthandler_timeout=900 tests/packaging $(PYTEST_ARGS)
+
+test-wheels: test-alone  ## the same, and run the tests against each artefact on each Python found (WHEELS_ARGS=--quick)
+	$(BIN)/python -m scripts.wheel_matrix $(WHEELS_ARGS)
 
 audit: $(TOOLS)/.stamps/installed  ## check licences, sources, known vulnerabilities (AUDIT_ARGS=--strict)
 	$(TOOLS)/bin/python scripts/audit.py $(AUDIT_ARGS)
@@ -114,6 +143,11 @@ workflows: $(TOOLS)/.stamps/installed  ## lint .github: zizmor, the schemas, and
 	$(TOOLS)/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	@if command -v actionlint >/dev/null; then actionlint; else echo "actionlint is not installed: not run"; fi
 
+deployments: $(TOOLS)/.stamps/installed  ## check deploy/: the schemas of Compose and Kubernetes, and HAProxy's own check
+	$(TOOLS)/bin/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
+	$(TOOLS)/bin/kubernetes-validate --quiet deploy/kubernetes/*.yaml
+	@if command -v haproxy >/dev/null; then haproxy -q -c -f deploy/haproxy.cfg; else echo "haproxy is not installed: its configuration is not checked"; fi
+
 docs: $(DOCS)/.stamps/environment  ## build the documentation into site/; every warning is an error
 	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict
 
@@ -122,16 +156,21 @@ docs-serve: $(DOCS)/.stamps/environment  ## show the documentation on loopback w
 
 dev: $(STAMP)/environment  ## install the tree itself (editable) for working on it
 	$(BIN)/maturin develop --release --locked
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(addprefix -e python/,$(PURE))
 
-lock:            ## renew requirements/*.lock and Cargo.lock
-	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header --extra test --extra lint --extra demo pyproject.toml requirements/build.in -o $(REQUIREMENTS)
-	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header -c $(REQUIREMENTS) --extra bench pyproject.toml -o requirements/bench.lock
+# The plugin requires speechwire of this version, which dist/ has, and the index only when it is published.
+lock: OURS := --find-links dist --no-emit-package speechwire pyproject.toml python/videosdk-plugins-deepgram/pyproject.toml
+lock: wheel-pure ## renew requirements/*.lock and Cargo.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header --extra test --extra lint --extra demo $(OURS) requirements/build.in -o $(REQUIREMENTS)
+	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header -c $(REQUIREMENTS) --extra bench $(OURS) -o requirements/bench.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header requirements/clients.in -o requirements/clients.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header requirements/pipecat.in -o requirements/pipecat.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header requirements/docs.in -o requirements/docs.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header requirements/livekit.in -o requirements/livekit.lock
 	cargo update --workspace
 
 clean:           ## remove what the targets made
-	rm -rf $(VENV) $(OLDEST) $(CLIENTS) $(TOOLS) $(DOCS) site dist build target demo-output
+	rm -rf $(VENV) $(OLDEST) $(CLIENTS) $(TOOLS) $(DOCS) $(LIVEKIT) $(LIVEKIT)-oldest $(PIPECAT) $(PIPECAT)-newest site dist build target demo-output
 
 $(STAMP)/environment: $(REQUIREMENTS)
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11, 3.12 or 3.13 is needed, this is " + sys.version)'
@@ -180,5 +219,58 @@ $(DOCS)/.stamps/environment: requirements/docs.lock
 	@mkdir -p $(@D) && touch $@
 
 $(CLIENTS)/.stamps/installed: $(CLIENTS)/.stamps/environment $(STAMP)/installed
-	@$(CLIENTS)/bin/python tests/clients/install.py $(BUILT)
+	@$(CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(CORE)
+	@touch $@
+
+# LiveKit Agents: the newest and the oldest version of the range that python/livekit-plugins-speechwire states.
+LIVEKIT := $(VENV)-livekit
+LIVEKIT_OLDEST := 1.8.0
+LIVEKIT_WHEEL := dist/livekit_plugins_speechwire-*-py3-none-any.whl
+
+.PHONY: test-livekit
+test-livekit: $(LIVEKIT)/.stamps/installed $(LIVEKIT)-oldest/.stamps/installed  ## run the LiveKit plugin in the newest and the oldest framework (TABLE=1 renews docs/livekit-faults.md)
+	$(LIVEKIT)/bin/python -m pytest tests/livekit $(if $(TABLE),--write-faults) $(PYTEST_ARGS)
+	$(LIVEKIT)-oldest/bin/python -m pytest tests/livekit --ignore tests/livekit/test_faults.py $(PYTEST_ARGS)
+
+$(LIVEKIT)/.stamps/environment $(LIVEKIT)-oldest/.stamps/environment: %/.stamps/environment: requirements/livekit.lock
+	@test -x $*/bin/python || $(PYTHON) -m venv $*
+	@echo "Installing LiveKit Agents into $* ..."
+	@$*/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/livekit.lock
+	@mkdir -p $(@D) && touch $@
+
+$(LIVEKIT)-oldest/.stamps/oldest: $(LIVEKIT)-oldest/.stamps/environment
+	@$(LIVEKIT)-oldest/bin/python -m pip install --quiet --disable-pip-version-check \
+		"livekit-agents==$(LIVEKIT_OLDEST)" "livekit-plugins-deepgram==$(LIVEKIT_OLDEST)"
+	@touch $@
+
+$(LIVEKIT)-oldest/.stamps/installed: $(LIVEKIT)-oldest/.stamps/oldest
+$(LIVEKIT)/.stamps/installed: $(LIVEKIT)/.stamps/environment
+$(LIVEKIT)/.stamps/installed $(LIVEKIT)-oldest/.stamps/installed: %/.stamps/installed: $(STAMP)/installed
+	@$*/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(CORE) $(LIVEKIT_WHEEL)
+	@touch $@
+
+# Pipecat: the services in its pipelines, on the oldest and the newest version of the range that they state.
+PIPECAT_WHEEL := dist/pipecat_speechwire-*-py3-none-any.whl
+PIPECAT_RANGE := pipecat-ai[deepgram]>=1.13,<1.15
+
+.PHONY: test-pipecat
+test-pipecat: $(PIPECAT)/.stamps/installed $(PIPECAT)-newest/.stamps/installed  ## run the services in Pipecat's own pipelines (FAULTS=docs/pipecat-faults.md renews the page)
+	$(PIPECAT)/bin/python -m pytest tests/pipecat $(PYTEST_ARGS)
+	SPEECHWIRE_PIPECAT_FAULTS=$(FAULTS) $(PIPECAT)-newest/bin/python -m pytest tests/pipecat $(PYTEST_ARGS)
+
+$(PIPECAT)/.stamps/environment: requirements/pipecat.lock
+	@test -x $(PIPECAT)/bin/python || $(PYTHON) -m venv $(PIPECAT)
+	@echo "Installing the oldest Pipecat of the range into $(PIPECAT) ..."
+	@$(PIPECAT)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/pipecat.lock
+	@mkdir -p $(@D) && touch $@
+
+$(PIPECAT)-newest/.stamps/environment: requirements/pipecat.lock
+	@test -x $(PIPECAT)-newest/bin/python || $(PYTHON) -m venv $(PIPECAT)-newest
+	@echo "Installing the newest Pipecat of the range into $(PIPECAT)-newest ..."
+	@$(PIPECAT)-newest/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/pipecat.lock
+	@$(PIPECAT)-newest/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "$(PIPECAT_RANGE)"
+	@mkdir -p $(@D) && touch $@
+
+$(PIPECAT)/.stamps/installed $(PIPECAT)-newest/.stamps/installed: %/.stamps/installed: %/.stamps/environment $(STAMP)/installed
+	@$*/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(CORE) $(PIPECAT_WHEEL)
 	@touch $@

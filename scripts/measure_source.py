@@ -20,7 +20,7 @@ PARTS = {
     "speechwire.transport": "python/speechwire/transport",
     "speechwire.session": "python/speechwire/session",
     "speechwire.emulator": "python/speechwire/emulator",
-    "videosdk.plugins.deepgram": "python/videosdk/plugins/deepgram",
+    "videosdk.plugins.deepgram": "python/videosdk-plugins-deepgram",
     "examples": "examples",
     "tests": "tests",
     "benches": "benches",

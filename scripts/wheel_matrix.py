@@ -1,13 +1,15 @@
 """Install what was built into clean environments, and run the test suite against what was installed.
 
-    python scripts/wheel_matrix.py            # every Python found; native, numpy, pure; the whole suite
-    python scripts/wheel_matrix.py --quick    # the whole suite on the first Python only
-    python scripts/wheel_matrix.py --python 3.12 --artefact pure
-    python scripts/wheel_matrix.py --scope core    # what runs where the framework cannot be installed
+    python -m scripts.wheel_matrix            # every Python found; each artefact; the whole suite
+    python -m scripts.wheel_matrix --quick    # the whole suite on the first Python
+    python -m scripts.wheel_matrix --python 3.12 --artefact pure
+    python -m scripts.wheel_matrix --scope alone   # speechwire with its extras, and nothing beside it
+    python -m scripts.wheel_matrix --scope core    # what runs where not even those can be installed
 
-The tests come out of the sdist, and run in a folder that holds neither ``python/`` nor ``rust/``: what is
-imported can only be what was installed, and the sdist is shown to hold what its tests need. Prints a line as
-each combination ends, and a table of counts.
+The tests come out of the sdist, and run in a folder that holds none of the packages: what is imported can
+only be what was installed, and the sdist is shown to hold what its tests need. ``full`` and ``quick`` install
+every distribution and the framework, the others ``speechwire`` alone. Prints a line as each combination ends,
+and a table of counts.
 """
 
 from __future__ import annotations
@@ -22,14 +24,14 @@ import sys
 import tarfile
 import tempfile
 import time
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
-STEM = f"videosdk_plugins_deepgram-{VERSION}"
+from scripts.distributions import CORE, DISTRIBUTIONS, PURE, ROOT
+
+VERSION = CORE.project()["version"]
+STEM = f"{CORE.file_name}-{VERSION}"
 PYTHONS = ("3.11", "3.12", "3.13")
 # Left out: what reads the source tree, which is not there, and what has an environment of its own.
 FULL = (
@@ -41,10 +43,19 @@ FULL = (
 QUICK = (
     *("tests/audio", "tests/protocol", "tests/session", "tests/plugin", "tests/packaging"),
     "--ignore=tests/packaging/test_replacing.py",
+    "--ignore=tests/packaging/test_alone.py",
 )
-CORE = ("tests/audio", "tests/protocol", "tests/meta/test_engine.py")
-SCOPES = {"full": FULL, "quick": QUICK, "core": CORE}
-CORE_NEEDS = ("numpy", "aiohttp", "msgspec", "pytest", "pytest-asyncio", "pytest-timeout", "hypothesis")
+# What needs no framework. With the extras of the tests, and without any.
+ALONE = (
+    *("tests/audio", "tests/protocol", "tests/transport", "tests/session", "tests/emulator", "tests/cli"),
+    *("tests/model", "tests/meta/test_engine.py", "tests/meta/test_import_time.py"),
+)
+BARE = ("tests/audio", "tests/protocol", "tests/meta/test_engine.py")
+SCOPES = {"full": FULL, "quick": QUICK, "alone": ALONE, "core": BARE}
+WITH_PLUGINS = ("full", "quick")
+# Longer than the longest of pip's installs, whose tests have a limit of their own.
+PATIENT = ("-o", "faulthandler_timeout=900")
+BARE_NEEDS = ("numpy", "aiohttp", "msgspec", "pytest", "pytest-asyncio", "pytest-timeout", "hypothesis")
 _COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped|xfailed)")
 
 
@@ -109,7 +120,11 @@ def _parse() -> argparse.Namespace:
 
 
 def combinations(arguments: argparse.Namespace) -> Iterator[tuple[str, str, str]]:
-    """Yield Python, artefact and scope. From the sdist only one build is tried: it gives the same wheel."""
+    """Yield Python, artefact and scope.
+
+    From the sdist only one build is tried: it gives the same wheel. The wheels are tried alone on the first
+    Python.
+    """
     pythons = arguments.python or [version for version in PYTHONS if find_python(version)]
     if not pythons:
         raise SystemExit(f"none of Python {', '.join(PYTHONS)} was found: put one on the PATH")
@@ -118,6 +133,8 @@ def combinations(arguments: argparse.Namespace) -> Iterator[tuple[str, str, str]
         for artefact in wanted:
             quick = artefact == "sdist" or (arguments.quick and position > 0)
             yield python, artefact, arguments.scope or ("quick" if quick else "full")
+            if position == 0 and artefact in ("native", "pure") and not arguments.scope:
+                yield python, artefact, "alone"
 
 
 def find_python(version: str) -> str | None:
@@ -147,16 +164,27 @@ def unpack_tests(dist: Path, scratch: Path) -> Path:
     with tarfile.open(find_artefact(dist, "sdist")) as archive:
         archive.extractall(scratch, filter="data")
     tree = scratch / STEM
-    for sources in ("python", "rust"):
-        shutil.rmtree(tree / sources)
+    packages = [tree / one.sources / one.package.partition("/")[0] for one in DISTRIBUTIONS]
+    for sources in (*packages, tree / "rust"):
+        shutil.rmtree(sources)
     return tree
 
 
 def find_artefact(dist: Path, name: str) -> Path:
-    """Return the newest file of that kind in ``dist``."""
-    found = sorted(dist.glob(ARTEFACTS[name].pattern), key=lambda path: path.stat().st_mtime)
+    """Return the newest file of that kind of speechwire in ``dist``."""
+    return _newest(dist, ARTEFACTS[name].pattern)
+
+
+def find_plugins(dist: Path, artefact: str) -> list[Path]:
+    """Return what stands beside speechwire: an sdist beside its sdist, a wheel beside its wheels."""
+    end = ".tar.gz" if artefact == "sdist" else "-py3-none-any.whl"
+    return [_newest(dist, f"{distribution.file_name}-{VERSION}{end}") for distribution in PURE]
+
+
+def _newest(dist: Path, pattern: str) -> Path:
+    found = sorted(dist.glob(pattern), key=lambda path: path.stat().st_mtime)
     if not found:
-        raise SystemExit(f"{dist} has no {ARTEFACTS[name].pattern}: run make wheel wheel-pure sdist")
+        raise SystemExit(f"{dist} has no {pattern}: run make wheel wheel-pure sdist")
     return found[-1]
 
 
@@ -166,8 +194,10 @@ def run(
     """Make an environment, install the artefact into it, run the suite."""
     started = time.monotonic()
     folder = scratch / f"{python}-{artefact}"
-    interpreter = install(folder, python, find_artefact(arguments.dist, artefact), needs(scope, tree))
-    command = [str(interpreter), "-m", "pytest", "-q", "-p", "no:cacheprovider", *SCOPES[scope]]
+    files = [find_artefact(arguments.dist, artefact)]
+    files += find_plugins(arguments.dist, artefact) if scope in WITH_PLUGINS else []
+    interpreter = install(folder, python, files, needs(scope, tree, files[0]))
+    command = [str(interpreter), "-m", "pytest", "-q", "-p", "no:cacheprovider", *PATIENT, *SCOPES[scope]]
     variables = environment(ARTEFACTS[artefact], arguments.dist)
     output, status = suite(command, tree, variables, arguments.timeout)
     if status:
@@ -190,14 +220,18 @@ def suite(command: list[str], tree: Path, variables: dict[str, str], timeout_s: 
         return output.read().decode("utf-8", errors="replace"), status
 
 
-def needs(scope: str, tree: Path) -> list[str]:
+def needs(scope: str, tree: Path, artefact: Path) -> list[str]:
     """Return pip's arguments for what the tests of a scope need, in the locked versions."""
     lock = str(tree / "requirements" / "dev.lock")
-    return [*CORE_NEEDS, "--constraint", lock] if scope == "core" else ["--requirement", lock]
+    if scope in WITH_PLUGINS:
+        return ["--requirement", lock]
+    # Resolved from what the artefact itself says it requires.
+    wanted = BARE_NEEDS if scope == "core" else (f"{CORE.name}[test,media] @ {artefact.as_uri()}",)
+    return [*wanted, "--constraint", lock]
 
 
-def install(folder: Path, python: str, artefact: Path, requirements: list[str]) -> Path:
-    """Make a clean environment with what the tests need and the artefact; return its interpreter."""
+def install(folder: Path, python: str, artefacts: list[Path], requirements: list[str]) -> Path:
+    """Make a clean environment with what the tests need and the artefacts; return its interpreter."""
     interpreter = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     found = find_python(python)
     if found is None:
@@ -205,7 +239,7 @@ def install(folder: Path, python: str, artefact: Path, requirements: list[str]) 
     pip = [*_uv(), "pip", "install", "--quiet", "--python", str(interpreter)]
     subprocess.run([*_uv(), "venv", "--quiet", "--python", found, str(folder)], check=True)
     subprocess.run([*pip, *requirements], check=True)
-    subprocess.run([*pip, "--no-deps", "--no-cache", str(artefact)], check=True)
+    subprocess.run([*pip, "--no-deps", "--no-cache", "--reinstall", *map(str, artefacts)], check=True)
     return interpreter
 
 

@@ -55,6 +55,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.section("figures")
     terminalreporter.write_line("| | figure | test |\n|---|---|---|")
     figures = config.stash[FIGURES]
-    for name in sorted(figures, key=lambda name: (name.rstrip("0123456789"), int(name.lstrip("ST") or 0))):
+    for name in sorted(
+        figures, key=lambda name: (name.rstrip("0123456789"), int("".join(filter(str.isdigit, name)) or 0))
+    ):
         for text in figures[name]:
             terminalreporter.write_line(f"| {name} | {text} |")

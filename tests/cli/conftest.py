@@ -25,6 +25,7 @@ from speechwire.emulator.offline import Voice, synthesize
 ROOT = Path(__file__).resolve().parents[2]
 PHRASE = "i would like to book a table for two"
 ESPEAK_RATE = 22_050
+KEY = "a-secret-key-of-the-tests"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,11 @@ def somewhere_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
+def key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEEPGRAM_API_KEY", KEY)
+
+
+@pytest.fixture
 def run(capfd: pytest.CaptureFixture[str]) -> Run:
     def run(*arguments: object) -> Outcome:
         capfd.readouterr()
@@ -89,7 +95,8 @@ def run(capfd: pytest.CaptureFixture[str]) -> Run:
 
 
 def environment(**more: str) -> dict[str, str]:
-    paths = [str(ROOT / "python"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    """This process's variables, with absolute paths: a command may run in another folder."""
+    paths = [str(Path(path).resolve()) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
     return os.environ | {"PYTHONPATH": os.pathsep.join(paths)} | more
 
 

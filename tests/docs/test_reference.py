@@ -13,7 +13,8 @@ import speechwire
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = [
-    f"speechwire.{name}" for name in ("audio", "session", "protocol", "transport", "emulator", "errors")
+    f"speechwire.{name}"
+    for name in ("audio", "session", "protocol", "transport", "emulator", "server", "errors")
 ]
 
 # Said in words on the pages: types of unions, modules, constants, the base of events.
@@ -25,6 +26,8 @@ IN_WORDS = {
     "ABNORMAL",
     "NO_STATUS",
     "EndedBy",
+    "Answer",
+    "CallEvent",
     "ScriptedEngine",
     "listen_v1_events",
     "listen_v2_events",

@@ -243,7 +243,7 @@ def test_an_engine_that_is_not_installed_is_one_line_and_1(
     words = "the offline engine needs espeakng_loader, which is not installed"
     assert capsys.readouterr() == (
         "",
-        f'speechwire emulator: {words}: pip install "videosdk-plugins-deepgram[emulator]"\n',
+        f'speechwire emulator: {words}: pip install "speechwire[emulator]"\n',
     )
 
 

@@ -20,7 +20,8 @@ Finished = Callable[[str], str]
 
 def example(name: str, *arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if name != "DEEPGRAM_API_KEY"}
-    paths = os.pathsep.join([str(ROOT / "python"), str(ROOT)])
+    inherited = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    paths = os.pathsep.join([str(ROOT), *(str(Path(path).resolve()) for path in inherited)])
     return subprocess.run(
         [sys.executable, "-m", f"examples.{name}", *map(str, arguments)],
         cwd=cwd,

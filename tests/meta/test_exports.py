@@ -9,6 +9,7 @@ import pytest
 PACKAGES = [
     "speechwire",
     "speechwire.audio",
+    "speechwire.client",
     "speechwire.cli",
     "speechwire.emulator",
     "speechwire.errors",

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from scripts.distributions import DISTRIBUTIONS
 
-TREE = Path(__file__).resolve().parents[2] / "python"
+ROOT = Path(__file__).resolve().parents[2]
+TREES = [ROOT / distribution.sources for distribution in DISTRIBUTIONS]
 
 CLOCKS_AND_SOCKETS = frozenset({"asyncio", "time", "socket", "threading", "ssl", "selectors"})
 
@@ -48,13 +50,47 @@ RULES = {
         ),
         third_party=frozenset({"msgspec"}),
     ),
+    "speechwire.cluster": Rule(
+        ours=frozenset({"speechwire.errors", "speechwire.session"}), third_party=frozenset({"redis"})
+    ),
     "speechwire.emulator": Rule(
         ours=frozenset({"speechwire.errors", "speechwire.audio"}),
         third_party=frozenset({"aiohttp", "numpy", "pocketsphinx", "espeakng_loader", "pytest"}),
     ),
+    "speechwire.server": Rule(
+        ours=frozenset(
+            {
+                "speechwire.errors",
+                "speechwire.audio",
+                "speechwire.protocol",
+                "speechwire.session",
+            }
+        ),
+        third_party=frozenset({"aiohttp", "msgspec", "jwt", "cryptography", "prometheus_client"}),
+    ),
+    "speechwire.server.own_socket": Rule(
+        ours=frozenset({"speechwire.errors", "speechwire.server"}),
+        third_party=frozenset({"msgspec"}),
+        not_even=CLOCKS_AND_SOCKETS,
+    ),
+    "speechwire.client": Rule(
+        ours=frozenset(
+            {
+                "speechwire.errors",
+                "speechwire.transport",
+                "speechwire.session",
+                "speechwire.server.own_socket",
+            }
+        ),
+        third_party=frozenset({"msgspec"}),
+        not_even=frozenset({"socket", "ssl"}),
+    ),
+    "speechwire.load": Rule(ours=frozenset({"speechwire.errors"})),
     "speechwire.cli": Rule(
         ours=frozenset(
             {
+                "speechwire.server",
+                "speechwire.load",
                 "speechwire",
                 "speechwire.errors",
                 "speechwire.audio",
@@ -67,6 +103,19 @@ RULES = {
         third_party=frozenset({"click", "rich", "numpy"}),
     ),
     "speechwire.__main__": Rule(ours=frozenset({"speechwire.cli"})),
+    "livekit.plugins.speechwire": Rule(
+        ours=frozenset(
+            {
+                "speechwire.errors",
+                "speechwire.audio",
+                "speechwire.protocol",
+                "speechwire.session",
+                "speechwire.transport",
+            }
+        ),
+        third_party=frozenset({"livekit"}),
+        not_even=frozenset({"socket", "ssl", "threading"}),
+    ),
     "videosdk.plugins.deepgram": Rule(
         ours=frozenset(
             {
@@ -78,6 +127,18 @@ RULES = {
             }
         ),
         third_party=frozenset({"videosdk"}),
+        not_even=frozenset({"socket", "ssl"}),
+    ),
+    "pipecat_speechwire": Rule(
+        ours=frozenset(
+            {
+                "speechwire.errors",
+                "speechwire.audio",
+                "speechwire.protocol",
+                "speechwire.session",
+            }
+        ),
+        third_party=frozenset({"pipecat", "loguru", "msgspec"}),
         not_even=frozenset({"socket", "ssl"}),
     ),
 }
@@ -93,11 +154,12 @@ ONLY_HERE = {
     "speechwire.cli._pyav": frozenset({"av"}),
 }
 
-MODULES = sorted(TREE.rglob("*.py"))
+MODULES = sorted(path for one in DISTRIBUTIONS for path in (ROOT / one.sources / one.package).rglob("*.py"))
 
 
 def module_name(path: Path) -> str:
-    parts = list(path.relative_to(TREE).with_suffix("").parts)
+    tree = max((tree for tree in TREES if path.is_relative_to(tree)), key=lambda tree: len(tree.parts))
+    parts = list(path.relative_to(tree).with_suffix("").parts)
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
@@ -134,9 +196,9 @@ def from_imports(node: ast.ImportFrom, anchor: str) -> Iterator[str]:
 
 
 def is_module(dotted: str) -> bool:
-    path = TREE.joinpath(*dotted.split("."))
-    return (
-        path.with_suffix(".py").exists() or (path / "__init__.py").exists() or dotted == "speechwire._native"
+    paths = [tree.joinpath(*dotted.split(".")) for tree in TREES]
+    return dotted == "speechwire._native" or any(
+        path.with_suffix(".py").exists() or (path / "__init__.py").exists() for path in paths
     )
 
 
@@ -181,9 +243,14 @@ def test_imports_follow_the_table(path: Path) -> None:
         ("speechwire.transport.base", "speechwire.protocol"),
         ("speechwire.session.stt", "videosdk.agents"),
         ("speechwire.emulator.server", "speechwire.protocol"),
+        ("livekit.plugins.speechwire.stt", "aiohttp"),
+        ("livekit.plugins.speechwire.stt", "msgspec"),
         ("videosdk.plugins.deepgram.stt", "aiohttp"),
         ("videosdk.plugins.deepgram.stt", "numpy"),
         ("videosdk.plugins.deepgram.stt", "speechwire.transport"),
+        ("pipecat_speechwire.stt", "aiohttp"),
+        ("pipecat_speechwire.stt", "deepgram"),
+        ("pipecat_speechwire.stt", "speechwire.transport"),
     ],
 )
 def test_the_check_can_fail(module: str, target: str) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ast
+import re
 import statistics
-import tomllib
 from pathlib import Path
 
+import pytest
+from scripts.distributions import DISTRIBUTIONS, PURE, Distribution
+
 import speechwire
+from scripts import check_release
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "python").rglob("*.py"))
@@ -23,16 +27,38 @@ def function_lengths() -> list[int]:
 
 
 def test_one_version_everywhere() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    crate = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package"]["version"]
-    assert speechwire.__version__ == project == crate
+    assert list(check_release.disagreements("")) == []
+    assert speechwire.__version__ == check_release.project_version()
 
 
-def test_the_namespace_packages_stay_namespaces() -> None:
-    # One __init__.py here would hide every other plugin of the framework.
-    namespace = ROOT / "python" / "videosdk"
-    assert not (namespace / "__init__.py").exists()
-    assert not (namespace / "plugins" / "__init__.py").exists()
+def test_the_list_of_distributions_is_what_is_there() -> None:
+    found = {path.parent.relative_to(ROOT) for path in (ROOT / "python").glob("*/pyproject.toml")}
+    assert found == {distribution.path for distribution in PURE}
+    assert [distribution.project()["name"] for distribution in DISTRIBUTIONS] == [
+        distribution.name for distribution in DISTRIBUTIONS
+    ]
+
+
+def test_makes_list_is_the_same() -> None:
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^PURE +:= (.*)$", text, re.M)
+    assert line == "$(patsubst python/%/pyproject.toml,%,$(sort $(wildcard python/*/pyproject.toml)))"
+    assert all(distribution.folder == "" for distribution in PURE)
+
+
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS, ids=lambda distribution: distribution.name)
+def test_its_package_is_there_and_the_namespaces_above_it_stay_namespaces(distribution: Distribution) -> None:
+    sources = ROOT / distribution.sources
+    assert (sources / distribution.package / "__init__.py").exists()
+    # One __init__.py above it would hide every other plugin of the framework.
+    above = list(Path(distribution.package).parents)
+    assert [parent for parent in above if (sources / parent / "__init__.py").exists()] == []
+
+
+@pytest.mark.parametrize("distribution", PURE, ids=lambda distribution: distribution.name)
+def test_its_licence_is_that_of_the_whole(distribution: Distribution) -> None:
+    text = (ROOT / "LICENSE").read_text(encoding="utf-8")
+    assert (ROOT / distribution.path / "LICENSE").read_text(encoding="utf-8") == text
 
 
 def test_functions_and_files_stay_small() -> None:

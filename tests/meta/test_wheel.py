@@ -6,46 +6,62 @@ import importlib.metadata
 import os
 
 import pytest
+from scripts.distributions import CORE, PURE, Distribution
 
 import speechwire
 
-DISTRIBUTION = importlib.metadata.distribution("videosdk-plugins-deepgram")
-FILES = {str(path) for path in DISTRIBUTION.files or []}
 
-pytestmark = pytest.mark.skipif(
-    "speechwire/__init__.py" not in FILES,
-    reason="an editable install has no wheel to look into: run `make test`",
-)
-
-
-def test_it_holds_both_trees_and_their_types() -> None:
-    assert {
-        "speechwire/__init__.py",
-        "speechwire/py.typed",
-        "videosdk/plugins/deepgram/__init__.py",
-        "videosdk/plugins/deepgram/py.typed",
-    } <= FILES
+def installed(distribution: Distribution) -> importlib.metadata.Distribution:
+    """Return what is installed; skip where there is no wheel to look into."""
+    try:
+        found = importlib.metadata.distribution(distribution.name)
+    except importlib.metadata.PackageNotFoundError:
+        found = None
+    if found is None or f"{distribution.package}/__init__.py" not in files(found):
+        pytest.skip(f"{distribution.name} is not installed from a wheel: run `make test`")
+    return found
 
 
-def test_it_leaves_the_namespaces_alone() -> None:
-    assert not FILES & {"videosdk/__init__.py", "videosdk/plugins/__init__.py"}
+def files(found: importlib.metadata.Distribution) -> set[str]:
+    return {path.as_posix() for path in found.files or []}
 
 
-def test_it_carries_its_licence_and_nothing_foreign() -> None:
-    assert any(path.endswith("licenses/LICENSE") for path in FILES)
-    roots = {path.partition("/")[0] for path in FILES}
-    foreign = {root for root in roots if not root.endswith((".dist-info", ".libs"))}
-    assert foreign <= {"speechwire", "videosdk", ".."}
+@pytest.fixture(params=[CORE, *PURE], ids=lambda distribution: distribution.name)
+def distribution(request: pytest.FixtureRequest) -> Distribution:
+    one: Distribution = request.param
+    return one
+
+
+def test_it_holds_the_servers_page_and_its_protocol() -> None:
+    page = {f"speechwire/server/page/{name}" for name in ("index.html", "app.js", "style.css", "playback.js")}
+    assert page | {"speechwire/server/own_socket/asyncapi.yaml"} <= files(installed(CORE))
+
+
+def test_it_holds_its_package_typed_and_leaves_the_namespaces_alone(distribution: Distribution) -> None:
+    held = files(installed(distribution))
+    assert f"{distribution.package}/py.typed" in held
+    assert not held & {"videosdk/__init__.py", "videosdk/plugins/__init__.py"}
+
+
+def test_it_carries_its_licence_and_nothing_foreign(distribution: Distribution) -> None:
+    held = files(installed(distribution))
+    assert any(path.endswith("licenses/LICENSE") for path in held)
+    allowed = (
+        f"{distribution.package}/",
+        f"{distribution.file_name}-{speechwire.__version__}.dist-info/",
+        "..",
+    )
+    assert {path for path in held if not path.startswith(allowed)} == set()
     # Outside of the packages there is the command, and nothing else.
-    outside = {path.rpartition("/")[2] for path in FILES if path.startswith("..")}
-    assert outside <= {"speechwire", "speechwire.exe"}
+    outside = {path.rpartition("/")[2] for path in held if path.startswith("..")}
+    assert outside <= ({"speechwire", "speechwire.exe"} if distribution is CORE else set())
 
 
 def test_the_extension_is_there_when_it_was_meant_to_be() -> None:
-    native = any(path.startswith("speechwire/_native.") and path.endswith((".so", ".pyd")) for path in FILES)
+    held = files(installed(CORE))
+    native = any(path.startswith("speechwire/_native.") and path.endswith((".so", ".pyd")) for path in held)
     assert native == (os.environ.get("SPEECHWIRE_EXPECT_ENGINE", "native") == "native")
 
 
-def test_metadata_names_the_version_and_the_framework() -> None:
-    assert DISTRIBUTION.version == speechwire.__version__
-    assert any(line.startswith("videosdk-agents") for line in DISTRIBUTION.requires or [])
+def test_its_version_is_the_one_version(distribution: Distribution) -> None:
+    assert installed(distribution).version == speechwire.__version__

@@ -1,7 +1,7 @@
 """What is shipped, opened: the names, the bytes and the metadata of a wheel or an sdist.
 
-In ``make test-wheels`` they are those in ``SPEECHWIRE_DIST``. Elsewhere the pure wheel and the sdist are
-built, which takes a second, and the native wheel is the one in ``dist`` if no source is newer, or else built.
+In ``make test-wheels`` they are those in ``SPEECHWIRE_DIST``. Elsewhere the pure wheels and the sdists are
+built, which takes seconds, and the native wheel is the one in ``dist`` if no source is newer, or else built.
 """
 
 from __future__ import annotations
@@ -15,17 +15,15 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import tomllib
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from scripts.distributions import CORE, DISTRIBUTIONS, Distribution
 
 ROOT = Path(__file__).resolve().parents[2]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-STEM = f"videosdk_plugins_deepgram-{PROJECT['version']}"
-DIST_INFO = f"{STEM}.dist-info"
+VERSION = str(CORE.project()["version"])
 SOURCES = ("pyproject.toml", "README.md", "LICENSE", "THIRD_PARTY_LICENSES.txt", "Cargo.toml", "Cargo.lock")
 
 
@@ -44,11 +42,25 @@ class Archive:
         return self.files[name].decode("utf-8")
 
     @property
+    def distribution(self) -> Distribution:
+        name = self.path.name.partition("-")[0]
+        return next(one for one in DISTRIBUTIONS if one.file_name == name)
+
+    @property
+    def info(self) -> str:
+        """The folder of a wheel's metadata."""
+        return f"{stem(self.distribution)}.dist-info"
+
+    @property
     def metadata(self) -> email.message.EmailMessage:
-        name = "PKG-INFO" if self.path.name.endswith(".tar.gz") else f"{DIST_INFO}/METADATA"
+        name = "PKG-INFO" if self.path.name.endswith(".tar.gz") else f"{self.info}/METADATA"
         message = email.message_from_string(self.text(name), policy=email.policy.default)
         assert isinstance(message, email.message.EmailMessage)
         return message
+
+
+def stem(distribution: Distribution) -> str:
+    return f"{distribution.file_name}-{VERSION}"
 
 
 def read_wheel(path: Path) -> Archive:
@@ -87,16 +99,16 @@ def newest(folder: Path, pattern: str) -> Path | None:
 
 def last_change() -> float:
     """Return when a file that goes into the native wheel was changed last, in seconds since the epoch."""
-    trees = [path for tree in ("python", "rust") for path in (ROOT / tree).rglob("*")]
+    trees = [path for tree in ("python/speechwire", "rust") for path in (ROOT / tree).rglob("*")]
     paths = [*trees, *(ROOT / name for name in SOURCES)]
     return max(
         path.stat().st_mtime for path in paths if path.suffix in {".py", ".pyi", ".rs", ".toml", ".txt"}
     )
 
 
-def build_pure(out: Path) -> None:
+def build_pure(out: Path, *arguments: str) -> None:
     need_modules("build", "hatchling")
-    run(sys.executable, str(ROOT / "scripts" / "build_pure_wheel.py"), "--out", str(out))
+    run(sys.executable, "-m", "scripts.build_pure", "--out", str(out), *arguments)
 
 
 def build_native(out: Path) -> None:
@@ -108,6 +120,7 @@ def build_native(out: Path) -> None:
 
 
 def build_sdist(out: Path) -> None:
+    """Build the sdist of speechwire."""
     need_cargo()
     run(maturin(), "sdist", "--out", str(out))
 

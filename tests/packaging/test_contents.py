@@ -10,7 +10,8 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.packaging.artefacts import DIST_INFO, ROOT, STEM, Archive, build_pure
+from scripts.distributions import CORE, DISTRIBUTIONS, PURE
+from tests.packaging.artefacts import ROOT, Archive, build_pure, stem
 
 EXTENSION = re.compile(r"speechwire/_native\.[^/]*(so|pyd)$")
 # A home folder, cargo's registry: a panic message has no need to tell whose machine it was built on.
@@ -24,28 +25,37 @@ def extension(wheel: Archive) -> list[str]:
     return [name for name in wheel.names if EXTENSION.match(name)]
 
 
-def test_both_packages_are_typed_and_the_namespaces_are_left_alone(wheel: Archive) -> None:
-    assert {
-        "speechwire/__init__.py",
-        "speechwire/py.typed",
-        "speechwire/_native.pyi",
-        "videosdk/plugins/deepgram/__init__.py",
-        "videosdk/plugins/deepgram/py.typed",
-    } <= wheel.names
-    # One of these would hide every other plugin of the framework, and the framework itself.
-    assert not wheel.names & {"videosdk/__init__.py", "videosdk/plugins/__init__.py"}
-
-
-def test_there_is_nothing_but_the_two_packages(wheel: Archive) -> None:
-    parts = {name.partition("/")[0] for name in wheel.names}
-    assert parts == {"speechwire", "videosdk", DIST_INFO}
-    assert {name for name in wheel.names if name.startswith("videosdk/")} == {
-        name for name in wheel.names if name.startswith("videosdk/plugins/deepgram/")
+def in_the_tree(package: str) -> set[str]:
+    """The files of a package as a wheel names them."""
+    (sources,) = [ROOT / one.sources for one in DISTRIBUTIONS if one.package == package]
+    return {
+        path.relative_to(sources).as_posix()
+        for path in (sources / package).rglob("*")
+        if path.suffix in {".py", ".pyi", ".typed"}
     }
 
 
+def test_the_package_is_typed_and_the_namespaces_above_it_are_left_alone(wheel: Archive) -> None:
+    package = wheel.distribution.package
+    assert {f"{package}/__init__.py", f"{package}/py.typed"} <= wheel.names
+    # One __init__.py above it would hide every other plugin of the framework, and the framework itself.
+    above = {f"{parent.as_posix()}/__init__.py" for parent in Path(package).parents}
+    assert wheel.names & above == set()
+
+
+def test_there_is_nothing_but_the_package(wheel: Archive) -> None:
+    allowed = (f"{wheel.distribution.package}/", f"{wheel.info}/")
+    assert {name for name in wheel.names if not name.startswith(allowed)} == set()
+
+
+def test_no_two_distributions_have_a_file_in_common(
+    pure_wheel: Archive, plugin_wheel: Archive, native_wheel: Archive
+) -> None:
+    assert plugin_wheel.names & (native_wheel.names | pure_wheel.names) == set()
+
+
 def test_there_are_no_tests_and_no_leavings(wheel: Archive) -> None:
-    packaged = [name for name in wheel.names if not name.startswith(DIST_INFO)]
+    packaged = [name for name in wheel.names if not name.startswith(wheel.info)]
     allowed = (".py", ".pyi", "py.typed")
     strangers = [name for name in packaged if not name.endswith(allowed) and not EXTENSION.match(name)]
     assert strangers == []
@@ -56,28 +66,29 @@ def test_there_are_no_tests_and_no_leavings(wheel: Archive) -> None:
 def test_the_native_wheel_holds_one_stable_abi_extension(native_wheel: Archive) -> None:
     (name,) = extension(native_wheel)
     assert re.search(r"\.(abi3\.so|pyd)$", name)
-    assert re.fullmatch(rf"{re.escape(STEM)}-cp311-abi3-\w+(\.\w+)*\.whl", native_wheel.path.name)
-    assert "Root-Is-Purelib: false" in native_wheel.text(f"{DIST_INFO}/WHEEL")
+    assert re.fullmatch(rf"{re.escape(stem(CORE))}-cp311-abi3-\w+(\.\w+)*\.whl", native_wheel.path.name)
+    assert "Root-Is-Purelib: false" in native_wheel.text(f"{native_wheel.info}/WHEEL")
 
 
 def test_the_pure_wheel_is_the_same_without_the_extension(native_wheel: Archive, pure_wheel: Archive) -> None:
     assert extension(pure_wheel) == []
-    assert "Root-Is-Purelib: true" in pure_wheel.text(f"{DIST_INFO}/WHEEL")
-    shared = {name for name in native_wheel.names if not name.startswith(DIST_INFO)} - {
-        *extension(native_wheel)
-    }
-    assert shared == {name for name in pure_wheel.names if not name.startswith(DIST_INFO)}
+    assert "Root-Is-Purelib: true" in pure_wheel.text(f"{pure_wheel.info}/WHEEL")
+    info = f"{pure_wheel.info}/"
+    shared = {name for name in native_wheel.names if not name.startswith(info)} - {*extension(native_wheel)}
+    assert shared == {name for name in pure_wheel.names if not name.startswith(info)}
     assert [name for name in shared if native_wheel.files[name] != pure_wheel.files[name]] == []
 
 
-@pytest.mark.skipif(not (ROOT / "python").exists(), reason="the sources are not here")
+def test_what_stands_beside_speechwire_needs_no_compiler(plugin_wheel: Archive) -> None:
+    assert extension(plugin_wheel) == []
+    assert "Root-Is-Purelib: true" in plugin_wheel.text(f"{plugin_wheel.info}/WHEEL")
+    assert plugin_wheel.path.name.endswith("-py3-none-any.whl")
+
+
+@pytest.mark.skipif(not (ROOT / "rust").exists(), reason="the sources are not here")
 def test_every_source_file_is_in(wheel: Archive) -> None:
-    tree = ROOT / "python"
-    sources = {
-        path.relative_to(tree).as_posix()
-        for path in tree.rglob("*")
-        if path.suffix in {".py", ".pyi", ".typed"}
-    }
+    sources = in_the_tree(wheel.distribution.package)
+    assert len(sources) > 3
     assert sources - wheel.names == set()
 
 
@@ -89,27 +100,31 @@ def test_the_extension_names_no_place_on_the_machine_that_built_it(native_wheel:
     assert str(ROOT).encode() not in content
 
 
-def test_the_licences_are_in(wheel: Archive) -> None:
-    assert "Apache License" in wheel.text(f"{DIST_INFO}/licenses/LICENSE")
-    notices = wheel.text(f"{DIST_INFO}/licenses/THIRD_PARTY_LICENSES.txt")
+def test_the_licence_is_in(wheel: Archive) -> None:
+    text = (ROOT / "LICENSE").read_text(encoding="utf-8")
+    assert wheel.text(f"{wheel.info}/licenses/LICENSE") == text
+
+
+def test_so_are_the_notices_of_what_is_linked_in(core_wheel: Archive) -> None:
+    notices = core_wheel.text(f"{core_wheel.info}/licenses/THIRD_PARTY_LICENSES.txt")
     assert "The Rust standard library" in notices
     assert "PyO3" in notices
 
 
 def test_the_bill_of_materials_names_what_is_linked_in(native_wheel: Archive) -> None:
-    (name,) = [name for name in native_wheel.names if name.startswith(f"{DIST_INFO}/sboms/")]
+    (name,) = [name for name in native_wheel.names if name.startswith(f"{native_wheel.info}/sboms/")]
     bill = json.loads(native_wheel.files[name])
     assert bill["bomFormat"] == "CycloneDX"
     components = {component["name"]: component for component in bill["components"]}
     assert {"pyo3", "speechwire-pcm"} <= set(components)
-    notices = native_wheel.text(f"{DIST_INFO}/licenses/THIRD_PARTY_LICENSES.txt")
+    notices = native_wheel.text(f"{native_wheel.info}/licenses/THIRD_PARTY_LICENSES.txt")
     for crate, version in re.findall(r"^={80}\n([\w-]+) (\d\S*),", notices, re.M):
         # What another platform links in is in the notices, and not in this platform's bill.
         assert components.get(crate, {"version": version})["version"] == version
 
 
 def test_the_record_is_true(wheel: Archive) -> None:
-    rows = list(csv.reader(wheel.text(f"{DIST_INFO}/RECORD").splitlines()))
+    rows = list(csv.reader(wheel.text(f"{wheel.info}/RECORD").splitlines()))
     assert {row[0] for row in rows} == wheel.names
     for name, digest, size in rows:
         if digest:
@@ -117,9 +132,16 @@ def test_the_record_is_true(wheel: Archive) -> None:
             assert (digest, int(size)) == (f"sha256={computed.decode()}", len(wheel.files[name]))
 
 
-@pytest.mark.skipif(not (ROOT / "python").exists(), reason="the sources are not here")
-def test_the_pure_wheel_is_the_same_each_time_it_is_built(tmp_path: Path) -> None:
-    for name in ("one", "other"):
-        build_pure(tmp_path / name)
-    one, other = (path.read_bytes() for path in sorted(tmp_path.glob("*/*.whl")))
-    assert one == other
+@pytest.mark.skipif(not (ROOT / "rust").exists(), reason="the sources are not here")
+def test_the_pure_files_are_the_same_each_time_they_are_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    for folder in (tmp_path / "one", tmp_path / "other"):
+        build_pure(folder)
+        build_pure(folder, "--sdist", *(distribution.name for distribution in PURE))
+    ones, others = (
+        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("one", "other")
+    )
+    assert len(ones) == len(DISTRIBUTIONS) + len(PURE)
+    assert ones == others

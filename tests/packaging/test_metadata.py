@@ -1,4 +1,4 @@
-"""What the artefacts say about themselves: the same in all three, and what pyproject.toml says."""
+"""What the artefacts say about themselves: what the pyproject.toml of their distribution says."""
 
 from __future__ import annotations
 
@@ -8,19 +8,14 @@ from email.message import EmailMessage
 import pytest
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
-from tests.packaging.artefacts import DIST_INFO, PROJECT, Archive
+from scripts.distributions import CORE, PURE, Distribution
+from tests.packaging.artefacts import VERSION, Archive
 
 # How a backend lays out these is its own business; the one is optional, the other has its own test.
 OWN_WAY = {"Description-Content-Type", "Requires-Dist", "Requires-Python", "Keywords"}
 
 # Where no fresh wheel is at hand the first test waits for the compiler.
 pytestmark = pytest.mark.timeout(600)
-
-
-@pytest.fixture(params=["native_wheel", "pure_wheel", "sdist"])
-def metadata(request: pytest.FixtureRequest) -> EmailMessage:
-    archive: Archive = request.getfixturevalue(request.param)
-    return archive.metadata
 
 
 def requirements(metadata: EmailMessage) -> set[Requirement]:
@@ -34,29 +29,55 @@ def of_extra(line: str, extra: str) -> Requirement:
     return Requirement(f"{requirement.strip()} ; {condition}")
 
 
-def test_it_is_this_project(metadata: EmailMessage) -> None:
-    assert metadata["Name"] == PROJECT["name"]
-    assert metadata["Version"] == PROJECT["version"]
+def test_it_is_this_project(archive: Archive) -> None:
+    metadata, project = archive.metadata, archive.distribution.project()
+    assert metadata["Name"] == project["name"] == archive.distribution.name
+    assert metadata["Version"] == project["version"] == VERSION
     assert metadata["License-Expression"] == "Apache-2.0"
-    assert metadata.get_all("License-File") == PROJECT["license-files"]
-    assert SpecifierSet(metadata["Requires-Python"]) == SpecifierSet(PROJECT["requires-python"])
-    assert set(metadata.get_all("Classifier", [])) == set(PROJECT["classifiers"])
+    assert metadata.get_all("License-File") == project["license-files"]
+    assert SpecifierSet(metadata["Requires-Python"]) == SpecifierSet(project["requires-python"])
+    assert set(metadata.get_all("Classifier", [])) == set(project["classifiers"])
     assert str(metadata["Description-Content-Type"]).startswith("text/markdown")
-    assert str(metadata.get_payload()).startswith(f"# {PROJECT['name']}")
+    assert str(metadata.get_payload()).startswith(f"# {project['name']}\n")
 
 
-def test_it_requires_what_the_project_requires(metadata: EmailMessage) -> None:
-    extras = PROJECT["optional-dependencies"]
-    wanted = {Requirement(line) for line in PROJECT["dependencies"]}
+def test_it_requires_what_the_project_requires(archive: Archive) -> None:
+    project = archive.distribution.project()
+    extras = project["optional-dependencies"]
+    wanted = {Requirement(line) for line in project["dependencies"]}
     for extra, lines in extras.items():
         wanted |= {of_extra(line, extra) for line in lines}
-    assert requirements(metadata) == wanted
-    assert set(metadata.get_all("Provides-Extra", [])) == set(extras)
+    assert requirements(archive.metadata) == wanted
+    assert set(archive.metadata.get_all("Provides-Extra", [])) == set(extras)
 
 
-def test_a_plain_install_brings_nothing_that_only_tests_or_the_demo_need(metadata: EmailMessage) -> None:
-    plain = {entry.name for entry in requirements(metadata) if entry.marker is None}
-    assert plain == {"aiohappyeyeballs", "aiohttp", "msgspec", "numpy", "videosdk-agents"}
+def plain(distribution: Distribution) -> dict[str, str]:
+    """What an install without extras requires: the names and the ranges."""
+    wanted = [Requirement(line) for line in distribution.project()["dependencies"]]
+    return {requirement.name: str(requirement.specifier) for requirement in wanted}
+
+
+def test_speechwire_brings_no_framework_and_nothing_that_only_tests_need() -> None:
+    assert set(plain(CORE)) == {"aiohttp", "msgspec", "numpy"}
+
+
+def test_what_stands_beside_it_requires_it_in_the_same_minor_version(plugin_wheel: Archive) -> None:
+    distribution = plugin_wheel.distribution
+    (asked,) = [SpecifierSet(range_) for name, range_ in plain(distribution).items() if name == CORE.name]
+    major, minor, *_ = (int(part) for part in VERSION.split("."))
+    assert VERSION in asked
+    assert f"{major}.{minor}.999" in asked
+    assert f"{major}.{minor + 1}.0" not in asked
+    assert f"{major}.{minor - 1}.0" not in asked or minor == 0
+    assert f"{major + 1}.0.0" not in asked
+    fast = [Requirement(line) for line in distribution.project()["optional-dependencies"]["fast"]]
+    assert [(one.name, one.extras, one.specifier) for one in fast] == [(CORE.name, {"fast"}, asked)]
+
+
+def test_the_plugin_for_videosdk_requires_the_framework_and_speechwire() -> None:
+    (plugin,) = [one for one in PURE if one.name == "videosdk-plugins-deepgram"]
+    assert set(plain(plugin)) == {"speechwire", "videosdk-agents"}
+    assert SpecifierSet(plain(plugin)["videosdk-agents"]) == SpecifierSet(">=1.0.29,<2")
 
 
 def test_both_wheels_say_the_same(native_wheel: Archive, pure_wheel: Archive) -> None:
@@ -67,8 +88,8 @@ def test_both_wheels_say_the_same(native_wheel: Archive, pure_wheel: Archive) ->
     assert str(native.get_payload()).strip() == str(pure.get_payload()).strip()
 
 
-def test_both_wheels_bring_the_command(wheel: Archive) -> None:
+def test_both_wheels_bring_the_command(core_wheel: Archive) -> None:
     points = configparser.ConfigParser()
-    points.read_string(wheel.text(f"{DIST_INFO}/entry_points.txt"))
-    assert dict(points["console_scripts"]) == PROJECT["scripts"]
+    points.read_string(core_wheel.text(f"{core_wheel.info}/entry_points.txt"))
+    assert dict(points["console_scripts"]) == CORE.project()["scripts"]
     assert points.sections() == ["console_scripts"]

@@ -1,23 +1,20 @@
 """Installed over the plugin of the same name, ours replaces it; taken away, nothing stays behind.
 
-Real pip in clean environments, so it wants a package index: ``make test-wheels`` runs it.
+Real pip in clean environments, so it wants a package index: ``make test-alone`` runs it, with both wheels of
+speechwire; each environment is made once, and its tests go on in it one after the other.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.packaging.artefacts import PROJECT, Archive
+from tests.packaging.artefacts import VERSION, Archive
+from tests.packaging.environments import Environment, Wheels, kinds, wants_an_index
 
-INCUMBENT = "videosdk-plugins-deepgram==1.0.30"
-UV = str(Path(sys.executable).with_name("uv"))
+PLUGIN = "videosdk-plugins-deepgram"
+INCUMBENT = f"{PLUGIN}==1.0.30"
 FRAMEWORK = "videosdk-agents"
 IMPORTS = """
 import importlib.metadata, json, videosdk.agents
@@ -27,93 +24,41 @@ from speechwire.audio import engine_name
 print(json.dumps([importlib.metadata.version("videosdk-plugins-deepgram"), deepgram.__file__, engine_name()]))
 """
 
-pytestmark = [
-    pytest.mark.skipif(
-        "SPEECHWIRE_DIST" not in os.environ, reason="wants a package index: run `make test-wheels`"
-    ),
-    pytest.mark.timeout(600),
-]
+pytestmark = [wants_an_index, pytest.mark.timeout(600)]
 
 
-@dataclass(frozen=True)
-class Environment:
-    """A clean virtual environment with pip in it."""
-
-    folder: Path
-
-    @property
-    def python(self) -> str:
-        return str(self.folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
-
-    @property
-    def plugins(self) -> Path:
-        return self.site / "videosdk" / "plugins"
-
-    @property
-    def site(self) -> Path:
-        code = "import sysconfig; print(sysconfig.get_path('platlib'))"
-        return Path(self.run("-c", code).strip())
-
-    def pip(self, *arguments: str) -> str:
-        return self.run("-m", "pip", "--disable-pip-version-check", *arguments)
-
-    def run(self, *arguments: str) -> str:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("SPEECHWIRE")}
-        finished = subprocess.run(
-            [self.python, *arguments],
-            cwd=self.folder,
-            env=kept,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=500,
-        )
-        assert finished.returncode == 0, f"{arguments}\n{finished.stdout}{finished.stderr}"
-        return finished.stdout
+@pytest.fixture(scope="module", params=kinds())
+def wheels(request: pytest.FixtureRequest, videosdk_wheel: Archive) -> Wheels:
+    core: Archive = request.getfixturevalue(f"{request.param}_wheel")
+    return Wheels(core, videosdk_wheel, "native" if request.param == "native" else "numpy")
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
-    """With the framework and the incumbent, as an agent's author has them before."""
-    folder = tmp_path_factory.mktemp("replacing") / "venv"
-    subprocess.run([UV, "venv", "--quiet", "--seed", "--python", sys.executable, str(folder)], check=True)
-    made = Environment(folder)
-    subprocess.run(
-        [UV, "pip", "install", "--quiet", "--python", made.python, INCUMBENT, FRAMEWORK], check=True
-    )
-    assert "1.0.30" in made.pip("show", "videosdk-plugins-deepgram")
-    yield made
+def replaced(tmp_path_factory: pytest.TempPathFactory, wheels: Wheels) -> Environment:
+    """With the framework and the incumbent, as an agent's author has them, and then ours over it."""
+    made = Environment.make(tmp_path_factory.mktemp("replacing"), wheels.core, wheels.plugin)
+    made.prepare(INCUMBENT, FRAMEWORK)
+    assert made.versions()[PLUGIN] == "1.0.30"
+    made.install("--upgrade", PLUGIN)
+    return made
 
 
-@pytest.fixture(scope="module")
-def replaced(environment: Environment, request: pytest.FixtureRequest) -> Environment:
-    """The same after the native wheel, or where there is none the pure one, was installed over it."""
-    environment.pip("install", "--quiet", str(shipped(request).path))
-    return environment
+def plugin_files(environment: Environment) -> set[str]:
+    folder = environment.site / "videosdk" / "plugins" / "deepgram"
+    present = {path.relative_to(environment.site).as_posix() for path in folder.rglob("*") if path.is_file()}
+    return {name for name in present if "__pycache__" not in name}
 
 
-def shipped(request: pytest.FixtureRequest) -> Archive:
-    name = "native_wheel" if os.environ.get("SPEECHWIRE_EXPECT_ENGINE") == "native" else "pure_wheel"
-    archive: Archive = request.getfixturevalue(name)
-    return archive
+def test_only_ours_remains(replaced: Environment, wheels: Wheels) -> None:
+    assert replaced.versions()[PLUGIN] == replaced.versions()["speechwire"] == VERSION
+    assert plugin_files(replaced) == {name for name in wheels.plugin.names if name.startswith("videosdk/")}
 
 
-def test_only_ours_remains(replaced: Environment, request: pytest.FixtureRequest) -> None:
-    listed = json.loads(replaced.pip("list", "--format", "json"))
-    versions = [entry["version"] for entry in listed if entry["name"] == "videosdk-plugins-deepgram"]
-    assert versions == [PROJECT["version"]]
-    prefix = "videosdk/plugins/deepgram/"
-    ours = {name.removeprefix(prefix) for name in shipped(request).names if name.startswith(prefix)}
-    folder = replaced.plugins / "deepgram"
-    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert {name for name in present if "__pycache__" not in name} == ours
-
-
-def test_the_imports_of_an_agent_find_ours(replaced: Environment) -> None:
+def test_the_imports_of_an_agent_find_ours(replaced: Environment, wheels: Wheels) -> None:
     version, where, engine = json.loads(replaced.run("-c", IMPORTS))
-    assert version == PROJECT["version"]
+    assert version == VERSION
     assert Path(where).is_relative_to(replaced.site)
-    assert engine == os.environ.get("SPEECHWIRE_EXPECT_ENGINE", engine)
+    assert engine == wheels.engine
 
 
 def test_the_environment_is_consistent(replaced: Environment) -> None:
@@ -124,15 +69,58 @@ def test_the_extra_of_the_framework_is_satisfied_by_ours(replaced: Environment) 
     said = replaced.pip("install", "--dry-run", "--no-deps", f"{FRAMEWORK}[deepgram]")
     assert "Would install" not in said
     said = replaced.pip("install", "--dry-run", f"{FRAMEWORK}[deepgram]")
-    assert "Requirement already satisfied: videosdk-plugins-deepgram" in said
-    assert "videosdk-plugins-deepgram" not in said.partition("Would install")[2]
+    assert f"Requirement already satisfied: {PLUGIN}" in said
+    assert PLUGIN not in said.partition("Would install")[2]
 
 
-def test_uninstalling_leaves_nothing(replaced: Environment) -> None:
-    packages = (replaced.plugins / "deepgram", replaced.site / "speechwire")
+def test_uninstalling_leaves_nothing_and_the_framework_as_it_was(replaced: Environment) -> None:
+    packages = (replaced.site / "videosdk" / "plugins" / "deepgram", replaced.site / "speechwire")
     replaced.run("-m", "compileall", "-q", *map(str, packages))  # what imports leave behind must go as well
-    replaced.pip("uninstall", "--yes", "videosdk-plugins-deepgram")
-    assert [package for package in packages if package.exists()] == []
-    assert list(replaced.site.glob("videosdk_plugins_deepgram*")) == []
-    assert not (Path(replaced.python).parent / "speechwire").exists()
+    replaced.uninstall(PLUGIN)
+    assert not packages[0].exists()
+    assert "numpy" in replaced.run("-c", "import speechwire.session, sys; print(*sys.modules)")
+    replaced.uninstall("speechwire")
+    assert not packages[1].exists()
+    left = [*replaced.site.glob("videosdk_plugins_deepgram*"), *replaced.site.glob("speechwire*")]
+    assert left == []
+    assert not replaced.command.exists()
     assert (replaced.site / "videosdk" / "agents" / "__init__.py").exists()
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory, wheels: Wheels) -> Environment:
+    """The other order: speechwire is there, then the plugin comes, and the framework with it."""
+    made = Environment.make(tmp_path_factory.mktemp("first"), wheels.core, wheels.plugin)
+    made.install(str(wheels.core.path))
+    made.install("--no-deps", str(wheels.plugin.path))
+    # What the plugin requires, quickly; pip then has nothing left to bring.
+    made.prepare(FRAMEWORK)
+    return made
+
+
+def test_the_framework_comes_after_and_asks_for_no_other_plugin(first: Environment) -> None:
+    said = first.install(f"{FRAMEWORK}[deepgram]")
+    assert f"Requirement already satisfied: {PLUGIN}" in said
+    assert first.versions()[PLUGIN] == first.versions()["speechwire"] == VERSION
+    assert json.loads(first.run("-c", IMPORTS))[0] == VERSION
+
+
+def test_the_incumbent_can_come_back(first: Environment, wheels: Wheels) -> None:
+    """pip takes ours away whole before, and ours again replaces it."""
+    first.pip("install", "--quiet", INCUMBENT)
+    assert first.versions()[PLUGIN] == "1.0.30"
+    assert plugin_files(first) & wheels.plugin.names <= {
+        f"videosdk/plugins/deepgram/{name}"
+        for name in ("__init__.py", "stt.py", "stt_v2.py", "tts.py", "version.py")
+    }
+    first.install("--quiet", "--upgrade", PLUGIN)
+    assert plugin_files(first) == {name for name in wheels.plugin.names if name.startswith("videosdk/")}
+
+
+def test_what_it_stands_on_may_go_first(first: Environment) -> None:
+    """pip asks nobody; the plugin is then broken, which pip says, and still goes away whole."""
+    first.uninstall("speechwire")
+    first.uninstall(PLUGIN)
+    assert not (first.site / "videosdk" / "plugins" / "deepgram").exists()
+    assert list(first.site.glob("speechwire*")) == []
+    assert "No broken requirements found" in first.pip("check")

@@ -13,11 +13,10 @@ from pathlib import Path
 
 import pytest
 from scripts.audit import Outcome, Verdict
-from tests.packaging.artefacts import PROJECT, ROOT
+from scripts.distributions import CORE, DISTRIBUTIONS, PURE
+from tests.packaging.artefacts import ROOT, VERSION
 
-from scripts import audit, build_pure_wheel, check_release, third_party_licences, wheel_matrix
-
-VERSION = PROJECT["version"]
+from scripts import audit, build_pure, check_release, third_party_licences, wheel_matrix
 
 
 def answering(output: str, errors: str = "", status: int = 0) -> object:
@@ -85,23 +84,90 @@ def test_only_a_strict_audit_fails_on_what_it_could_not_check(
     assert audit.main() == status
 
 
-def test_a_release_needs_one_version_and_a_date(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("pyproject.toml", "Cargo.toml"):
-        (tmp_path / name).write_text((ROOT / name).read_text(encoding="utf-8"), encoding="utf-8")
-    changes = tmp_path / "CHANGELOG.md"
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of every file that states the version."""
+    for path, _ in check_release.places():
+        copy = tmp_path / path.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
     monkeypatch.setattr(check_release, "ROOT", tmp_path)
-    assert list(check_release.disagreements("")) == []
+    return tmp_path
 
+
+def test_a_release_needs_one_version_and_a_date(tree: Path) -> None:
+    changes = tree / "CHANGELOG.md"
     changes.write_text(f"# Changelog\n\n## {VERSION} (2026-12-01)\n", encoding="utf-8")
     assert list(check_release.disagreements(f"v{VERSION}")) == []
     assert "the tag is v9.9.9" in next(check_release.disagreements("v9.9.9"))
-
     changes.write_text(f"# Changelog\n\n## {VERSION} (unreleased)\n", encoding="utf-8")
     assert "unreleased" in next(check_release.disagreements(f"v{VERSION}"))
 
-    crates = (tmp_path / "Cargo.toml").read_text(encoding="utf-8").replace(VERSION, "0.0.1")
-    (tmp_path / "Cargo.toml").write_text(crates, encoding="utf-8")
-    assert "Cargo.toml says 0.0.1" in next(check_release.disagreements(""))
+
+def test_another_version_in_any_one_place_is_named_with_the_place(tree: Path) -> None:
+    assert list(check_release.disagreements("")) == []
+    others = {path for path, _ in check_release.places()} - {tree / "pyproject.toml"}
+    assert len(others) >= 1 + len(PURE)
+    for path in others:
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace(VERSION, "0.0.1"), encoding="utf-8")
+        (said,) = set(check_release.disagreements(""))
+        assert said == f"{path.relative_to(tree).as_posix()} says 0.0.1, pyproject.toml says {VERSION}"
+        path.write_text(text, encoding="utf-8")
+
+
+def test_a_plugin_that_requires_another_speechwire_is_named(tree: Path) -> None:
+    for distribution in PURE:
+        path = tree / distribution.path / "pyproject.toml"
+        text = path.read_text(encoding="utf-8")
+        for requirement in ("speechwire", "speechwire[fast]"):
+            asked = f'"{requirement}~={VERSION}"'
+            assert asked in text
+            path.write_text(text.replace(asked, f'"{requirement}~=1.9.0"'), encoding="utf-8")
+            assert "says 1.9.0" in next(check_release.disagreements(""))
+        path.write_text(text, encoding="utf-8")
+
+
+def test_a_version_is_written_to_every_place_at_once(tree: Path) -> None:
+    check_release.write("3.1.4")
+    assert list(check_release.disagreements("")) == []
+    assert check_release.project_version() == "3.1.4"
+    for path, _ in check_release.places():
+        assert VERSION not in path.read_text(encoding="utf-8")
+
+
+def test_a_release_is_whole_or_it_is_none(tmp_path: Path) -> None:
+    """Each file of each distribution in turn is left out; then there is one too many."""
+    names = [
+        pattern.replace("2_17_*", "2_17_").replace("*", "_11_0")
+        for distribution in DISTRIBUTIONS
+        for pattern in distribution.files(VERSION)
+    ]
+    assert len(names) == 10 + 2 * len(PURE)
+    for name in names:
+        (tmp_path / name).touch()
+    assert list(check_release.incomplete(tmp_path)) == []
+    for name in names:
+        (tmp_path / name).unlink()
+        (said,) = check_release.incomplete(tmp_path)
+        assert said.endswith("is there 0 times")
+        (tmp_path / name).touch()
+    for stranger in (f"speechwire-{VERSION}-cp311-abi3-linux_x86_64.whl", "speechwire-1.0.0.tar.gz"):
+        (tmp_path / stranger).touch()
+        assert list(check_release.incomplete(tmp_path)) == [
+            f"{stranger} belongs to no distribution of {VERSION}"
+        ]
+        (tmp_path / stranger).unlink()
+
+
+def test_what_maturin_builds_is_not_built_here(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments in (["--sdist"], ["--sdist", "speechwire"], ["nonsense"]):
+        monkeypatch.setattr(sys, "argv", ["build_pure", *arguments])
+        with pytest.raises(SystemExit):
+            build_pure.main()
+    assert "unknown: nonsense" in capsys.readouterr().err
 
 
 def test_notices_of_another_version_are_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,12 +185,12 @@ def test_notices_of_another_version_are_noticed(tmp_path: Path, monkeypatch: pyt
 
 
 def test_the_pure_wheel_is_described_by_the_same_table() -> None:
-    pure = build_pure_wheel.pure_pyproject((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    pure = build_pure.pure_pyproject((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     parsed = tomllib.loads(pure)
-    assert parsed["project"] == PROJECT
+    assert parsed["project"] == CORE.project()
     assert parsed["build-system"]["build-backend"] == "hatchling.build"
     with pytest.raises(SystemExit, match="build-system"):
-        build_pure_wheel.pure_pyproject("[project]\nname = 'x'\n")
+        build_pure.pure_pyproject("[project]\nname = 'x'\n")
 
 
 @pytest.mark.parametrize(
@@ -166,10 +232,11 @@ def test_a_suite_that_hangs_is_stopped_and_its_output_kept(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("flags", "expected"),
     [
-        ([], {"full": 6, "quick": 1}),  # of two Pythons: three engines each, and the sdist once
-        (["--quick"], {"full": 3, "quick": 4}),
+        # Of two Pythons: three engines each, and once the sdist and either wheel alone.
+        ([], {"full": 6, "quick": 1, "alone": 2}),
+        (["--quick"], {"full": 3, "quick": 4, "alone": 2}),
         (["--scope", "core"], {"core": 7}),
-        (["--python", "3.13", "--artefact", "pure"], {"full": 1}),
+        (["--python", "3.13", "--artefact", "pure"], {"full": 1, "alone": 1}),
     ],
 )
 def test_each_python_meets_each_artefact(

@@ -292,6 +292,13 @@ def test_rounding_is_no_claim(heard: Make) -> None:
     assert (protocol.final_s, protocol.progress_s) == (60.0, 60.0)
 
 
+def test_more_than_rounding_is_one(heard: Make) -> None:
+    protocol: Any = heard("ListenV1")
+    (event,) = protocol.receive(json.dumps(results(start=59.0, duration=1.11, is_final=True)))
+    assert event.duration == 1.0
+    assert (protocol.final_s, protocol.progress_s) == (0.0, 0.0)
+
+
 @pytest.mark.parametrize(
     ("message", "field", "value", "kept"),
     [
@@ -308,6 +315,12 @@ def test_rounding_is_no_claim(heard: Make) -> None:
         ({"type": "UtteranceEnd"}, "last_word_end", 1e308, -1.0),
         ({"type": "Metadata"}, "duration", 1000.0, 60.0),
         ({"type": "Metadata"}, "duration", 59.0, 59.0),
+        ({"type": "Metadata"}, "duration", 60.1, 60.1),
+        ({"type": "Metadata"}, "duration", 60.2, 60.0),
+        ({"type": "SpeechStarted"}, "timestamp", 60.1, 60.1),
+        ({"type": "SpeechStarted"}, "timestamp", 60.2, 60.0),
+        ({"type": "UtteranceEnd"}, "last_word_end", 60.1, 60.1),
+        ({"type": "UtteranceEnd"}, "last_word_end", 60.2, 60.0),
     ],
 )
 def test_the_other_times(message: dict[str, Any], field: str, value: Any, kept: float, heard: Make) -> None:
@@ -348,6 +361,20 @@ def test_a_turn_is_completed_from_what_is_known(field: str, kept: Any, missing: 
         kept = "junk"  # an event this version does not know
     event = protocol.receive(json.dumps(message))[0]
     assert (getattr(event, field), event.transcript) == (kept, "Two tickets.")
+
+
+@pytest.mark.parametrize("missing", [None, "junk", 1e308])
+@pytest.mark.parametrize(
+    ("transcript", "event", "is_open"), [("Two tickets.", "EndOfTurn", False), ("", "Update", True)]
+)
+def test_an_end_of_turn_without_audio_or_words_ends_nothing(
+    transcript: str, event: str, is_open: bool, missing: Any, heard: Make
+) -> None:
+    protocol: Any = heard("ListenV2")
+    protocol.receive(json.dumps(turn(event="StartOfTurn")))
+    message = turn(event="EndOfTurn", transcript=transcript, audio_window_end=missing)
+    received = protocol.receive(json.dumps(message))[0]
+    assert (received.event, protocol.turn_open, protocol.turn_index) == (event, is_open, 0 if is_open else 1)
 
 
 def test_a_turn_beyond_what_was_sent_ends_there(heard: Make) -> None:

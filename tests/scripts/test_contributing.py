@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PLUGIN = Path("python/videosdk/plugins/deepgram/stt_v2.py")
+PLUGIN = Path("python/videosdk-plugins-deepgram/videosdk/plugins/deepgram/stt_v2.py")
 NAME, MEANING = "whispered", "Expect speech in a whisper."
 
 

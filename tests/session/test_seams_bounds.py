@@ -11,6 +11,7 @@ from tests.session.driving import (
     Endpoint,
     Listening,
     collect,
+    endpoints,
     of,
     speak_into,
 )
@@ -20,10 +21,7 @@ from speechwire.audio import AudioRing
 from speechwire.session import AudioDropped
 from speechwire.transport import MemoryPeer
 
-
-@pytest.fixture(params=["flux", "nova"])
-def endpoint(request: pytest.FixtureRequest) -> Endpoint:
-    return Endpoint(request.param)
+endpoint = endpoints("flux", "nova")
 
 
 def ring_of(session: Listening) -> AudioRing:

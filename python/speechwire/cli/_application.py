@@ -27,7 +27,7 @@ from speechwire.cli._interrupt import Termination, deadly_interrupts
 
 __all__ = ["run"]
 
-_COMMANDS = ("transcribe", "speak", "convert", "emulator", "bench", "doctor")
+_COMMANDS = ("transcribe", "speak", "convert", "serve", "load", "emulator", "bench", "doctor")
 
 _EPILOG = "\n\n".join(
     [

@@ -18,7 +18,7 @@ from speechwire.cli._wav import SIGNATURE_BYTES, UnsupportedWav, WavError, is_wa
 
 __all__ = ["INSTALL_MEDIA", "ffmpeg_command", "open_audio"]
 
-INSTALL_MEDIA = 'pip install "videosdk-plugins-deepgram[media]"'
+INSTALL_MEDIA = 'pip install "speechwire[media]"'
 """What makes other inputs than WAV readable."""
 
 

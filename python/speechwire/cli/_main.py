@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if application is None:
         print(
             f"speechwire: the command line needs {missing}, which is not installed:"
-            ' pip install "videosdk-plugins-deepgram[cli]"',
+            ' pip install "speechwire[cli]"',
             file=sys.stderr,
         )
         return 1

@@ -26,6 +26,7 @@ _STOPPED, _FAILED, _USAGE, _INTERRUPTED = 0, 1, 2, 130
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _ENGINES = {
     "offline": "pocketsphinx listens and espeak-ng speaks, both English",
+    "tagged": "it hears numbers that are in the audio, as speechwire load says them, and answers with a tone",
     "scripted": "it hears what its script says, and answers each text with samples of one value",
 }
 

@@ -25,6 +25,7 @@ from speechwire.emulator.engine import Engine, StreamInfo
 from speechwire.emulator.faults import Fault, FaultSession
 from speechwire.emulator.journal import Connection, Journal
 from speechwire.emulator.scripted import Script, ScriptedEngine
+from speechwire.emulator.tagged import TaggedEngine
 from speechwire.errors import InvalidArgument
 
 __all__ = ["Behaviour", "Emulator"]
@@ -37,7 +38,7 @@ class Emulator:
     """A Deepgram-compatible server; use it as an async context manager.
 
     Args:
-        engine: ``"scripted"``, ``"offline"`` or an engine object.
+        engine: ``"scripted"``, ``"tagged"``, ``"offline"`` or an engine object.
         script: What the scripted engine hears.
         host: Address to listen on.
         port: 0 for any free one.
@@ -227,8 +228,10 @@ def _make_engine(engine: str | Engine, script: Script | Callable[[StreamInfo], S
         raise InvalidArgument("script", script, "None unless the engine is 'scripted'")
     if not isinstance(engine, str):
         return engine
+    if engine == "tagged":
+        return TaggedEngine()
     if engine != "offline":
-        raise InvalidArgument("engine", engine, "'scripted', 'offline' or an engine object")
+        raise InvalidArgument("engine", engine, "'scripted', 'tagged', 'offline' or an engine object")
     # Its packages are an extra.
     from speechwire.emulator.offline import OfflineEngine  # noqa: PLC0415
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import get_running_loop
+from collections.abc import Callable
 from functools import partial
 from types import TracebackType
 from typing import Any, Generic, NoReturn, Self, TypeVar
@@ -70,6 +71,23 @@ class ListeningSession(Generic[EventT]):
         """
         return await self._runner.events.get()
 
+    async def receive_each(self, take: Callable[[EventT | SessionEvent], bool]) -> bool:
+        """Give every event to ``take``, in order: while this waits, results in the event loop's read,
+        which spares a task switch each. For one consumer, in place of the iteration.
+
+        Args:
+            take: Takes an event; returns whether it wants the next. Must neither raise nor wait. It is called
+                in no particular context: not in this task's, and not always in a task.
+
+        Returns:
+            True at the end; false once ``take`` has returned false: what comes then waits for the next call.
+
+        Raises:
+            SpeechwireError: The session failed for good; raised once, after the last event.
+            RuntimeError: Another task is waiting for the events.
+        """
+        return await self._runner.events.get_each(take)
+
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("a session holds a connection and a credential: it can be neither copied nor pickled")
 
@@ -109,6 +127,11 @@ class ListeningSession(Generic[EventT]):
         held = self._ring.queued_frames + self._ring.kept_frames
         return held * self._runner.audio.rate.frame_bytes
 
+    @property
+    def covered_s(self) -> float:
+        """Seconds of audio, as sent, that results cover for good: what a replay would not send again."""
+        return self._runner.audio.seconds(self._ring.acknowledged)
+
     def stats(self) -> ListenStats:
         """A copy of the counters. See also :attr:`buffered_bytes`."""
         audio = self._runner.audio
@@ -128,7 +151,7 @@ class ListeningSession(Generic[EventT]):
             RuntimeError: No event loop runs here.
         """
         runner = self._runner
-        if runner.loop is not get_running_loop() or not runner.machine.accepting:
+        if runner.binding.loop is not get_running_loop() or not runner.machine.accepting:
             runner.check_usable()
         now = runner.now()
         outcome = self._ring.push(pcm, now)

@@ -164,24 +164,27 @@ class ListenTraffic(Generic[EventT]):
     # Results
 
     def take(self, event: EventT) -> None:
-        rules, protocol = self._rules, self._protocol
+        rules, progress, stats = self._rules, self._progress, self._stats
         self.messages += 1
-        self._progress.answered()
-        for delivered in rules.deliver(event, self._timeline):
-            self._shared.deliver(delivered)
-        self._stats.service_s += rules.billed_s(event)
+        progress.answered()
+        delivered = rules.deliver(event, self._timeline)
+        stats.service_s += rules.billed_s(event)
         if self._configuring.pending:
             self._configuring.take(event)
-        progress_s = protocol.progress_s
-        if self._progress.reached(progress_s, self.connection.now()):
-            self._stats.lag.record(max(0.0, self._timeline.position_s - progress_s))
+        progress_s = self._protocol.progress_s
+        if progress_s > progress.reached_s:
+            progress.reached(progress_s, self.connection.now())
+            stats.lag.record(max(0.0, self._timeline.position_s - progress_s))
             if self._careful:
                 self._send_freely()
-            self.got_further = self.got_further or rules.reported_s > self._reached_before_s + _FURTHER_S
+            if not self.got_further:
+                self.got_further = rules.reported_s > self._reached_before_s + _FURTHER_S
         if self.sending.finishing:  # behind the above: whatever comes, the end is waited for so long
-            self._progress.finish(self.connection.now())
+            progress.finish(self.connection.now())
         self._acknowledge()
         self._advanced.notify()
+        for each in delivered:  # at last: the consumer may do anything in return
+            self._shared.deliver(each)
 
     def _send_freely(self) -> None:
         self._careful = False

@@ -15,6 +15,7 @@ from speechwire.session._dialing import Dialing, Opened
 from speechwire.session._event_queue import EventQueue
 from speechwire.session._last_results import LastResults
 from speechwire.session._listen_traffic import ListenTraffic, Shared
+from speechwire.session._loop_binding import LoopBinding
 from speechwire.session._options_state import OptionsState
 from speechwire.session._outgoing import OutgoingAudio
 from speechwire.session._rules import ListenRules
@@ -30,7 +31,6 @@ EventT = TypeVar("EventT")
 
 _logger = logging.getLogger("speechwire.session")
 
-_WRONG_LOOP: Final = "the session belongs to another event loop: use it there, or make one in this loop"
 _LOOP_ENDED: Final = "the session's event loop has ended: make a session in this one"
 
 
@@ -54,7 +54,7 @@ class Runner(Generic[EventT]):
         options: What is wanted, against what connections have.
         dialing: Opens connections, once the task has begun.
         conversation: The connections.
-        loop: The event loop the session belongs to, from its first use on.
+        binding: The event loop the session belongs to, from its first use on.
         now: The loop's clock.
     """
 
@@ -80,7 +80,7 @@ class Runner(Generic[EventT]):
         self._settings = settings
         self._watch = watch
         self._wakeup = Wakeup()
-        self.loop: asyncio.AbstractEventLoop | None = None
+        self.binding = LoopBinding("session", LocalProtocolError)
         self._task: asyncio.Task[None] | None = None
         self._background: set[asyncio.Task[None]] = set()
         self._last_results: LastResults[EventT] = LastResults(self.events.put, self.in_background)
@@ -89,7 +89,7 @@ class Runner(Generic[EventT]):
             options=self.options,
             audio=self.audio,
             settings=settings,
-            deliver=self.events.put,
+            deliver=self.events.pass_on,
             draining=self._is_draining,
             became_stable=self._end_outage,
             fell_silent=self._ask_beside,
@@ -117,16 +117,19 @@ class Runner(Generic[EventT]):
         return self.conversation.traffic
 
     def check_loop(self) -> None:
-        """Raise `LocalProtocolError` in another event loop than the session's, `RuntimeError` without one."""
-        if self.loop is None:
-            self._bind()
-        elif self.loop is not asyncio.get_running_loop():
-            if not self.loop.is_closed():
-                raise LocalProtocolError(_WRONG_LOOP)
+        """Raise in another event loop than the session's, or without one.
+
+        Raises:
+            SessionClosed: The session's has ended.
+            LocalProtocolError: The session's still exists.
+            RuntimeError: No loop is running.
+        """
+        if self.binding.ended:
             if not self.over:  # nothing can be sent, and nobody can be woken
                 self.machine.step(Operation.CANCEL)
                 self.error = SessionClosed(_LOOP_ENDED)
             self.refuse()
+        self.binding.check()
 
     def check_usable(self) -> None:
         """Raise as well `SessionClosed` once the session is closing or over."""
@@ -260,7 +263,7 @@ class Runner(Generic[EventT]):
         finally:
             if not self.over:
                 self.machine.step(Attempt.DRAINED if drained else Operation.CANCEL)
-            if self.loop is not None and not self.loop.is_closed():  # else it is being thrown away
+            if not self.binding.ended:  # else it is being thrown away
                 self._end(error)
                 await dialing.connector.aclose()
 
@@ -302,8 +305,7 @@ class Runner(Generic[EventT]):
     # Inside
 
     def _bind(self) -> float:
-        self.loop = asyncio.get_running_loop()
-        self.now = clock(self.loop)
+        self.now = clock(asyncio.get_running_loop())
         return self.now()
 
     def _is_draining(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
@@ -36,11 +37,15 @@ class ConnectionLimiter:
         max_handshakes: int = 16,
         policy: BackoffPolicy | None = None,
     ) -> None:
-        if max_connections is not None and max_connections < 1:
-            raise InvalidArgument("max_connections", max_connections, "at least 1, or None")
+        _check_places(max_connections, 1)
         if max_handshakes < 1:
             raise InvalidArgument("max_handshakes", max_handshakes, "at least 1")
         self._max_connections = max_connections
+        self._limited_until = math.inf
+        self._then = max_connections
+        self._waiting = 0
+        self._on_demand: Callable[[], None] | None = None
+        self._on_throttled: Callable[[float], None] | None = None
         self._max_handshakes = max_handshakes
         self._policy = policy or BackoffPolicy(max_attempts=1 << 30)
         self._backoff = Backoff(self._policy)
@@ -62,6 +67,56 @@ class ConnectionLimiter:
         """Whether the service has answered 429 and nobody has got in since."""
         return self._throttled
 
+    @property
+    def taken(self) -> int:
+        """Places in use: connections that are open or being opened, without borrowed places."""
+        return self._taken
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for a place."""
+        return self._waiting
+
+    def limit(
+        self, max_connections: int | None, *, valid_s: float = math.inf, then: int | None = None
+    ) -> None:
+        """Change how many connections may be open at once. Those beyond a lower limit stay open.
+
+        Args:
+            max_connections: At least 0; ``None`` for no limit.
+            valid_s: For how many seconds.
+            then: The limit after that.
+
+        Raises:
+            InvalidArgument: A limit is below 0, or a time not above 0.
+        """
+        _check_places(max_connections, 0)
+        _check_places(then, 0)
+        if not valid_s > 0:
+            raise InvalidArgument("valid_s", valid_s, "above 0")
+        self._max_connections, self._then = max_connections, then
+        self._limited_until = asyncio.get_running_loop().time() + valid_s
+        self._changed.notify()
+
+    def hold_back(self, delay_s: float) -> None:
+        """Begin no handshake for so many seconds, because the service answers 429 elsewhere as well."""
+        self._throttled = True
+        self._hold_until = max(self._hold_until, asyncio.get_running_loop().time() + delay_s)
+
+    def watch(
+        self,
+        *,
+        on_demand: Callable[[], None] | None = None,
+        on_throttled: Callable[[float], None] | None = None,
+    ) -> None:
+        """Be told at once, in place of whoever was told before.
+
+        Args:
+            on_demand: A place is taken or given back, or somebody begins to wait for one.
+            on_throttled: The service answers 429; called with the seconds for which this limiter holds back.
+        """
+        self._on_demand, self._on_throttled = on_demand, on_throttled
+
     async def admit(self, *, borrowed: bool = False) -> None:
         """Wait for permission to begin a handshake; :meth:`opened` or :meth:`failed` must follow.
 
@@ -76,9 +131,10 @@ class ConnectionLimiter:
             elif self._has_room(borrowed):
                 self._handshakes += 1
                 self._taken += not borrowed
+                self._report_demand()
                 return
             else:
-                await self._changed.wait()
+                await self._wait(for_a_place=not borrowed)
 
     @asynccontextmanager
     async def borrow(self) -> AsyncIterator[None]:
@@ -110,25 +166,50 @@ class ConnectionLimiter:
         """A handshake failed, or was cancelled."""
         self._handshakes -= 1
         self._taken -= not borrowed
+        self._report_demand()
         if isinstance(error, HandshakeRefused) and error.status == _TOO_MANY_REQUESTS:
             self._hold_back(error)
         self._changed.notify()
 
+    async def _wait(self, *, for_a_place: bool) -> None:
+        self._waiting += for_a_place
+        self._report_demand()
+        try:
+            await self._changed.wait()
+        finally:
+            self._waiting -= for_a_place
+
     def _has_room(self, borrowed: bool) -> bool:
         if self._handshakes >= (1 if self._throttled else self._max_handshakes):
             return False
-        return borrowed or self._max_connections is None or self._taken < self._max_connections
+        limit = self._max_connections
+        if asyncio.get_running_loop().time() >= self._limited_until:
+            limit = self._then
+        return borrowed or limit is None or self._taken < limit
+
+    def _report_demand(self) -> None:
+        if self._on_demand is not None:
+            self._on_demand()
 
     def _hold_back(self, error: SpeechwireError) -> None:
         now = asyncio.get_running_loop().time()
         if now >= self._hold_until:  # the others that were refused in the same moment say nothing new
-            self._hold_until = now + (self._backoff.refused(error) or self._policy.cap_s)
+            delay_s = self._backoff.refused(error) or self._policy.cap_s
+            self._hold_until = now + delay_s
+            if self._on_throttled is not None:
+                self._on_throttled(delay_s)
         self._throttled = True
 
     def _closed(self, had_place: bool) -> None:
         self._open -= 1
         self._taken -= had_place
+        self._report_demand()
         self._changed.notify()
+
+
+def _check_places(max_connections: int | None, least: int) -> None:
+    if max_connections is not None and max_connections < least:
+        raise InvalidArgument("max_connections", max_connections, f"at least {least}, or None")
 
 
 class _Counted:

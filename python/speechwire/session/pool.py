@@ -110,6 +110,16 @@ class SessionPool:
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
+    @property
+    def listen_limiter(self) -> ConnectionLimiter:
+        """Of all listening sessions."""
+        return self._listen
+
+    @property
+    def speak_limiter(self) -> ConnectionLimiter:
+        """Of all speaking sessions."""
+        return self._speak
+
     def listen_v2(self, options: ListenV2Options | None = None, **arguments: Any) -> ListenV2Session:
         """Make a :class:`ListenV2Session`. The pool lets go of it when it is closed."""
         return self._add(
@@ -125,6 +135,11 @@ class SessionPool:
     def speak(self, options: SpeakV1Options | SpeakV2Options | None = None, **arguments: Any) -> SpeakSession:
         """Make a :class:`SpeakSession`. The pool lets go of it when it is closed."""
         return self._add(SpeakSession(self._api_key, options, limiter=self._speak, **self._with(arguments)))
+
+    @property
+    def throttled(self) -> bool:
+        """Whether the service answers 429 to listening sessions, and none has got in since."""
+        return self._listen.throttled
 
     def snapshot(self) -> PoolStats:
         """Copy and sum all counters. Costs a few microseconds for each open session."""

@@ -72,7 +72,7 @@ print(words(listener) == fake.words, listener.errors)
 def test_a_loop_that_was_closed_with_everything_in_it_is_left(endpoint: str) -> None:
     """In another process, as asyncio has much to say about what such a loop leaves behind."""
     root = Path(__file__).resolve().parents[3]
-    path = os.pathsep.join([str(root), str(root / "python"), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])
     ran = subprocess.run(
         [sys.executable, "-c", CLOSED_LOOP, endpoint],
         env={**os.environ, "PYTHONPATH": path},

@@ -1,6 +1,6 @@
 """Real recognition by pocketsphinx and real synthesis by espeak-ng, with no key and no network.
 
-Needs the extra: ``pip install "videosdk-plugins-deepgram[emulator]"``.
+Needs the extra: ``pip install "speechwire[emulator]"``.
 """
 
 from speechwire.emulator.offline._espeak import NATIVE_RATE, Voice, synthesize

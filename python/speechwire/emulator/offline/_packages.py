@@ -19,7 +19,7 @@ def require(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        command = 'pip install "videosdk-plugins-deepgram[emulator]"'
+        command = 'pip install "speechwire[emulator]"'
         raise EngineUnavailable(
             f"the offline engine needs {name}, which is not installed: {command}"
         ) from error

@@ -1,0 +1,425 @@
+"""A call over as many connections as it takes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Final, NoReturn, Self
+
+import msgspec
+
+from speechwire.client._conversation import Conversation
+from speechwire.client.events import CallEvent, Disconnected, Ended, SpeechAudio
+from speechwire.errors import (
+    ConnectionLost,
+    InvalidArgument,
+    SessionClosed,
+    SpeechwireError,
+)
+from speechwire.server.own_socket.messages import MAX_MESSAGE_BYTES, AudioFormat
+from speechwire.session.backoff import Backoff, BackoffPolicy
+from speechwire.transport import CloseEvent, ConnectRequest, Transport, WebSocket, new_transport
+
+__all__ = ["Call", "connect"]
+
+_FINAL_CODES: Final = frozenset({1000, 1008, 4400, 4401})
+_SLACK_BYTES: Final = 1024
+_MIN_BUFFER_S: Final = 1.0
+
+
+class Call:
+    """A conversation with the server that outlives its connections. Made by :func:`connect`.
+
+    It belongs to the event loop it is entered in. Events are for one consumer; while nobody takes them, at
+    most `event_limit` are kept and the connection is not read.
+    """
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        request: ConnectRequest,
+        transport: Transport | None,
+        *,
+        policy: BackoffPolicy,
+        event_limit: int,
+        drain_timeout_s: float,
+    ) -> None:
+        self._conversation = conversation
+        self._request = request
+        self._own_transport = None if transport else new_transport()
+        self._transport = transport or self._own_transport
+        self._policy = policy
+        self._backoff = Backoff(policy)
+        self._drain_timeout_s = drain_timeout_s
+        self._events: asyncio.Queue[CallEvent | None] = asyncio.Queue(event_limit)
+        self._wake = asyncio.Event()
+        self._answered: asyncio.Future[None] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._error: SpeechwireError | None = None
+        self._over = False
+        self._ever_answered = False
+
+    async def __aenter__(self) -> Self:
+        """Connect, and wait for the server's answer.
+
+        Raises:
+            HandshakeRefused: The server refused, permanently or too often.
+            ConnectFailed: It could not be reached, too often.
+            ConnectionLost: It ended the call at once.
+        """
+        self._answered = asyncio.get_running_loop().create_future()
+        self._task = asyncio.create_task(self._run(), name="speechwire.client call")
+        try:
+            await self._answered
+        except BaseException:
+            await self._stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            await self.aclose()
+        else:
+            await self._stop()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a call holds a connection and a credential: it can be neither copied nor pickled")
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> CallEvent:
+        """Wait for the next event; the last is :class:`Ended`.
+
+        Raises:
+            SpeechwireError: The call failed for good; raised once, after the last event.
+        """
+        while True:
+            event = None if self._over and self._events.empty() else await self._events.get()
+            if event is None:
+                break
+            if not isinstance(event, SpeechAudio) or event.utterance >= self._conversation.silenced_before:
+                return event
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+        raise StopAsyncIteration
+
+    @property
+    def id(self) -> str:
+        """The server's name for the call, for logs and support."""
+        return self._conversation.call
+
+    @property
+    def speech(self) -> AudioFormat | None:
+        """The format of the speech that comes; ``None`` if none will."""
+        return self._conversation.speech
+
+    @property
+    def unacknowledged_s(self) -> float:
+        """Audio kept: not sent yet, or sent and not acknowledged; in seconds."""
+        return self._conversation.kept_s
+
+    @property
+    def dropped_s(self) -> float:
+        """Audio lost so far, in seconds."""
+        return self._conversation.dropped_s
+
+    def push(self, pcm: bytes) -> None:
+        """Take audio of any length; returns at once.
+
+        Beyond ``buffer_s`` of unacknowledged audio the oldest is let go: it is lost if it had not been sent,
+        or if its connection dies before it is answered. :class:`AudioDropped` says so once while it lasts.
+
+        Raises:
+            SessionClosed: The call is over.
+            LocalProtocolError: :meth:`finish` was called before.
+        """
+        self._check_open()
+        for event in self._conversation.push(pcm):
+            self._tell(event)
+        self._wake.set()
+
+    def change_format(self, format: AudioFormat) -> None:
+        """The audio pushed from here on has another format; returns at once."""
+        self._check_open()
+        self._conversation.change_format(format)
+
+    def say(self, text: str) -> str:
+        """Have a text spoken, after what is being spoken; returns at once with the ``id`` of its speech.
+
+        Raises:
+            InvalidArgument: It is empty or has more than 10000 characters.
+            LocalProtocolError: Too many texts wait to be spoken.
+            SessionClosed: The call is over.
+        """
+        self._check_open()
+        said = self._conversation.say(text)
+        self._wake.set()
+        return said
+
+    def interrupt(self) -> None:
+        """Stop what is being said and what waits to be; returns at once. Audio of it is not delivered."""
+        self._check_open()
+        self._conversation.interrupt()
+        self._wake.set()
+
+    def end_turn(self) -> None:
+        """Say that the turn is over, behind the audio pushed so far; returns at once."""
+        self._check_open()
+        self._conversation.end_turn()
+        self._wake.set()
+
+    def played(self, utterance: int, samples: int) -> None:
+        """Report how many samples of an utterance were heard; returns at once."""
+        self._check_open()
+        self._conversation.played(utterance, samples)
+        self._wake.set()
+
+    def finish(self) -> None:
+        """No audio follows: the server answers what it has, and the events come to their end. Idempotent."""
+        self._conversation.finish()
+        self._wake.set()
+
+    async def aclose(self) -> None:
+        """Finish, wait for the last events within ``drain_timeout_s``, and close. Idempotent.
+
+        Events that come meanwhile are dropped where nobody has taken them before.
+        """
+        self.finish()
+        task = self._task
+        if task is not None and not task.done():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._drain_timeout_s):
+                    await self._drained(task)
+        await self._stop()
+
+    async def _drained(self, task: asyncio.Task[None]) -> None:
+        """Make room for events until the call is over."""
+        while not task.done():
+            if self._events.full():
+                self._events.get_nowait()
+            await asyncio.wait({task}, timeout=0.01)
+
+    async def _stop(self) -> None:
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        self._over = True
+        if self._own_transport is not None:
+            await self._own_transport.aclose()
+
+    async def _run(self) -> None:
+        try:
+            await self._connections()
+        except SpeechwireError as error:
+            self._fail(error)
+        finally:
+            self._over = True
+        await self._events.put(None)
+
+    async def _connections(self) -> None:
+        while True:
+            delay_s, reason = await self._one_connection()
+            if delay_s is None:
+                return
+            for event in self._conversation.lost_before():
+                await self._events.put(event)
+            attempt = max(self._backoff.attempts, 1)
+            await self._events.put(Disconnected(attempt=attempt, delay_s=delay_s, reason=reason))
+            await asyncio.sleep(delay_s)
+
+    async def _one_connection(self) -> tuple[float | None, str]:
+        """Connect and talk until the end; returns after how long to come back, or ``None``, and why."""
+        loop = asyncio.get_running_loop()
+        assert self._transport is not None
+        try:
+            socket = await self._transport.connect(self._request)
+        except SpeechwireError as error:
+            return self._after_failure(error), str(error)
+        began = loop.time()
+        try:
+            close = await self._talk(socket)
+        finally:
+            socket.abort()
+        return await self._after(close, loop.time() - began)
+
+    async def _talk(self, socket: WebSocket) -> CloseEvent:
+        with contextlib.suppress(ConnectionLost):
+            await socket.send(self._conversation.connected())
+        sending = asyncio.create_task(self._send(socket), name="speechwire.client send")
+        receiving = asyncio.create_task(self._receive(socket), name="speechwire.client receive")
+        try:
+            # The sender ends by itself only at a gap; why a connection has ended, the receiver knows.
+            await asyncio.wait({sending, receiving}, return_when=asyncio.FIRST_COMPLETED)
+            if not receiving.done() and self._conversation.has_gap:
+                return CloseEvent(1006, "audio was lost: the call goes on behind it")
+            return await receiving
+        finally:
+            for task in (sending, receiving):
+                task.cancel()
+            await asyncio.gather(sending, receiving, return_exceptions=True)
+
+    async def _send(self, socket: WebSocket) -> None:
+        with contextlib.suppress(ConnectionLost):
+            while not self._conversation.has_gap:
+                frame = self._conversation.next_frame()
+                if frame is None:
+                    self._wake.clear()
+                    await self._wake.wait()
+                else:
+                    await socket.send(frame)
+                    # One that never waits would leave no turn to the receiver.
+                    await asyncio.sleep(0)
+
+    async def _receive(self, socket: WebSocket) -> CloseEvent:
+        while True:
+            frame = await socket.receive()
+            if isinstance(frame, CloseEvent):
+                return frame
+            try:
+                events = self._conversation.receive(frame)
+            except (msgspec.MsgspecError, UnicodeError):
+                return CloseEvent(1002, "the server sent what is no message of this protocol")
+            self._note_answer()
+            self._wake.set()
+            for event in events:
+                await self._events.put(event)
+
+    def _note_answer(self) -> None:
+        if self._conversation.answered:
+            self._ever_answered = True
+            if self._answered is not None and not self._answered.done():
+                self._answered.set_result(None)
+
+    async def _after(self, close: CloseEvent, lived_s: float) -> tuple[float | None, str]:
+        """A connection has ended."""
+        conversation = self._conversation
+        goodbye, failure = conversation.goodbye, conversation.failure
+        reason = failure.description if failure else close.reason or (goodbye.reason if goodbye else "")
+        code = goodbye.code if goodbye and close.code in (1005, 1006) else close.code
+        if not failure.retryable if failure else code in _FINAL_CODES:
+            await self._end(code, reason)
+            return None, reason
+        asked_s = (goodbye.retry_after_s or 0.0) if goodbye else 0.0
+        delay_s = self._backoff.ended(lived_s=lived_s, progressed=conversation.answered)
+        delay_s = self._backoff.patient_s() if delay_s is None else delay_s
+        return max(delay_s, asked_s), reason or f"the connection was lost (close code {code})"
+
+    async def _end(self, code: int, reason: str) -> None:
+        lost = ConnectionLost(code, reason, retryable=False)
+        if self._answered is not None and not self._answered.done():
+            raise lost
+        conversation = self._conversation
+        await self._events.put(
+            Ended(
+                code=code,
+                reason=reason,
+                pushed_s=conversation.pushed_s,
+                dropped_s=conversation.dropped_s,
+            )
+        )
+        if code != 1000:
+            self._error = lost
+
+    def _after_failure(self, error: SpeechwireError) -> float:
+        """A connection could not be opened: how long to wait.
+
+        Raises:
+            SpeechwireError: It makes no sense to wait.
+        """
+        delay_s = self._backoff.refused(error)
+        if delay_s is not None:
+            return delay_s
+        if not error.retryable or not self._ever_answered:
+            raise error
+        return self._backoff.patient_s()
+
+    def _fail(self, error: SpeechwireError) -> None:
+        if self._answered is not None and not self._answered.done():
+            self._answered.set_exception(error)
+        else:
+            self._error = error
+
+    def _check_open(self) -> None:
+        if self._over:
+            raise SessionClosed("the call is over")
+
+    def _tell(self, event: CallEvent) -> None:
+        """An event of the caller's own doing; where there is no room the counters say it."""
+        with contextlib.suppress(asyncio.QueueFull):
+            self._events.put_nowait(event)
+
+
+def connect(
+    url: str,
+    *,
+    format: AudioFormat | None = None,
+    speech: AudioFormat | None = None,
+    token: str | None = None,
+    parameters: Mapping[str, str] | None = None,
+    buffer_s: float = 60.0,
+    connect_timeout_s: float = 10.0,
+    heartbeat_s: float = 10.0,
+    event_limit: int = 1000,
+    drain_timeout_s: float = 10.0,
+    policy: BackoffPolicy | None = None,
+    transport: Transport | None = None,
+) -> Call:
+    """A call to the server, to be entered with ``async with``.
+
+    ::
+
+        async with connect("ws://127.0.0.1:8080/socket", format=AudioFormat(sample_rate=16000)) as call:
+            call.push(pcm)
+            call.finish()
+            async for event in call:
+                ...
+
+    A connection that dies is replaced, and the call goes on where it was, on whatever worker: audio that the
+    server has not acknowledged is sent again, and no final word comes twice.
+
+    Args:
+        url: Of the server's socket, ``ws://`` or ``wss://``, ending in ``/socket``.
+        format: Of the audio that is pushed; by default s16le, 16 kHz, mono.
+        speech: The format in which speech is wanted back; ``None`` for no speech.
+        token: What the server wants to be shown, if anything.
+        parameters: For the server's application.
+        buffer_s: Bound of the audio kept until it is acknowledged, at least 1 s.
+        connect_timeout_s: For DNS, TCP, TLS and the upgrade together.
+        heartbeat_s: Silence of the server after which it is sent a ping.
+        event_limit: Bound of the events that wait to be taken.
+        drain_timeout_s: How long :meth:`Call.aclose` waits for the last events.
+        policy: When to try again. Before the server has answered once, ``max_attempts`` bounds it;
+            afterwards a call tries for as long as it is open, at most ``cap_s`` apart.
+        transport: Default: one of the call's own. A given one is not closed.
+
+    Raises:
+        InvalidArgument: The URL is none, or a number is out of its range.
+    """
+    if buffer_s < _MIN_BUFFER_S:
+        raise InvalidArgument("buffer_s", buffer_s, f"at least {_MIN_BUFFER_S} s")
+    if event_limit < 1:
+        raise InvalidArgument("event_limit", event_limit, "at least 1")
+    request = ConnectRequest(
+        url,
+        {"Authorization": f"Bearer {token}"} if token else {},
+        connect_timeout_s=connect_timeout_s,
+        heartbeat_s=heartbeat_s,
+        max_message_bytes=MAX_MESSAGE_BYTES + _SLACK_BYTES,
+    )
+    conversation = Conversation(format or AudioFormat(sample_rate=16000), speech, parameters or {}, buffer_s)
+    return Call(
+        conversation,
+        request,
+        transport,
+        policy=policy or BackoffPolicy(),
+        event_limit=event_limit,
+        drain_timeout_s=drain_timeout_s,
+    )

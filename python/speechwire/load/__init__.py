@@ -1,0 +1,10 @@
+"""Many callers at real pace, and what came of it. The command is ``speechwire load``."""
+
+from __future__ import annotations
+
+from speechwire.load.dialects import DIALECTS, Dialect
+from speechwire.load.picture import picture
+from speechwire.load.result import Result, Spread
+from speechwire.load.run import MOST_CALLS, MOST_SECONDS, Load
+
+__all__ = ["DIALECTS", "MOST_CALLS", "MOST_SECONDS", "Dialect", "Load", "Result", "Spread", "picture"]

@@ -1,0 +1,104 @@
+"""What the binary protocols share: audio in binary messages, control in text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from speechwire.server._formats import SILENCE
+from speechwire.server.codec import Audio, AudioFormat, Incoming, Malformed, Started
+
+__all__ = ["BinaryCodec", "SpeechFraming", "json_object", "json_text"]
+
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class SpeechFraming:
+    """Cuts speech into messages.
+
+    Args:
+        form: Of the speech.
+        frame_bytes: The only size a message may have; what is left waits. ``None`` for any size.
+        limit_bytes: The largest size, where any is allowed.
+    """
+
+    def __init__(
+        self, form: AudioFormat, *, frame_bytes: int | None = None, limit_bytes: int = 32_000
+    ) -> None:
+        self._silence = SILENCE[form.encoding]
+        self._frame_bytes = frame_bytes
+        self._limit_bytes = limit_bytes - limit_bytes % form.frame_bytes
+        self._rest = b""
+
+    def push(self, data: bytes) -> list[str | bytes]:
+        """The messages for this much more of speech."""
+        size = self._frame_bytes or self._limit_bytes
+        if self._frame_bytes:
+            data = self._rest + data
+            whole = len(data) - len(data) % size
+            data, self._rest = data[:whole], data[whole:]
+        return [data[at : at + size] for at in range(0, len(data), size)]
+
+    def finish(self) -> list[str | bytes]:
+        """The last message, filled up with silence."""
+        rest, self._rest = self._rest, b""
+        return [rest.ljust(self._frame_bytes or 0, self._silence)] if rest else []
+
+    def clear(self) -> None:
+        """Forget what waits."""
+        self._rest = b""
+
+
+class BinaryCodec:
+    """Common part of the codecs whose audio comes in binary messages.
+
+    Attributes:
+        started: Whether :class:`Started` has been given.
+        stopped: Whether the caller is done.
+    """
+
+    def __init__(self) -> None:
+        self.started = False
+        self.stopped = False
+        self.framing = SpeechFraming(AudioFormat())
+
+    def receive(self, message: str | bytes) -> list[Incoming]:
+        """See :class:`speechwire.server.codec.Codec`."""
+        if isinstance(message, str):
+            return [] if self.stopped else self.on_text(message)
+        if not self.started:
+            return self.on_early_audio(message)
+        return [Audio(data=message)] if message and not self.stopped else []
+
+    def on_text(self, text: str) -> list[Incoming]:
+        """A text message."""
+        raise NotImplementedError
+
+    def on_early_audio(self, data: bytes) -> list[Incoming]:
+        """A binary message before the one that says what it is."""
+        return [Malformed(reason="audio before the first message")]
+
+    def start(self, started: Started, *, frame_ms: int | None = None) -> list[Incoming]:
+        """Give `started`, once."""
+        if self.started:
+            return [Malformed(reason="a second first message")]
+        self.started = True
+        form = started.speech or started.format
+        frame_bytes = form.bytes_per_s * frame_ms // 1000 if frame_ms else None
+        self.framing = SpeechFraming(form, frame_bytes=frame_bytes)
+        return [started]
+
+
+def json_object(text: str) -> dict[str, Any] | None:
+    """A JSON object, ``None`` for anything else."""
+    try:
+        return _decode(text)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
+
+
+def json_text(**values: object) -> str:
+    """A JSON object as text."""
+    return _encode(values).decode()

@@ -1,0 +1,246 @@
+"""A call's hearing: a listening session, and its events as captions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+
+from speechwire.protocol import ListenV1Options, Utterance, Utterances
+from speechwire.protocol import listen_v1_events as v1
+from speechwire.protocol import listen_v2_events as v2
+from speechwire.server._hearing import upstream_of
+from speechwire.server.codec import Acknowledged, AudioFormat, Caption, Notice, Started, Word
+from speechwire.session import (
+    AudioDropped,
+    ListenSettings,
+    ListenV1Session,
+    ListenV2Session,
+    OutageBegan,
+    OutageEnded,
+    Reconnected,
+    Reconnecting,
+    SessionPool,
+)
+
+__all__ = ["Ears", "Listener"]
+
+_ONSET_S: Final = 2.0
+"""Nobody speaks, say the results up to here; a word may have begun in this much before it."""
+
+
+class Listener(Protocol):
+    """Who is told what was heard."""
+
+    def on_caption(self, caption: Caption) -> None:
+        """A turn has a new state."""
+
+    def on_acknowledged(self, acknowledged: Acknowledged) -> None:
+        """Audio is covered by captions."""
+
+    def on_notice(self, notice: Notice) -> None:
+        """Something happened on the way to the service."""
+
+
+class Ears:
+    """Audio of one call in, captions out.
+
+    Args:
+        pool: Makes the session.
+        started: The call's format, and where it goes on.
+        settings: Options for listening.
+        listener: Told what was heard.
+        session_settings: Limits and deadlines of the session.
+
+    Raises:
+        InvalidArgument: The service would refuse the options.
+    """
+
+    def __init__(
+        self,
+        pool: SessionPool,
+        started: Started,
+        settings: Mapping[str, Any],
+        listener: Listener,
+        *,
+        session_settings: ListenSettings,
+    ) -> None:
+        upstream = upstream_of(started.format, settings, may_change=started.may_change_format)
+        options = upstream.options(settings)
+        converter = upstream.converter(started.format)
+        self._listener = listener
+        self._upstream = upstream
+        self._start_s = started.position_s
+        self._turn_base = started.turn_index
+        self._acknowledged_s = 0.0
+        self._open_turns: set[int] = set()
+        self._turns = 0
+        self._utterances = Utterances()
+        self._turn_of: dict[int, int] = {}
+        self._pushed_s = 0.0
+        self._seconds_per_byte = 1 / started.format.bytes_per_s
+        self.session: ListenV1Session | ListenV2Session = (
+            pool.listen_v1(options, converter=converter, settings=session_settings)
+            if isinstance(options, ListenV1Options)
+            else pool.listen_v2(options, converter=converter, settings=session_settings)
+        )
+
+    @property
+    def pushed_s(self) -> float:
+        """Seconds of audio taken."""
+        return self._pushed_s
+
+    def push(self, data: bytes) -> None:
+        """Take audio.
+
+        Raises:
+            SessionClosed: The session has failed or was closed.
+        """
+        self._pushed_s += len(data) * self._seconds_per_byte
+        self.session.push(data)
+
+    def change_format(self, form: AudioFormat) -> None:
+        """Audio from here on is in another format.
+
+        Raises:
+            InvalidArgument: It cannot be converted.
+        """
+        self.session.exchange(self._upstream.converter(form))
+        self._seconds_per_byte = 1 / form.bytes_per_s
+
+    def end_turn(self) -> None:
+        """Ask for the results of what was pushed so far."""
+        self.session.flush()
+
+    async def listen(self) -> None:
+        """Tell the listener everything, until the session ends.
+
+        Raises:
+            SpeechwireError: The session failed for good.
+        """
+        session = self.session
+        if isinstance(session, ListenV2Session):
+            async for event in session:
+                if type(event) is v2.TurnInfo:
+                    self._on_turn(event)
+                else:
+                    self._on_other(event)
+        else:
+            async for v1_event in session:
+                if isinstance(v1_event, v1.Results | v1.UtteranceEnd):
+                    self._on_v1(v1_event)
+                else:
+                    self._on_other(v1_event)
+            for utterance in self._utterances.close():
+                self._on_utterance(utterance)
+
+    async def aclose(self) -> None:
+        """Send what is left and wait for the last results; :meth:`listen` then ends."""
+        await self.session.aclose()
+
+    def _on_turn(self, event: v2.TurnInfo) -> None:
+        index, end_s = event.turn_index, event.audio_window_end
+        if event.event == "EndOfTurn":
+            self._open_turns.discard(index)
+        elif event.transcript:
+            self._open_turns.add(index)
+        if event.transcript or event.event != "Update":
+            final = event.event == "EndOfTurn"
+            self._listener.on_caption(
+                Caption(
+                    event=event.event,
+                    turn_index=self._turn_base + index,
+                    transcript=event.transcript,
+                    words=_words(event.words, self._start_s) if final else (),
+                    start_s=self._start_s + event.audio_window_start,
+                    end_s=self._start_s + end_s,
+                    confidence=event.end_of_turn_confidence,
+                    lag_s=max(0.0, self._pushed_s - end_s),
+                )
+            )
+        self._acknowledge(end_s if event.event == "EndOfTurn" else end_s - _ONSET_S)
+
+    def _on_v1(self, event: v1.Results | v1.UtteranceEnd) -> None:
+        for utterance in self._utterances.receive(event):
+            self._on_utterance(utterance)
+        if isinstance(event, v1.Results) and event.is_final:
+            self._acknowledge(event.end)
+
+    def _on_utterance(self, utterance: Utterance) -> None:
+        channel = utterance.channel
+        is_new = channel not in self._turn_of
+        if is_new:
+            self._turn_of[channel] = self._turns
+            self._turns += 1
+        index = self._turn_of[channel]
+        if utterance.ended_by:
+            del self._turn_of[channel]
+            self._open_turns.discard(index)
+        else:
+            self._open_turns.add(index)
+        if is_new:
+            self._tell("StartOfTurn", index, utterance)
+        if utterance.ended_by:
+            self._tell("EndOfTurn", index, utterance)
+        elif not is_new:
+            self._tell("Update", index, utterance)
+
+    def _tell(self, event: str, index: int, utterance: Utterance) -> None:
+        final = event == "EndOfTurn"
+        self._listener.on_caption(
+            Caption(
+                event=event,
+                turn_index=self._turn_base + index,
+                transcript=utterance.transcript,
+                words=_words(utterance.words, self._start_s) if final else (),
+                start_s=self._start_s + utterance.start,
+                end_s=self._start_s + utterance.end,
+                confidence=utterance.confidence,
+                channel=utterance.channel,
+                lag_s=max(0.0, self._pushed_s - utterance.end),
+            )
+        )
+
+    def _acknowledge(self, position_s: float) -> None:
+        """Up to here, unless a turn is open, whose words a new session could not add to."""
+        if self._open_turns:
+            return
+        position_s = min(position_s, self.session.covered_s)
+        if position_s > self._acknowledged_s:
+            self._acknowledged_s = position_s
+            self._listener.on_acknowledged(Acknowledged(position_s=self._start_s + position_s))
+
+    def _on_other(self, event: object) -> None:
+        notice = _notice(event)
+        if notice is not None:
+            self._listener.on_notice(notice)
+
+
+def _words(words: tuple[v1.Word, ...] | tuple[v2.Word, ...], offset_s: float) -> tuple[Word, ...]:
+    return tuple(
+        Word(
+            word=getattr(word, "punctuated_word", None) or word.word,
+            start_s=None if word.start is None else word.start + offset_s,
+            end_s=None if word.end is None else word.end + offset_s,
+            confidence=word.confidence,
+        )
+        for word in words
+    )
+
+
+def _notice(event: object) -> Notice | None:
+    match event:
+        case Reconnecting():
+            return Notice(code="reconnecting", description="the service was lost; trying again")
+        case Reconnected():
+            words = "the service is back; what it had not answered is sent again"
+            return Notice(code="reconnected", description=words, seconds=event.replayed_s)
+        case OutageBegan():
+            return Notice(code="outage_began", description="the service cannot be reached for now")
+        case OutageEnded():
+            return Notice(
+                code="outage_ended", description="the service answers again", seconds=event.lasted_s
+            )
+        case AudioDropped():
+            words = f"audio will have no caption ({event.reason})"
+            return Notice(code="audio_dropped", description=words, seconds=event.seconds)
+    return None

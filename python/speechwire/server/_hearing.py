@@ -1,0 +1,114 @@
+"""What is sent to the service for a caller's format, and with which options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from speechwire.audio import PcmPipeline
+from speechwire.protocol import ListenV1Options, ListenV2Options
+from speechwire.server.codec import AudioFormat
+from speechwire.session.converter import Converter
+
+__all__ = ["Gather", "Upstream", "is_flux", "upstream_of"]
+
+# Deepgram advises 80 ms for Flux (flux/quickstart).
+_CHUNK_MS: Final = 80
+_WIDE, _NARROW = 16000, 8000
+
+
+class Gather:
+    """Gathers audio that needs no conversion into chunks.
+
+    Args:
+        chunk_bytes: The size of a chunk.
+    """
+
+    def __init__(self, chunk_bytes: int) -> None:
+        self._chunk_bytes = chunk_bytes
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def push(self, pcm: bytes, /) -> list[bytes]:
+        """Take audio of any length; return the chunks that are complete."""
+        self._parts.append(pcm)
+        self._size += len(pcm)
+        if self._size < self._chunk_bytes:
+            return []
+        data, size = b"".join(self._parts), self._chunk_bytes
+        whole = self._size - self._size % size
+        self._parts = [data[whole:]] if whole < self._size else []
+        self._size -= whole
+        return [data[at : at + size] for at in range(0, whole, size)]
+
+    def flush(self) -> list[bytes]:
+        """Return what is left."""
+        parts, self._parts, self._size = self._parts, [], 0
+        return [b"".join(parts)] if parts else []
+
+
+class Upstream:
+    """What the service gets.
+
+    Args:
+        encoding: Deepgram's name: ``mulaw``, ``alaw`` or ``linear16``.
+        sample_rate: In Hz.
+        channels: Understood apart, with Nova; else 1.
+    """
+
+    def __init__(self, encoding: str, sample_rate: int, channels: int = 1) -> None:
+        self.encoding = encoding
+        self.sample_rate = sample_rate
+        self.channels = channels
+
+    def converter(self, form: AudioFormat) -> Converter:
+        """From the caller's format to this one."""
+        if self.encoding != "linear16" or self.channels > 1:
+            chunk_bytes = form.bytes_per_s * _CHUNK_MS // 1000
+            return Gather(chunk_bytes - chunk_bytes % form.frame_bytes)
+        return PcmPipeline(
+            in_rate=form.sample_rate,
+            out_rate=self.sample_rate,
+            channels=form.channels,
+            chunk_ms=_CHUNK_MS,
+            format=form.encoding,
+        )
+
+    def options(self, settings: Mapping[str, Any]) -> ListenV1Options | ListenV2Options:
+        """The options of a session.
+
+        Args:
+            settings: ``model`` and any other option of the endpoint.
+
+        Raises:
+            InvalidArgument: The service would refuse a value.
+        """
+        if is_flux(settings):
+            return ListenV2Options(**{**settings, "encoding": self.encoding, "sample_rate": self.sample_rate})
+        defaults = {"interim_results": True, "punctuate": True, "utterance_end_ms": 1000}
+        own = {"encoding": self.encoding, "sample_rate": self.sample_rate, "channels": self.channels}
+        if self.channels > 1:
+            own["multichannel"] = True
+        return ListenV1Options(**{**defaults, **settings, **own})
+
+
+def is_flux(settings: Mapping[str, Any]) -> bool:
+    """Whether the model listens on ``/v2/listen``."""
+    return str(settings.get("model", "flux")).startswith("flux")
+
+
+def upstream_of(form: AudioFormat, settings: Mapping[str, Any], *, may_change: bool) -> Upstream:
+    """What to send for a caller's format: as it is where that is small, else converted.
+
+    Args:
+        form: The caller's.
+        settings: Options for listening. ``multichannel`` asks for channels apart.
+        may_change: The caller may go over to another format, which then has to become this one.
+    """
+    narrow = form.sample_rate == _NARROW
+    if form.channels > 1 and settings.get("multichannel") and not is_flux(settings):
+        if form.encoding == "s16le" and not may_change:
+            return Upstream("linear16", form.sample_rate, form.channels)
+    elif form.encoding in ("mulaw", "alaw") and form.channels == 1 and narrow and not may_change:
+        return Upstream(form.encoding, _NARROW)
+    return Upstream("linear16", _NARROW if narrow and not may_change else _WIDE)

@@ -1,0 +1,124 @@
+"""What waits to be sent to a caller: bounded, and with what a slow reader can do without leaving first."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from collections import deque
+from collections.abc import Callable, Sequence
+
+__all__ = ["Outbox", "Weight"]
+
+
+class Weight(enum.Enum):
+    """How much a message matters to one who reads slowly."""
+
+    KEPT = enum.auto()
+    """It is sent, or the call ends."""
+    INTERIM = enum.auto()
+    """The next of its kind replaces it."""
+    SPEECH = enum.auto()
+    """It goes when the speech is cleared."""
+
+
+class Outbox:
+    """Messages in the order they were put.
+
+    Args:
+        limit_bytes: More than this may not wait.
+        limit_s: For so long nothing may have been taken while something waits.
+        clock: Seconds.
+
+    Attributes:
+        interims_dropped: How many gave way.
+        overflowed: Whether a limit was passed; nothing is taken in any more.
+    """
+
+    def __init__(self, *, limit_bytes: int, limit_s: float, clock: Callable[[], float]) -> None:
+        self.interims_dropped = 0
+        self.overflowed = False
+        self._limit_bytes = limit_bytes
+        self._limit_s = limit_s
+        self._clock = clock
+        self._items: deque[tuple[Weight, str | bytes]] = deque()
+        self._bytes = 0
+        self._moved_at_s = clock()
+        self._closed = False
+        self._ready: asyncio.Future[None] | None = None
+        self._room: list[asyncio.Future[None]] = []
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes that wait."""
+        return self._bytes
+
+    def put(self, weight: Weight, messages: Sequence[str | bytes]) -> bool:
+        """Add messages; false if they are not taken, as a limit was passed or the end was said."""
+        if self._closed or self.overflowed or not messages:
+            return not messages
+        if not self._items:
+            self._moved_at_s = self._clock()
+        elif weight is Weight.INTERIM:
+            self._drop_interim()
+        for message in messages:
+            self._items.append((weight, message))
+            self._bytes += len(message)
+        self.overflowed = self._bytes > self._limit_bytes or self._is_stuck()
+        self._wake()
+        return not self.overflowed
+
+    def drop_speech(self) -> None:
+        """Forget speech that has not been sent."""
+        self._keep(lambda weight: weight is not Weight.SPEECH)
+
+    def close(self) -> None:
+        """Nothing more is put; what waits is still given out."""
+        self._closed = True
+        self._wake()
+
+    async def take(self) -> list[str | bytes] | None:
+        """Wait for messages and take them all; ``None`` after the last, or after an overflow."""
+        while not self._items or self.overflowed:
+            if self._closed or self.overflowed:
+                return None
+            self._ready = asyncio.get_running_loop().create_future()
+            await self._ready
+        taken = [message for _, message in self._items]
+        self._items.clear()
+        self._bytes = 0
+        self._moved_at_s = self._clock()
+        self._let_in()
+        return taken
+
+    async def room(self) -> None:
+        """Wait until half of the limit is free; at once when no more is taken."""
+        while self._bytes > self._limit_bytes // 2 and not (self._closed or self.overflowed):
+            waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._room.append(waiting)
+            await waiting
+
+    def _is_stuck(self) -> bool:
+        return self._clock() - self._moved_at_s > self._limit_s
+
+    def _drop_interim(self) -> None:
+        before = len(self._items)
+        self._keep(lambda weight: weight is not Weight.INTERIM)
+        self.interims_dropped += before - len(self._items)
+
+    def _keep(self, is_wanted: Callable[[Weight], bool]) -> None:
+        self._items = deque(item for item in self._items if is_wanted(item[0]))
+        self._bytes = sum(len(message) for _, message in self._items)
+        self._let_in()
+
+    def _wake(self) -> None:
+        ready, self._ready = self._ready, None
+        if ready is not None and not ready.done():
+            ready.set_result(None)
+        if self._closed or self.overflowed:
+            self._let_in()
+
+    def _let_in(self) -> None:
+        waiting, self._room = self._room, []
+        for one in waiting:
+            if not one.done():
+                one.set_result(None)

@@ -1,0 +1,47 @@
+"""The quota that the workers of a server share through Redis."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
+
+from speechwire.server.config import Config
+from speechwire.server.server import CONTRACT_CALLS, Server
+
+__all__ = ["shared_quota"]
+
+_SOCKET_TIMEOUT_S: Final = 5.0
+
+
+@asynccontextmanager
+async def shared_quota(config: Config, server: Server) -> AsyncIterator[None]:
+    """Keep the server's connections, and its places for calls, within the quota; nothing without Redis."""
+    if not config.redis_url:
+        yield
+        return
+    from redis.asyncio import Redis  # noqa: PLC0415  # an optional dependency
+
+    from speechwire.cluster import SharedQuota  # noqa: PLC0415
+
+    redis: Redis = Redis.from_url(config.redis_url, socket_timeout=_SOCKET_TIMEOUT_S)
+    pool, admission = server.pool, server.admission
+    common = {"workers": config.quota_workers or config.workers}
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(redis.aclose)
+        listen = SharedQuota(
+            redis,
+            pool.listen_limiter,
+            name=f"{config.quota_name}/listen",
+            limit=config.max_calls or CONTRACT_CALLS,
+            demand=lambda: admission.taken + admission.waiting,
+            on_places=admission.resize,
+            **common,
+        )
+        admission.on_change = listen.demand_changed
+        await stack.enter_async_context(listen)
+        if config.max_speaking:
+            name = f"{config.quota_name}/speak"
+            speak = SharedQuota(redis, pool.speak_limiter, name=name, limit=config.max_speaking, **common)
+            await stack.enter_async_context(speak)
+        yield

@@ -1,0 +1,160 @@
+"""Telephony over JSON: Twilio, SignalWire, Telnyx, Plivo and Exotel."""
+
+from __future__ import annotations
+
+import msgspec
+
+from speechwire.server._captions import caption_text
+from speechwire.server._formats import SILENCE, audio_format, bounded_parameters
+from speechwire.server._json_dialects import DIALECTS, JsonDialect, dialect_of
+from speechwire.server._json_messages import Media, MediaFormat, Message, Start, decode_message
+from speechwire.server._reorder import Reorder
+from speechwire.server.codec import (
+    Audio,
+    Caption,
+    Clear,
+    Cleared,
+    Digit,
+    Incoming,
+    Malformed,
+    Mark,
+    MarkPlayed,
+    Opening,
+    Outgoing,
+    PeerError,
+    Speech,
+    Started,
+    Stopped,
+)
+
+__all__ = ["JsonMediaCodec"]
+
+
+class JsonMediaCodec:
+    """One connection of one of these providers.
+
+    Args:
+        dialect: Whose; ``None`` to tell by the start message.
+        opening: ``captions=1`` in its query has captions sent as messages of our own, with the event
+            ``caption``, which no provider asks for: for simulators and tests.
+
+    A caller's parameter ``speech`` with the value ``off`` says that the stream goes one way: Twilio's
+    ``<Start>`` refuses what is sent to it (error 31924), and does not tell that it is no ``<Connect>``.
+    """
+
+    def __init__(self, dialect: JsonDialect | None = None, opening: Opening | None = None) -> None:
+        self._dialect = dialect
+        self._sends_captions = opening is not None and opening.query.get("captions") == "1"
+        self._stream = ""
+        self._speech_format = DIALECTS["twilio"].default
+        self._piece_bytes = 0
+        self._started = False
+        self._stopped = False
+        self._reorder: Reorder | None = None
+
+    @property
+    def name(self) -> str:
+        """The dialect's name."""
+        return self._dialect.name if self._dialect else "json"
+
+    def receive(self, message: str | bytes) -> list[Incoming]:
+        """See :class:`speechwire.server.codec.Codec`."""
+        try:
+            decoded = decode_message(message)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            return [Malformed(reason=f"no message of this protocol: {type(error).__name__}")]
+        if decoded.media is not None and decoded.event == "media":
+            return self._on_media(decoded.media)
+        return self._on_event(decoded)
+
+    def send(self, outgoing: Outgoing) -> list[str | bytes]:
+        """See :class:`speechwire.server.codec.Codec`."""
+        dialect = self._dialect
+        if isinstance(outgoing, Caption):
+            return [caption_text(outgoing)] if self._sends_captions and self._started else []
+        if dialect is None or self._stopped:
+            return []
+        if isinstance(outgoing, Speech):
+            return self._speech(dialect, outgoing.data)
+        if isinstance(outgoing, Mark):
+            return [dialect.mark_after(self._stream, outgoing.name)]
+        if isinstance(outgoing, Clear):
+            return [dialect.clearing(self._stream)]
+        return []
+
+    def _speech(self, dialect: JsonDialect, data: bytes) -> list[str | bytes]:
+        size = self._piece_bytes or len(data)
+        return [
+            dialect.speech(self._stream, self._speech_format, data[at : at + size])
+            for at in range(0, len(data), size)
+        ]
+
+    def _on_media(self, media: Media) -> list[Incoming]:
+        if not self._started:
+            return [Malformed(reason="audio before the start message")]
+        if self._stopped or media.track.startswith("outbound") or not media.payload:
+            return []
+        if self._reorder is None:
+            return [Audio(data=media.payload)]
+        return [Audio(data=data) for data in self._reorder.push(media.chunk, media.payload)]
+
+    def _on_event(self, message: Message) -> list[Incoming]:
+        dialect, event = self._dialect, message.event
+        if event == "start":
+            return self._on_start(message)
+        if event == "dtmf" and message.dtmf is not None:
+            return [Digit(digit=str(message.dtmf.digit)[:1])]
+        if event == "stop":
+            return self._on_stop(message)
+        if dialect is not None and event == dialect.played:
+            return [MarkPlayed(name=message.mark.name if message.mark else message.name)]
+        if event == "clearedAudio":
+            return [Cleared()]
+        if event == "error":
+            return [PeerError(description=str(message.payload or message.reason)[:200])]
+        # Providers add events; one that is not known is no reason to end a call.
+        return []
+
+    def _on_start(self, message: Message) -> list[Incoming]:
+        start = message.start
+        found = dialect_of(message)
+        dialect = self._dialect or found
+        if start is None or dialect is None:
+            return [Malformed(reason="a start message of no known provider")]
+        if self._started:
+            return [Malformed(reason="a second start message")]
+        given = start.mediaFormat or start.media_format or MediaFormat()
+        form = audio_format(
+            given.encoding, given.sampleRate or given.sample_rate, given.channels, dialect.default
+        )
+        if form is None:
+            return [Malformed(reason="an audio format that is not known")]
+        self._dialect, self._started = dialect, True
+        self._stream = dialect.stream_id(message, start)
+        self._speech_format = msgspec.structs.replace(form, channels=1)
+        self._piece_bytes = int(form.sample_rate * dialect.speech_limit_s) * self._speech_format.frame_bytes
+        if dialect.is_reordered:
+            self._reorder = Reorder(silence=SILENCE[form.encoding])
+        parameters = _parameters(message, start)
+        one_way = parameters.get("speech") == "off" or len(start.tracks) > 1
+        return [
+            Started(
+                call_id=dialect.call_id(start),
+                format=form,
+                speech=None if one_way else self._speech_format,
+                parameters=parameters,
+            )
+        ]
+
+    def _on_stop(self, message: Message) -> list[Incoming]:
+        self._stopped = True
+        rest = self._reorder.flush() if self._reorder else []
+        reason = message.reason or ""
+        return [*(Audio(data=data) for data in rest), Stopped(reason=reason[:200])]
+
+
+def _parameters(message: Message, start: Start) -> dict[str, str]:
+    headers = message.extra_headers if isinstance(message.extra_headers, dict) else {}
+    return bounded_parameters(
+        {"from": start.caller, "to": start.to}, start.customParameters, start.custom_parameters, headers
+    )

@@ -1,0 +1,54 @@
+"""The numbers of all workers as one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
+
+__all__ = ["summed"]
+
+_OF_THE_WORST: Final = frozenset({"speechwire_event_loop_late_seconds", "speechwire_throttled"})
+"""Gauges whose sum means nothing."""
+
+
+def summed(expositions: Iterable[str], own: Iterable[Metric] = ()) -> bytes:
+    """Expositions in Prometheus's text format, added up; of some gauges the largest counts.
+
+    Args:
+        expositions: One for each worker.
+        own: The supervisor's.
+    """
+    families: dict[str, Metric] = {}
+    values: dict[str, dict[tuple[str, tuple[tuple[str, str], ...]], float]] = {}
+    for text in expositions:
+        for family in text_string_to_metric_families(text):
+            families.setdefault(family.name, Metric(family.name, family.documentation, family.type))
+            sums = values.setdefault(family.name, {})
+            add = max if family.name in _OF_THE_WORST else _sum
+            for sample in family.samples:
+                key = sample.name, tuple(sorted(sample.labels.items()))
+                sums[key] = add(sums[key], sample.value) if key in sums else sample.value
+    for name, family in families.items():
+        for (sample_name, labels), value in values[name].items():
+            family.add_sample(sample_name, dict(labels), value)
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Collected([*families.values(), *own]))
+    return generate_latest(registry)
+
+
+def _sum(one: float, other: float) -> float:
+    return one + other
+
+
+class _Collected(Collector):
+    def __init__(self, families: list[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._families

@@ -1,0 +1,227 @@
+"""Starts workers on one port, keeps them running, and replaces them without refusing a call."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Mapping, Sequence
+from typing import Final, Self
+
+from aiohttp import web
+
+from speechwire.errors import InvalidArgument, SpeechwireError
+from speechwire.server.workers._admin import admin
+from speechwire.server.workers._process import StartFailed, Worker
+
+__all__ = ["Supervisor"]
+
+_FIRST_DELAY_S: Final = 0.1
+_LONGEST_DELAY_S: Final = 5.0
+_STEADY_S: Final = 30.0  # a worker that lived so long has not crashed at its start
+_BACKLOG: Final = 1024
+
+_logger = logging.getLogger("speechwire.server")
+
+
+class Supervisor:
+    """An async context manager around worker processes.
+
+    The kernel shares new connections out among the workers' sockets (``SO_REUSEPORT``). The supervisor holds
+    all of these open: while a worker is being replaced, its callers wait in the socket's queue.
+
+    Args:
+        command: Of a worker, after the interpreter: ``("-m", "speechwire", "serve", ...)``.
+        environment: Of the workers.
+        count: How many workers, at least 1.
+        host: To listen on.
+        port: To listen on; 0 takes any free one.
+        admin_port: Of the supervisor's own HTTP on loopback; 0 takes any free one.
+
+    Attributes:
+        workers: All that live: those that take calls, and those that finish theirs.
+        restarts: After a crash.
+
+    Raises:
+        InvalidArgument: A count below 1, or a system without ``SO_REUSEPORT``.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        count: int,
+        host: str = "127.0.0.1",
+        port: int = 8080,
+        admin_port: int = 0,
+    ) -> None:
+        if count < 1:
+            raise InvalidArgument("workers", count, "at least 1")
+        if not hasattr(socket, "SO_REUSEPORT"):
+            raise InvalidArgument("workers", count, "1 on a system without SO_REUSEPORT")
+        self.workers: list[Worker] = []
+        self.restarts = 0
+        self._command, self._environment = command, environment
+        self._address, self._count, self._admin_port = (host, port), count, admin_port
+        self._sockets: list[socket.socket] = []
+        self._serving: list[Worker] = []  # by slot
+        self._watching: set[asyncio.Task[None]] = set()
+        self._rolling = asyncio.Lock()
+        self._ending = False
+        self._runner: web.AppRunner | None = None
+
+    async def __aenter__(self) -> Self:
+        """Listen, and start the workers.
+
+        Raises:
+            SpeechwireError: A worker did not start.
+            OSError: The address is taken or not ours.
+        """
+        try:
+            self._sockets = _listening(*self._address, self._count)
+            self._serving = list(await asyncio.gather(*map(self._started, range(self._count))))
+            await self._start_admin()
+        except StartFailed as error:
+            await self.aclose()
+            raise SpeechwireError(str(error)) from error
+        except BaseException:
+            await self.aclose()
+            raise
+        for slot, worker in enumerate(self._serving):
+            self._watch(slot, worker)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    @property
+    def url(self) -> str:
+        """Where calls are taken."""
+        return self._serving[0].url
+
+    @property
+    def admin_url(self) -> str:
+        """Where ``/metrics`` and ``/workers`` are."""
+        assert self._runner is not None
+        host, port = self._runner.addresses[0][:2]
+        return f"http://{host}:{port}"
+
+    async def replace_all(self) -> None:
+        """Replace the workers by new ones, one after the other. No caller is refused; live calls go on.
+
+        A worker that cannot be replaced, as the new one does not start, stays; so do the ones behind it.
+        """
+        async with self._rolling:
+            for slot in range(self._count):
+                if self._ending:
+                    return
+                try:
+                    new = await self._started(slot)
+                except StartFailed as error:
+                    _logger.error("%s; the workers that are left stay as they are", error)
+                    return
+                old, self._serving[slot] = self._serving[slot], new
+                self._watch(slot, new)
+                old.signal(signal.SIGTERM)
+
+    def signal(self, number: int) -> None:
+        """End: no worker is started any more, and each gets the signal."""
+        self._ending = True
+        for worker in self.workers:
+            worker.signal(number)
+
+    async def ended(self) -> None:
+        """Wait for the end of all workers, after :meth:`signal`."""
+        while self.workers:
+            await asyncio.gather(*(worker.ended() for worker in self.workers))
+            await asyncio.sleep(0)  # their watchers take note
+        await asyncio.gather(*self._watching)
+
+    async def aclose(self) -> None:
+        """End what still runs, at once. Idempotent."""
+        self._ending = True
+        for worker in self.workers:
+            worker.kill()
+        await asyncio.gather(*(worker.ended() for worker in self.workers if worker.pid))
+        for task in self._watching:
+            task.cancel()
+        await asyncio.gather(*self._watching, return_exceptions=True)
+        self.workers.clear()
+        if self._runner is not None:
+            await self._runner.cleanup()
+        for listening in self._sockets:
+            listening.close()
+
+    async def _started(self, slot: int) -> Worker:
+        worker = Worker(self._command, self._environment, self._sockets[slot])
+        self.workers.append(worker)
+        try:
+            await worker.start()
+        except BaseException:
+            self.workers.remove(worker)
+            raise
+        return worker
+
+    def _watch(self, slot: int, worker: Worker) -> None:
+        task = asyncio.create_task(self._keep_running(slot, worker), name=f"worker {worker.pid}")
+        self._watching.add(task)
+        task.add_done_callback(self._watching.discard)
+
+    async def _keep_running(self, slot: int, worker: Worker) -> None:
+        """Start another worker if this one ends unasked."""
+        code = await worker.ended()
+        self.workers.remove(worker)
+        delay_s = _FIRST_DELAY_S
+        while not self._ending and self._serving[slot] is worker:
+            self.restarts += 1
+            _logger.error("worker %d ended with %d; starting another", worker.pid, code)
+            lived_s = asyncio.get_running_loop().time() - worker.started_at
+            if lived_s < _STEADY_S:
+                await asyncio.sleep(delay_s)
+                delay_s = min(_LONGEST_DELAY_S, 2 * delay_s)
+            async with self._rolling:
+                await self._restart(slot, worker)
+
+    async def _restart(self, slot: int, ended: Worker) -> None:
+        if self._ending or self._serving[slot] is not ended:
+            return
+        try:
+            new = await self._started(slot)
+        except StartFailed as error:
+            _logger.error("%s", error)
+            return
+        self._serving[slot] = new
+        self._watch(slot, new)
+        self._end_late(new)
+
+    def _end_late(self, worker: Worker) -> None:
+        """End a worker that began while the others were told to end."""
+        if self._ending:
+            worker.signal(signal.SIGTERM)
+
+    async def _start_admin(self) -> None:
+        self._runner = web.AppRunner(admin(self), access_log=None)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self._admin_port).start()
+
+
+def _listening(host: str, port: int, count: int) -> list[socket.socket]:
+    """Sockets on one address, in the order of the workers."""
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    sockets: list[socket.socket] = []
+    try:
+        for _ in range(count):
+            listening = socket.socket(family, kind, protocol)
+            sockets.append(listening)
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            listening.bind(address)
+            listening.listen(_BACKLOG)
+            address = listening.getsockname()
+    except BaseException:
+        for listening in sockets:
+            listening.close()
+        raise
+    return sockets

@@ -1,0 +1,63 @@
+"""Two servers on one quota: together they take as many calls as the contract allows, and refuse the next."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+
+import aiohttp
+import pytest
+from tests.cluster.conftest import RedisServer
+
+pytest.importorskip("redis", reason="wants redis: pip install 'speechwire[cluster]'")
+pytest.importorskip("prometheus_client", reason="wants the server: pip install 'speechwire[server]'")
+
+from tests.cluster.test_quota import until
+from tests.server.callers import Twilio
+from tests.server.serving import dial
+
+from speechwire.emulator import Emulator
+from speechwire.server._quota import shared_quota
+from speechwire.server.aiohttp_host import AiohttpHost
+from speechwire.server.config import Config
+from speechwire.server.server import Server
+from speechwire.session import SessionPool
+
+LIMIT = 10
+
+
+@asynccontextmanager
+async def server_of(redis_server: RedisServer, emulator: Emulator) -> AsyncIterator[tuple[str, Server]]:
+    config = replace(
+        Config(port=0),
+        max_calls=LIMIT,
+        redis_url=f"redis://127.0.0.1:{redis_server.port}",
+        quota_workers=2,
+    )
+    async with SessionPool("key", base_url=emulator.base_url, max_listen=LIMIT) as pool:
+        server = Server(config, pool)
+        async with shared_quota(config, server), AiohttpHost(server) as host:
+            yield host.url, server
+
+
+async def test_two_servers_share_the_places_for_calls(redis_server: RedisServer) -> None:
+    async with (
+        Emulator() as emulator,
+        server_of(redis_server, emulator) as (url, busy),
+        server_of(redis_server, emulator) as (other_url, idle),
+        AsyncExitStack() as calls,
+    ):
+        reserved = LIMIT // 4
+        for count in range(LIMIT - reserved):
+            await until(lambda: (busy.admission.places or 0) > busy.admission.taken)
+            await calls.enter_async_context(dial(url, Twilio()))
+            await until(lambda taken=count + 1: len(busy.lines) == taken)
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await calls.enter_async_context(dial(url, Twilio()))
+        assert refused.value.status == 503
+        for _ in range(reserved):
+            await calls.enter_async_context(dial(other_url, Twilio()))
+        with pytest.raises(aiohttp.WSServerHandshakeError):
+            await calls.enter_async_context(dial(other_url, Twilio()))
+        assert len(busy.lines) + len(idle.lines) == LIMIT
