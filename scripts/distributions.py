@@ -83,7 +83,11 @@ class Distribution:
 CORE = Distribution("speechwire", package="speechwire", folder=".")
 
 # Built by the backend that their pyproject.toml names.
-PURE = (Distribution("videosdk-plugins-deepgram", package="videosdk/plugins/deepgram"),)
+PURE = (
+    Distribution("livekit-plugins-speechwire", package="livekit/plugins/speechwire"),
+    Distribution("pipecat-speechwire", package="pipecat_speechwire"),
+    Distribution("videosdk-plugins-deepgram", package="videosdk/plugins/deepgram"),
+)
 
 DISTRIBUTIONS = (CORE, *PURE)
 

@@ -14,7 +14,7 @@ from examples.shared.journal import Journal
 from speechwire.audio import engine_name
 
 from .report import exchanges, table
-from .scene import SCRIPT, Scene, live_scene, offline_scene, scripted_scene, stage
+from .scene import FRAMEWORKS, SCRIPT, Scene, live_scene, offline_scene, scripted_scene, stage
 from .timeline import draw
 
 
@@ -22,7 +22,8 @@ def main() -> int:
     """Hold the conversation the arguments ask for; return the exit status."""
     arguments = _parse()
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
-    logging.getLogger("videosdk").setLevel(logging.CRITICAL)
+    for name in FRAMEWORKS:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     if arguments.live and not os.environ.get("DEEPGRAM_API_KEY"):
         print(
             "--live needs DEEPGRAM_API_KEY in the environment; without --live no key is needed.",
@@ -35,12 +36,15 @@ def main() -> int:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m examples.conversation",
-        description="A spoken conversation through the VideoSDK Agents framework.",
+        description="A spoken conversation through a framework for voice agents.",
         epilog="example: python -m examples.conversation --engine scripted --out demo-output",
     )
     parser.add_argument("--live", action="store_true", help="use the real Deepgram (needs DEEPGRAM_API_KEY)")
     parser.add_argument(
         "--engine", choices=("offline", "scripted"), default="offline", help="the emulator's engine"
+    )
+    parser.add_argument(
+        "--framework", choices=tuple(FRAMEWORKS), default="videosdk", help="who holds the conversation"
     )
     parser.add_argument(
         "--out", type=Path, default=Path("demo-output"), help="folder for the WAV and the picture"
@@ -51,10 +55,11 @@ def _parse() -> argparse.Namespace:
 async def _run(arguments: argparse.Namespace) -> int:
     async with AsyncExitStack() as stack:
         scene = await _scene(arguments, stack)
-        print(f"audio engine: {engine_name()}; speech service: {scene.service}")
+        framework = FRAMEWORKS[arguments.framework]
+        print(f"framework: {framework}; audio engine: {engine_name()}; speech service: {scene.service}")
         print(f"the caller will say {len(SCRIPT)} lines in {scene.call.duration_s:.0f} seconds\n")
         journal = Journal()
-        recording = await stage(scene, journal)
+        recording = await stage(scene, journal, arguments.framework)
     arguments.out.mkdir(parents=True, exist_ok=True)
     wav, picture = arguments.out / "conversation.wav", arguments.out / "timeline.png"
     recording.write(wav)

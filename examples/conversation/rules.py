@@ -1,12 +1,8 @@
-"""The agent's wits: a language model made of rules, so that the demo needs no model and no key."""
+"""The agent's wits: rules in place of a language model, so that the demo needs no model and no key."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import Any
-
-from videosdk.agents import LLM, Agent, ChatContext, ChatRole, LLMResponse
-
+INSTRUCTIONS = "You answer the telephone of a small cafe at a railway station."
 GREETING = "Hello, this is the station cafe. How can I help you?"
 
 # The first rule with one of its words in what the caller said answers.
@@ -32,44 +28,7 @@ def answer(heard: str) -> str:
     return next((reply for keys, reply in RULES if keys & words), FALLBACK)
 
 
-class RuleBasedLLM(LLM):
-    """Answers the last thing the user said, sentence by sentence, as a language model would stream it."""
-
-    async def chat(
-        self,
-        messages: ChatContext,
-        tools: list[Any] | None = None,
-        conversational_graph: Any | None = None,
-        **kwargs: Any,
-    ) -> AsyncIterator[LLMResponse]:
-        """Yield the reply in a few pieces."""
-        for piece in answer(last_user_text(messages)).split(". "):
-            sentence = piece if piece[-1] in ".?!" else f"{piece}. "
-            yield LLMResponse(content=sentence, role=ChatRole.ASSISTANT)
-
-    async def cancel_current_generation(self) -> None:
-        """Do nothing: a reply is made at once."""
-
-
-def last_user_text(messages: ChatContext) -> str:
-    """Return the text of the last message by the user, or an empty string."""
-    for item in reversed(messages.items):
-        if getattr(item, "role", None) == ChatRole.USER:
-            content = item.content
-            parts = content if isinstance(content, list) else [content]
-            return " ".join(part for part in parts if isinstance(part, str))
-    return ""
-
-
-class CafeAgent(Agent):
-    """Greets whoever calls."""
-
-    def __init__(self) -> None:
-        super().__init__(instructions="You answer the telephone of a small cafe at a railway station.")
-
-    async def on_enter(self) -> None:
-        """Greet the caller."""
-        await self.session.say(GREETING)
-
-    async def on_exit(self) -> None:
-        """Leave without a word: the goodbye has been said."""
+def sentences(reply: str) -> list[str]:
+    """Cut a reply as a language model would stream it; the pieces put together are the reply."""
+    pieces = reply.split(". ")
+    return [*(f"{piece}. " for piece in pieces[:-1]), pieces[-1]]

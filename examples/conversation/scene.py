@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-
-from videosdk.plugins.deepgram import DeepgramSTTV2, DeepgramTTS
+from importlib import import_module
 
 from examples.shared.caller import Call, Line, render, tone_voice
 from examples.shared.journal import Journal
 from examples.shared.voice import espeak_voice
 from speechwire.emulator import Emulator, Phrase, Script, ScriptedEngine
-from speechwire.protocol import listen_v2_events as flux
 
-from .host import converse
 from .recording import Recording
 
 # The second line is spoken while the agent still answers the first: the barge-in.
@@ -23,6 +20,9 @@ SCRIPT = (
     Line(18.5, "please book a table for two people"),
 )
 TAIL_S = 5.0
+
+FRAMEWORKS = {"videosdk": "VideoSDK Agents", "livekit": "LiveKit Agents", "pipecat": "Pipecat"}
+"""By the name of ``--framework``; each has a module ``on_<name>``."""
 
 
 @dataclass(frozen=True)
@@ -61,23 +61,8 @@ async def scripted_scene(stack: AsyncExitStack) -> Scene:
     return Scene(call, "emulator with a script", emulator.base_url)
 
 
-async def stage(scene: Scene, journal: Journal) -> Recording:
-    """Hold the conversation, noting Deepgram's turn events as they come."""
-    stt, tts = _components(scene)
-
-    def on_event(event: object) -> None:
-        if isinstance(event, flux.TurnInfo) and event.transcript:
-            journal.note("deepgram", event.event, event.transcript)
-
-    stt.on("event", on_event)
-    return await converse(stt, tts, scene.call, journal)
-
-
-def _components(scene: Scene) -> tuple[DeepgramSTTV2, DeepgramTTS]:
-    """The plugin, pointed at the emulator, or at the real service with the key in the environment."""
-    if scene.base_url is None:
-        return DeepgramSTTV2(eot_threshold=0.7, eot_timeout_ms=3000), DeepgramTTS()
-    stt = DeepgramSTTV2(
-        api_key="emulator", base_url=f"{scene.base_url}/v2/listen", eot_threshold=0.7, eot_timeout_ms=3000
-    )
-    return stt, DeepgramTTS(api_key="emulator", base_url=f"{scene.base_url}/v1/speak")
+async def stage(scene: Scene, journal: Journal, framework: str = "videosdk") -> Recording:
+    """Hold the conversation in this framework, noting Deepgram's turn events as they come."""
+    module = import_module(f"examples.conversation.on_{framework}")  # each lives in an environment of its own
+    recording: Recording = await module.converse(scene.call, scene.base_url, journal)
+    return recording

@@ -1,14 +1,11 @@
-"""The caller: a script of lines, rendered once to 48 kHz stereo and played as 20 ms frames at real pace."""
+"""The caller: a script of lines, rendered once to 48 kHz, to be played as 20 ms frames at real pace."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import av
 import numpy as np
-from vsaiortc.mediastreams import MediaStreamError
 
 SAMPLE_RATE = 48_000
 FRAME_MS = 20
@@ -72,43 +69,6 @@ def render(script: Sequence[Line], voice: Voice, *, tail_s: float, hiss_rms: flo
         start = int(line.start_s * SAMPLE_RATE)
         mono[start : start + len(samples)] += samples
     return Call(np.clip(np.rint(mono), -32768, 32767).astype("<i2"), lines)
-
-
-class CallerTrack:
-    """The remote participant's audio track, as the framework's input stream expects it.
-
-    Args:
-        call: What to play.
-        on_start: Called when the first frame is due: the conversation's 0 s.
-    """
-
-    def __init__(self, call: Call, on_start: Callable[[], None]) -> None:
-        self._frames = call.mono.reshape(-1, FRAME_SAMPLES)
-        self._on_start = on_start
-        self._next = 0
-        self._started_at = 0.0
-
-    async def recv(self) -> av.AudioFrame:
-        """Return the next 20 ms, packed s16 stereo at 48 kHz, when they are due.
-
-        Raises:
-            MediaStreamError: The call is over.
-        """
-        if self._next == len(self._frames):
-            raise MediaStreamError
-        await self._wait_until_due()
-        stereo = np.repeat(self._frames[self._next], 2).reshape(1, -1)
-        frame = av.AudioFrame.from_ndarray(stereo, format="s16", layout="stereo")
-        frame.sample_rate = SAMPLE_RATE
-        self._next += 1
-        return frame
-
-    async def _wait_until_due(self) -> None:
-        loop = asyncio.get_running_loop()
-        if self._next == 0:
-            self._started_at = loop.time()
-            self._on_start()
-        await asyncio.sleep(self._started_at + self._next * FRAME_MS / 1000 - loop.time())
 
 
 def tone_voice(text: str) -> bytes:

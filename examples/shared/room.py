@@ -10,18 +10,57 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+import av
 import numpy as np
 from videosdk.agents import AgentSession, CustomAudioStreamTrack
 from videosdk.agents.event_bus import get_current_event_bus
 from videosdk.agents.job import _enter_session_scope, _exit_session_scope
 from videosdk.agents.room._input_stream import InputStreamManager
+from vsaiortc.mediastreams import MediaStreamError
 
-from .caller import Call, CallerTrack
+from .caller import FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE, Call
 from .journal import Journal
 
 __all__ = ["hold"]
 
 Hear = Callable[[np.ndarray], None]
+
+
+class CallerTrack:
+    """The remote participant's audio track, as the framework's input stream expects it.
+
+    Args:
+        call: What to play.
+        on_start: Called when the first frame is due: the conversation's 0 s.
+    """
+
+    def __init__(self, call: Call, on_start: Callable[[], None]) -> None:
+        self._frames = call.mono.reshape(-1, FRAME_SAMPLES)
+        self._on_start = on_start
+        self._next = 0
+        self._started_at = 0.0
+
+    async def recv(self) -> av.AudioFrame:
+        """Return the next 20 ms, packed s16 stereo at 48 kHz, when they are due.
+
+        Raises:
+            MediaStreamError: The call is over.
+        """
+        if self._next == len(self._frames):
+            raise MediaStreamError
+        await self._wait_until_due()
+        stereo = np.repeat(self._frames[self._next], 2).reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(stereo, format="s16", layout="stereo")
+        frame.sample_rate = SAMPLE_RATE
+        self._next += 1
+        return frame
+
+    async def _wait_until_due(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._next == 0:
+            self._started_at = loop.time()
+            self._on_start()
+        await asyncio.sleep(self._started_at + self._next * FRAME_MS / 1000 - loop.time())
 
 
 async def hold(

@@ -29,9 +29,10 @@ _NOTICED, _BOUND, _MISSED, _ALLOWED = "noticed", "by a bound", "not noticed", "w
 
 @dataclass
 class Report:
-    """What became of the mutants of one part."""
+    """What became of the mutants that one seed chose in one part."""
 
     part: str
+    seed: str
     counts: Counter[str] = field(default_factory=Counter)
     missed: list[Mutant] = field(default_factory=list)
     ended: list[Mutant] = field(default_factory=list)
@@ -42,7 +43,7 @@ class Report:
         noticed = self.counts[_NOTICED] + self.counts[_BOUND]
         share = f"{100 * noticed / tried:.0f} %" if tried else ""
         numbers = [self.counts[name] for name in (_NOTICED, _BOUND, _MISSED, _ALLOWED)]
-        return f"| {' | '.join(map(str, [self.part, self.counts.total(), *numbers, share]))} |"
+        return f"| {' | '.join(map(str, [self.part, self.seed, self.counts.total(), *numbers, share]))} |"
 
 
 def main(arguments: Sequence[str] | None = None, tree: Path = ROOT, parts: Mapping[str, Part] = PARTS) -> int:
@@ -57,11 +58,13 @@ def main(arguments: Sequence[str] | None = None, tree: Path = ROOT, parts: Mappi
         every = {name: _every(part, tree) for name, part in parts.items()}
         if stale := allowed.stale(mutant for mutants in every.values() for mutant in mutants):
             raise ValueError(f"without effect, and in no line of the code: {stale[0]}")
-        chosen = {
-            name: _chosen(every[name], options.count, f"{options.seed} {name}", tree)
-            for name in options.part or parts
-        }
-        reports = [_try_part(name, parts[name], chosen[name], allowed, tree, options.jobs) for name in chosen]
+        reports: list[Report] = []
+        for name in options.part or parts:
+            chosen = {
+                seed: _chosen(every[name], options.count, f"{seed} {name}", tree)
+                for seed in options.seed or ["1"]
+            }
+            reports += _try_part(name, parts[name], chosen, allowed, tree, options.jobs)
     except (ValueError, RuntimeError) as error:
         print(f"mutants: {error}", file=sys.stderr)
         return 2
@@ -76,8 +79,10 @@ def _options(arguments: Sequence[str] | None, parts: Mapping[str, Part]) -> argp
     parser.add_argument(
         "--part", action="append", choices=list(parts), help="repeatable; default: every part"
     )
-    parser.add_argument("--seed", default="1", help="chooses the lines (default: %(default)s)")
-    parser.add_argument("--count", type=int, default=10, help="changes for each part (default: %(default)s)")
+    parser.add_argument("--seed", action="append", help="repeatable; chooses the lines (default: 1)")
+    parser.add_argument(
+        "--count", type=int, default=10, help="changes for each part and seed (default: %(default)s)"
+    )
     parser.add_argument("--jobs", type=int, default=1, help="at once, each in a copy (default: %(default)s)")
     parser.add_argument("--allowed", type=Path, help="TOML file of changes without effect")
     options = parser.parse_args(arguments)
@@ -111,19 +116,21 @@ def _chosen(mutants: Sequence[Mutant], count: int, seed: str, tree: Path) -> lis
 
 
 def _try_part(
-    name: str, part: Part, mutants: Sequence[Mutant], allowed: Allowed, tree: Path, jobs: int
-) -> Report:
-    report = Report(name)
+    name: str, part: Part, chosen: Mapping[str, Sequence[Mutant]], allowed: Allowed, tree: Path, jobs: int
+) -> list[Report]:
+    reports = [Report(name, seed) for seed in chosen]
+    tried = {mutant: None for mutants in chosen.values() for mutant in mutants if mutant not in allowed}
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         first = Copy(tree, Path(folder) / "0")
         coverage = coverage_of(first, part.sources, part.tests, _FIRST_BOUND_S)
-        print(f"{name}: {len(mutants)} changes; its tests take {coverage.seconds:.0f} s", flush=True)
+        changes = sum(map(len, chosen.values()))
+        print(f"{name}: {changes} changes; its tests take {coverage.seconds:.0f} s", flush=True)
         others = [Copy(tree, Path(folder) / str(number)) for number in range(1, jobs)]
-        tried = [mutant for mutant in mutants if mutant not in allowed]
-        report.counts[_ALLOWED] = len(mutants) - len(tried)
-        for mutant, outcome in _outcomes(tried, part, coverage, [first, *others]):
-            _note(report, mutant, outcome)
-    return report
+        for mutant, outcome in _outcomes(list(tried), part, coverage, [first, *others]):
+            _note([report for report in reports if mutant in chosen[report.seed]], mutant, outcome)
+    for report in reports:
+        report.counts[_ALLOWED] = sum(mutant in allowed for mutant in chosen[report.seed])
+    return reports
 
 
 def _outcomes(
@@ -147,16 +154,18 @@ def _outcomes(
         yield from zip(mutants, threads.map(attempt, mutants), strict=True)
 
 
-def _note(report: Report, mutant: Mutant, outcome: Outcome) -> None:
+def _note(reports: Sequence[Report], mutant: Mutant, outcome: Outcome) -> None:
     kind = _MISSED if outcome.passed else _NOTICED if outcome.in_time else _BOUND
-    report.counts[kind] += 1
     if kind is not _NOTICED:
-        (report.missed if kind is _MISSED else report.ended).append(mutant)
         print(f"{kind}: {mutant}", flush=True)
+    for report in reports:
+        report.counts[kind] += 1
+        if kind is not _NOTICED:
+            (report.missed if kind is _MISSED else report.ended).append(mutant)
 
 
 def _summary(reports: Sequence[Report]) -> str:
-    head = ("part", "changes", _NOTICED, _BOUND, _MISSED, _ALLOWED, "of those with effect")
+    head = ("part", "seed", "changes", _NOTICED, _BOUND, _MISSED, _ALLOWED, "of those with effect")
     rows = [report.row() for report in reports]
     return "\n".join((f"\n| {' | '.join(head)} |", "|" + "---|" * len(head), *rows))
 

@@ -176,7 +176,8 @@ def _is_idle(node: ast.AST) -> bool:
     if isinstance(node, ast.If):
         return ast.unparse(node.test) == "TYPE_CHECKING"
     if isinstance(node, ast.Assign):
-        return ast.unparse(node.targets[0]) == "__all__"
+        made = node.value.func if isinstance(node.value, ast.Call) else node.value
+        return ast.unparse(node.targets[0]) == "__all__" or ast.unparse(made) in ("TypeVar", "ParamSpec")
     return isinstance(node, ast.Import | ast.ImportFrom)
 
 

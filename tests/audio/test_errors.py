@@ -124,7 +124,9 @@ def test_the_argument_outranks_the_variable(engine: str, monkeypatch: pytest.Mon
 
 def test_the_variable_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPEECHWIRE_ENGINE", "fast")
-    with pytest.raises(InvalidArgument, match="SPEECHWIRE_ENGINE must be one of"):
+    with pytest.raises(
+        InvalidArgument, match="^SPEECHWIRE_ENGINE must be one of 'auto', 'native', 'numpy', got 'fast'$"
+    ):
         PcmPipeline()
 
 
@@ -151,7 +153,11 @@ def test_auto_falls_back_where_there_is_no_extension(
     breaks(ModuleNotFoundError("No module named 'speechwire._native'"))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert engine_name() == "numpy" == PcmPipeline().engine
-    with pytest.raises(EngineUnavailable, match="not installed"):
+    with pytest.raises(
+        EngineUnavailable,
+        match="^the native audio engine is not installed: install a wheel for this platform, "
+        'build one with a Rust toolchain, or use engine="numpy"$',
+    ):
         PcmPipeline(engine="native")
 
 
@@ -161,5 +167,9 @@ def test_a_broken_extension_is_never_passed_over(
     breaks(ImportError("undefined symbol: PyFoo"))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
     for engine in ("auto", "native"):
-        with pytest.raises(EngineUnavailable, match="cannot be loaded .undefined symbol: PyFoo"):
+        with pytest.raises(
+            EngineUnavailable,
+            match=r"^the native audio engine is installed but cannot be loaded "
+            r"\(undefined symbol: PyFoo\): reinstall it, or set SPEECHWIRE_ENGINE=numpy$",
+        ):
             PcmPipeline(engine=engine)

@@ -25,6 +25,7 @@ from speechwire.emulator.offline import Voice, synthesize
 ROOT = Path(__file__).resolve().parents[2]
 PHRASE = "i would like to book a table for two"
 ESPEAK_RATE = 22_050
+KEY = "a-secret-key-of-the-tests"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,11 @@ def header(coding: int, bits: int, channels: int = 1, rate: int = 16_000) -> byt
 def somewhere_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("DEEPGRAM_API_KEY", raising=False)
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEEPGRAM_API_KEY", KEY)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import ROOT, Run, command, default_signals, environment, header, riff
+from tests.cli.conftest import ROOT, Outcome, Run, command, default_signals, environment, header, riff
 
 from speechwire import __version__
 from speechwire.cli._failures import EXIT_CODES, InputError, OutputError, exit_code, named, one_line
@@ -75,21 +75,47 @@ def serve_and_interrupt(arguments: list[str]) -> int:
 @pytest.mark.parametrize(
     ("arguments", "command_path", "words"),
     [
-        (["bogus"], "speechwire", "No such command 'bogus'"),
-        (["--bogus"], "speechwire", "No such option"),
-        (["speak"], "speechwire speak", "Missing argument"),
-        (["transcribe", "--speed", "0.9", "x.wav"], "speechwire transcribe", "'0.9' is not a number from 1"),
-        (["transcribe", "--speed", "nan", "x.wav"], "speechwire transcribe", "'nan' is not a number from 1"),
-        (["bench", "--seconds", "x"], "speechwire bench", "'x' is not a number from 0.1 to 600"),
+        (
+            ["transcribe", "--speed", "0.9", "x.wav"],
+            "speechwire transcribe",
+            "Invalid value for '--speed': '0.9' is not a number from 1 to 1000 or max",
+        ),
+        (
+            ["transcribe", "--speed", "nan", "x.wav"],
+            "speechwire transcribe",
+            "Invalid value for '--speed': 'nan' is not a number from 1 to 1000 or max",
+        ),
+        (
+            ["bench", "--seconds", "x"],
+            "speechwire bench",
+            "Invalid value for '--seconds': 'x' is not a number from 0.1 to 600",
+        ),
         (["bench", "-q", "-v"], "speechwire bench", "-q and -v contradict each other"),
-        (["convert", "", "x.wav"], "speechwire convert", "a file's name cannot be empty"),
+        (
+            ["convert", "", "x.wav"],
+            "speechwire convert",
+            "Invalid value for 'SOURCE': a file's name cannot be empty",
+        ),
     ],
 )
 def test_wrong_usage_is_one_line_and_2(run: Run, arguments: list[str], command_path: str, words: str) -> None:
+    assert run(*arguments) == Outcome(2, "", f"{command_path}: {words}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command_path", "begin"),
+    [
+        (["bogus"], "speechwire", "No such command 'bogus'"),
+        (["--bogus"], "speechwire", "No such option"),
+        (["speak"], "speechwire speak", "Missing argument"),
+    ],
+)
+def test_what_click_refuses_is_one_line_and_2_too(
+    run: Run, arguments: list[str], command_path: str, begin: str
+) -> None:
     outcome = run(*arguments)
     assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1)
-    assert outcome.err.startswith(f"{command_path}: ")
-    assert words in outcome.err
+    assert outcome.err.startswith(f"{command_path}: {begin}")
 
 
 @pytest.mark.parametrize("arguments", [["--bogus"], ["--port", "x"]])
@@ -127,16 +153,17 @@ def test_an_output_that_cannot_be_written_is_one_line() -> None:
     assert (done.returncode, done.stderr) == (1, b"speechwire: No space left on device\n")
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("module", ["rich", "speechwire.cli._application", "speechwire.cli.doctor"])
-def test_ctrl_c_while_modules_are_imported_shows_no_traceback(module: str) -> None:
+def test_a_signal_while_modules_are_imported_shows_no_traceback(module: str, number: signal.Signals) -> None:
     script = f"""
 import os, signal, sys
 import speechwire.cli
-class PressesCtrlC:
+class SendsIt:
     def find_spec(self, name, path=None, target=None):
         if name == {module!r}:
-            os.kill(os.getpid(), signal.SIGINT)
-sys.meta_path.insert(0, PressesCtrlC())
+            os.kill(os.getpid(), {number.value})
+sys.meta_path.insert(0, SendsIt())
 sys.exit(speechwire.cli.main(["doctor"]))
 """
     done = subprocess.run(
@@ -147,7 +174,7 @@ sys.exit(speechwire.cli.main(["doctor"]))
         preexec_fn=default_signals,
         timeout=60,
     )
-    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
+    assert (done.returncode, done.stdout, done.stderr) == (-number, "", "")
 
 
 def test_a_reader_that_leaves_is_no_fault_of_ours() -> None:
@@ -191,6 +218,26 @@ def test_the_exit_codes_are_on_the_front_page_and_in_the_documents(run: Run) -> 
     for code, words in EXIT_CODES.items():
         assert re.search(rf"^ +{code} +{re.escape(words)}$", front, re.MULTILINE)
         assert f"| {code} | {words} |" in page
+
+
+@pytest.mark.parametrize(
+    ("argument", "typed"),
+    [
+        ("api_key", "the API key"),
+        ("base_url", "--base-url"),
+        ("extra", "--extra"),
+        ("keyterm", "--keyterm"),
+        ("language", "--language"),
+        ("model", "--model"),
+        ("out_rate", "--rate"),
+        ("redact", "--redact"),
+        ("sample_rate", "--rate"),
+        ("speed", "--speed"),
+        ("something_else", "something_else"),
+    ],
+)
+def test_every_option_is_named_as_it_is_typed(argument: str, typed: str) -> None:
+    assert one_line(InvalidArgument(argument, 5, "less")) == f"{typed} must be less, got 5"
 
 
 def test_options_are_named_as_they_are_typed() -> None:

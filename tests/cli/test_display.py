@@ -141,6 +141,21 @@ def test_colour_has_one_rule(
     assert ("\x1b[31m" in screen.getvalue(), pipe.getvalue()) == (coloured, "word")
 
 
+def test_only_what_is_meant_to_be_is_coloured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers, quotes and addresses in what was said are no marks of ours."""
+
+    class Screen(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    screen = Screen()
+    said = "At 10:30 'he' paid 12.50 on http://example.com, None and True"
+    console(screen).print(said, end="")
+    assert screen.getvalue() == said
+
+
 @pytest.mark.parametrize("variable", ["FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"])
 def test_nothing_makes_a_terminal_of_a_pipe(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variable, "1")

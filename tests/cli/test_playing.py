@@ -13,7 +13,7 @@ from speechwire.cli._audio import AudioReader
 from speechwire.cli._display import Bar
 from speechwire.cli._failures import InputError
 from speechwire.cli._playing import Playing
-from speechwire.cli._segments import NovaHearing, Segment
+from speechwire.cli._segments import ListenV1Hearing, Segment
 from speechwire.protocol import listen_v1_events as nova
 from speechwire.session import ListenStats, SessionEnded
 
@@ -109,7 +109,7 @@ class Source:
 
 def playing(session: Any, source: Any, told: list[Segment], *, live: bool = False) -> Playing:
     bar = Bar("in.wav", source.audio.duration_s)
-    return Playing(source, session, 1, NovaHearing(), bar, live=live, tell=told.extend)
+    return Playing(source, session, 1, ListenV1Hearing(), bar, live=live, tell=told.extend)
 
 
 async def test_what_no_final_confirmed_is_told_and_so_is_the_loss() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from speechwire.cli._segments import NovaHearing, Segment, SpokenWord, TurnHearing
+from speechwire.cli._segments import ListenV1Hearing, ListenV2Hearing, Segment, SpokenWord
 from speechwire.protocol import listen_v1_events as nova
 from speechwire.protocol import listen_v2_events as flux
 from speechwire.session import Reconnected
@@ -57,7 +57,7 @@ def turn(event: str, text: str, *, timed: bool = True) -> flux.TurnInfo:
 
 
 def test_an_utterance_is_told_once_when_it_has_ended() -> None:
-    hearing = NovaHearing()
+    hearing = ListenV1Hearing()
     assert hearing.receive(results("Two tickets", 0.0)) == []
     assert hearing.partial == "Two tickets"
     assert hearing.receive(results("Two tickets", 0.0, final=True)) == []
@@ -68,18 +68,18 @@ def test_an_utterance_is_told_once_when_it_has_ended() -> None:
 
 
 def test_what_is_open_at_the_end_is_not_lost() -> None:
-    hearing = NovaHearing()
+    hearing = ListenV1Hearing()
     hearing.receive(results("Two tickets", 0.0, final=True))
     hearing.receive(results("to", 0.5))
     assert [segment.text for segment in hearing.close()] == ["Two tickets to"]
-    turns = TurnHearing()
+    turns = ListenV2Hearing()
     turns.receive(turn("Update", "By"))
     assert [segment.text for segment in turns.close()] == ["By"]
     assert turns.close() == []
 
 
 def test_a_turn_is_told_once_when_it_has_ended() -> None:
-    hearing = TurnHearing()
+    hearing = ListenV2Hearing()
     told = [
         hearing.receive(turn(event, "By train.")) for event in ("StartOfTurn", "EagerEndOfTurn", "Update")
     ]
@@ -93,13 +93,13 @@ def test_a_turn_is_told_once_when_it_has_ended() -> None:
 
 
 def test_a_turn_without_word_times_keeps_its_window() -> None:
-    assert TurnHearing().receive(turn("EndOfTurn", "By train.", timed=False)) == [
+    assert ListenV2Hearing().receive(turn("EndOfTurn", "By train.", timed=False)) == [
         Segment("By train.", 0.5, 3.0)
     ]
 
 
 def test_an_utterance_is_cut_where_another_speaker_begins() -> None:
-    hearing = NovaHearing(diarize=True)
+    hearing = ListenV1Hearing(diarize=True)
     said = hearing.receive(results("Two tickets. To where?", 1.0, final=True, ended=True, speakers="0011"))
     assert [(part.text, part.speaker, part.channel) for part in said] == [
         ("Two tickets.", 0, None),
@@ -111,12 +111,12 @@ def test_an_utterance_is_cut_where_another_speaker_begins() -> None:
 
 
 def test_speakers_are_not_named_unless_it_was_asked_for() -> None:
-    said = NovaHearing().receive(results("Two. To?", 1.0, final=True, ended=True, speakers="01"))
+    said = ListenV1Hearing().receive(results("Two. To?", 1.0, final=True, ended=True, speakers="01"))
     assert [(part.text, part.label) for part in said] == [("Two. To?", "")]
 
 
 def test_channels_are_told_in_the_order_in_which_they_began_to_speak() -> None:
-    hearing = NovaHearing(2, multichannel=True)
+    hearing = ListenV1Hearing(2, multichannel=True)
     assert hearing.receive(results("Two", 0.0, channel=(0, 2))) == []
     assert hearing.receive(results("Yes.", 0.6, final=True, ended=True, channel=(1, 2))) == []
     said = hearing.receive(results("Two tickets.", 0.0, final=True, ended=True, channel=(0, 2)))
@@ -127,7 +127,7 @@ def test_channels_are_told_in_the_order_in_which_they_began_to_speak() -> None:
 
 
 def test_a_silent_channel_holds_nobody_up() -> None:
-    hearing = NovaHearing(2, multichannel=True)
+    hearing = ListenV1Hearing(2, multichannel=True)
     hearing.receive(results("", 0.0, channel=(1, 2)))
     hearing.receive(results("", 1.0, channel=(1, 2)))
     said = hearing.receive(results("Yes.", 0.5, final=True, ended=True, channel=(0, 2)))
@@ -136,14 +136,14 @@ def test_a_silent_channel_holds_nobody_up() -> None:
 
 @pytest.mark.parametrize("channel", [0, 1])
 def test_at_the_end_all_channels_are_told_in_order(channel: int) -> None:
-    hearing = NovaHearing(2, multichannel=True)
+    hearing = ListenV1Hearing(2, multichannel=True)
     hearing.receive(results("late", 2.0, channel=(channel, 2)))
     hearing.receive(results("early", 1.0, channel=(1 - channel, 2)))
     assert [part.text for part in hearing.close()] == ["early", "late"]
 
 
 def test_how_far_results_have_come() -> None:
-    hearing, turns = NovaHearing(), TurnHearing()
+    hearing, turns = ListenV1Hearing(), ListenV2Hearing()
     hearing.receive(results("", 3.0))
     hearing.receive(results("", 2.0))
     turns.receive(turn("Update", ""))
@@ -151,11 +151,11 @@ def test_how_far_results_have_come() -> None:
 
 
 def test_silence_is_no_turn() -> None:
-    hearing = TurnHearing()
+    hearing = ListenV2Hearing()
     hearing.receive(turn("Update", ""))
     assert hearing.close() == []
 
 
-@pytest.mark.parametrize("hearing", [NovaHearing(), TurnHearing()], ids=["nova", "flux"])
-def test_other_events_are_nothing_said(hearing: NovaHearing | TurnHearing) -> None:
+@pytest.mark.parametrize("hearing", [ListenV1Hearing(), ListenV2Hearing()], ids=["nova", "flux"])
+def test_other_events_are_nothing_said(hearing: ListenV1Hearing | ListenV2Hearing) -> None:
     assert hearing.receive(Reconnected(request_id=None, replayed_s=0.0)) == []

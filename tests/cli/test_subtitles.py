@@ -186,6 +186,33 @@ def test_a_sentence_is_preferred_to_a_full_cue() -> None:
     ]
 
 
+@pytest.mark.parametrize("mark", ".!?…。！？")
+def test_every_mark_that_ends_a_sentence_is_one(mark: str) -> None:
+    said = read_aloud(
+        f"We close at ten{mark} The last bus to the city leaves half an hour after that from the square."
+    )
+    assert cues([said])[0].text == f"We close at ten{mark}"
+
+
+@given(
+    st.lists(
+        st.text(
+            st.characters(categories=("L", "N"), exclude_characters="一").filter(lambda it: it.isprintable()),
+            min_size=1,
+            max_size=9,
+        ),
+        min_size=1,
+        max_size=40,
+    )
+)
+@example([*(["late"] * 9), "TAX", *(["late"] * 18)])
+def test_letters_and_digits_decide_nothing_but_the_length(words: list[str]) -> None:
+    def shape(texts: list[str]) -> list[int]:
+        return [len(cue.words) for cue in parts(read_aloud(" ".join(texts)))]
+
+    assert shape(words) == shape(["a" * len(word) for word in words])
+
+
 def test_a_sentence_of_one_word_is_put_with_others() -> None:
     said = read_aloud(
         "Yes. I would like to know whether you have some table for four people near a big window."

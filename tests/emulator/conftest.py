@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 
 KEY = "an-api-key"
+PATIENCE_S = 60.0  # the offline recogniser has a busy machine to itself rarely
 
 
 class Socket:
@@ -29,7 +30,7 @@ class Socket:
 
     async def receive(self) -> dict[str, Any] | bytes | None:
         """The next message; None at the end, with ``close`` set: 1005 for no status, 1006 for no frame."""
-        message = await asyncio.wait_for(self.ws.receive(), 10.0)
+        message = await asyncio.wait_for(self.ws.receive(), PATIENCE_S)
         if message.type is aiohttp.WSMsgType.TEXT:
             return dict(json.loads(message.data))
         if message.type is aiohttp.WSMsgType.BINARY:
@@ -96,7 +97,7 @@ async def client() -> AsyncIterator[Client]:
 
 async def eventually(condition: Callable[[], bool]) -> None:
     """Wait until the other side of a socket has got there."""
-    async with asyncio.timeout(10.0):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition():
             await asyncio.sleep(0.002)
 

@@ -78,7 +78,7 @@ async def test_only_the_keys_told(client: Client) -> None:
 
 def test_one_key_is_no_collection_of_keys() -> None:
     """Of a string, any part would be a key."""
-    with pytest.raises(TypeError, match="keys must be a collection of keys, got str"):
+    with pytest.raises(TypeError, match="^keys must be a collection of keys, got str$"):
         Emulator(keys="right")
 
 
@@ -223,9 +223,14 @@ async def test_a_plain_get_is_told_what_this_is(client: Client) -> None:
 
 
 def test_only_loopback_unless_told_otherwise() -> None:
-    with pytest.raises(ValueError, match="loopback"):
+    with pytest.raises(
+        ValueError, match=r"^host must be a loopback address unless allow_remote is given, got '0\.0\.0\.0'$"
+    ):
         Emulator(host="0.0.0.0")
-    with pytest.raises(ValueError, match="loopback"):
+    with pytest.raises(
+        ValueError,
+        match=r"^host must be a loopback address unless allow_remote is given, got 'example\.com'$",
+    ):
         Emulator(host="example.com")
     with pytest.warns(UserWarning, match="unencrypted"):
         Emulator(host="0.0.0.0", allow_remote=True)
@@ -234,7 +239,10 @@ def test_only_loopback_unless_told_otherwise() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"engine": "magic"}, "engine must be 'scripted', 'tagged', 'offline' or an engine object, got 'magic'"),
+        (
+            {"engine": "magic"},
+            "engine must be 'scripted', 'tagged', 'offline' or an engine object, got 'magic'",
+        ),
         ({"engine": "offline", "script": Script()}, "script must be None unless the engine is 'scripted'"),
         ({"port": -1}, "port must be 0 to 65535, got -1"),
         ({"port": 65536}, "port must be 0 to 65535, got 65536"),

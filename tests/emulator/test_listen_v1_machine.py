@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from speechwire.emulator import Phrase, Script, ScriptedEngine, StreamInfo
 from speechwire.emulator._messages import Close, Output, Send
-from speechwire.emulator._settings_v1 import NovaSettings
+from speechwire.emulator._settings_v1 import ListenV1Settings
 from speechwire.emulator.engine import Heard, Word
 from speechwire.emulator.listen_v1 import ListenV1
 
@@ -21,7 +21,7 @@ OSLO = Script(Phrase(0.5, "Two tickets to Oslo,", 1.5), Phrase(2.0, "please.", 2
 
 
 def machine(**settings: Any) -> ListenV1:
-    nova = NovaSettings(**{"model": "nova-3", "formatted": True, **settings})
+    nova = ListenV1Settings(**{"model": "nova-3", "formatted": True, **settings})
     return ListenV1("request", nova, created="2026-01-01T00:00:00.000Z", digest=lambda: "digest")
 
 

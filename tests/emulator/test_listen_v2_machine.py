@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speechwire.emulator._messages import Close, Output, Send
-from speechwire.emulator._settings_v2 import FluxSettings
+from speechwire.emulator._settings_v2 import ListenV2Settings
 from speechwire.emulator.engine import Heard, Word
 from speechwire.emulator.listen_v2 import ListenV2
 
@@ -24,7 +24,7 @@ TICKETS = (*TWO, word("tickets", 0.8))
 
 
 def machine(**settings: Any) -> ListenV2:
-    flux = ListenV2("request", FluxSettings(**settings))
+    flux = ListenV2("request", ListenV2Settings(**settings))
     flux.open()
     return flux
 
@@ -252,7 +252,7 @@ reports = st.lists(
 def test_whatever_is_heard_the_documented_guarantees_hold(
     steps: list[Any], eager: float | None, threshold: float
 ) -> None:
-    flux = ListenV2("request", FluxSettings(eot_threshold=threshold, eager_eot_threshold=eager))
+    flux = ListenV2("request", ListenV2Settings(eot_threshold=threshold, eager_eot_threshold=eager))
     outputs = flux.open()
     for number, (words, settled, silence_s, confidence, text) in enumerate(steps, 1):
         shifted = tuple(Word(w.text, w.start_s + number / 10, w.end_s, 0.9, w.text) for w in words)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from speechwire.emulator._messages import Close, Output
-from speechwire.emulator._settings_v1 import NovaSettings
-from speechwire.emulator._settings_v2 import FluxSettings
+from speechwire.emulator._settings_v1 import ListenV1Settings
+from speechwire.emulator._settings_v2 import ListenV2Settings
 from speechwire.emulator.engine import Heard, Word
 from speechwire.emulator.listen_v1 import ListenV1
 from speechwire.emulator.listen_v2 import ListenV2
@@ -44,7 +44,7 @@ METADATA: dict[str, Any] = {
 
 
 def nova(model: str = "nova-3", **settings: Any) -> ListenV1:
-    return ListenV1("id", NovaSettings(model=model, **settings), created="now", digest=lambda: "digest")
+    return ListenV1("id", ListenV1Settings(model=model, **settings), created="now", digest=lambda: "digest")
 
 
 def alternative(transcript: str, confidence: float, *words: dict[str, Any], **fields: Any) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def test_nova_as_plain_as_it_gets() -> None:
 )
 def test_nova_names_its_model(model: str, name: str, arch: str) -> None:
     info = {"name": name, "version": "2025-04-17.21547", "arch": arch}
-    assert NovaSettings(model=model).model_info == info
+    assert ListenV1Settings(model=model).model_info == info
 
 
 NOVA_TYPES = "expected one of `CloseStream`, `Configure`, `Sync`, `KeepAlive`, `Finalize`"
@@ -217,7 +217,7 @@ TICKETS = {"word": "tickets.", "confidence": 0.95, "start": 0.8, "end": 1.2}
 
 
 def flux(**settings: Any) -> ListenV2:
-    machine = ListenV2("id", FluxSettings(**settings))
+    machine = ListenV2("id", ListenV2Settings(**settings))
     assert machine.open() == sent({"type": "Connected", "request_id": "id", "sequence_id": 0})
     return machine
 
@@ -380,4 +380,4 @@ def test_flux_is_configured_as_a_whole_or_not_at_all(
     assert machine.receive(said("Configure", **fields)) == sent(
         answer | {"code": code, "description": description}
     )
-    assert machine.settings == FluxSettings()
+    assert machine.settings == ListenV2Settings()

@@ -86,12 +86,19 @@ def test_confidence_as_documented() -> None:
 
 
 def test_voices_that_do_not_exist() -> None:
-    with pytest.raises(ValueError, match="voice must be one espeak-ng knows"):
+    with pytest.raises(
+        ValueError,
+        match=r"^voice must be one espeak-ng knows, such as 'en-us' or 'en-us\+f3', got 'no-such-voice'$",
+    ):
         synthesize("x", Voice("no-such-voice"))
 
 
 def test_missing_packages_are_named_with_the_command_that_installs_them() -> None:
-    with pytest.raises(EngineUnavailable, match=r'no_such_package.*pip install "speechwire\[emulator\]"'):
+    with pytest.raises(
+        EngineUnavailable,
+        match="^the offline engine needs no_such_package, which is not installed: "
+        r'pip install "speechwire\[emulator\]"$',
+    ):
         require("no_such_package")
 
 

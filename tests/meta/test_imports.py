@@ -103,6 +103,19 @@ RULES = {
         third_party=frozenset({"click", "rich", "numpy"}),
     ),
     "speechwire.__main__": Rule(ours=frozenset({"speechwire.cli"})),
+    "livekit.plugins.speechwire": Rule(
+        ours=frozenset(
+            {
+                "speechwire.errors",
+                "speechwire.audio",
+                "speechwire.protocol",
+                "speechwire.session",
+                "speechwire.transport",
+            }
+        ),
+        third_party=frozenset({"livekit"}),
+        not_even=frozenset({"socket", "ssl", "threading"}),
+    ),
     "videosdk.plugins.deepgram": Rule(
         ours=frozenset(
             {
@@ -114,6 +127,18 @@ RULES = {
             }
         ),
         third_party=frozenset({"videosdk"}),
+        not_even=frozenset({"socket", "ssl"}),
+    ),
+    "pipecat_speechwire": Rule(
+        ours=frozenset(
+            {
+                "speechwire.errors",
+                "speechwire.audio",
+                "speechwire.protocol",
+                "speechwire.session",
+            }
+        ),
+        third_party=frozenset({"pipecat", "loguru", "msgspec"}),
         not_even=frozenset({"socket", "ssl"}),
     ),
 }
@@ -218,9 +243,14 @@ def test_imports_follow_the_table(path: Path) -> None:
         ("speechwire.transport.base", "speechwire.protocol"),
         ("speechwire.session.stt", "videosdk.agents"),
         ("speechwire.emulator.server", "speechwire.protocol"),
+        ("livekit.plugins.speechwire.stt", "aiohttp"),
+        ("livekit.plugins.speechwire.stt", "msgspec"),
         ("videosdk.plugins.deepgram.stt", "aiohttp"),
         ("videosdk.plugins.deepgram.stt", "numpy"),
         ("videosdk.plugins.deepgram.stt", "speechwire.transport"),
+        ("pipecat_speechwire.stt", "aiohttp"),
+        ("pipecat_speechwire.stt", "deepgram"),
+        ("pipecat_speechwire.stt", "speechwire.transport"),
     ],
 )
 def test_the_check_can_fail(module: str, target: str) -> None:

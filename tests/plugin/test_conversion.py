@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 from videosdk.plugins.deepgram._conversion import conversion, conversion_of_channels
 from videosdk.plugins.deepgram._input import InputFormat
 
-from speechwire.session.converter import Converter, Passthrough
+from speechwire.errors import InvalidArgument
+from speechwire.session.converter import ChunkedPassthrough, Converter, Passthrough
 
 RATES = st.sampled_from([8_000, 16_000, 24_000, 44_100, 48_000])
 FORMATS = st.builds(InputFormat, RATES, st.integers(1, 6))
 
 
 def converter(format: InputFormat, out: InputFormat, *, separate: bool = False) -> Converter:
-    return conversion_of_channels(format, out, 100, "balanced", separate=separate)
+    return conversion_of_channels(format, out, None, "balanced", separate=separate)
 
 
 def converted(made: Converter, pcm: bytes, cuts: list[int] | None = None) -> bytes:
@@ -85,3 +86,27 @@ def test_one_channel_is_the_mean_of_all() -> None:
 def test_the_rest_of_a_frame_is_filled_up() -> None:
     format, out = InputFormat(16_000, 2), InputFormat(8_000, 2)
     assert len(converted(converter(format, out), bytes(3))) == out.frame_bytes
+
+
+@given(FORMATS, st.integers(1, 500), st.binary(max_size=3000), st.lists(st.integers(0, 3000), max_size=5))
+def test_chunks_of_what_is_not_converted(
+    format: InputFormat, chunk_ms: int, pcm: bytes, places: list[int]
+) -> None:
+    made = conversion_of_channels(format, format, chunk_ms, "balanced", separate=False)
+    cuts = sorted(min(place, len(pcm)) for place in places)
+    ends = [*cuts, len(pcm)]
+    chunks = [
+        chunk for begin, end in zip([0, *cuts], ends, strict=True) for chunk in made.push(pcm[begin:end])
+    ]
+    size = max(1, format.sample_rate * chunk_ms // 1000) * format.frame_bytes
+    assert {len(chunk) for chunk in chunks} <= {size}
+    rest = b"".join(made.flush())
+    assert len(rest) < size
+    assert b"".join(chunks) + rest == pcm + bytes(-len(pcm) % format.frame_bytes)
+    assert made.flush() == []
+
+
+@pytest.mark.parametrize("chunk_ms", [0, -1, 10_001, 1.5, True])
+def test_a_length_of_chunks_that_is_none(chunk_ms: int) -> None:
+    with pytest.raises(InvalidArgument, match="chunk_ms"):
+        ChunkedPassthrough(4, 48_000, chunk_ms)

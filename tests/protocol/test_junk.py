@@ -105,7 +105,7 @@ def test_nothing_leads_out_of_closed(name: str, later: list[str | bytes], make: 
 
 
 def test_frames_of_another_type_are_the_callers_fault(protocol: Endpoint[Any]) -> None:
-    with pytest.raises(InvalidArgumentType, match="frame must be a str or bytes, got NoneType"):
+    with pytest.raises(InvalidArgumentType, match="^frame must be a str or bytes, got NoneType$"):
         protocol.receive(None)  # type: ignore[arg-type]
 
 

@@ -292,6 +292,13 @@ def test_rounding_is_no_claim(heard: Make) -> None:
     assert (protocol.final_s, protocol.progress_s) == (60.0, 60.0)
 
 
+def test_more_than_rounding_is_one(heard: Make) -> None:
+    protocol: Any = heard("ListenV1")
+    (event,) = protocol.receive(json.dumps(results(start=59.0, duration=1.11, is_final=True)))
+    assert event.duration == 1.0
+    assert (protocol.final_s, protocol.progress_s) == (0.0, 0.0)
+
+
 @pytest.mark.parametrize(
     ("message", "field", "value", "kept"),
     [
@@ -308,6 +315,12 @@ def test_rounding_is_no_claim(heard: Make) -> None:
         ({"type": "UtteranceEnd"}, "last_word_end", 1e308, -1.0),
         ({"type": "Metadata"}, "duration", 1000.0, 60.0),
         ({"type": "Metadata"}, "duration", 59.0, 59.0),
+        ({"type": "Metadata"}, "duration", 60.1, 60.1),
+        ({"type": "Metadata"}, "duration", 60.2, 60.0),
+        ({"type": "SpeechStarted"}, "timestamp", 60.1, 60.1),
+        ({"type": "SpeechStarted"}, "timestamp", 60.2, 60.0),
+        ({"type": "UtteranceEnd"}, "last_word_end", 60.1, 60.1),
+        ({"type": "UtteranceEnd"}, "last_word_end", 60.2, 60.0),
     ],
 )
 def test_the_other_times(message: dict[str, Any], field: str, value: Any, kept: float, heard: Make) -> None:

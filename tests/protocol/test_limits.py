@@ -76,7 +76,22 @@ def test_an_amount_that_will_never_be_allowed() -> None:
             character_limit().wait_s(0.0, amount)
 
 
-@pytest.mark.parametrize(("limit", "window_s"), [(0, 60.0), (1, 0.0), (1, -1.0), (1, float("nan"))])
-def test_limits_that_are_none(limit: int, window_s: float) -> None:
-    with pytest.raises(InvalidArgument):
+def test_nothing_is_always_allowed() -> None:
+    account = RollingLimit(2, 60.0)
+    account.add(0.0, 2)
+    assert account.wait_s(1.0, 0) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("limit", "window_s", "words"),
+    [
+        (0, 60.0, "limit must be 1 or more, got 0"),
+        (1, 0.0, "window_s must be more than 0 s, got 0.0"),
+        (1, -1.0, "window_s must be more than 0 s, got -1.0"),
+        (1, float("nan"), "window_s must be more than 0 s, got nan"),
+    ],
+)
+def test_limits_that_are_none(limit: int, window_s: float, words: str) -> None:
+    with pytest.raises(InvalidArgument) as refused:
         RollingLimit(limit, window_s)
+    assert str(refused.value) == words

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -283,6 +285,22 @@ def test_times_can_be_shifted() -> None:
 def test_an_unknown_type_is_reported_with_its_text(endpoint: str, make: Make) -> None:
     frame = '{"type":"History","payload":{"a":[1]}}'
     assert make(endpoint).receive(frame) == [UnknownMessage(type="History", payload=frame)]
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_an_unknown_type_is_told_however_long_its_text_is(endpoint: str, make: Make) -> None:
+    """Its text is not decoded, so there is nothing to be careful of."""
+    frame = json.dumps({"type": "History", "payload": "x" * (1 << 19)})
+    assert make(endpoint).receive(frame) == [UnknownMessage(type="History", payload=frame)]
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_the_state_of_a_connection_is_not_copied(endpoint: str, again: Any, make: Make) -> None:
+    with pytest.raises(TypeError) as refused:
+        again(make(endpoint))
+    words = "cannot be pickled or copied: it is the state of one connection; make a new one"
+    assert str(refused.value) == f"{endpoint} {words}"
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)

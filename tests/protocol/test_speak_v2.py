@@ -82,6 +82,8 @@ def test_audio_until_the_interruption_is_thrown_away_and_counted() -> None:
     assert (event.discarded_bytes, event.metadata.speech_id) == (5, "A")
     assert protocol.discarded_bytes == 0
     assert not protocol.interrupting
+    assert protocol.speech_id is None
+    assert protocol.receive(b"nobody's") == [Audio(data=b"nobody's", speech_id=None)]
     protocol.receive(_speech_started("B"))
     assert protocol.receive(b"b") == [Audio(data=b"b", speech_id="B")]
 
@@ -233,7 +235,10 @@ def test_one_configure_at_a_time(answer: str | None) -> None:
     protocol: Any = SpeakV2()
     protocol.configure(speed=1.1)
     assert protocol.configure_pending
-    with pytest.raises(LocalProtocolError, match="one at a time"):
+    with pytest.raises(
+        LocalProtocolError,
+        match="^cannot send Configure: another one waits for its answer, send one at a time$",
+    ):
         protocol.configure(speed=1.2)
     if answer:
         protocol.receive(answer)
@@ -254,7 +259,7 @@ def test_a_refused_speed_is_not_in_flight(speed: float) -> None:
 def test_text_is_not_limited_but_must_be_text() -> None:
     protocol = SpeakV2()
     assert protocol.speak("x" * 5000)
-    with pytest.raises(InvalidArgument, match="at least one character"):
+    with pytest.raises(InvalidArgument, match="^text must be at least one character, got ''$"):
         protocol.speak("")
 
 

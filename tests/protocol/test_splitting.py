@@ -39,6 +39,9 @@ def test_the_pieces_are_the_text(text: str, limit: int) -> None:
         ("ab👩\u200d👧c", 4, ["ab", "👩\u200d👧c"]),
         ("\u0301" * 5, 2, ["\u0301" * 2, "\u0301" * 2, "\u0301"]),
         ("a    b", 3, ["a  ", "  b"]),
+        ("。abcd", 4, ["。", "abcd"]),
+        ("\nabcde", 5, ["\n", "abcde"]),
+        ("a bcde", 5, ["a ", "bcde"]),
     ],
 )
 def test_where_it_breaks(text: str, limit: int, pieces: list[str]) -> None:
@@ -55,5 +58,5 @@ def test_every_piece_of_a_long_text_can_be_spoken() -> None:
 
 
 def test_a_limit_below_one() -> None:
-    with pytest.raises(InvalidArgument, match="limit must be 1 or more, got 0"):
+    with pytest.raises(InvalidArgument, match="^limit must be 1 or more, got 0$"):
         split_text("a", 0)

@@ -106,7 +106,7 @@ def test_what_is_no_base_url(base: str, said: str) -> None:
 
 
 def test_a_base_url_is_a_str() -> None:
-    with pytest.raises(InvalidArgumentType, match="base_url must be a str, got NoneType"):
+    with pytest.raises(InvalidArgumentType, match="^base_url must be a str, got NoneType$"):
         ListenV2Options().url(None)  # type: ignore[arg-type]
 
 

@@ -150,6 +150,31 @@ def test_a_gap_ends_an_utterance_that_endpointing_did_not(stream: Stream) -> Non
     assert stream.receive(_utterance_end(1.3)) == []
 
 
+@pytest.mark.parametrize("end_s", [2.0, 2.1, 7.3, 3599.9])
+@pytest.mark.parametrize("later_s", [-0.0009, 0.0, 0.0009])
+def test_a_gap_at_the_very_end_of_a_final_is_one_in_it(end_s: float, later_s: float) -> None:
+    """Times are the service's 32-bit floats: the same moment may be told a little later."""
+    stream = Stream()
+    stream.protocol.send_audio(MINUTE * 60)
+    stream.receive(_final(0, end_s, "Hello"))
+    assert stream.receive(_utterance_end(end_s + later_s)) == [("Hello", "utterance_end")]
+
+
+def test_a_gap_where_the_first_word_begins_is_of_the_one_before(stream: Stream) -> None:
+    stream.receive(_final(3, 6, "Hello"))  # the word is from 4 to 5
+    assert stream.receive(_utterance_end(4.0009)) == []
+    assert stream.receive(_utterance_end(4.0021)) == [("Hello", "utterance_end")]
+
+
+def test_a_final_that_ends_just_before_the_gap_it_was_waited_for_ends_it(stream: Stream) -> None:
+    stream.receive(_interim(0, 3, "hello"))
+    assert stream.receive(_utterance_end(2.0)) == []
+    assert stream.receive(_final(0, 1.9995, "Hello.")) == [("Hello.", "utterance_end")]
+    stream.receive(_interim(2, 5, "hello"))
+    assert stream.receive(_utterance_end(4.0)) == []
+    assert stream.receive(_final(2, 3.998, "Hello.")) == [("Hello.", None)]
+
+
 @pytest.mark.parametrize("last_word_end", [-1, 1.3])
 def test_a_gap_after_speech_final_adds_nothing(stream: Stream, last_word_end: float) -> None:
     stream.receive(_final(0, 2, "Hello", speech_final=True))
@@ -181,6 +206,12 @@ def test_a_gap_that_comes_before_its_final_waits_for_it(stream: Stream) -> None:
     assert stream.receive(_utterance_end(4.25)) == []
     assert stream.receive(_final(2, 3.5, "you")) == [("Hello you", None)]
     assert stream.receive(_final(3.5, 5, "there.")) == [("Hello you there.", "utterance_end")]
+
+
+def test_a_gap_in_the_first_second_waits_too(stream: Stream) -> None:
+    stream.receive(_interim(0, 0.9, "hi"))  # the word is from 0.3 to 0.6
+    assert stream.receive(_utterance_end(0.6)) == []
+    assert stream.receive(_final(0, 0.9, "Hi.")) == [("Hi.", "utterance_end")]
 
 
 def test_a_gap_without_a_number_is_late_when_there_is_interim_text(stream: Stream) -> None:

@@ -113,6 +113,7 @@ def changes(tmp_path: Path, source: str) -> list[tuple[str, str, str]]:
         ("import a", []),
         ('"""Words."""', []),
         ('__all__ = ["a"]', []),
+        ('T = TypeVar("T")', []),
         ("a: Literal[1] = b", []),
     ],
 )
@@ -180,11 +181,19 @@ def test_all_that_no_test_noticed_is_listed_and_the_tree_stays_as_it_is(
         "    continue",
         "    break",
         "",
-        "| part | changes | noticed | by a bound | not noticed | without effect | of those with effect |",
-        "|---|---|---|---|---|---|---|",
-        "| tiny | 6 | 4 | 0 | 2 | 0 | 67 % |",
+        "| part | seed | changes | noticed | by a bound | not noticed | without effect "
+        "| of those with effect |",
+        "|---|---|---|---|---|---|---|---|",
+        "| tiny | 7 | 6 | 4 | 0 | 2 | 0 | 67 % |",
     ]
     assert {path: path.read_bytes() for path in tree.rglob("*.py")} == before
+
+
+def test_each_seed_has_its_row(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["--count", "99", "--seed", "7", "--seed", "8"], tree, TINY) == 1
+    *_, first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("| tiny | 7 | 6 | ")
+    assert second.startswith("| tiny | 8 | 6 | ")
 
 
 def test_the_same_seed_chooses_the_same_and_another_seed_others(tree: Path) -> None:
@@ -222,7 +231,7 @@ def test_what_has_no_effect_is_counted_and_not_tried(
     (noticed,) = [mutant for mutant in every if mutant.change == "return number <= LIMIT"]
     monkeypatch.setattr(command, "_chosen", lambda *_: [allowed, noticed])
     assert command.main(["--allowed", str(allow(tree))], tree, TINY) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "| tiny | 2 | 1 | 0 | 0 | 1 | 100 % |"
+    assert capsys.readouterr().out.splitlines()[-1] == "| tiny | 1 | 2 | 1 | 0 | 0 | 1 | 100 % |"
 
 
 @pytest.mark.parametrize(

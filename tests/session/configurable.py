@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from tests.session.driving import Endpoint
 from tests.session.fake_service import FakeService
 
 from speechwire.transport import MemoryPeer
@@ -78,3 +79,15 @@ class Configurable:
 
 def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def first_of(endpoint: Endpoint) -> tuple[dict[str, Any], dict[str, str]]:
+    """A change, and how it stands in a URL."""
+    return {"keyterms": ["Oslo"]}, {"keyterm": "Oslo"}
+
+
+def second_of(endpoint: Endpoint) -> tuple[dict[str, Any], dict[str, str]]:
+    """Another one, of another setting."""
+    if endpoint.name == "flux":
+        return {"eot_threshold": 0.9}, {"eot_threshold": "0.9"}
+    return {"features": {"numerals": True}}, {"numerals": "true"}

@@ -45,6 +45,16 @@ class Endpoint:
         return ListenV1Session(api_key, options, transport=transport, settings=listen, converter=converter)
 
 
+def endpoints(*names: str) -> Any:
+    """Make a fixture, for a file to call ``endpoint``: each of these in turn."""
+
+    @pytest.fixture(params=names)
+    def endpoint(request: pytest.FixtureRequest) -> Endpoint:
+        return Endpoint(request.param)
+
+    return endpoint
+
+
 def transport_of(session: Listening) -> MemoryTransport:
     transport = session._runner._access.transport
     assert isinstance(transport, MemoryTransport)
@@ -121,3 +131,12 @@ def check_turns(events: list[Any]) -> None:
 def of(kind: type | tuple[type, ...], events: list[Any]) -> list[Any]:
     """The events of one type, or of several."""
     return [event for event in events if isinstance(event, kind)]
+
+
+async def all_heard(session: Listening, events: asyncio.Task[list[Any]], service: FakeService) -> None:
+    """Close, and judge: every word once, nothing missing, nothing dropped."""
+    await session.aclose()
+    got = await events
+    check_words(service, got)
+    check_turns(got)
+    assert (got[-1].complete, got[-1].dropped_s) == (True, 0.0)

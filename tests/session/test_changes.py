@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.session.counted import RATE
-from tests.session.driving import Endpoint, check_turns, check_words, collect, peers, speak_into
+from tests.session.driving import Endpoint, check_turns, check_words, collect, endpoints, peers, speak_into
 from tests.session.fake_service import FakeService, reset
 
 from speechwire.audio import PcmPipeline
@@ -21,9 +21,7 @@ from speechwire.transport import MemoryPeer
 TURNS = [(1.0, 2.0), (3.5, 5.5), (7.0, 8.0), (12.0, 14.0)]
 
 
-@pytest.fixture(params=["flux", "nova"])
-def endpoint(request: pytest.FixtureRequest) -> Endpoint:
-    return Endpoint(request.param)
+endpoint = endpoints("flux", "nova")
 
 
 def answering(service: FakeService, answer: dict[str, Any] | None) -> Any:

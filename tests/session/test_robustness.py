@@ -16,6 +16,7 @@ from tests.session.driving import (
     check_words,
     collect,
     converse,
+    endpoints,
     peers,
     speak_into,
     transport_of,
@@ -31,9 +32,7 @@ from speechwire.transport import CloseEvent, MemoryPeer, MemoryTransport
 SECRET = "0123456789abcdef0123456789abcdef-secret"
 
 
-@pytest.fixture(params=["flux", "nova"])
-def endpoint(request: pytest.FixtureRequest) -> Endpoint:
-    return Endpoint(request.param)
+endpoint = endpoints("flux", "nova")
 
 
 async def until_cancelled(steps: int, work: asyncio.Task[Any]) -> None:

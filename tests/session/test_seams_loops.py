@@ -9,7 +9,16 @@ from typing import Any
 
 import pytest
 from tests.session.counted import RATE, counted
-from tests.session.driving import KEY, Endpoint, Listening, collect, peers, speak_into, transport_of
+from tests.session.driving import (
+    KEY,
+    Endpoint,
+    Listening,
+    collect,
+    endpoints,
+    peers,
+    speak_into,
+    transport_of,
+)
 from tests.session.fake_service import FakeNova, deaf
 from tests.session.watching import Watch
 from tests.virtual_time import VirtualTimeLoop
@@ -23,9 +32,7 @@ from speechwire.transport import MemoryPeer, MemoryTransport
 FRAME = counted(0, RATE // 50)
 
 
-@pytest.fixture(params=["flux", "nova"])
-def endpoint(request: pytest.FixtureRequest) -> Endpoint:
-    return Endpoint(request.param)
+endpoint = endpoints("flux", "nova")
 
 
 def in_a_loop(work: Callable[[], Awaitable[Any]]) -> Any:

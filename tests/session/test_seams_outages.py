@@ -11,6 +11,7 @@ from tests.session.counted import RATE, counted
 from tests.session.driving import (
     Endpoint,
     collect,
+    endpoints,
     of,
     peers,
     speak_into,
@@ -36,9 +37,7 @@ from speechwire.transport import MemoryPeer
 WORD: Word = ("word", 0.4, 0.8)
 
 
-@pytest.fixture(params=["flux", "nova"])
-def endpoint(request: pytest.FixtureRequest) -> Endpoint:
-    return Endpoint(request.param)
+endpoint = endpoints("flux", "nova")
 
 
 class Away:

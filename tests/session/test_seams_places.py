@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,55 +13,22 @@ from tests.session.driving import (
     KEY,
     Endpoint,
     Listening,
-    check_turns,
-    check_words,
+    all_heard,
     collect,
+    endpoints,
     speak_into,
 )
-from tests.session.fake_service import FakeService, stall
+from tests.session.fake_service import stall
+from tests.session.handshakes import replacements, silent
 from tests.virtual_time import VirtualTimeLoop
 
-from speechwire.errors import ConnectFailed, SpeechwireError
+from speechwire.errors import ConnectFailed
 from speechwire.protocol import ListenV1Options
 from speechwire.session import ConnectionLimiter, ListenSettings, SessionPool
-from speechwire.transport import CloseEvent, MemoryPeer, MemoryTransport, Take, WebSocket
+from speechwire.transport import CloseEvent, MemoryTransport, Take, WebSocket
 
 TURNS = [(1.0, 5.0), (7.0, 8.0)]
-
-
-@pytest.fixture(params=["flux", "nova"])
-def endpoint(request: pytest.FixtureRequest) -> Endpoint:
-    return Endpoint(request.param)
-
-
-def replacements(first: Any, *others: Any) -> Callable[[MemoryPeer], Any]:
-    """The first connection is served by one, those that follow by the others, the last of them for all."""
-
-    async def serve(peer: MemoryPeer) -> None:
-        scripts = (first, *others)
-        await scripts[min(peer.number, len(scripts) - 1)](peer)
-
-    return serve
-
-
-def refusing(error: SpeechwireError) -> Callable[[MemoryPeer], Any]:
-    async def refuse(peer: MemoryPeer) -> None:
-        peer.refuse(error)
-
-    return refuse
-
-
-async def silent(peer: MemoryPeer) -> None:
-    """Answer no handshake."""
-    await asyncio.sleep(3600)
-
-
-async def all_heard(session: Listening, events: asyncio.Task[list[Any]], service: FakeService) -> None:
-    await session.aclose()
-    got = await events
-    check_words(service, got)
-    check_turns(got)
-    assert (got[-1].complete, got[-1].dropped_s) == (True, 0.0)
+endpoint = endpoints("flux", "nova")
 
 
 def in_pool(pool: SessionPool, endpoint: Endpoint, **settings: Any) -> Listening:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from typing import Any
 
 import pytest
-from tests.session.configurable import ACCEPTED, REFUSED, Configurable
+from tests.session.configurable import ACCEPTED, REFUSED, Configurable, first_of, second_of
 from tests.session.driving import (
     Endpoint,
-    Listening,
-    check_turns,
-    check_words,
+    all_heard,
     collect,
+    endpoints,
     peers,
     speak_into,
     transport_of,
@@ -24,31 +22,7 @@ from speechwire.errors import HandshakeRefused, ServiceError, SessionClosed
 from speechwire.transport import MemoryPeer
 
 TURNS = [(1.0, 5.0), (7.0, 8.0)]
-
-
-@pytest.fixture(params=["flux", "nova"])
-def endpoint(request: pytest.FixtureRequest) -> Endpoint:
-    return Endpoint(request.param)
-
-
-def first_of(endpoint: Endpoint) -> tuple[dict[str, Any], dict[str, str]]:
-    """A change, and how it stands in a URL."""
-    return {"keyterms": ["Oslo"]}, {"keyterm": "Oslo"}
-
-
-def second_of(endpoint: Endpoint) -> tuple[dict[str, Any], dict[str, str]]:
-    """Another one, of another setting."""
-    if endpoint.name == "flux":
-        return {"eot_threshold": 0.9}, {"eot_threshold": "0.9"}
-    return {"features": {"numerals": True}}, {"numerals": "true"}
-
-
-async def finished(session: Listening, events: asyncio.Task[list[Any]], service: Any) -> None:
-    await session.aclose()
-    got = await events
-    check_words(service, got)
-    check_turns(got)
-    assert got[-1].complete
+endpoint = endpoints("flux", "nova")
 
 
 async def test_a_change_that_the_next_connection_is_refused_for_is_given_up(endpoint: Endpoint) -> None:
@@ -69,7 +43,7 @@ async def test_a_change_that_the_next_connection_is_refused_for_is_given_up(endp
     await session.configure(keyterms=["Oslo"])
     await speak_into(session, 8.0, start_s=2.0)
     assert ["Oslo" in peer.request.url for peer in peers(session)] == [False, True, False]
-    await finished(session, events, service.service)
+    await all_heard(session, events, service.service)
 
 
 async def test_a_change_made_during_a_handshake_outlives_its_refusal(endpoint: Endpoint) -> None:
@@ -97,7 +71,7 @@ async def test_a_change_made_during_a_handshake_outlives_its_refusal(endpoint: E
     await asyncio.wait_for(later, 0.1)
     assert service.has(peers(session)[2], **has_second)
     assert not service.has(peers(session)[2], keyterm="Oslo")
-    await finished(session, events, service.service)
+    await all_heard(session, events, service.service)
 
 
 async def test_a_change_made_during_a_handshake_can_still_be_refused(endpoint: Endpoint) -> None:

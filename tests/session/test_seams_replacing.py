@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 from tests.session.counted import RATE
 from tests.session.driving import (
     Endpoint,
-    Listening,
-    check_turns,
-    check_words,
+    all_heard,
     collect,
+    endpoints,
     peers,
     speak_into,
     transport_of,
 )
-from tests.session.fake_service import FakeService, reset
+from tests.session.fake_service import reset
+from tests.session.handshakes import late, refusing, replacements, silent
 
 from speechwire.errors import ConnectFailed, HandshakeRefused, SessionClosed, SpeechwireError
 from speechwire.protocol import ListenV1Options, ListenV2Options
@@ -26,55 +24,13 @@ from speechwire.session import Reconnecting
 from speechwire.transport import MemoryPeer
 
 TURNS = [(1.0, 5.0), (7.0, 8.0)]
-
-
-@pytest.fixture(params=["flux", "nova"])
-def endpoint(request: pytest.FixtureRequest) -> Endpoint:
-    return Endpoint(request.param)
+endpoint = endpoints("flux", "nova")
 
 
 def other_options(endpoint: Endpoint) -> ListenV1Options | ListenV2Options:
     if endpoint.name == "flux":
         return ListenV2Options(model="flux-general-multi")
     return ListenV1Options(encoding="linear16", sample_rate=RATE, interim_results=True, language="es")
-
-
-def replacements(first: Any, *others: Any) -> Callable[[MemoryPeer], Any]:
-    """The first connection is served by one, those that follow by the others, the last of them for all."""
-
-    async def serve(peer: MemoryPeer) -> None:
-        scripts = (first, *others)
-        await scripts[min(peer.number, len(scripts) - 1)](peer)
-
-    return serve
-
-
-def refusing(error: SpeechwireError) -> Callable[[MemoryPeer], Any]:
-    async def refuse(peer: MemoryPeer) -> None:
-        peer.refuse(error)
-
-    return refuse
-
-
-async def silent(peer: MemoryPeer) -> None:
-    """Answer no handshake."""
-    await asyncio.sleep(3600)
-
-
-def late(wait_s: float, service: FakeService) -> Callable[[MemoryPeer], Any]:
-    async def serve(peer: MemoryPeer) -> None:
-        await asyncio.sleep(wait_s)
-        await service(peer)
-
-    return serve
-
-
-async def all_heard(session: Listening, events: asyncio.Task[list[Any]], service: FakeService) -> None:
-    await session.aclose()
-    got = await events
-    check_words(service, got)
-    check_turns(got)
-    assert (got[-1].complete, got[-1].dropped_s) == (True, 0.0)
 
 
 # Closed meanwhile

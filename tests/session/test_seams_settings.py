@@ -7,14 +7,13 @@ import itertools
 from typing import Any
 
 import pytest
-from tests.session.configurable import ACCEPTED, REFUSED, Configurable
+from tests.session.configurable import ACCEPTED, REFUSED, Configurable, first_of, second_of
 from tests.session.counted import counted
 from tests.session.driving import (
     Endpoint,
-    Listening,
-    check_turns,
-    check_words,
+    all_heard,
     collect,
+    endpoints,
     peers,
     speak_into,
 )
@@ -24,31 +23,7 @@ from speechwire.session import BackoffPolicy, OutageBegan
 from speechwire.transport import MemoryPeer
 
 TURNS = [(1.0, 5.0), (7.0, 8.0)]
-
-
-@pytest.fixture(params=["flux", "nova"])
-def endpoint(request: pytest.FixtureRequest) -> Endpoint:
-    return Endpoint(request.param)
-
-
-def first_of(endpoint: Endpoint) -> tuple[dict[str, Any], dict[str, str]]:
-    """A change, and how it stands in a URL."""
-    return {"keyterms": ["Oslo"]}, {"keyterm": "Oslo"}
-
-
-def second_of(endpoint: Endpoint) -> tuple[dict[str, Any], dict[str, str]]:
-    """Another one, of another setting."""
-    if endpoint.name == "flux":
-        return {"eot_threshold": 0.9}, {"eot_threshold": "0.9"}
-    return {"features": {"numerals": True}}, {"numerals": "true"}
-
-
-async def finished(session: Listening, events: asyncio.Task[list[Any]], service: Any) -> None:
-    await session.aclose()
-    got = await events
-    check_words(service, got)
-    check_turns(got)
-    assert got[-1].complete
+endpoint = endpoints("flux", "nova")
 
 
 # Two in one turn, then a drop
@@ -74,7 +49,7 @@ async def test_two_changes_in_a_turn_both_outlive_the_connection(
     peers(session)[0].reset()
     await speak_into(session, 8.0, start_s=2.0)
     assert service.has(peers(session)[1], **has_first, **has_second)
-    await finished(session, events, service.service)
+    await all_heard(session, events, service.service)
 
 
 @pytest.mark.parametrize("steps", range(1, 12, 2))
@@ -94,7 +69,7 @@ async def test_changes_whose_answers_are_lost_hold_on_the_next_connection(
     await speak_into(session, 8.0, start_s=2.0)
     await asyncio.wait_for(changing, 1.0)
     assert service.has(peers(session)[1], **has_first, **has_second)
-    await finished(session, events, service.service)
+    await all_heard(session, events, service.service)
 
 
 async def test_of_two_changes_of_one_setting_the_later_holds(endpoint: Endpoint) -> None:
@@ -108,7 +83,7 @@ async def test_of_two_changes_of_one_setting_the_later_holds(endpoint: Endpoint)
     await speak_into(session, 8.0, start_s=2.0)
     assert service.has(peers(session)[1], keyterm="Bergen")
     assert "Oslo" not in peers(session)[1].request.url
-    await finished(session, events, service.service)
+    await all_heard(session, events, service.service)
 
 
 @pytest.mark.parametrize("refused", [0, 1])
@@ -132,7 +107,7 @@ async def test_a_refused_change_takes_no_other_with_it(endpoint: Endpoint, refus
     url = peers(session)[1].request.url
     for number, (name, value) in enumerate((*has_first.items(), *has_second.items())):
         assert (f"{name}={value}" in url) == (number != refused)
-    await finished(session, events, service.service)
+    await all_heard(session, events, service.service)
 
 
 async def test_a_change_comes_behind_the_audio_that_was_pushed_before(endpoint: Endpoint) -> None:
@@ -146,7 +121,7 @@ async def test_a_change_comes_behind_the_audio_that_was_pushed_before(endpoint: 
     session.push(counted(1600 + 3 * 16000, 16000 * 6 + 14400))
     await change
     assert service.heard_s[0] == [pytest.approx(3.1)]
-    await finished(session, events, service.service)
+    await all_heard(session, events, service.service)
 
 
 # Without a connection, or between two
@@ -167,7 +142,7 @@ async def test_a_change_during_the_first_handshake_holds(endpoint: Endpoint) -> 
     await speak_into(session, 9.5, start_s=0.5)
     await asyncio.wait_for(changing, 0.1)
     assert service.has(peers(session)[0], **has_first, **has_second)
-    await finished(session, events, service.service)
+    await all_heard(session, events, service.service)
     assert len(peers(session)) == 1
 
 
@@ -190,7 +165,7 @@ async def test_a_change_during_a_reconnect_holds(endpoint: Endpoint, wait_s: flo
     await speak_into(session, 8.0 - wait_s, start_s=2.0 + wait_s)
     await asyncio.wait_for(changing, 0.1)
     assert service.has(peers(session)[1], **has_change)
-    await finished(session, events, service.service)
+    await all_heard(session, events, service.service)
 
 
 async def test_a_change_without_a_connection_returns_at_once(endpoint: Endpoint) -> None:
@@ -254,7 +229,7 @@ async def test_a_change_while_a_replacement_waits_for_its_moment_holds(endpoint:
     await speak_into(session, 7.5, start_s=2.5)
     await reopening
     assert service.has(peers(session)[1], **has_first, **has_second)
-    await finished(session, events, service.service)
+    await all_heard(session, events, service.service)
 
 
 @pytest.mark.parametrize("wait_s", [0.02, 0.5, 0.98], ids=["early", "in the middle", "late"])
@@ -276,7 +251,7 @@ async def test_a_change_during_the_handshake_of_a_replacement_holds(
     await speak_into(session, 8.0 - wait_s, start_s=2.0 + wait_s)
     await reopening
     assert service.has(peers(session)[1], **has_change)
-    await finished(session, events, service.service)
+    await all_heard(session, events, service.service)
 
 
 async def test_a_change_while_an_old_connection_is_replaced_holds(endpoint: Endpoint) -> None:
@@ -289,4 +264,4 @@ async def test_a_change_while_an_old_connection_is_replaced_holds(endpoint: Endp
     await session.configure(**change)
     await speak_into(session, 12.0, start_s=2.3)
     assert all(service.has(peer, **has_change) for peer in peers(session)[1:])
-    await finished(session, events, service.service)
+    await all_heard(session, events, service.service)

@@ -40,6 +40,13 @@ def filled(kind: Any, n: int) -> Any:
     return kind(**values)
 
 
+def test_counting_begins_at_nothing() -> None:
+    for stats in (ListenStats(), SpeakStats()):
+        for name, value in stats.items():
+            assert value == (Histogram() if isinstance(value, Histogram) else 0), name
+    assert not any(Histogram().counts)
+
+
 class Collector:
     """A meter provider with one reader that is asked by hand."""
 

@@ -12,6 +12,8 @@ import pytest
 import trustme
 from tests.transport.reaching import TRANSPORTS
 
+from speechwire.transport.shared import TRANSPORT_VARIABLE
+
 _VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
 _LIBRARIES = ("aiohttp", "picows", "speechwire.transport")
 
@@ -41,6 +43,14 @@ async def quiet(caplog: pytest.LogCaptureFixture) -> AsyncIterator[None]:
 @pytest.fixture(params=TRANSPORTS)
 def make(request: pytest.FixtureRequest) -> Any:
     return TRANSPORTS[request.param]
+
+
+@pytest.fixture(params=["aiohttp", "picows"])
+def transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of each network transport in turn, which is the one that is made."""
+    name: str = request.param
+    monkeypatch.setenv(TRANSPORT_VARIABLE, name)
+    return name
 
 
 @pytest.fixture

@@ -14,7 +14,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["RawPeer", "acceptance", "frame", "raw_peer"]
+__all__ = ["GREETING", "PATIENCE_S", "RawPeer", "Serve", "acceptance", "frame", "raw_peer"]
+
+PATIENCE_S = 30.0  # of a test with what must not hang
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
@@ -55,6 +57,9 @@ class RawPeer:
             pass
 
 
+Serve = Callable[[RawPeer], Awaitable[None]]
+
+
 @dataclass
 class Listening:
     """Where a raw peer listens, and who came."""
@@ -65,9 +70,7 @@ class Listening:
 
 
 @asynccontextmanager
-async def raw_peer(
-    serve: Callable[[RawPeer], Awaitable[None]], tls: ssl.SSLContext | None = None
-) -> AsyncIterator[Listening]:
+async def raw_peer(serve: Serve, tls: ssl.SSLContext | None = None) -> AsyncIterator[Listening]:
     """Serve every TCP connection by `serve`, and end it with FIN when that returns."""
     tasks: set[asyncio.Task[Any]] = set()
     listening: Listening
@@ -112,3 +115,6 @@ def frame(opcode: int, payload: bytes = b"", *, fin: bool = True, reserved: int 
     if size < 1 << 16:
         return head + b"\x7e" + size.to_bytes(2, "big") + payload
     return head + b"\x7f" + size.to_bytes(8, "big") + payload
+
+
+GREETING = frame(1, b"hello")

@@ -3,29 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import pytest
-from tests.transport.raw_peer import RawPeer, frame, raw_peer
+from tests.transport.raw_peer import PATIENCE_S, RawPeer, Serve, raw_peer
 
 from speechwire.errors import ConnectFailed, HandshakeRefused, SpeechwireError
 from speechwire.transport import ConnectRequest, new_transport
-from speechwire.transport.shared import TRANSPORT_VARIABLE
 
-Serve = Callable[[RawPeer], Awaitable[None]]
-
-GREETING = frame(1, b"hello")
-MOST_BYTES = 1 << 16
-PATIENCE_S = 30.0  # of a test with what must not hang
-
-pytestmark = pytest.mark.usefixtures("quiet")
-
-
-@pytest.fixture(params=["aiohttp", "picows"], autouse=True)
-def transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    name: str = request.param
-    monkeypatch.setenv(TRANSPORT_VARIABLE, name)
-    return name
+pytestmark = pytest.mark.usefixtures("quiet", "transport")
 
 
 def answers(*pieces: bytes, reset: bool = False, read: bool = True) -> Serve:

@@ -8,27 +8,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
-from tests.transport.raw_peer import RawPeer, acceptance, frame, raw_peer
+from tests.transport.raw_peer import GREETING, PATIENCE_S, RawPeer, Serve, acceptance, frame, raw_peer
 
 from speechwire.errors import ConnectionLost
 from speechwire.transport import CloseEvent, ConnectRequest, WebSocket, new_transport
-from speechwire.transport._client import NO_CLOSE_FRAME
-from speechwire.transport.shared import TRANSPORT_VARIABLE
 
-Serve = Callable[[RawPeer], Awaitable[None]]
-
-GREETING = frame(1, b"hello")
 MOST_BYTES = 1 << 16
-PATIENCE_S = 30.0  # of a test with what must not hang
+NO_CLOSE_FRAME = "the connection ended without a close frame"
 
-pytestmark = pytest.mark.usefixtures("quiet")
-
-
-@pytest.fixture(params=["aiohttp", "picows"], autouse=True)
-def transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    name: str = request.param
-    monkeypatch.setenv(TRANSPORT_VARIABLE, name)
-    return name
+pytestmark = pytest.mark.usefixtures("quiet", "transport")
 
 
 def sends(*pieces: bytes, reset: bool = False, stay: bool = False) -> Serve:
@@ -102,6 +90,29 @@ async def test_a_stream_that_breaks(fault: str) -> None:
         assert await connection.receive() == ended
         assert await connection.receive_each(lambda taken: True) == ended
         await check_nothing_goes(connection)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("reserved bit 0x40", "a frame with reserved bits set"),
+        ("too long", "a frame of 65537 bytes"),
+        ("too long in fragments", "a message of over 65536 bytes"),
+        ("no UTF-8", "text that is not UTF-8: invalid start byte"),
+        ("a fragment of nothing", "a fragment continues no message"),
+        ("a message within a message", "a message began before the one before it had ended"),
+    ],
+)
+async def test_what_is_said_of_it(fault: str, words: str, transport: str) -> None:
+    """aiohttp's own words are others."""
+    async with asyncio.timeout(PATIENCE_S), connected(MID_STREAM[fault]) as connection:
+        assert await connection.receive() == "hello"
+        ended = await connection.receive()
+        assert isinstance(ended, CloseEvent)
+        assert transport == "aiohttp" or ended == CloseEvent(1006, words)
+        with pytest.raises(ConnectionLost) as raised:
+            await connection.send(b"audio")
+    assert (raised.value.code, raised.value.reason) == (ended.code, ended.reason)
 
 
 @pytest.mark.parametrize("fault", MID_STREAM)
@@ -216,8 +227,14 @@ async def test_a_message_in_thousands_of_fragments() -> None:
         assert await connection.receive() == b"x" + b"yz" * 8000
 
 
-@pytest.mark.parametrize("waiting", [False, True])
-async def test_many_frames_in_one_turn_of_the_loop_after_a_reset(waiting: bool) -> None:
+async def sent_now(connection: WebSocket) -> None:
+    connection.send_now(b"audio")
+
+
+@pytest.mark.parametrize("send", [lambda it: it.send(b"audio"), lambda it: it.ping(), sent_now])
+async def test_many_frames_in_one_turn_of_the_loop_after_a_reset(
+    send: Callable[[WebSocket], Awaitable[None]],
+) -> None:
     """The first one meets the reset; libraries complain of writing the others into nothing."""
     loop = asyncio.get_running_loop()
     opening = new_transport()
@@ -234,7 +251,7 @@ async def test_many_frames_in_one_turn_of_the_loop_after_a_reset(waiting: bool) 
         lost = 0
         for _ in range(30):
             try:
-                await connection.send(b"audio") if waiting else connection.send_now(b"audio")
+                await send(connection)
             except ConnectionLost:
                 lost += 1
         assert lost > 20

@@ -33,6 +33,25 @@ async def test_both_directions_and_the_end() -> None:
     await transport.aclose()
 
 
+@pytest.mark.parametrize("first", ["send", "receive", "close", "reset", "accept"])
+async def test_whatever_a_script_does_first_accepts_the_connection(first: str) -> None:
+    async def serve(peer: MemoryPeer) -> None:
+        if first == "receive":
+            await peer.receive()
+        else:
+            getattr(peer, first)(*(["said"] if first == "send" else []))
+
+    transport = MemoryTransport(serve)
+    async with asyncio.timeout(10):
+        connection = await transport.connect(REQUEST)
+    assert connection.request_id == "memory-0"
+    ends = {"close": CloseEvent(1000), "reset": CloseEvent(1006, "connection reset by peer")}
+    if first in ends:
+        assert await connection.receive() == ends[first]
+    connection.abort()
+    await transport.aclose()
+
+
 async def test_frames_before_a_close_arrive_and_a_reset_loses_them() -> None:
     async def say(peer: MemoryPeer) -> None:
         peer.send("said")
@@ -96,7 +115,9 @@ async def test_refusals_and_deadlines() -> None:
     transport = MemoryTransport(refuse)
     with pytest.raises(HandshakeRefused):
         await transport.connect(REQUEST)
-    with pytest.raises(ConnectFailed, match="no answer"):
+    with pytest.raises(
+        ConnectFailed, match=r"^could not connect to wss://memory/: no answer within 0\.01 s$"
+    ):
         await transport.connect(ConnectRequest("wss://memory/?x=y", connect_timeout_s=0.01))
     await transport.aclose()
 

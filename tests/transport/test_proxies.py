@@ -227,7 +227,7 @@ def test_what_is_no_proxy_is_refused(make: Any, proxy: str) -> None:
         make(proxy=proxy)
     assert raised.value.argument == "proxy"
     assert "s3cret" not in str(raised.value)
-    with pytest.raises(InvalidArgumentType, match="proxy must be a str, got int"):
+    with pytest.raises(InvalidArgumentType, match="^proxy must be a str, got int$"):
         make(proxy=3128)
 
 
@@ -236,6 +236,34 @@ async def test_the_environment_is_told_by_name(make: Any, monkeypatch: pytest.Mo
     error = await failure(make(), "wss://service.test/")
     assert str(error).startswith("HTTPS_PROXY must be http://")
     assert "s3cret" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("url", "scheme", "host", "port", "place", "user"),
+    [
+        ("http://a.test", "http", "a.test", 80, "http://a.test:80", None),
+        ("http://a.test:3128/", "http", "a.test", 3128, "http://a.test:3128", None),
+        (" socks4://a.test\n", "socks4", "a.test", 1080, "socks4://a.test:1080", None),
+        ("socks5://a.test", "socks5", "a.test", 1080, "socks5://a.test:1080", None),
+        ("socks5h://a.test:1", "socks5", "a.test", 1, "socks5://a.test:1", None),
+        ("http://[fd00::1]:8080", "http", "fd00::1", 8080, "http://[fd00::1]:8080", None),
+        ("http://u@a.test", "http", "a.test", 80, "http://a.test:80", "u:"),
+        ("http://u%40:p%3A:w@a.test", "http", "a.test", 80, "http://a.test:80", "u@:p::w"),
+    ],
+)
+def test_what_the_url_of_a_proxy_says(
+    url: str, scheme: str, host: str, port: int, place: str, user: str | None
+) -> None:
+    proxy = Proxies(url, trust_env=False).choose("wss://service.test/")
+    assert proxy is not None
+    assert (proxy.scheme, proxy.host, proxy.port, proxy.place) == (scheme, host, port, place)
+    assert (proxy.user and proxy.user.reveal()) == user
+    if user is None:
+        assert (proxy.authorization, proxy.secrets) == (None, ())
+    else:
+        coded = base64.b64encode(user.encode()).decode()
+        told = [secret.reveal() for secret in proxy.secrets]
+        assert told == [user, user.partition(":")[2], f"Basic {coded}"]
 
 
 @pytest.mark.parametrize(
@@ -253,6 +281,7 @@ async def test_the_environment_is_told_by_name(make: Any, monkeypatch: pytest.Mo
         ("10.0.0.0/8", "wss://10.1.2.3/", True),
         ("10.0.0.0/8", "wss://11.1.2.3/", False),
         ("10.0.0.0/8,junk/99", "ws://[::ffff:1]:80/", False),
+        ("junk/99, 10.0.0.0/8", "wss://10.1.2.3/", True),
         ("fd00::/8", "ws://[fd00::1]:80/", True),
         ("", "ws://localhost:8080/", True),
         ("", "ws://127.3.2.1:8080/", True),

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import ssl
 from typing import Any
 
 import pytest
 import trustme
 from tests.transport.raw_peer import RawPeer, raw_peer
 from tests.transport.reaching import (
+    PATIENCE_S,
     client_side,
     failure,
     greet,
     greeting,
+    request,
     server_side,
 )
 
@@ -62,6 +65,28 @@ async def test_the_default_is_to_verify(make: Any, authority: trustme.CA) -> Non
         error = await failure(make(), listening.url)
     assert isinstance(error, ConnectFailed)
     assert "certificate is not trusted" in error.cause
+
+
+async def test_what_is_trusted_by_default_is_read_once(
+    make: Any, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To read the system's certificates takes tens of milliseconds; each connection of a call would wait."""
+    made: list[ssl.SSLContext] = []
+
+    def read() -> ssl.SSLContext:
+        made.append(client_side(authority))
+        return made[-1]
+
+    for name in ("aiohttp_ws", "picows_ws"):
+        monkeypatch.setattr(f"speechwire.transport.{name}.default_tls", read)
+    transport = make()
+    async with asyncio.timeout(PATIENCE_S), raw_peer(greet, server_side(authority, "127.0.0.1")) as listening:
+        for _ in range(2):
+            connection = await transport.connect(request(listening.url))
+            assert await connection.receive() == "hello"
+            connection.abort()
+        await transport.aclose()
+    assert len(made) == 1
 
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\0" * 50])

@@ -12,6 +12,7 @@ import click
 
 from speechwire.cli._display import Verbosity
 from speechwire.cli._files import STANDARD
+from speechwire.errors import InvalidArgument, InvalidArgumentType
 from speechwire.protocol import ListenV1Options, ListenV2Options, SpeakV1Options, SpeakV2Options
 
 __all__ = ["FILE", "SECONDS", "SPEED", "extra_option", "make_options", "verbosity_options"]
@@ -115,8 +116,9 @@ def make_options(
         defaults: What ``--extra`` may set otherwise.
 
     Raises:
-        click.UsageError: A text is no such pair, or about something set already.
-        InvalidArgument: The service would refuse a value.
+        click.UsageError: A text is no such pair, about something set already, or a value that the service
+            would refuse.
+        InvalidArgument: The service would refuse something set here.
     """
     known: dict[str, Any] = {}
     unknown: list[tuple[str, str]] = []
@@ -127,7 +129,15 @@ def make_options(
             known[key] = _merged(known.get(key), _value(kind, key, value))
         else:
             unknown.append((key, value))
-    return kind(**{**defaults, **known, **set_here}, extra=unknown)
+    try:
+        return kind(**{**defaults, **known, **set_here}, extra=unknown)
+    except (InvalidArgument, InvalidArgumentType) as error:
+        for text in extra:
+            if _pair(text)[0] == error.argument:
+                wanted = error.allowed if isinstance(error, InvalidArgument) else error.expected
+                wanted = "true or false" if wanted == "a bool" else wanted
+                raise click.UsageError(f"--extra {text}: it must be {wanted}") from None
+        raise
 
 
 def _pair(text: str) -> tuple[str, str]:

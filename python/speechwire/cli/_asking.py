@@ -10,7 +10,7 @@ import click
 
 from speechwire.cli._arguments import make_options
 from speechwire.cli._playing import SERVICE_RATE
-from speechwire.cli._segments import Hearing, NovaHearing, TurnHearing
+from speechwire.cli._segments import Hearing, ListenV1Hearing, ListenV2Hearing
 from speechwire.protocol import ListenV1Options, ListenV2Options
 
 __all__ = ["Asked"]
@@ -43,15 +43,15 @@ class Asked:
             click.UsageError: Options contradict each other.
             InvalidArgument: The service would refuse a value.
         """
-        return self._flux_options() if self.uses_flux else self._nova_options(channels)
+        return self._v2_options() if self.uses_flux else self._v1_options(channels)
 
     def hearing(self, channels: int) -> Hearing:
         """What puts the results together."""
         if self.uses_flux:
-            return TurnHearing()
-        return NovaHearing(channels, multichannel=self.multichannel, diarize=self.diarize)
+            return ListenV2Hearing()
+        return ListenV1Hearing(channels, multichannel=self.multichannel, diarize=self.diarize)
 
-    def _nova_options(self, channels: int) -> ListenV1Options:
+    def _v1_options(self, channels: int) -> ListenV1Options:
         defaults = {
             "smart_format": True,
             "utterance_end_ms": 1000,
@@ -69,7 +69,7 @@ class Asked:
         }
         return make_options(ListenV1Options, self.extra, {**set_here, **self._given()}, defaults)
 
-    def _flux_options(self) -> ListenV2Options:
+    def _v2_options(self) -> ListenV2Options:
         for option, value in (
             ("--language", self.language),
             ("--multichannel", self.multichannel),

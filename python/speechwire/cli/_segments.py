@@ -9,10 +9,10 @@ from typing import Protocol
 
 from speechwire.protocol import TurnEvent, Utterance, Utterances
 from speechwire.protocol.listen_v1_events import Results, UtteranceEnd
-from speechwire.protocol.listen_v1_events import Word as NovaWord
+from speechwire.protocol.listen_v1_events import Word as ListenV1Word
 from speechwire.protocol.listen_v2_events import TurnInfo
 
-__all__ = ["Hearing", "NovaHearing", "Segment", "SpokenWord", "TurnHearing"]
+__all__ = ["Hearing", "ListenV1Hearing", "ListenV2Hearing", "Segment", "SpokenWord"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Hearing(Protocol):
         """Return what was still open at the end."""
 
 
-class NovaHearing:
+class ListenV1Hearing:
     """Utterances of ``/v1/listen``, in the order in which they began.
 
     Args:
@@ -130,7 +130,7 @@ class NovaHearing:
         return [_said_by(speaker, words, channel) for speaker, words in runs]
 
 
-class TurnHearing:
+class ListenV2Hearing:
     """Turns of ``/v2/listen``."""
 
     def __init__(self) -> None:
@@ -153,13 +153,13 @@ class TurnHearing:
         return [_from_turn(turn)] if turn else []
 
 
-def _spoken(words: Sequence[NovaWord]) -> tuple[SpokenWord, ...]:
+def _spoken(words: Sequence[ListenV1Word]) -> tuple[SpokenWord, ...]:
     return tuple(
         SpokenWord(word.punctuated_word or word.word, word.start, word.end, word.confidence) for word in words
     )
 
 
-def _said_by(speaker: int | None, words: tuple[NovaWord, ...], channel: int | None) -> Segment:
+def _said_by(speaker: int | None, words: tuple[ListenV1Word, ...], channel: int | None) -> Segment:
     spoken = _spoken(words)
     text = " ".join(word.text for word in spoken)
     return Segment(text, spoken[0].start_s, spoken[-1].end_s, spoken, channel, speaker)

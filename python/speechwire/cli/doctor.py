@@ -126,28 +126,28 @@ async def _probe(name: str, probe: Callable[[Access], Awaitable[str | None]], ac
     return _Finding(name, f"{access.base_url} answers in {elapsed_ms:.0f} ms{suffix}")
 
 
-async def _listen(access: Access) -> str | None:
+async def _listen_v1(access: Access) -> str | None:
     settings = ListenSettings(backoff=PROBE)
     async with ListenV1Session(access.api_key, base_url=access.base_url, settings=settings) as session:
         await session.connect()
         return session.request_id
 
 
-async def _flux(access: Access) -> str | None:
+async def _listen_v2(access: Access) -> str | None:
     settings = ListenSettings(backoff=PROBE)
     async with ListenV2Session(access.api_key, base_url=access.base_url, settings=settings) as session:
         await session.connect()
         return session.request_id
 
 
-async def _speak(access: Access) -> str | None:
+async def _speak_v1(access: Access) -> str | None:
     settings = SpeakSettings(backoff=PROBE)
     async with SpeakSession(access.api_key, base_url=access.base_url, settings=settings) as session:
         await session.prewarm()
         return None
 
 
-_PROBES = {"Nova": _listen, "Flux": _flux, "Aura": _speak}
+_PROBES = {"Nova": _listen_v1, "Flux": _listen_v2, "Aura": _speak_v1}
 
 
 def _line(finding: _Finding) -> str:

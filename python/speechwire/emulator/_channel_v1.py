@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from speechwire.emulator._messages import Message
-from speechwire.emulator._settings_v1 import MODEL_UUID, NovaSettings
+from speechwire.emulator._settings_v1 import MODEL_UUID, ListenV1Settings
 from speechwire.emulator._transcript import Transcript
 from speechwire.emulator.engine import Heard, Word
 
@@ -24,7 +24,7 @@ class Channel:
     A final needs settled words. An engine that settles later than ``endpointing`` asks delays it.
     """
 
-    def __init__(self, settings: NovaSettings, request_id: str, index: int, channels: int) -> None:
+    def __init__(self, settings: ListenV1Settings, request_id: str, index: int, channels: int) -> None:
         self.index = index
         self.heard_s = 0.0
         self._settings = settings

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from speechwire.emulator._messages import Message, Unparsable
-from speechwire.emulator._settings_v2 import FluxSettings
+from speechwire.emulator._settings_v2 import ListenV2Settings
 
-__all__ = ["ConfigureRefused", "apply_configure", "check_flux_values"]
+__all__ = ["ConfigureRefused", "apply_configure", "check_v2_values"]
 
 _KEYS = {"type", "thresholds", "keyterms", "language_hints", "numerals"}
 _THRESHOLDS = {"eot_threshold", "eager_eot_threshold", "eot_timeout_ms"}
@@ -23,7 +23,7 @@ class ConfigureRefused(Exception):
         self.code = code
 
 
-def apply_configure(message: Message, settings: FluxSettings) -> dict[str, Any]:
+def apply_configure(message: Message, settings: ListenV2Settings) -> dict[str, Any]:
     """The settings this message changes, all or none.
 
     Raises:
@@ -32,7 +32,7 @@ def apply_configure(message: Message, settings: FluxSettings) -> dict[str, Any]:
     """
     changes = _changes(message)
     values = {name: changes.get(name, getattr(settings, name)) for name in (*_THRESHOLDS, "keyterms")}
-    check_flux_values(**values)
+    check_v2_values(**values)
     if changes.get("language_hints") and not settings.multilingual:
         raise ConfigureRefused(
             "INVALID_PARAMETER", "language_hint is not supported for model flux-general-en"
@@ -40,7 +40,7 @@ def apply_configure(message: Message, settings: FluxSettings) -> dict[str, Any]:
     return changes
 
 
-def check_flux_values(
+def check_v2_values(
     eot_threshold: float, eager_eot_threshold: float | None, eot_timeout_ms: int, keyterms: tuple[str, ...]
 ) -> None:
     """Check ranges, for the handshake and for ``Configure`` alike.

@@ -10,11 +10,11 @@ import re
 from typing import Any
 
 from speechwire.emulator._audio_format import AudioFormat
-from speechwire.emulator._configure_v2 import ConfigureRefused, check_flux_values
+from speechwire.emulator._configure_v2 import ConfigureRefused, check_v2_values
 from speechwire.emulator._query import Query, Reader, audio_format, boolean, choice, integer, number, read
 from speechwire.emulator._refusal import Refusal
-from speechwire.emulator._settings_v1 import NovaSettings, keyterm_tokens
-from speechwire.emulator._settings_v2 import FluxSettings
+from speechwire.emulator._settings_v1 import ListenV1Settings, keyterm_tokens
+from speechwire.emulator._settings_v2 import ListenV2Settings
 
 __all__ = ["listen_v1", "listen_v2"]
 
@@ -89,7 +89,7 @@ _NOVA |= dict.fromkeys(
 )
 
 
-def listen_v1(query: Query) -> tuple[NovaSettings, AudioFormat]:
+def listen_v1(query: Query) -> tuple[ListenV1Settings, AudioFormat]:
     """Check a ``/v1/listen`` query; names the service does not know are ignored.
 
     Raises:
@@ -98,7 +98,7 @@ def listen_v1(query: Query) -> tuple[NovaSettings, AudioFormat]:
     values = read(query, _NOVA, strict=False)
     model = values.get("model", "base")
     _check_batch_only(query)
-    _check_nova_model(model)
+    _check_v1_model(model)
     _check_terms(query, model)
     if "diarize_model" in values and "diarize" in values:
         text = "diarize_model cannot be used together with diarize or diarize_version."
@@ -108,14 +108,14 @@ def listen_v1(query: Query) -> tuple[NovaSettings, AudioFormat]:
     channels = values.get("channels", 1)
     if not 1 <= channels <= _MAX_CHANNELS:
         raise Refusal(400, "Bad Request", f"channels must be 1 to {_MAX_CHANNELS}")
-    return _nova_settings(values, query, model), audio_format(values, None, channels)
+    return _v1_settings(values, query, model), audio_format(values, None, channels)
 
 
-def _nova_settings(values: dict[str, Any], query: Query, model: str) -> NovaSettings:
+def _v1_settings(values: dict[str, Any], query: Query, model: str) -> ListenV1Settings:
     pairs = (text.partition(":") for text in query.get("replace", ()))
     # A keyword's intensifier is not told apart: it is favoured or it is not.
     keywords = (text.partition(":")[0] for text in query.get("keywords", ()))
-    return NovaSettings(
+    return ListenV1Settings(
         model=model,
         language=values.get("language", "en"),
         interim_results=values.get("interim_results", False),
@@ -138,7 +138,7 @@ def _check_batch_only(query: Query) -> None:
         raise Refusal(403, "UNAUTHORIZED_FEATURES_REQUESTED", text)
 
 
-def _check_nova_model(model: str) -> None:
+def _check_v1_model(model: str) -> None:
     if model.startswith("flux"):
         raise Refusal(400, "Bad Request", _NO_MODEL)
     if not _NOVA_MODEL.fullmatch(model):
@@ -156,7 +156,7 @@ def _check_terms(query: Query, model: str) -> None:
         raise Refusal(400, "Bad Request", f"Bad Request: {text}")
 
 
-def listen_v2(query: Query) -> tuple[FluxSettings, AudioFormat]:
+def listen_v2(query: Query) -> tuple[ListenV2Settings, AudioFormat]:
     """Check a ``/v2/listen`` query; unknown names are refused.
 
     Raises:
@@ -169,20 +169,20 @@ def listen_v2(query: Query) -> tuple[FluxSettings, AudioFormat]:
     hints = tuple(query.get("language_hint", ()))
     _check_hints(hints, model)
     given = ("eot_threshold", "eager_eot_threshold", "eot_timeout_ms", "numerals")
-    settings = FluxSettings(
+    settings = ListenV2Settings(
         **{name: values[name] for name in given if name in values},
         keyterms=tuple(query.get("keyterm", ())),
         language_hints=hints,
         multilingual=model == "flux-general-multi",
     )
-    _check_flux_values(settings)
+    _check_v2_values(settings)
     return settings, audio_format(values, _FLUX_RATES)
 
 
-def _check_flux_values(settings: FluxSettings) -> None:
+def _check_v2_values(settings: ListenV2Settings) -> None:
     eager, timeout = settings.eager_eot_threshold, settings.eot_timeout_ms
     try:
-        check_flux_values(settings.eot_threshold, eager, timeout, settings.keyterms)
+        check_v2_values(settings.eot_threshold, eager, timeout, settings.keyterms)
     except ConfigureRefused as error:
         raise Refusal(400, "INVALID_PARAMETER", str(error), shape="flux") from None
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from speechwire.emulator._messages import Message
 
-__all__ = ["MODEL_UUID", "NovaSettings", "keyterm_tokens"]
+__all__ = ["MODEL_UUID", "ListenV1Settings", "keyterm_tokens"]
 
 MODEL_UUID = "40bd3654-e622-47c4-a111-63a61b23bfe8"
 
 
 @dataclass(frozen=True, slots=True)
-class NovaSettings:
+class ListenV1Settings:
     """Parameters that change what is sent; the others are checked and have no effect here.
 
     Attributes:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["FluxSettings"]
+__all__ = ["ListenV2Settings"]
 
 
 @dataclass(frozen=True, slots=True)
-class FluxSettings:
+class ListenV2Settings:
     """What the query string sets and ``Configure`` changes.
 
     Attributes:

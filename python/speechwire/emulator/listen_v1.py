@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from speechwire.emulator._channel_v1 import Channel
 from speechwire.emulator._messages import Close, Message, Output, Send, Unparsable, parse_message, type_of
-from speechwire.emulator._settings_v1 import MODEL_UUID, NovaSettings, keyterm_tokens
+from speechwire.emulator._settings_v1 import MODEL_UUID, ListenV1Settings, keyterm_tokens
 from speechwire.emulator.engine import Heard
 
 __all__ = ["ListenV1"]
@@ -40,7 +40,7 @@ class ListenV1:
     """
 
     def __init__(
-        self, request_id: str, settings: NovaSettings, *, created: str, digest: Callable[[], str]
+        self, request_id: str, settings: ListenV1Settings, *, created: str, digest: Callable[[], str]
     ) -> None:
         self._request_id = request_id
         self._settings = settings

@@ -12,7 +12,7 @@ from enum import Enum
 
 from speechwire.emulator._configure_v2 import ConfigureRefused, apply_configure
 from speechwire.emulator._messages import Close, Message, Output, Send, Unparsable, parse_message, type_of
-from speechwire.emulator._settings_v2 import FluxSettings
+from speechwire.emulator._settings_v2 import ListenV2Settings
 from speechwire.emulator._transcript import Transcript
 from speechwire.emulator.engine import Heard, Word
 
@@ -33,7 +33,7 @@ class _State(Enum):
 class ListenV2:
     """One Flux connection: recognizer reports and client texts in, messages out."""
 
-    def __init__(self, request_id: str, settings: FluxSettings) -> None:
+    def __init__(self, request_id: str, settings: ListenV2Settings) -> None:
         self.settings = settings
         self._request_id = request_id
         self._state = _State.INITIAL

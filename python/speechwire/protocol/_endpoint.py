@@ -36,6 +36,10 @@ class State(enum.Enum):
     """The connection has ended. The object is spent."""
 
 
+# Looking up a member of an enumeration takes as long as a call (CPython 3.11), and these are wanted often.
+_OPEN, _CLOSED = State.OPEN, State.CLOSED
+
+
 class Endpoint(abc.ABC, Generic[EventT]):
     """One connection, without the connection: frames in, events out, and the other way round.
 
@@ -81,17 +85,14 @@ class Endpoint(abc.ABC, Generic[EventT]):
         Raises:
             InvalidArgumentType: `frame` is neither ``str`` nor ``bytes``.
         """
-        if not isinstance(frame, (str, bytes, bytearray, memoryview)):
-            raise InvalidArgumentType("frame", frame, "a str or bytes")
-        if self._state is State.CLOSED:
-            content = frame if isinstance(frame, str) else bytes(frame)
-            return self._events(malformed("a frame after the end of the connection", content))
+        if self._state is _CLOSED:
+            return self._after_the_end(frame)
         if isinstance(frame, str):
             message = self._decoder.decode(frame)
             if type(message) is Salvaged:
                 return [*self._on_message(message.message), *self._events(message.junk)]
             return self._on_message(message)
-        return self._receive_binary(bytes(frame))
+        return self._receive_binary(frame if type(frame) is bytes else _as_bytes(frame))
 
     def receive_close(self, code: int, reason: str = "") -> Closed:
         """Takes the end of the connection; returns what it means.
@@ -115,6 +116,10 @@ class Endpoint(abc.ABC, Generic[EventT]):
             self._state = State.CLOSED
         return self._closed
 
+    def _after_the_end(self, frame: str | bytes) -> list[EventT]:
+        content = frame if isinstance(frame, str) else _as_bytes(frame)
+        return self._events(malformed("a frame after the end of the connection", content))
+
     def _receive_binary(self, frame: bytes) -> list[EventT]:
         return self._events(malformed("a binary frame on an endpoint that answers in text", frame))
 
@@ -130,7 +135,7 @@ class Endpoint(abc.ABC, Generic[EventT]):
         return [event]  # type: ignore[list-item]  # every endpoint's Event has both
 
     def _require_open(self, action: str) -> None:
-        if self._state is not State.OPEN:
+        if self._state is not _OPEN:
             raise LocalProtocolError(
                 f"cannot {action}: the connection is {self._state.value}, it must be open"
             )
@@ -162,6 +167,12 @@ class ConfigureSlot:
     def release(self) -> None:
         """The answer has come, or is no longer waited for."""
         self.pending = False
+
+
+def _as_bytes(frame: object) -> bytes:
+    if not isinstance(frame, (bytes, bytearray, memoryview)):
+        raise InvalidArgumentType("frame", frame, "a str or bytes")
+    return bytes(frame)
 
 
 def text_frame(**message: object) -> str:

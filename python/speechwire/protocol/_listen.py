@@ -14,7 +14,6 @@ __all__ = ["ListenEndpoint"]
 
 # How much later than what was sent a time may be: rounding, and 32-bit floats.
 _TOLERANCE_S = 0.1
-# How much of the end may be without a result of its own: less than any word.
 
 # Encodings with a fixed size for each sample; the length of the others' audio cannot be told from its bytes.
 _SAMPLE_BYTES: Mapping[str | None, int] = {"linear16": 2, "linear32": 4, "mulaw": 1, "alaw": 1}
@@ -31,6 +30,7 @@ class ListenEndpoint(Endpoint[EventT]):
         frame_bytes = _SAMPLE_BYTES.get(encoding, 0) * channels
         self._frame_bytes = frame_bytes or 1
         # Frames a second; without an end where the encoding does not tell, so that no time has passed.
+        self._is_measured = bool(frame_bytes and sample_rate)
         self._frame_rate = float(sample_rate) if frame_bytes and sample_rate else math.inf
         self._bytes_sent = 0
         self._final_s = 0.0
@@ -93,10 +93,6 @@ class ListenEndpoint(Endpoint[EventT]):
         self._configure_slot.release()
 
     @property
-    def _is_measured(self) -> bool:
-        return self._frame_rate != math.inf
-
-    @property
     def _limit_s(self) -> float:
         """What a time from the service may be at most, without a look at how it came about."""
         return self.sent_s + _TOLERANCE_S if self._is_measured else LATEST_S
@@ -121,9 +117,13 @@ class ListenEndpoint(Endpoint[EventT]):
         # A service that claims more than it was given must not make a caller forget audio.
         if self._is_measured:
             sent_s = self.sent_s
-            final_s, progress_s = min(final_s, sent_s), min(progress_s, sent_s)
-        self._final_s = max(self._final_s, final_s)
-        self._progress_s = max(self._progress_s, self._final_s, progress_s)
+            final_s = final_s if final_s <= sent_s else sent_s
+            progress_s = progress_s if progress_s <= sent_s else sent_s
+        if final_s > self._final_s:
+            self._final_s = final_s
+        furthest_s = progress_s if progress_s > self._final_s else self._final_s
+        if furthest_s > self._progress_s:
+            self._progress_s = furthest_s
 
 
 def _as_bytes(pcm: object) -> bytes:

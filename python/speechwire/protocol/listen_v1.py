@@ -114,9 +114,10 @@ class ListenV1(ListenEndpoint[Event]):
         return checked
 
     def _on_message(self, message: Any) -> list[Event]:
+        return [self._on_results(message) if type(message) is Results else self._on_other(message)]
+
+    def _on_other(self, message: Any) -> Event:
         match message:
-            case Results():
-                message = self._on_results(message)
             case SpeechStarted() | UtteranceEnd():
                 message = self._at_a_time(message)
             case Metadata():
@@ -129,7 +130,8 @@ class ListenV1(ListenEndpoint[Event]):
                 self._configure_slot.release()
             case Error() if _is_about_configure(message):
                 self._configure_slot.release()
-        return [message]
+        event: Event = message
+        return event
 
     def _on_results(self, results: Results) -> Results:
         limit_s = self._limit_s
@@ -142,14 +144,16 @@ class ListenV1(ListenEndpoint[Event]):
             results = results_within(results, self._latest_s)
         if not believed:  # who claims more than was sent is not believed about what was heard, either
             return results
-        if results.is_final:
-            channel, channels = _position(results.channel_index)
-            known = self._final_by_channel
-            known[channel] = max(known.get(channel, 0.0), results.end)
-            if len(known) >= channels:
-                self._cover(final_s=min(known.values()))
-        self._cover(progress_s=results.end)
+        end_s = results.start + results.duration
+        self._cover(final_s=self._final_of_all(results, end_s) if results.is_final else 0.0, progress_s=end_s)
         return results
+
+    def _final_of_all(self, results: Results, end_s: float) -> float:
+        """Up to where the results of all channels are final, now that these are."""
+        channel, channels = _position(results.channel_index)
+        known = self._final_by_channel
+        known[channel] = max(known.get(channel, 0.0), end_s)
+        return min(known.values()) if len(known) >= channels else 0.0
 
     def _at_a_time(self, message: SpeechStarted | UtteranceEnd) -> SpeechStarted | UtteranceEnd:
         if isinstance(message, SpeechStarted):

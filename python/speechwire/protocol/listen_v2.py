@@ -35,6 +35,8 @@ from speechwire.protocol.options_listen_v2 import (
 __all__ = ["ListenV2"]
 
 _NO_ACTIVE_TURN = "FORCE_END_TURN_NO_ACTIVE_TURN"
+_END_OF_TURN = TurnEvent.END_OF_TURN
+_IN_TURN = frozenset({TurnEvent.START_OF_TURN, TurnEvent.EAGER_END_OF_TURN, TurnEvent.TURN_RESUMED})
 
 
 class ListenV2(ListenEndpoint[Event]):
@@ -124,10 +126,18 @@ class ListenV2(ListenEndpoint[Event]):
         )
 
     def _on_message(self, message: Any) -> list[Event]:
+        if type(message) is not TurnInfo:
+            return self._on_other(message)
+        self._learn_request_id(message.request_id)
+        sequence_id = message.sequence_id
+        if sequence_id is None or sequence_id != self._next_sequence_id:
+            return [*self._check_sequence(message), self._on_turn_info(message)]
+        self._next_sequence_id = sequence_id + 1
+        return [self._on_turn_info(message)]
+
+    def _on_other(self, message: Any) -> list[Event]:
         events = self._check_sequence(message)
         match message:
-            case TurnInfo():
-                message = self._on_turn_info(message)
             case Error():
                 self._failure = ServiceError(message.code, message.description)
             case ConfigureSuccess():
@@ -159,7 +169,7 @@ class ListenV2(ListenEndpoint[Event]):
         """With what the service left out: what is known without it."""
         start, end = turn.audio_window_start, turn.audio_window_end
         # An end of a turn that names neither its audio nor its words may be junk: it ends nothing.
-        junk = turn.event == TurnEvent.END_OF_TURN and end < 0 and not turn.transcript
+        junk = turn.event == _END_OF_TURN and end < 0 and not turn.transcript
         return replace(
             turn,
             event=str(TurnEvent.UPDATE) if junk else turn.event,
@@ -169,13 +179,13 @@ class ListenV2(ListenEndpoint[Event]):
         )
 
     def _follow(self, turn: TurnInfo, *, covers: bool = True) -> None:
-        ended = turn.event == TurnEvent.END_OF_TURN
+        ended = turn.event == _END_OF_TURN
         if covers:  # who claims more than was sent is not believed about what was heard, either
             self._cover(final_s=turn.audio_window_end if ended else 0.0, progress_s=turn.audio_window_end)
         self._turn_index = turn.turn_index + 1 if ended else turn.turn_index
         if ended:
             self._turn_open = self._end_forced = False
-        elif turn.event in (TurnEvent.START_OF_TURN, TurnEvent.EAGER_END_OF_TURN, TurnEvent.TURN_RESUMED):
+        elif turn.event in _IN_TURN:
             self._turn_open = True
 
     def _delivered(self) -> bool | None:

@@ -12,6 +12,7 @@ from typing import Final, Generic, Protocol, TypeVar
 from speechwire.errors import ConnectionLost, InternalError, SpeechwireError
 from speechwire.protocol import Closed
 from speechwire.protocol import State as ProtocolState
+from speechwire.session._reader import Reader
 from speechwire.session._states import ENDING_OF, Ending
 from speechwire.transport import ABNORMAL, CloseEvent, WebSocket
 
@@ -22,6 +23,8 @@ EventT = TypeVar("EventT")
 _TICK_S: Final = 1.0
 _MIN_TICK_S: Final = 0.01
 _LATE_S: Final = 0.2
+
+_OPEN: Final = ProtocolState.OPEN
 
 _logger = logging.getLogger("speechwire.session")
 
@@ -124,7 +127,7 @@ class Connection(Generic[EventT]):
         self.now = clock(self._loop)
         self.last_sent = self._opened_at = self.now()
         self.sending_since: float | None = None
-        self._wake = asyncio.Event()
+        self._sender: Reader[None] = Reader()
         self._verdict: tuple[Ending, SpeechwireError | None] | None = None
         self._over = False
         self._helpers: list[asyncio.Task[None]] = []
@@ -134,17 +137,16 @@ class Connection(Generic[EventT]):
 
     def wake(self) -> None:
         """Say that there is something to send."""
-        self._wake.set()
+        self._sender.wake()
 
     async def woken(self, timeout_s: float | None = None) -> None:
         """Wait for :meth:`wake`, or so long."""
-        self._wake.clear()
         if timeout_s is None:
-            await self._wake.wait()
+            await self._sender.wait()
             return
         try:
             async with asyncio.timeout(timeout_s):
-                await self._wake.wait()
+                await self._sender.wait()
         except TimeoutError:
             pass
 
@@ -264,7 +266,7 @@ class Connection(Generic[EventT]):
                 Ending.STALLED, f"the service stopped reading: a send took over {self._send_timeout_s:g} s"
             )
         self._traffic.check(now)
-        if self._protocol.state is ProtocolState.OPEN and now - self.last_sent >= self._idle_s:
+        if self._protocol.state is _OPEN and now - self.last_sent >= self._idle_s:
             self.last_sent = now
             if not self._traffic.keep_alive():
                 self._helpers = [helper for helper in self._helpers if not helper.done()]

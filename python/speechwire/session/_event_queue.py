@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from speechwire.session._reader import Reader
 from speechwire.session.events import EventsDropped
 
 __all__ = ["EventQueue"]
@@ -30,13 +30,21 @@ class EventQueue(Generic[E]):
     def __init__(self, limit: int, is_interim: Callable[[E], bool]) -> None:
         self._limit = limit
         self._is_interim = is_interim
-        self._cells: deque[_Cell[E]] = deque()
-        self._interim: deque[_Cell[E]] = deque()
+        self._cells: deque[_Cell[E]] | None = None  # an empty one is 0.7 KiB, and most queues are empty
+        self._interim: deque[_Cell[E]] | None = None
         self._count = 0
         self._unreported = 0
         self._ended = False
         self._error: BaseException | None = None
-        self._waiter: asyncio.Future[None] | None = None
+        self._reader: Reader[E | EventsDropped] = Reader()
+
+    def pass_on(self, event: E) -> None:
+        """Give an event to the consumer in this call if it waits in :meth:`get_each`, else :meth:`put` it.
+
+        Only for callers whose state is in order whatever the consumer does in return.
+        """
+        if self._ended or not self._reader.offer(event):
+            self.put(event)
 
     def put(self, event: E) -> None:
         """Append an event; after :meth:`end` it is ignored."""
@@ -45,17 +53,21 @@ class EventQueue(Generic[E]):
         if self._count >= self._limit:
             self._make_room()
         cell: _Cell[E] = [event]
+        if self._cells is None:
+            self._cells = deque()
         self._cells.append(cell)
         self._count += 1
         if self._is_interim(event):
+            if self._interim is None:
+                self._interim = deque()
             self._interim.append(cell)
-        self._wake()
+        self._reader.wake()
 
     def end(self, error: BaseException | None = None) -> None:
         """No event will follow: the consumer gets what is left, then the end or ``error``."""
         if not self._ended:
             self._ended, self._error = True, error
-            self._wake()
+            self._reader.wake()
 
     async def get(self) -> E | EventsDropped:
         """Wait for the next event.
@@ -69,13 +81,38 @@ class EventQueue(Generic[E]):
             if self._ended:
                 error, self._error = self._error, None
                 raise error or StopAsyncIteration
-            await self._arrival()
+            await self._reader.wait()
+        return self._first()
+
+    async def get_each(self, take: Callable[[E | EventsDropped], bool]) -> bool:
+        """Give every event to ``take``, in order, as soon as it is there.
+
+        Returns:
+            True at the end; false once ``take`` has returned false: what comes then waits for the next call.
+
+        Raises:
+            As :meth:`get`, but for the end.
+        """
+        while True:
+            while self._count:
+                if not take(self._first()):
+                    return False
+            if self._ended:
+                error, self._error = self._error, None
+                if error is not None:
+                    raise error
+                return True
+            if not await self._reader.wait(take):
+                return False
+
+    def _first(self) -> E | EventsDropped:
         if self._unreported:
             count, self._unreported = self._unreported, 0
             return EventsDropped(count=count)
         return self._next()
 
     def _next(self) -> E:
+        assert self._cells is not None
         while True:
             cell = self._cells.popleft()
             event, cell[0] = cell[0], None
@@ -83,23 +120,12 @@ class EventQueue(Generic[E]):
                 self._interim.popleft()
             if event is not None:
                 self._count -= 1
+                if not self._count:
+                    self._cells = self._interim = None
                 return event
 
-    async def _arrival(self) -> None:
-        if self._waiter is not None:
-            raise RuntimeError("another task is already waiting for this session's events: read them in one")
-        self._waiter = asyncio.get_running_loop().create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
-
-    def _wake(self) -> None:
-        waiter = self._waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
-
     def _make_room(self) -> None:
+        assert self._cells is not None
         if self._interim:
             self._interim.popleft()[0] = None
             self._count -= 1

@@ -87,9 +87,9 @@ class ListenV1Rules:
         self._forced_s = -1.0
 
     def deliver(self, event: v1.Event, timeline: Timeline) -> list[v1.Event]:
-        if isinstance(event, Results):
+        if type(event) is Results:
             self._note_coverage(event)
-            return self._results(_shifted(event, timeline))
+            return self._results(event if timeline.identical else _shifted(event, timeline))
         if isinstance(event, v1.SpeechStarted):
             started = replace(event, timestamp=timeline.start_s(event.timestamp))
             return [started] if started.timestamp >= self._repeated_until_s else []
@@ -193,8 +193,6 @@ class ListenV1Rules:
 
 
 def _shifted(event: Results, timeline: Timeline) -> Results:
-    if timeline.identical:
-        return event
     start_s, end_s = timeline.start_s(event.start), timeline.end_s(event.end)
     alternatives = tuple(
         replace(

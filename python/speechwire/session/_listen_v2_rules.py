@@ -25,6 +25,12 @@ _ONSET_S: Final = 2.0
 _OPTION_OF: Final = {"keyterms": "keyterm", "language_hints": "language_hint"}
 _NO_ACTIVE_TURN: Final = "FORCE_END_TURN_NO_ACTIVE_TURN"
 _KINDS: Final = frozenset(TurnEvent)
+# Looking up a member of an enumeration takes as long as a call (CPython 3.11), and these are wanted often.
+_UPDATE: Final = TurnEvent.UPDATE
+_START_OF_TURN: Final = TurnEvent.START_OF_TURN
+_EAGER_END_OF_TURN: Final = TurnEvent.EAGER_END_OF_TURN
+_TURN_RESUMED: Final = TurnEvent.TURN_RESUMED
+_END_OF_TURN: Final = TurnEvent.END_OF_TURN
 _MANUAL: Final = "manual"
 _EOT_TIMEOUT_MS: Final = 5000  # the service's default
 _LATE_S: Final = 5.0
@@ -104,7 +110,7 @@ class ListenV2Rules:
         return final_s, RUN_UP_S if self._forced_s >= final_s else 0.0
 
     def is_interim(self, event: object) -> bool:
-        return isinstance(event, TurnInfo) and event.event == TurnEvent.UPDATE
+        return isinstance(event, TurnInfo) and event.event == _UPDATE
 
     def flush(self) -> list[str]:
         return [self.protocol.force_end_turn()]
@@ -142,12 +148,16 @@ class ListenV2Rules:
         return 0.0
 
     def _turn(self, event: TurnInfo, timeline: Timeline) -> Sequence[TurnInfo]:
-        ended = event.event == TurnEvent.END_OF_TURN
+        ended = event.event == _END_OF_TURN
         window_end_s = event.audio_window_end
         service_index = event.turn_index
-        event = self._placed(self._noted(event, ended), timeline)
-        repeated = event.audio_window_end <= self._repeated_until_s
-        self.reported_s = max(self.reported_s, event.audio_window_end)
+        if ended:
+            self._note_forced(event)
+        event = self._placed(event, timeline)
+        caller_end_s = event.audio_window_end
+        repeated = caller_end_s <= self._repeated_until_s
+        if caller_end_s > self.reported_s:
+            self.reported_s = caller_end_s
         if ended:
             delivered = self._ended(event)
             if delivered:
@@ -158,16 +168,14 @@ class ListenV2Rules:
             return () if repeated else (_as_update(event),)
         if not self.open_text:
             self.open_text = True
-            return (_as(TurnEvent.START_OF_TURN, event),)
+            return (_as(_START_OF_TURN, event),)
         return () if repeated else self._continued(event)
 
-    def _noted(self, event: TurnInfo, ended: bool) -> TurnInfo:
-        """The event, whose end of a turn has been taken note of, on the connection's clock."""
-        if ended:
-            timed = all(word.end is not None for word in event.words)
-            if event.trigger == _MANUAL and timed:
-                self._forced_s = max(self._forced_s, event.audio_window_end)
-        return event
+    def _note_forced(self, event: TurnInfo) -> None:
+        """Take note of a turn that was ended by force, on the connection's clock."""
+        timed = all(word.end is not None for word in event.words)
+        if event.trigger == _MANUAL and timed:
+            self._forced_s = max(self._forced_s, event.audio_window_end)
 
     def _note_index(self, service_index: int) -> None:
         """The service has ended this turn: whatever else it says of it is a repeat."""
@@ -195,12 +203,13 @@ class ListenV2Rules:
 
     def _continued(self, event: TurnInfo) -> Sequence[TurnInfo]:
         """An event within a turn."""
-        if event.event == TurnEvent.START_OF_TURN:
+        kind = event.event
+        if kind == _START_OF_TURN:
             event = _as_update(event)
-        if event.event == TurnEvent.TURN_RESUMED:
+        elif kind == _TURN_RESUMED:
             return (self._resumed(event),)
         mended = self._mended(event)
-        if event.event == TurnEvent.EAGER_END_OF_TURN:
+        if kind == _EAGER_END_OF_TURN:
             self._eager_text = event.transcript
             return (*mended, event)
         return mended or (event,)
@@ -214,7 +223,7 @@ class ListenV2Rules:
     def _ended(self, event: TurnInfo) -> Sequence[TurnInfo]:
         if not self.open_text and not event.transcript:
             return ()  # nothing of it is new
-        started = () if self.open_text else (_as(TurnEvent.START_OF_TURN, event),)
+        started = () if self.open_text else (_as(_START_OF_TURN, event),)
         mended = self._mended(event)
         self.open_text = self._spans_connections = False
         self._turn_index += 1
@@ -230,7 +239,7 @@ class ListenV2Rules:
         if self._eager_text in (None, event.transcript) or not self._spans_connections:
             return ()
         self._eager_text = None
-        return (_as(TurnEvent.TURN_RESUMED, event),)
+        return (_as(_TURN_RESUMED, event),)
 
 
 def _as(kind: TurnEvent, event: TurnInfo) -> TurnInfo:
@@ -238,7 +247,7 @@ def _as(kind: TurnEvent, event: TurnInfo) -> TurnInfo:
 
 
 def _as_update(event: TurnInfo) -> TurnInfo:
-    return _as(TurnEvent.UPDATE, event)
+    return _as(_UPDATE, event)
 
 
 def _times(word: v2.Word) -> tuple[float, float]:

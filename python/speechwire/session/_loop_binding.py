@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from speechwire.errors import SessionClosed
+from speechwire.errors import LocalProtocolError, SessionClosed
 
 __all__ = ["LoopBinding"]
 
@@ -14,47 +14,52 @@ class LoopBinding:
 
     Args:
         what: The object, for messages: ``"session"``.
+        misuse: What its use in another loop raises.
+
+    Attributes:
+        loop: That loop, once there is one.
     """
 
-    __slots__ = ("_loop", "_what")
+    __slots__ = ("_misuse", "_what", "loop")
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, misuse: type[SessionClosed | LocalProtocolError] = SessionClosed) -> None:
         self._what = what
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._misuse = misuse
+        self.loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def ended(self) -> bool:
         """Whether the loop has been closed: nothing of the object runs any more."""
-        return self._loop is not None and self._loop.is_closed()
+        return self.loop is not None and self.loop.is_closed()
 
     @property
     def elsewhere(self) -> bool:
         """Whether it belongs to another loop than the running one."""
-        return self._loop is not None and self._loop is not asyncio.get_running_loop()
+        return self.loop is not None and self.loop is not asyncio.get_running_loop()
 
     def check(self) -> None:
         """Bind to the running loop, or see that it is the one.
 
         Raises:
-            SessionClosed: It is another one.
+            SessionClosed, LocalProtocolError: It is another one; which of them, the owner has said.
             RuntimeError: No loop is running.
         """
         running = asyncio.get_running_loop()
-        if self._loop is None:
-            self._loop = running
-        if self._loop is not running:
-            raise SessionClosed(f"the {self._what} belongs to another event loop: {self._remedy()}")
+        if self.loop is None:
+            self.loop = running
+        if self.loop is not running:
+            raise self._misuse(f"the {self._what} belongs to another event loop: {self._remedy()}")
 
     def leave(self) -> None:
         """Let go of another loop that has ended or stands still.
 
         Raises:
-            SessionClosed: It is running, in another thread.
+            SessionClosed, LocalProtocolError: It is running, in another thread.
         """
-        if self._loop is not None and self._loop.is_running():
-            raise SessionClosed(f"the {self._what} is in use in another event loop: {self._remedy()}")
+        if self.loop is not None and self.loop.is_running():
+            raise self._misuse(f"the {self._what} is in use in another event loop: {self._remedy()}")
 
     def _remedy(self) -> str:
-        if self._loop is not None and self._loop.is_running():
+        if self.loop is not None and self.loop.is_running():
             return "call it there, with asyncio.run_coroutine_threadsafe"
         return "make a new one in this loop"

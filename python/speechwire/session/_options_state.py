@@ -7,7 +7,6 @@ wanted no more; the changes beside it are.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 from typing import Any, Final, Generic, TypeVar
@@ -70,7 +69,7 @@ class OptionsState(Generic[OptionsT]):
         self._is_new = True  # no connection has been made with any of them
         self._changes: list[Change[OptionsT]] = []
         # In `proven` already, but a connection that was opened before may have to be told.
-        self._folded: deque[Change[OptionsT]] = deque(maxlen=_MOST_UNPROVEN)
+        self._folded: list[Change[OptionsT]] = []
 
     @property
     def wanted(self) -> OptionsT:
@@ -162,3 +161,4 @@ class OptionsState(Generic[OptionsT]):
             change = self._changes.pop(0)
             self.proven = change.apply(self.proven)
             self._folded.append(change)
+            del self._folded[:-_MOST_UNPROVEN]

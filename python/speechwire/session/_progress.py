@@ -27,6 +27,7 @@ class Progress:
     Attributes:
         advanced_at: When results last got further, or had no reason to.
         last_audio: When audio was last sent.
+        reached_s: How far results have come.
     """
 
     def __init__(self, timeout_s: float | None, patience: float, while_flowing: bool, now: float) -> None:
@@ -35,15 +36,15 @@ class Progress:
         self._timeout_s = math.inf if timeout_s is None else timeout_s * patience
         self._probe_s = math.inf if timeout_s is None else _PROBE_S
         self._while_flowing = while_flowing
-        self._reached_s = 0.0
+        self.reached_s = 0.0
         self._deadline = math.inf  # of the probe
         self._answer_due = math.inf
 
     def reached(self, position_s: float, now: float) -> bool:
         """Results have reached this position; returns whether that is further than before."""
-        if position_s <= self._reached_s:
+        if position_s <= self.reached_s:
             return False
-        self._reached_s = position_s
+        self.reached_s = position_s
         self._restart(now)
         return True
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from speechwire.session._reader import Reader
+
 __all__ = ["Wakeup"]
 
 
@@ -16,17 +18,16 @@ class Wakeup:
 
     def __init__(self) -> None:
         self.hurry = False
-        self._changed = asyncio.Event()
+        self._waiting: Reader[None] = Reader()
 
     def notify(self, *, hurry: bool = False) -> None:
         """Let the task look around."""
         self.hurry = self.hurry or hurry
-        self._changed.set()
+        self._waiting.wake()
 
     async def look(self) -> None:
         """Wait for the next :meth:`notify`."""
-        self._changed.clear()
-        await self._changed.wait()
+        await self._waiting.wait()
 
     async def pause(self, delay_s: float) -> None:
         """Wait so long, unless told to hurry."""

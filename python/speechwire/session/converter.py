@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final
 
-from speechwire.errors import InvalidArgumentType
+from speechwire.audio.ring import Converter
+from speechwire.errors import InvalidArgument, InvalidArgumentType
 
-__all__ = ["Converter", "Passthrough"]
+__all__ = ["ChunkedPassthrough", "Converter", "Passthrough", "beside_whole_frames"]
 
-
-class Converter(Protocol):
-    """A stateful converter; :class:`speechwire.audio.PcmPipeline` is one."""
-
-    def push(self, pcm: bytes, /) -> list[bytes]:
-        """Take audio of any length; return zero or more chunks to send."""
-
-    def flush(self) -> list[bytes]:
-        """Return what is left, the last chunk perhaps shorter; the converter is then as new."""
+_LONGEST_CHUNK_MS: Final = 10_000
 
 
 class Passthrough:
@@ -45,3 +38,49 @@ class Passthrough:
         """Return what is left of a frame, filled up with zeros."""
         rest, self._rest = self._rest, b""
         return [rest.ljust(self._frame_bytes, b"\0")] if rest else []
+
+
+class ChunkedPassthrough:
+    """Sends audio as it is, but in chunks of one length: fewer messages, each of which costs.
+
+    Audio waits until its chunk is full, so this adds up to ``chunk_ms`` less one push to the latency.
+
+    Args:
+        frame_bytes: Bytes of one frame, over all channels.
+        sample_rate: Frames per second.
+        chunk_ms: Length of the chunks, 1 to 10000 ms, rounded down to whole frames.
+
+    Raises:
+        InvalidArgument: ``chunk_ms`` is out of its range.
+    """
+
+    def __init__(self, frame_bytes: int, sample_rate: int, chunk_ms: int) -> None:
+        if type(chunk_ms) is not int or not 1 <= chunk_ms <= _LONGEST_CHUNK_MS:
+            raise InvalidArgument("chunk_ms", chunk_ms, f"1 to {_LONGEST_CHUNK_MS} ms")
+        self._frame_bytes = frame_bytes
+        self._chunk_bytes = max(1, sample_rate * chunk_ms // 1000) * frame_bytes
+        self._pending = bytearray()
+
+    def push(self, pcm: bytes, /) -> list[bytes]:
+        """Return the chunks that are full now."""
+        if not isinstance(pcm, (bytes, bytearray, memoryview)):
+            raise InvalidArgumentType("pcm", pcm, "bytes-like")
+        pending, size = self._pending, self._chunk_bytes
+        pending += pcm
+        if len(pending) < size:
+            return []
+        whole = len(pending) - len(pending) % size
+        chunks = [bytes(pending[begin : begin + size]) for begin in range(0, whole, size)]
+        del pending[:whole]
+        return chunks
+
+    def flush(self) -> list[bytes]:
+        """Return what is left, a last frame filled up with zeros."""
+        rest, self._pending = bytes(self._pending), bytearray()
+        return [rest + bytes(-len(rest) % self._frame_bytes)] if rest else []
+
+
+def beside_whole_frames(converter: Converter | None, frame_bytes: int) -> Converter | None:
+    """What there is to do beside cutting between frames, which the session does; ``None`` for nothing."""
+    is_plain = type(converter) is Passthrough and converter._frame_bytes == frame_bytes
+    return None if is_plain else converter

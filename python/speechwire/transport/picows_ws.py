@@ -151,7 +151,7 @@ class _PicowsConnection(NotCopyable, picows.WSListener):
         self._siblings = siblings
         self._max_message_bytes = max_message_bytes
         self._redact = redact
-        self._frames: deque[str | bytes] = deque()  # nobody has taken them yet
+        self._frames: deque[str | bytes] | None = None  # nobody has taken them yet
         self._take_frame: Take | None = None
         self._fragments = Fragments(max_message_bytes)
         self._arrived: asyncio.Future[None] | None = None
@@ -263,9 +263,12 @@ class _PicowsConnection(NotCopyable, picows.WSListener):
         await self._arrived
 
     def _next_waiting(self) -> str | bytes:
+        assert self._frames is not None
         frame = self._frames.popleft()
-        if not self._reading and not self._frames:
-            self._read(True)
+        if not self._frames:
+            self._frames = None  # an empty one is 0.7 KiB
+            if not self._reading:
+                self._read(True)
         return frame
 
     def _give_waiting(self, take: Take) -> bool:
@@ -314,6 +317,8 @@ class _PicowsConnection(NotCopyable, picows.WSListener):
             self._announce()
 
     def _keep(self, message: str | bytes) -> None:
+        if self._frames is None:
+            self._frames = deque()
         self._frames.append(message)
         if len(self._frames) >= _MOST_WAITING:
             self._read(False)

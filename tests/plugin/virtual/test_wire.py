@@ -255,6 +255,13 @@ def test_the_chunks_are_as_long_as_asked_for(
     assert set(wire(plugin, chunk_ms=chunk_ms, **arguments).sizes) == {chunk_ms * 32}
 
 
+@pytest.mark.parametrize("chunk_ms", [None, 20, 60, 100])
+def test_audio_that_is_not_converted_comes_as_it_is_or_in_chunks(chunk_ms: int | None) -> None:
+    sizes = wire(DeepgramSTT, chunk_ms=chunk_ms).sizes
+    assert sum(sizes) == 20 * 3840
+    assert set(sizes[:-1]) == {192 * (chunk_ms or 20)}
+
+
 def test_a_pinned_input_of_flux_is_what_is_converted() -> None:
     seen = wire(DeepgramSTTV2, input_sample_rate=24_000, input_channels=1)
     assert sum(seen.sizes) == 20 * 3840 * 16_000 // 24_000

@@ -72,6 +72,39 @@ _OWN = (
     Contender("tts", "DeepgramTTS", "speaking", "Aura", (24_000, 1), _NOTHING),
 )
 
+_IN_PIPECAT = (
+    ("pipecat_v2_pipeline", "pipecat Flux, queued", "pipecat_services", "Flux", _TURN_TEXTS),
+    ("pipecat_v1_pipeline", "pipecat STT, queued", "pipecat_services", "Nova", _RESULTS),
+    (
+        "pipecat_speechwire_v2",
+        "pipecat with SpeechwireFluxSTTService",
+        "pipecat_speechwire_services",
+        "Flux",
+        _TURN_TEXTS,
+    ),
+    (
+        "pipecat_speechwire_v2_pipeline",
+        "pipecat with SpeechwireFluxSTTService, queued",
+        "pipecat_speechwire_services",
+        "Flux",
+        _TURN_TEXTS,
+    ),
+    (
+        "pipecat_speechwire_v1",
+        "pipecat with SpeechwireSTTService",
+        "pipecat_speechwire_services",
+        "Nova",
+        _RESULTS,
+    ),
+    (
+        "pipecat_speechwire_v1_pipeline",
+        "pipecat with SpeechwireSTTService, queued",
+        "pipecat_speechwire_services",
+        "Nova",
+        _RESULTS,
+    ),
+)
+
 _LISTED = (
     *(replace(own, ours=True, transport="picows") for own in _OWN),
     *(
@@ -108,6 +141,26 @@ _LISTED = (
         input=(48_000, 1),
     ),
     Contender(
+        "livekit_speechwire_v2",
+        "LiveKit, speechwire STTv2",
+        "livekit_plugin",
+        "Flux",
+        _MONO,
+        _TURN,
+        clients=True,
+        input=(48_000, 1),
+    ),
+    Contender(
+        "livekit_speechwire_v1",
+        "LiveKit, speechwire STT",
+        "livekit_plugin",
+        "Nova",
+        _MONO,
+        _RESULTS,
+        clients=True,
+        input=(48_000, 1),
+    ),
+    Contender(
         "pipecat_v2",
         "pipecat Flux",
         "pipecat_services",
@@ -119,6 +172,10 @@ _LISTED = (
     ),
     Contender(
         "pipecat_v1", "pipecat STT", "pipecat_services", "Nova", _MONO, _RESULTS, clients=True, input=_MONO
+    ),
+    *(
+        Contender(name, title, module, endpoint, _MONO, delivers, clients=True, input=_MONO)
+        for name, title, module, endpoint, delivers in _IN_PIPECAT
     ),
     Contender("sdk_v2", "deepgram-sdk v2", "deepgram_sdk", "Flux", _MONO, _TURN, clients=True, input=_MONO),
     Contender(

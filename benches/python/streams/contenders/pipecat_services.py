@@ -1,7 +1,8 @@
 """Pipecat's Deepgram services: started by a pipeline, fed by their own ``run_stt``.
 
-The audio does not pass the pipeline's queues, which cost several times the service; results do. It converts
-nothing, so it is given ready-made 16 kHz mono.
+The audio does not pass the pipeline's queues, which cost several times the service; results do. Those named
+``…_pipeline`` get it through the queues, as a transport's audio goes. It converts nothing, so it is given
+ready-made 16 kHz mono.
 """
 
 from __future__ import annotations
@@ -15,7 +16,13 @@ from benches.python.streams.feeding import CoroutineFeed, nothing_awaited
 from benches.python.streams.sink import Sink
 from benches.python.streams.ticker import Feed
 from loguru import logger
-from pipecat.frames.frames import ErrorFrame, Frame, InterimTranscriptionFrame, TranscriptionFrame
+from pipecat.frames.frames import (
+    ErrorFrame,
+    Frame,
+    InputAudioRawFrame,
+    InterimTranscriptionFrame,
+    TranscriptionFrame,
+)
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineParams, PipelineWorker
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
@@ -23,7 +30,7 @@ from pipecat.services.deepgram.flux.stt import DeepgramFluxSTTService
 from pipecat.services.deepgram.stt import DeepgramSTTService
 from pipecat.workers.runner import WorkerRunner
 
-__all__ = ["idle", "stream"]
+__all__ = ["PipecatStream", "idle", "stream"]
 
 _RATE = 16_000
 logger.remove()
@@ -47,15 +54,19 @@ class _Watcher(FrameProcessor):  # type: ignore[misc]
 
 
 class PipecatStream:
-    """A service in a pipeline of its own."""
+    """A service in a pipeline of its own.
 
-    def __init__(self, name: str, base_url: str, api_key: str, sink: Sink) -> None:
-        if name == "pipecat_v2":
-            self._service: Any = DeepgramFluxSTTService(api_key=api_key, url=f"{base_url}/v2/listen")
-        else:
-            self._service = DeepgramSTTService(api_key=api_key, base_url=base_url)
+    Args:
+        service: Of Pipecat's kind.
+        sink: Gets the transcripts.
+        queued: Whether the audio passes the pipeline's queues.
+    """
+
+    def __init__(self, service: Any, sink: Sink, *, queued: bool) -> None:
+        self._service = service
         self._sink = sink
-        self.feed: Feed = CoroutineFeed(self._run_stt, contextvars.copy_context())
+        take = self._queue_frame if queued else self._run_stt
+        self.feed: Feed = CoroutineFeed(take, contextvars.copy_context())
 
     async def connect(self) -> int:
         params = PipelineParams(audio_in_sample_rate=_RATE)
@@ -78,10 +89,18 @@ class PipecatStream:
         async for _ in self._service.run_stt(frame):
             pass
 
+    async def _queue_frame(self, frame: bytes) -> None:
+        await self._worker.queue_frame(InputAudioRawFrame(audio=frame, sample_rate=_RATE, num_channels=1))
+
 
 def stream(name: str, setup: Setup, index: int) -> PipecatStream:
     """Make a stream."""
-    return PipecatStream(name, setup.base_url, key(index), setup.sink)
+    api_key, base_url = key(index), setup.base_url
+    if name.startswith("pipecat_v2"):
+        service: Any = DeepgramFluxSTTService(api_key=api_key, url=f"{base_url}/v2/listen")
+    else:
+        service = DeepgramSTTService(api_key=api_key, base_url=base_url)
+    return PipecatStream(service, setup.sink, queued=name.endswith("_pipeline"))
 
 
 def idle(name: str) -> Feed:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from speechwire.audio import PcmPipeline
-from speechwire.session.converter import Converter, Passthrough
+from speechwire.session.converter import ChunkedPassthrough, Converter, Passthrough
 
 from ._input import BYTES_PER_SAMPLE, InputFormat
 
-__all__ = ["ChannelConverter", "conversion", "conversion_of_channels"]
+__all__ = ["CONVERTED_CHUNK_MS", "ChannelConverter", "conversion", "conversion_of_channels"]
+
+CONVERTED_CHUNK_MS = 100
+"""Length of the chunks of what is converted, where nothing else is asked for."""
 
 
 def conversion(format: InputFormat, out_rate: int, chunk_ms: int, quality: str) -> PcmPipeline:
@@ -28,14 +31,15 @@ def conversion(format: InputFormat, out_rate: int, chunk_ms: int, quality: str) 
 
 
 def conversion_of_channels(
-    format: InputFormat, out: InputFormat, chunk_ms: int, quality: str, *, separate: bool
+    format: InputFormat, out: InputFormat, chunk_ms: int | None, quality: str, *, separate: bool
 ) -> Converter:
     """Return what brings ``format`` to ``out``, however many channels they have.
 
     Args:
         format: What comes in.
         out: What is declared.
-        chunk_ms: Length of the chunks, where there is something to convert.
+        chunk_ms: Length of the chunks. ``None`` sends what needs no conversion as it comes, and the rest in
+            chunks of 100 ms.
         quality: Preset of the conversion.
         separate: Whether each channel is recognised by itself: what does not come in as many channels then
             goes into the first, and the others are silent.
@@ -44,7 +48,12 @@ def conversion_of_channels(
         InvalidArgument: One of them is out of its range.
     """
     if format == out:
-        return Passthrough(out.frame_bytes)
+        return (
+            Passthrough(out.frame_bytes)
+            if chunk_ms is None
+            else ChunkedPassthrough(out.frame_bytes, out.sample_rate, chunk_ms)
+        )
+    chunk_ms = CONVERTED_CHUNK_MS if chunk_ms is None else chunk_ms
     if out.channels == 1:
         return conversion(format, out.sample_rate, chunk_ms, quality)
     return ChannelConverter(format, out, chunk_ms, quality, separate=separate)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from videosdk.agents import STTResponse
@@ -12,6 +13,7 @@ from videosdk.agents import STTResponse
 from speechwire.errors import SpeechwireError
 
 from ._adapt import NEVER_SWALLOWED, logger
+from ._in_place import for_each
 from ._stream import Stream
 
 __all__ = ["Deliveries", "hand_over"]
@@ -98,11 +100,13 @@ class Deliveries:
         if before:
             await asyncio.wait(before)
         try:
-            async for event in stream.session:
-                for response in self._responses(stream, event):
-                    await hand_over(self._callback(), response)
+            await for_each(stream.session.receive_each, partial(self._deliver, stream))
         except SpeechwireError as error:
             self._failed(stream, error)
+
+    async def _deliver(self, stream: Stream, event: object) -> None:
+        for response in self._responses(stream, event):
+            await hand_over(self._callback(), response)
 
     def _here(self) -> set[asyncio.Task[None]]:
         loop = asyncio.get_running_loop()

@@ -25,6 +25,9 @@ _MOVED = "it is used in another event loop than before: what was under way there
 _UNUSABLE = (SpeechwireError, TypeError, ValueError)
 
 
+_OUTAGE = (OutageBegan, OutageEnded)
+
+
 class _EachFrame:
     """What `process_audio` looks at for each frame: slots, as looking into a large object takes longer."""
 
@@ -213,18 +216,22 @@ class SessionLifecycle(_EachFrame, STT):
     def _responses(self, stream: Stream, event: object) -> Iterable[STTResponse]:
         """Tell the listeners of an event, and return what it means to the framework."""
         emit_safely(self, "event", event)
-        if isinstance(event, OutageBegan):
-            stream.outage = True
-            self._look_again()
-            report(self, event.error)
-        elif isinstance(event, OutageEnded):
-            stream.outage = stream.stale = False
-            logger.warning("%s: the service answers again after %.1f s", type(self).__name__, event.lasted_s)
+        if isinstance(event, _OUTAGE):
+            self._note_outage(stream, event)
         responses = stream.responses(event)
         if responses and not stream.worked:
             stream.worked = True
             self._failures.worked()
         return responses
+
+    def _note_outage(self, stream: Stream, event: OutageBegan | OutageEnded) -> None:
+        if isinstance(event, OutageBegan):
+            stream.outage = True
+            self._look_again()
+            report(self, event.error)
+        else:
+            stream.outage = stream.stale = False
+            logger.warning("%s: the service answers again after %.1f s", type(self).__name__, event.lasted_s)
 
 
 def _frozen(value: object) -> object:

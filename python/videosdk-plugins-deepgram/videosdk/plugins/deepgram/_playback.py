@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from speechwire.audio import PcmPipeline
+from speechwire.session.converter import Converter
 
 from ._synthesis import Synthesis
 
@@ -15,6 +16,7 @@ TRACK_RATE = 24_000
 """Hz of the framework's output track, where it does not say otherwise."""
 
 _FRAME_MS = 20
+_MOST_FRAMES = 5  # at once: the track's work grows with the square of what it is given
 _FORMATS = {"linear16": "s16le", "mulaw": "mulaw", "alaw": "alaw"}
 
 
@@ -27,6 +29,30 @@ def to_track_format(encoding: str, sample_rate: int, track_rate: int) -> PcmPipe
         chunk_ms=_FRAME_MS,
         format=_FORMATS[encoding],
     )
+
+
+class _AsItComes:
+    """Audio that needs no conversion: cut into whole frames only.
+
+    Args:
+        frame_bytes: Of one frame of the track.
+    """
+
+    def __init__(self, frame_bytes: int) -> None:
+        self._frame_bytes = frame_bytes
+        self._rest = b""
+
+    def push(self, audio: bytes, /) -> list[bytes]:
+        """Return the whole frames there are now."""
+        audio = self._rest + audio if self._rest else audio
+        whole = len(audio) - len(audio) % self._frame_bytes
+        self._rest = audio[whole:]
+        return [audio[:whole]] if whole else []
+
+    def flush(self) -> list[bytes]:
+        """Return what is left of a frame."""
+        rest, self._rest = self._rest, b""
+        return [rest] if rest else []
 
 
 class Playback:
@@ -57,23 +83,36 @@ class Playback:
         self._began = False
         rate = getattr(track, "sample_rate", None) or TRACK_RATE
         self._frame_bytes = rate * _FRAME_MS // 1000 * 2
-        self._pipeline = to_track_format(encoding, sample_rate, rate)
+        self._most_bytes = _MOST_FRAMES * self._frame_bytes
+        as_it_comes = encoding == "linear16" and sample_rate == rate
+        self._converter: Converter = (
+            _AsItComes(self._frame_bytes) if as_it_comes else to_track_format(encoding, sample_rate, rate)
+        )
         if hasattr(track, "set_input_format"):
             # Says what is pushed here, whatever another provider said before.
             track.set_input_format(rate, 1)
 
     async def write(self, audio: bytes) -> None:
         """Play ``audio``. Never waits for the playback: the track buffers."""
-        await self._add(self._pipeline.push(audio))
+        pieces = self._converter.push(audio)
+        if pieces:
+            await self._add(pieces[0] if len(pieces) == 1 else b"".join(pieces))
 
     async def finish(self) -> None:
         """Play what is left, filled up with silence: the track never plays less than 20 ms."""
-        await self._add([piece.ljust(self._frame_bytes, b"\0") for piece in self._pipeline.flush()])
+        pieces = self._converter.flush()
+        if pieces:
+            rest = b"".join(pieces)
+            await self._add(rest + bytes(-len(rest) % self._frame_bytes))
 
-    async def _add(self, pieces: list[bytes]) -> None:
-        if pieces and not self._began and not self._synthesis.interrupted:
+    async def _add(self, frames: bytes) -> None:
+        if not self._began and not self._synthesis.interrupted:
             self._began = True
             await self._on_first_audio()
+        most = self._most_bytes
+        pieces = (
+            (frames,) if len(frames) <= most else [frames[i : i + most] for i in range(0, len(frames), most)]
+        )
         for piece in pieces:
             if self._synthesis.interrupted:  # by the callback, or while the track took the last piece
                 return

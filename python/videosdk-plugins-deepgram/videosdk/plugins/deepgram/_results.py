@@ -11,6 +11,8 @@ from speechwire.protocol.listen_v1_events import Alternative, Results, SpeechSta
 __all__ = ["ResultsTranslator", "SpeechStartedFilter"]
 
 _REPEATED_WITHIN_S = 1.0
+# Looking up a member of an enumeration takes as long as a call (CPython 3.11).
+_INTERIM, _FINAL = SpeechEventType.INTERIM, SpeechEventType.FINAL
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class ResultsTranslator:
             return None
         alternative = results.channel.alternatives[0]
         return STTResponse(
-            event_type=SpeechEventType.FINAL if results.is_final else SpeechEventType.INTERIM,
+            event_type=_FINAL if results.is_final else _INTERIM,
             data=self._data(results, alternative),
             metadata=self._metadata(results, alternative),
         )
@@ -79,7 +81,9 @@ class SpeechStartedFilter:
 def _main_speaker(words: tuple[Word, ...]) -> int | None:
     """Return who said most of the words, or None without diarization."""
     speakers = [word.speaker for word in words if word.speaker is not None]
-    return max(set(speakers), key=speakers.count, default=None)
+    if not speakers:
+        return None
+    return max(set(speakers), key=speakers.count)
 
 
 def _word(word: Word) -> dict[str, object]:

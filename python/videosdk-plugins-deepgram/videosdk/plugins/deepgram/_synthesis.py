@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 
 from videosdk.agents import FlushMarker
 
@@ -34,10 +35,11 @@ class Synthesis:
         if self._request is not None:
             self._request.interrupt()
 
-    async def audio(
+    @asynccontextmanager
+    async def request(
         self, voices: Voices, session: SpeakSession, text: Text, patience: int
-    ) -> AsyncGenerator[bytes]:
-        """Yield the audio of ``text``, in the session's encoding, while the text is still coming.
+    ) -> AsyncGenerator[SpeakRequest]:
+        """Ask for the audio of ``text``, which is pushed while it is still coming, for as long as the block.
 
         Args:
             voices: Keep what is left to do after an interruption.
@@ -45,15 +47,12 @@ class Synthesis:
             text: The text, or its pieces.
             patience: How much of the text may be held back until it is known how to join it.
         """
-        if self.interrupted:
-            return
         request = self._request = session.request()
         feeding: asyncio.Task[None] | None = None
         try:
             await _connected(session, request)
             feeding = asyncio.create_task(_feed(request, text, TextJoiner(patience)))
-            async for audio in request:
-                yield audio
+            yield request
             if feeding.done() or not request.interrupted:
                 fed, feeding = feeding, None
                 await fed  # raises what the text itself raised

@@ -10,6 +10,9 @@ from speechwire.protocol.listen_v2_events import TurnInfo
 
 __all__ = ["TurnTranslator"]
 
+# Looking up a member of an enumeration takes as long as a call (CPython 3.11).
+_INTERIM, _PREFLIGHT, _FINAL = SpeechEventType.INTERIM, SpeechEventType.PREFLIGHT, SpeechEventType.FINAL
+
 
 @dataclass
 class TurnTranslator:
@@ -34,23 +37,20 @@ class TurnTranslator:
         kind = self._kind(turn)
         if kind is None or not turn.transcript.strip():
             return None
-        resumed = self.preemptive and turn.event == "TurnResumed"
-        return STTResponse(
-            event_type=kind,
-            data=speech_data(turn),
-            metadata=self._metadata(turn) | ({"turn_resumed": True} if resumed else {}),
-        )
+        metadata = self._metadata(turn)
+        if self.preemptive and turn.event == "TurnResumed":
+            metadata["turn_resumed"] = True
+        return STTResponse(event_type=kind, data=speech_data(turn), metadata=metadata)
 
     def _kind(self, turn: TurnInfo) -> SpeechEventType | None:
-        was_open, self._turn_is_open = (
-            self._turn_is_open,
-            turn.event != "EndOfTurn" and (self._turn_is_open or turn.event == "StartOfTurn"),
-        )
-        if turn.event == "EndOfTurn":
-            return SpeechEventType.FINAL
-        if turn.event == "EagerEndOfTurn" and self.preemptive:
-            return SpeechEventType.PREFLIGHT
-        return SpeechEventType.INTERIM if was_open or self._turn_is_open else None
+        was_open, event = self._turn_is_open, turn.event
+        if event == "EndOfTurn":
+            self._turn_is_open = False
+            return _FINAL
+        self._turn_is_open = was_open or event == "StartOfTurn"
+        if event == "EagerEndOfTurn" and self.preemptive:
+            return _PREFLIGHT
+        return _INTERIM if self._turn_is_open else None
 
     def _metadata(self, turn: TurnInfo) -> dict[str, object]:
         return {
@@ -70,12 +70,12 @@ class TurnTranslator:
 
 def speech_data(turn: TurnInfo) -> SpeechData:
     """Return the transcript of ``turn``, with the confidence in its words and its times in seconds."""
-    words = turn.words
+    words, start_s, end_s = turn.words, turn.audio_window_start, turn.audio_window_end
     return SpeechData(
         text=turn.transcript,
-        confidence=sum(word.confidence for word in words) / len(words) if words else 0.0,
+        confidence=sum([word.confidence for word in words]) / len(words) if words else 0.0,
         language=turn.languages[0] if turn.languages else None,
-        start_time=turn.audio_window_start,
-        end_time=turn.audio_window_end,
-        duration=max(0.0, turn.audio_window_end - turn.audio_window_start),
+        start_time=start_s,
+        end_time=end_s,
+        duration=end_s - start_s if end_s > start_s else 0.0,
     )

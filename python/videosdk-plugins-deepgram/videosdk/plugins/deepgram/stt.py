@@ -15,7 +15,7 @@ from speechwire.session import ListenV1Session
 from speechwire.session.converter import Converter
 
 from ._adapt import ApiKey, emit_safely, listed, named_as
-from ._conversion import conversion, conversion_of_channels
+from ._conversion import CONVERTED_CHUNK_MS, conversion, conversion_of_channels
 from ._input import DEFAULT_SAMPLE_RATE, InputFormat, InputWatch
 from ._results import ResultsTranslator, SpeechStartedFilter
 from ._session_stt import SessionSTT
@@ -64,7 +64,8 @@ class DeepgramSTT(SessionSTT):
         extra: Further query parameters by name, unchecked.
         target_sample_rate: Hz to convert to before sending, as one channel; by default the stream's.
         downmix: Send one channel, the mean of all. Neither goes with ``multichannel``.
-        chunk_ms: Length of the chunks sent, when converting.
+        chunk_ms: Length of the chunks sent. By default 100 when converting, else audio is sent as it comes; a
+            value then saves messages, and adds up to that much latency.
         quality: Preset of the conversion: ``fast``, ``balanced`` or ``best``.
         allow_insecure: Permit sending the key over ``ws://`` to another machine.
 
@@ -113,7 +114,7 @@ class DeepgramSTT(SessionSTT):
         extra: dict[str, Any] | None = None,
         target_sample_rate: int | None = None,
         downmix: bool = False,
-        chunk_ms: int = 100,
+        chunk_ms: int | None = None,
         quality: str = "balanced",
         allow_insecure: bool = False,
     ) -> None:
@@ -155,7 +156,9 @@ class DeepgramSTT(SessionSTT):
         # Made once here for their checks: a bad argument is told where it stands, not at the first audio.
         with named_as(in_rate="sample_rate"):
             self._session(self.api_key, self._sent(self._declared), None)
-            conversion(self._declared, self._sent(self._declared).sample_rate, self.chunk_ms, self.quality)
+            conversion(
+                self._declared, self._sent(self._declared).sample_rate, self._converted_chunk_ms, self.quality
+            )
 
     @property
     def sample_rate(self) -> int:
@@ -189,11 +192,15 @@ class DeepgramSTT(SessionSTT):
 
     def _conversion(self, sent: InputFormat) -> Callable[[InputFormat], Converter]:
         """Return what makes the converter from any format to the one that is sent."""
-        chunk_ms, quality = self.chunk_ms, self.quality
+        chunk_ms, converted_chunk_ms, quality = self.chunk_ms, self._converted_chunk_ms, self.quality
         if self._converts:
-            return lambda format: conversion(format, sent.sample_rate, chunk_ms, quality)
+            return lambda format: conversion(format, sent.sample_rate, converted_chunk_ms, quality)
         separate = bool(self.multichannel)
         return lambda format: conversion_of_channels(format, sent, chunk_ms, quality, separate=separate)
+
+    @property
+    def _converted_chunk_ms(self) -> int:
+        return CONVERTED_CHUNK_MS if self.chunk_ms is None else self.chunk_ms
 
     @property
     def _converts(self) -> bool:

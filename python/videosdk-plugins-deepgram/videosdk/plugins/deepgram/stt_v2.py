@@ -239,7 +239,7 @@ class DeepgramSTTV2(SessionSTT):
         turns = TurnTranslator(self.model, self.enable_preemptive_generation)
 
         def translate(event: object) -> Iterable[STTResponse]:
-            if not isinstance(event, TurnInfo):
+            if type(event) is not TurnInfo:
                 return ()
             if event.event == "StartOfTurn":
                 emit_safely(global_event_emitter, "speech_started")

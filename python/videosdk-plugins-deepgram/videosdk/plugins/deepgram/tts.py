@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
 from typing import Any
 from weakref import WeakSet
 
@@ -15,6 +14,7 @@ from speechwire.protocol import SpeakV1Options, SpeakV2Options
 from speechwire.session import SpeakSession, SpeakSettings
 
 from ._adapt import listed, report, require_api_key, warn_of_unknown_arguments
+from ._in_place import for_each
 from ._playback import TRACK_RATE, Playback, to_track_format
 from ._synthesis import Synthesis, Text
 from ._voices import Voices
@@ -189,9 +189,11 @@ class DeepgramTTS(TTS):
     async def _play(self, synthesis: Synthesis, voices: Voices, text: Text, voice: str, track: Any) -> None:
         playback = Playback(synthesis, track, self.encoding, self.sample_rate, self._tell_first_audio)
         with voices.use(voice) as session:
-            async with aclosing(synthesis.audio(voices, session, text, _patience(voice))) as audio:
-                async for received in audio:
-                    await playback.write(received)
+            over_before_it_began = synthesis.interrupted
+            if over_before_it_began:
+                return
+            async with synthesis.request(voices, session, text, _patience(voice)) as request:
+                await for_each(request.receive_each, playback.write)
             await playback.finish()
 
     async def _stream(self, synthesis: Synthesis, text: Text, voice: str) -> AsyncGenerator[bytes]:
@@ -199,8 +201,11 @@ class DeepgramTTS(TTS):
         try:
             voices = await self._voices_here()
             with voices.use(voice) as session:
-                async with aclosing(synthesis.audio(voices, session, text, _patience(voice))) as audio:
-                    async for received in audio:
+                over_before_it_began = synthesis.interrupted
+                if over_before_it_began:
+                    return
+                async with synthesis.request(voices, session, text, _patience(voice)) as request:
+                    async for received in request:
                         for piece in pipeline.push(received):
                             if synthesis.interrupted:
                                 return

@@ -1,0 +1,7 @@
+"""The plugin's logger."""
+
+import logging
+
+__all__ = ["logger"]
+
+logger = logging.getLogger("livekit.plugins.speechwire")

@@ -1,0 +1,66 @@
+"""Whoever reads: waits for the next item, or takes it in the very call that brings it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+__all__ = ["Reader"]
+
+T = TypeVar("T")
+
+
+class Reader(Generic[T]):
+    """One task that waits for items. The state it waits for is its owner's: look at it before each wait."""
+
+    __slots__ = ("_take", "_waiter")
+
+    def __init__(self) -> None:
+        self._take: Callable[[T], bool] | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    def offer(self, item: T) -> bool:
+        """Give an item to the task that waits for it, in this call; false if it has to wait for the task.
+
+        Calls what the task has left for that, which does not raise. While it runs, and after it has returned
+        false, other items wait.
+        """
+        take, waiter = self._take, self._waiter
+        if take is None or waiter is None or waiter.done():
+            return False
+        self._take = None
+        more = False
+        try:
+            more = take(item)
+        finally:
+            if more:
+                self._take = take
+            else:
+                self.wake()
+        return True
+
+    def wake(self) -> None:
+        """Have the task look again."""
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    async def wait(self, take: Callable[[T], bool] | None = None) -> bool:
+        """Wait for :meth:`wake`, and have ``take`` called by :meth:`offer` meanwhile.
+
+        Returns:
+            False once ``take`` has returned false.
+
+        Raises:
+            RuntimeError: Another task waits already.
+        """
+        if self._waiter is not None:
+            raise RuntimeError("another task is already waiting for what comes here: read it in one task")
+        self._waiter = asyncio.get_running_loop().create_future()
+        self._take = take
+        try:
+            await self._waiter
+            return take is None or self._take is not None
+        finally:
+            self._waiter = self._take = None

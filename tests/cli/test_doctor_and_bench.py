@@ -1,0 +1,53 @@
+"""``doctor``, which tries what there is, and ``bench``."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from tests.cli.conftest import (
+    KEY,
+    Run,
+    Serve,
+)
+
+from speechwire.emulator import RefuseUpgrade
+
+
+@pytest.mark.usefixtures("key")
+def test_doctor_reports_what_is_there_and_what_answers(run: Run, serve: Serve) -> None:
+    outcome = run("doctor", "--base-url", serve().base_url)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert [line.split()[1] for line in outcome.out.splitlines()] == [
+        *("speechwire", "audio", "transport", "recordings", "libraries", "API", "Nova", "Flux", "Aura"),
+    ]
+    assert "DEEPGRAM_API_KEY" in outcome.out
+    assert KEY not in outcome.out
+
+
+@pytest.mark.usefixtures("key")
+def test_doctor_tells_which_service_refuses(run: Run, serve: Serve) -> None:
+    outcome = run("doctor", "--base-url", serve(faults=[RefuseUpgrade(403, connections={1})]).base_url)
+    assert outcome.code == 3
+    verdicts = [line.split()[:2] for line in outcome.out.splitlines()[6:]]
+    assert verdicts == [["ok", "Nova"], ["FAIL", "Flux"], ["ok", "Aura"]]
+
+
+def test_doctor_without_a_key_says_so_and_checks_the_rest(run: Run) -> None:
+    outcome = run("doctor")
+    assert outcome.code == 2
+    assert [line.split()[0] for line in outcome.out.splitlines()] == ["ok"] * 5 + ["FAIL"]
+    quiet = run("doctor", "-q")
+    assert (quiet.code, quiet.out) == (2, outcome.out.splitlines(keepends=True)[-1])
+
+
+def test_bench_measures_every_preset_and_compares(run: Run) -> None:
+    outcome = run("bench", "--seconds", 0.1)
+    assert outcome.code == 0
+    for preset in ("fast", "balanced", "best"):
+        assert re.search(rf"{preset} +│ numpy ", outcome.out)
+
+
+def test_bench_fails_when_the_engines_differ(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("speechwire.cli.bench._agree", lambda rows: False)
+    assert run("bench", "--seconds", 0.1).code == 1

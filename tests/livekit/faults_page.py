@@ -1,0 +1,102 @@
+"""``docs/livekit-faults.md``: both plugins, fault by fault."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import NamedTuple
+
+from tests.livekit.calls import STRIKE_S, Outcome
+
+__all__ = ["ListenRow", "SpeakRow", "page"]
+
+
+class ListenRow(NamedTuple):
+    """One call."""
+
+    fault: str
+    endpoint: str
+    plugin: str
+    words: str
+    doubled: int
+    lost_ms: float
+    noticed_s: float | None
+    connections: int
+    errors: str
+    seconds: float
+
+    @classmethod
+    def of(cls, fault: str, outcome: Outcome) -> ListenRow:
+        call, told = outcome.call, outcome.told
+        return cls(
+            fault,
+            call.endpoint,
+            call.plugin,
+            f"{len(outcome.spoken) - outcome.missing}/{len(outcome.spoken)}",
+            outcome.doubled,
+            outcome.lost_ms,
+            outcome.noticed_s,
+            len(outcome.connected_s),
+            f"{len(told.errors)} ({len(told.final_errors)} final)",
+            call.seconds,
+        )
+
+    def texts(self) -> list[str]:
+        strikes = self.fault not in ("none", "429 at first")
+        never = f"not within {self.seconds - STRIKE_S:.0f} s"
+        noticed = "" if not strikes else never if self.noticed_s is None else f"{self.noticed_s:.1f} s"
+        lost = f"{self.lost_ms:.0f} ms"
+        return [self.words, str(self.doubled), lost, noticed, str(self.connections), self.errors]
+
+
+class SpeakRow(NamedTuple):
+    """One text."""
+
+    fault: str
+    endpoint: str
+    plugin: str
+    heard_s: float
+    expected_s: float
+    is_whole: bool
+    connections: int
+    took_s: float
+
+    def texts(self) -> list[str]:
+        whole = "whole" if self.is_whole else f"{self.heard_s:.2f} of {self.expected_s:.2f} s"
+        return [whole, str(self.connections), f"{self.took_s:.1f} s"]
+
+
+def page(listening: Sequence[ListenRow], speaking: Sequence[SpeakRow]) -> str:
+    """The page, in Markdown."""
+    framework, plugin = version("livekit-agents"), version("livekit-plugins-deepgram")
+    head = f"""# LiveKit: the fault matrix, side by side
+
+Made by `tests/livekit/test_faults.py --write-faults`: `livekit-plugins-speechwire` (*speechwire*) and
+`livekit-plugins-deepgram` {plugin} (*deepgram*) in `livekit-agents` {framework}, in one run, with the
+emulator's journal as the witness of what the service heard. Both have the framework's default connect
+options.
+
+## Listening
+
+Audio at real pace whose samples say which they are, one word in every quarter of a second of speech, and a
+fault {STRIKE_S:g} s into it, in the middle of a turn. *Words* is how many of those spoken were told in final
+transcripts, *doubled* how many of them again. *Lost* is audio that the service never heard on any connection.
+*Noticed* is the time from the fault to the first error or the next connection, whichever came first.
+
+| fault | endpoint | plugin | words | doubled | lost | noticed | connections | errors told |
+|---|---|---|---|---|---|---|---|---|
+"""
+    between = """
+## Speaking
+
+One text; the fault comes when 1.5 s of its audio have been sent. Both give up on silence after 3 s here
+(`APIConnectOptions(timeout=3.0)`).
+
+| fault | endpoint | plugin | heard | connections | took |
+|---|---|---|---|---|---|
+"""
+    return head + _rows(listening) + between + _rows(speaking)
+
+
+def _rows(rows: Sequence[ListenRow] | Sequence[SpeakRow]) -> str:
+    return "".join(f"| {' | '.join([row.fault, row.endpoint, row.plugin, *row.texts()])} |\n" for row in rows)

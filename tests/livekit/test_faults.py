@@ -1,0 +1,192 @@
+"""The rows of the fault matrix that a client can see, with the framework's own plugin beside ours.
+
+All calls of one length are held at once, at real pace. ``--write-faults`` writes ``docs/livekit-faults.md``.
+What is asserted is what ours owes; what the other does is measured and written down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import pytest_asyncio
+from livekit.agents import APIConnectOptions
+from tests.livekit.calls import STRIKE_S, Call, Outcome, hold
+from tests.livekit.faults_page import ListenRow, SpeakRow, page
+from tests.livekit.parties import NAMES, RATE, Told, text_to_speech
+from tests.livekit.spoken import spoken
+
+from speechwire.emulator import (
+    CloseWith,
+    Emulator,
+    Fault,
+    HalfOpen,
+    RefuseUpgrade,
+    Reset,
+    ScriptedEngine,
+    Stall,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+ENDPOINTS = ("/v1/listen", "/v2/listen")
+FIRST = {0}
+SHORT_S, LONG_S = 15.0, 60.0
+
+FAULTS: dict[str, tuple[float, list[Fault]]] = {
+    "none": (SHORT_S, []),
+    "close 1000 unasked": (SHORT_S, [CloseWith(1000, at_s=STRIKE_S, connections=FIRST)]),
+    "TCP reset (1006)": (SHORT_S, [Reset(at_s=STRIKE_S, connections=FIRST)]),
+    "close 1011 NET-0001": (SHORT_S, [CloseWith(1011, "NET-0001", at_s=STRIKE_S, connections=FIRST)]),
+    "429 at first": (SHORT_S, [RefuseUpgrade(429, connections={0, 1})]),
+    "503 at reconnect": (
+        SHORT_S,
+        [Reset(at_s=STRIKE_S, connections=FIRST), RefuseUpgrade(503, connections={1, 2})],
+    ),
+    "stall": (LONG_S, [Stall(at_s=STRIKE_S, connections=FIRST)]),
+    "half-open TCP": (LONG_S, [HalfOpen(at_s=STRIKE_S, connections=FIRST)]),
+}
+REFUSED = ("429 at first",)
+
+
+class Key(NamedTuple):
+    fault: str
+    endpoint: str
+    plugin: str
+
+
+Matrix = dict[Key, Outcome]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def matrix() -> Matrix:
+    """Held once: the short calls together, then the long ones."""
+    outcomes: Matrix = {}
+    for seconds in (SHORT_S, LONG_S):
+        keys = [
+            Key(fault, endpoint, plugin)
+            for fault, (lasts_s, _) in FAULTS.items()
+            if lasts_s == seconds
+            for endpoint in ENDPOINTS
+            for plugin in NAMES
+        ]
+        calls = [Call(key.plugin, key.endpoint, FAULTS[key.fault][1], seconds) for key in keys]
+        outcomes |= dict(zip(keys, await asyncio.gather(*map(hold, calls)), strict=True))
+    return outcomes
+
+
+OURS = [Key(fault, endpoint, "speechwire") for fault in FAULTS for endpoint in ENDPOINTS]
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("key", OURS, ids=lambda key: f"{key.fault}, {key.endpoint}")
+@pytest.mark.asyncio(loop_scope="module")
+async def test_every_word_is_told_once_and_no_audio_is_lost(matrix: Matrix, key: Key) -> None:
+    outcome = matrix[key]
+    assert outcome.error is None
+    assert outcome.heard == outcome.spoken
+    assert outcome.lost_ms == 0.0
+    assert outcome.told.final_errors == []
+    assert outcome.starts == len(outcome.call.turns) or outcome.call.endpoint == "/v1/listen"
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("fault", ["stall", "half-open TCP"])
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_dead_peer_is_noticed_before_the_other_plugin_does(
+    matrix: Matrix, fault: str, endpoint: str
+) -> None:
+    ours, theirs = (matrix[Key(fault, endpoint, name)] for name in NAMES)
+    assert ours.noticed_s is not None
+    assert theirs.noticed_s is None or ours.noticed_s < theirs.noticed_s
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.asyncio(loop_scope="module")
+async def test_what_is_mended_is_said_as_recoverable(matrix: Matrix) -> None:
+    """LiveKit agents #4569: with the close code and the reason."""
+    told = matrix[Key("close 1011 NET-0001", "/v2/listen", "speechwire")].told.errors
+    assert [error.recoverable for error in told] == [True]
+    assert (told[0].error.status_code, told[0].error.body) == (1011, "NET-0001")
+    assert told[0].error.retryable
+
+
+# Speaking
+
+TEXT = "First sentence of three. Here is the second one. And this is the last."
+SPEAK_FAULTS: dict[str, list[Fault]] = {
+    "none": [],
+    "close 1000 unasked": [CloseWith(1000, at_s=1.5, connections=FIRST)],
+    "TCP reset (1006)": [Reset(at_s=1.5, connections=FIRST)],
+    "close 1011 NET-0000": [CloseWith(1011, "NET-0000", at_s=1.5, connections=FIRST)],
+    "429 at first": [RefuseUpgrade(429, connections={0, 1})],
+    "stall": [Stall(at_s=1.5, connections=FIRST)],
+    "half-open TCP": [HalfOpen(at_s=1.5, connections=FIRST)],
+}
+SPEAKING = ("/v1/speak", "/v2/speak")
+# Both notice silence by their timeout, which is the same here.
+PATIENCE = APIConnectOptions(timeout=3.0)
+
+
+async def speak_through(plugin: str, endpoint: str, faults: Sequence[Fault]) -> SpeakRow:
+    """Have a text spoken, and count what is heard of it."""
+    told = Told()
+    async with (
+        Emulator(ScriptedEngine(), faults=faults) as emulator,
+        text_to_speech(plugin, emulator.http_url, endpoint, told, sample_rate=RATE) as tts,
+    ):
+        began_s = time.monotonic()
+        heard = bytearray()
+        async with tts.stream(conn_options=PATIENCE) as stream:
+            stream.push_text(TEXT)
+            stream.end_input()
+            try:
+                async for audio in stream:
+                    heard += audio.frame.data.tobytes()
+            except Exception as error:
+                told.errors.append(error)
+        took_s = time.monotonic() - began_s
+        connections = len(emulator.connections)
+    blank = "" if plugin == "speechwire" else " "  # the other plugin sends a blank behind each word
+    expected = spoken(TEXT + blank)
+    is_whole = bytes(heard) == expected
+    return SpeakRow(
+        "", endpoint, plugin, len(heard) / 2 / RATE, len(expected) / 2 / RATE, is_whole, connections, took_s
+    )
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def speeches() -> dict[Key, SpeakRow]:
+    keys = [Key(*key) for fault in SPEAK_FAULTS for key in ((fault, e, p) for e in SPEAKING for p in NAMES)]
+    rows = await asyncio.gather(
+        *(speak_through(key.plugin, key.endpoint, SPEAK_FAULTS[key.fault]) for key in keys)
+    )
+    return dict(zip(keys, rows, strict=True))
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("endpoint", SPEAKING)
+@pytest.mark.parametrize("fault", SPEAK_FAULTS)
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_text_is_heard_whole(speeches: dict[Key, SpeakRow], fault: str, endpoint: str) -> None:
+    assert speeches[Key(fault, endpoint, "speechwire")].is_whole
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_page_can_be_made(
+    matrix: Matrix, speeches: dict[Key, SpeakRow], request: pytest.FixtureRequest
+) -> None:
+    listening = [ListenRow.of(key.fault, outcome) for key, outcome in matrix.items()]
+    speaking = [row._replace(fault=key.fault) for key, row in speeches.items()]
+    text = page(listening, speaking)
+    assert text.count("\n| ") >= len(FAULTS) * 2 + len(SPEAK_FAULTS) * 2
+    if request.config.getoption("--write-faults"):
+        (ROOT / "docs" / "livekit-faults.md").write_text(text, encoding="utf-8")
+
+
+def _unused() -> Any: ...
