@@ -112,9 +112,9 @@ def _run(given: list[str]) -> int:
         return FAILED
     except OSError as error:
         _let_go_of_output()
-        return _report(error, "speechwire")
+        return _report(error)
     except click.ClickException as error:
-        return _report(error, "speechwire")
+        return _report(error)
     except click.Abort:
         raise
     except Exception as defect:
@@ -122,7 +122,7 @@ def _run(given: list[str]) -> int:
     return int(result or 0)
 
 
-def _report(error: Exception, command: str) -> int:
+def _report(error: Exception, command: str = "speechwire") -> int:
     context = getattr(error, "ctx", None)
     click.echo(f"{context.command_path if context else command}: {one_line(error)}", err=True)
     return exit_code(error)
