@@ -239,7 +239,10 @@ def test_only_loopback_unless_told_otherwise() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"engine": "magic"}, "engine must be 'scripted', 'tagged', 'offline' or an engine object, got 'magic'"),
+        (
+            {"engine": "magic"},
+            "engine must be 'scripted', 'tagged', 'offline' or an engine object, got 'magic'",
+        ),
         ({"engine": "offline", "script": Script()}, "script must be None unless the engine is 'scripted'"),
         ({"port": -1}, "port must be 0 to 65535, got -1"),
         ({"port": 65536}, "port must be 0 to 65535, got 65536"),

@@ -287,7 +287,7 @@ def test_a_run_is_bounded_in_time_and_leaves_no_process_behind(tree: Path) -> No
                 time.sleep(1)
         """,
     )
-    outcome = Copy(tree, tree / "copy").run(["tests/tiny/test_hangs.py"], 10.0)
+    outcome = Copy(tree, tree / "copy").run(["tests/tiny/test_hangs.py"], 20.0)
     assert (outcome.passed, outcome.in_time) == (False, False)
     assert not is_alive(int(told.read_text()))
 
