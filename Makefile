@@ -37,7 +37,7 @@ else echo "Chromium is not installed: the tests are skipped. On Debian: sudo apt
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-rust test-python test-oldest test-clients test-page bench bench-streams soak mutants reliability chaos lint types wheel wheel-pure wheel-portable sdist test-wheels test-alone audit workflows deployments docs docs-serve dev lock clean
+.PHONY: help demo serve test test-rust test-python test-oldest test-clients test-page test-cluster storm bench bench-streams soak mutants reliability chaos lint types wheel wheel-pure wheel-portable sdist test-wheels test-alone audit workflows deployments docs docs-serve dev lock clean
 
 help:            ## list the verbs
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -62,6 +62,15 @@ endif
 
 test-python: $(STAMP)/installed  ## run pytest against the installed wheel
 	SPEECHWIRE_EXPECT_ENGINE=$(ENGINE) $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-cluster: $(STAMP)/installed  ## four workers behind HAProxy, with Redis, under load while parts of it fail (installs both by apt where root may)
+	@command -v haproxy >/dev/null && command -v redis-server >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+		&& apt-get update -qq && apt-get install -y -qq --no-install-recommends haproxy redis-server; } \
+		|| echo "haproxy or redis-server is missing, and what wants them is skipped: apt-get install haproxy redis-server"
+	$(BIN)/python -m pytest tests/cluster --figures $(PYTEST_ARGS)
+
+storm: $(STAMP)/installed  ## a hundred workers and one quota in virtual time; draws docs/images/storm.svg
+	$(BIN)/python -m benches.python.storm
 
 test-oldest: $(STAMP)/oldest  ## run the plugins' tests on the oldest framework of the stated range
 	$(OLDEST)/bin/python -m pytest tests/plugin $(PYTEST_ARGS)
@@ -219,7 +228,7 @@ $(DOCS)/.stamps/environment: requirements/docs.lock
 	@mkdir -p $(@D) && touch $@
 
 $(CLIENTS)/.stamps/installed: $(CLIENTS)/.stamps/environment $(STAMP)/installed
-	@$(CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(CORE)
+	@$(CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(CORE) $(PIPECAT_WHEEL)
 	@touch $@
 
 # LiveKit Agents: the newest and the oldest version of the range that python/livekit-plugins-speechwire states.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -27,9 +29,11 @@ from speechwire.client import (
     SpeechStarted,
     connect,
 )
+from speechwire.client._conversation import Conversation
 from speechwire.errors import (
     ConnectFailed,
     HandshakeRefused,
+    InternalError,
     InvalidArgument,
     LocalProtocolError,
     SessionClosed,
@@ -235,3 +239,24 @@ async def test_audio_in_other_formats_is_understood() -> None:
         call.finish()
         await collect(call, events)
     assert finals(events) == words + more
+
+
+def test_the_client_needs_no_extra() -> None:
+    """What only the server needs is not loaded by its client."""
+    loaded = "[name for name in sys.modules if name in ('jwt', 'prometheus_client')]"
+    code = f"import sys, speechwire.client; print({loaded})"
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert finished.stdout.strip() == "[]"
+
+
+async def test_a_fault_of_our_own_is_an_error_and_no_hang(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> list[CallEvent]:
+        raise ZeroDivisionError
+
+    async with calling() as call:
+        monkeypatch.setattr(Conversation, "receive", broken)
+        call.push(bytes(RATE))
+        call.finish()
+        with pytest.raises(InternalError):
+            async for _ in call:
+                pass

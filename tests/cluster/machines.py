@@ -27,6 +27,7 @@ LIMIT: Final = 120
 SERVERS: Final = 2
 WORKERS: Final = 2
 DRAIN_S: Final = 2.0
+CHECK_S: Final = 1.0  # of the balancer
 _WAIT_S: Final = 60.0
 
 
@@ -124,14 +125,19 @@ class Cluster:
         rows = [row for number in range(SERVERS) for row in self.workers(number)]
         return int(max(rows, key=lambda row: row["calls"])["pid"])
 
+    def busiest_server(self) -> int:
+        """The server with the most calls."""
+        calls = [sum(row["calls"] for row in self.workers(number)) for number in range(SERVERS)]
+        return calls.index(max(calls))
+
     def wait_until_whole(self) -> None:
-        """All workers are there again."""
-        _until(
-            lambda: (
-                all(len(self.workers(number)) == WORKERS for number in range(SERVERS))
-                and all(_get(port, "/readyz") for port in (*self.ports, self.port))
-            )
-        )
+        """All workers are there again, and the balancer knows: each server answers several times in a row."""
+
+        def answers() -> bool:
+            return all(_get(port, "/readyz") for port in (*self.ports, self.port) for _ in range(6))
+
+        _until(lambda: all(len(self.workers(number)) == WORKERS for number in range(SERVERS)) and answers())
+        time.sleep(2 * CHECK_S)
 
     def stop(self) -> None:
         for process in reversed(self._processes):
@@ -152,6 +158,8 @@ class Cluster:
             "--quota-workers": SERVERS * WORKERS,
             "--max-calls": LIMIT,
             "--drain-s": DRAIN_S,
+            # Where the machine is so slow that a session was reconnected, the last results take longer.
+            "--hangup-s": 60,
             "--base-url": f"ws://127.0.0.1:{self.emulator_port}",
         }
         flat = [str(each) for pair in arguments.items() for each in pair]

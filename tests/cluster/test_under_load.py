@@ -196,10 +196,11 @@ async def test_a_worker_is_killed(cluster: Cluster, figure: Figure) -> None:
 
 
 async def test_the_workers_of_a_server_are_drained_and_replaced(cluster: Cluster, figure: Figure) -> None:
-    old = {worker["pid"] for worker in cluster.workers(0)}
     async with under_load(cluster) as row:
-        cluster.servers[0].send_signal(signal.SIGHUP)
-        while old & {worker["pid"] for worker in await asyncio.to_thread(cluster.workers, 0)}:
+        server = await asyncio.to_thread(cluster.busiest_server)
+        old = {worker["pid"] for worker in await asyncio.to_thread(cluster.workers, server)}
+        cluster.servers[server].send_signal(signal.SIGHUP)
+        while old & {worker["pid"] for worker in await asyncio.to_thread(cluster.workers, server)}:
             await asyncio.sleep(0.2)
     assert any(own.disconnected for own in row.own) or row.cut
     assert {phone.gone.result() for phone in row.cut} <= {1001}  # told, not just cut

@@ -77,7 +77,7 @@ def test_the_extras_exist(command: str) -> None:
     folders = [ROOT, *(ROOT / "python").iterdir()]
     files = [path for folder in folders for path in folder.glob("pyproject.toml")]
     projects = [tomllib.loads(path.read_text(encoding="utf-8"))["project"] for path in files]
-    named = [each for each in projects if re.search(rf"(?<![\w-]){each['name']}(?![\w-])", command)]
-    [project] = named
-    extras = re.findall(r"\[([\w,-]+)\]", command)
-    assert {extra for group in extras for extra in group.split(",")} <= set(project["optional-dependencies"])
+    assert any(re.search(rf"(?<![\w-]){each['name']}(?![\w-])", command) for each in projects)
+    extras = {each["name"]: set(each.get("optional-dependencies", ())) for each in projects}
+    for name, group in re.findall(r"([\w-]+)\[([\w,-]+)\]", command):
+        assert set(group.split(",")) <= extras[name]

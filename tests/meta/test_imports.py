@@ -68,6 +68,7 @@ RULES = {
         ),
         third_party=frozenset({"aiohttp", "msgspec", "jwt", "cryptography", "prometheus_client"}),
     ),
+    "speechwire.load": Rule(ours=frozenset({"speechwire.errors"})),
     "speechwire.server.own_socket": Rule(
         ours=frozenset({"speechwire.errors", "speechwire.server"}),
         third_party=frozenset({"msgspec"}),
@@ -85,7 +86,6 @@ RULES = {
         third_party=frozenset({"msgspec"}),
         not_even=frozenset({"socket", "ssl"}),
     ),
-    "speechwire.load": Rule(ours=frozenset({"speechwire.errors"})),
     "speechwire.cli": Rule(
         ours=frozenset(
             {

@@ -174,6 +174,25 @@ def test_while_the_track_takes_a_piece(model: str, piece: int) -> None:
     run(story)
 
 
+@pytest.mark.parametrize("piece", [1, 3])
+def test_by_the_track_that_takes_a_piece(model: str, piece: int) -> None:
+    async def story() -> None:
+        stage = Stage(model)
+        take = stage.track.add_new_bytes
+
+        async def take_and_interrupt(audio: bytes) -> None:
+            await take(audio)
+            if stage.track.count == piece:
+                await stage.tts.interrupt()
+
+        stage.track.add_new_bytes = take_and_interrupt  # type: ignore[method-assign]
+        await stage.tts.synthesize(OLD)
+        assert stage.track.count == piece
+        await stage.says("New.")
+
+    run(story)
+
+
 def test_before_the_rest_of_the_converter() -> None:
     async def story() -> None:
         stage = Stage(sample_rate=16_000)

@@ -240,14 +240,17 @@ async def test_a_handshake_that_drips_is_cut_off() -> None:
         host, port = where.url.removeprefix("http://").split(":")
         reader, writer = await asyncio.open_connection(host, int(port))
         request = upgrade("/call", "X-Filler: " + "a" * 200)
+        sent = 0
         for byte in request[:-2]:
             if reader.at_eof():
                 break
+            sent += 1
             with suppress(ConnectionError):
                 writer.write(bytes([byte]))
                 await writer.drain()
             await asyncio.sleep(0.05)
-        assert reader.at_eof(), "cut off long before the request was complete"
+        # At a byte every 50 ms, or later on a slow machine, a second has room for no more than twenty.
+        assert reader.at_eof() and sent < 100, "cut off long before the request was complete"
         writer.close()
 
 
@@ -345,6 +348,43 @@ async def test_tricks_with_headers_are_refused_or_harmless(request_bytes: bytes)
                 assert not answer or answer.startswith(b"HTTP/1."), answer
                 assert b"Traceback" not in answer
         writer.close()
+
+
+CREDENTIALS = [
+    "Authorization: Bearer \xff\xfe",
+    "Authorization: Basic \xff\xfe",
+    "Authorization: \xff",
+    "X-Twilio-Signature: \xff",
+    "X-Plivo-Signature-V3: \xff, \xfe\r\nX-Plivo-Signature-V3-Nonce: \xff",
+    "telnyx-timestamp: 1\r\ntelnyx-signature-ed25519: \xff",
+    "x-telnyx-streaming-auth-token: \xff",
+    "Sec-WebSocket-Protocol: access_token.\xff",
+    "Origin: \xff",
+    "Origin: http://[",
+    "Origin: http://x:y",
+]
+
+
+@pytest.mark.parametrize("header", CREDENTIALS, ids=repr)
+async def test_credentials_that_are_no_text_are_refused(header: str) -> None:
+    secrets = {
+        "shared_secret": "s",
+        "twilio_auth_token": "s",
+        "plivo_auth_token": "s",
+        "telnyx_stream_token": "s",
+        "telnyx_public_key": "AAAA",
+        "vonage_signature_secret": "s",
+    }
+    async with serving(auth="required", **secrets) as where:
+        lines = upgrade().decode().split("\r\n")
+        request = "\r\n".join([lines[0], *lines[1:-2], header, "", ""])
+        if header.startswith("X-"):
+            request = request.replace("Host: 127.0.0.1", "Host: [:x")
+        answer = await raw(where, request.encode("latin-1") + frame(8, b"\x03\xe8"))
+        assert answer.split(b" ")[1] in (b"400", b"401", b"403", b"101"), answer[:100]
+        if b" 101 " in answer[:20]:
+            assert (4401).to_bytes(2, "big") in answer
+        assert not where.server.lines
 
 
 async def test_compression_is_never_agreed_to() -> None:

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from speechwire.errors import ConnectFailed, HandshakeRefused, InvalidArgument
 from speechwire.session import Backoff, BackoffPolicy
-from speechwire.session._pacer import Pacer
 
 FAILED = ConnectFailed("wss://x", "no route")
 
@@ -90,27 +89,3 @@ def test_patience_is_between_half_the_cap_and_the_cap() -> None:
 def test_nonsense_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(InvalidArgument):
         BackoffPolicy(**wrong)  # type: ignore[arg-type]
-
-
-def test_live_audio_never_waits() -> None:
-    pacer = Pacer(1.25, 1.0)
-    for step in range(10_000):
-        assert pacer.free_at <= step * 0.02
-        pacer.sent(step * 0.02, 0.02)
-
-
-@given(st.floats(0.02, 0.5), st.floats(1.05, 4), st.floats(0.1, 3))
-def test_a_backlog_goes_at_the_allowed_speed(chunk_s: float, speed: float, burst_s: float) -> None:
-    pacer, now, sent_s = Pacer(speed, burst_s), 0.0, 0.0
-    for _ in range(100):
-        now = max(now, pacer.free_at)
-        assert sent_s <= burst_s + speed * now + 1e-6
-        pacer.sent(now, chunk_s)
-        sent_s += chunk_s
-    assert now <= sent_s / speed
-
-
-def test_without_a_speed_nothing_waits() -> None:
-    pacer = Pacer(None, 0)
-    pacer.sent(0, 1000)
-    assert pacer.free_at <= 0

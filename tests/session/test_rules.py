@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.session.fed_timeline import FedTimeline
 
 from speechwire.protocol import ListenV1Options, ListenV2Options
 from speechwire.protocol import listen_v1_events as v1
@@ -13,12 +14,12 @@ from speechwire.session._listen_v1_rules import ListenV1Rules
 from speechwire.session._listen_v2_rules import ListenV2Rules
 from speechwire.session._timeline import Timeline
 
-RATE = 32000
+RATE = 16000
 
 
 def timeline(begins_s: float) -> Timeline:
-    clock = Timeline(frame_bytes=2, bytes_per_s=RATE)
-    clock.audio(round(begins_s * RATE), 100 * RATE)
+    clock = FedTimeline(RATE)
+    clock.send(round(begins_s * RATE), 100 * RATE)
     return clock
 
 

@@ -15,7 +15,6 @@ from tests.session.driving import (
 )
 from tests.session.scripted_peer import Line, Script, Scripted, Word, end_well, results, then_recognise, turn
 
-from speechwire.session._audio_log import AudioLog
 from speechwire.session._repeats import LastWord
 
 FIRST: Word = ("first", 0.4, 0.8)
@@ -84,19 +83,6 @@ async def test_a_run_up_is_kept_within_the_replay_limit() -> None:
     await session.aclose()
     assert said(await events) == ["first", "second"]
     assert service.lines[1].spans[0][0] >= 2.3 - 0.6 - 0.021
-
-
-def test_the_run_up_to_what_is_open_may_be_sent_again_as_often_as_that() -> None:
-    log = AudioLog(frame_bytes=2, queue_bytes=1 << 20, replay_bytes=1 << 20)
-    log.append(bytes(1000))
-    log.take()
-    log.acknowledge(900, 800)
-    for _ in range(3):
-        log.rewind(got_further=False)
-        assert log.overdrawn_bytes() == 0
-        log.take()
-    log.rewind(got_further=False)
-    assert log.overdrawn_bytes() == 900
 
 
 async def test_a_turn_heard_again_in_the_run_up_is_not_delivered_again() -> None:

@@ -5,20 +5,19 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.session.fed_timeline import FedTimeline
 
-from speechwire.session._timeline import Timeline
-
-RATE = 32000
+RATE = 16000
 
 
-def timeline() -> Timeline:
-    return Timeline(frame_bytes=2, bytes_per_s=RATE)
+def timeline() -> FedTimeline:
+    return FedTimeline(RATE)
 
 
 def test_a_first_connection_needs_no_map() -> None:
     clock = timeline()
-    clock.audio(0, RATE)
-    clock.audio(RATE, RATE)
+    clock.send(0, RATE)
+    clock.send(RATE, RATE)
     assert clock.identical
     assert clock.start_s(1.2345) == clock.end_s(1.2345) == 1.2345
 
@@ -26,25 +25,25 @@ def test_a_first_connection_needs_no_map() -> None:
 @pytest.mark.parametrize("claimed_s", [2.5, 1e308, float("inf"), -1.0])
 def test_no_time_lies_outside_of_what_was_sent(claimed_s: float) -> None:
     clock = timeline()
-    clock.audio(0, 2 * RATE)
+    clock.send(0, 2 * RATE)
     bound_s = 2.0 if claimed_s > 0 else 0.0
     assert clock.start_s(claimed_s) == clock.end_s(claimed_s) == bound_s
-    clock.audio(10 * RATE, RATE)
+    clock.send(10 * RATE, RATE)
     bound_s = 11.0 if claimed_s > 3 else 10.5 if claimed_s > 0 else 0.0
     assert clock.end_s(claimed_s) == bound_s
 
 
 def test_a_replay_begins_where_the_caller_was() -> None:
     clock = timeline()
-    clock.audio(10 * RATE, RATE)
+    clock.send(10 * RATE, RATE)
     assert clock.start_s(0.0) == 10.0
     assert clock.end_s(0.5) == 10.5
 
 
 def test_at_a_gap_an_end_lies_before_and_a_start_behind() -> None:
     clock = timeline()
-    clock.audio(0, RATE)
-    clock.audio(3 * RATE, RATE)
+    clock.send(0, RATE)
+    clock.send(3 * RATE, RATE)
     assert clock.end_s(1.0) == 1.0
     assert clock.start_s(1.0) == 3.0
     assert clock.end_s(1.5) == 3.5
@@ -52,17 +51,17 @@ def test_at_a_gap_an_end_lies_before_and_a_start_behind() -> None:
 
 def test_silence_put_in_takes_no_time_of_the_callers() -> None:
     clock = timeline()
-    clock.audio(0, RATE)
-    clock.silence(RATE, 5 * RATE)
-    clock.silence(RATE, RATE)
-    clock.audio(RATE, RATE)
+    clock.send(0, RATE)
+    clock.put_in(RATE, 5 * RATE)
+    clock.put_in(RATE, RATE)
+    clock.send(RATE, RATE)
     assert clock.start_s(3.0) == clock.end_s(7.0) == 1.0
     assert clock.end_s(7.5) == pytest.approx(1.5)
 
 
 def test_compressed_audio_is_only_shifted() -> None:
-    clock = Timeline(frame_bytes=1, bytes_per_s=0, offset_s=12.5)
-    clock.audio(7, 100)
+    clock = FedTimeline(0, offset_s=12.5)
+    clock.send(7, 100)
     assert not clock.identical
     assert clock.start_s(1.0) == clock.end_s(1.0) == 13.5
     assert clock.position_s == 0
@@ -83,26 +82,26 @@ def test_every_sent_frame_maps_to_where_it_came_from(
         if kind == "gap":
             caller += frames
         elif kind == "silence":
-            clock.silence(2 * caller, 2 * frames)
+            clock.put_in(caller, frames)
             where += [caller] * frames
         else:
-            clock.audio(2 * caller, 2 * frames)
+            clock.send(caller, frames)
             where += list(range(caller, caller + frames))
             caller += frames
     if not where:
         return
     frame = data.draw(st.integers(0, len(where) - 1))
     forgotten = data.draw(st.integers(0, frame))
-    clock.forget(forgotten * 2 / RATE)
-    assert clock.start_s(frame * 2 / RATE) * RATE / 2 == pytest.approx(where[frame], abs=1e-6)
-    ended = clock.end_position((frame + 1) * 2 / RATE)
-    assert ended // 2 in (where[frame], where[frame] + 1)
+    clock.forget(forgotten / RATE)
+    assert clock.start_s(frame / RATE) * RATE == pytest.approx(where[frame], abs=1e-6)
+    ended = clock.end_position((frame + 1) / RATE)
+    assert ended in (where[frame], where[frame] + 1)
 
 
 @given(st.integers(0, 40_000_000))
 def test_positions_survive_32_bit_floats(frames: int) -> None:
     """An hour at 16 kHz in the service's precision is right to four frames: a quarter of a millisecond."""
     clock = timeline()
-    clock.audio(0, 2 * frames + 2)
+    clock.send(0, frames + 1)
     (rounded,) = struct.unpack("f", struct.pack("f", frames / 16000))
-    assert abs(clock.end_position(rounded) // 2 - frames) <= 4
+    assert abs(clock.end_position(rounded) - frames) <= 4

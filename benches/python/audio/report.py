@@ -109,29 +109,21 @@ def write(output: Path, fast: bool) -> Path:
     if missing:
         lines.append("Not installed here, so not measured: " + ", ".join(missing) + ".\n")
     if engine_name() == "native":
-        lines += native_sections(turns, fast)
+        lines += native_sections(turns)
     path = output / "report.md"
     path.write_text("\n".join(lines), encoding="utf-8")
     return path
 
 
-def native_sections(turns: int, fast: bool) -> list[str]:
-    """Code paths, lengths, and many streams."""
+def native_sections(turns: int) -> list[str]:
+    """Code paths and lengths."""
     kernels = speed.per_kernel(turns)
     lengths = speed.per_length(max(3, turns // 4))
-    counts = (1, 4, 64) if fast else (1, 4, 16, 64, 128, 256, 1024, 4096)
-    many = speed.many_streams(counts, max(3, turns // 6))
     return [
         "## Code paths\n",
         table(["preset, path", "µs per frame"], [[name, f"{value:.2f}"] for name, value in kernels.items()]),
         "## Length of a push\n",
         table(["seconds", "ns per input frame"], [[f"{k:g}", f"{v:.2f}"] for k, v in lengths.items()]),
-        "## Many streams\n",
-        "Microseconds per stream and 20 ms frame.\n",
-        table(
-            ["streams", "one by one", "push_many", "ratio"],
-            [[str(n), f"{a:.2f}", f"{b:.2f}", f"{a / b:.2f}"] for n, (a, b) in many.items()],
-        ),
     ]
 
 

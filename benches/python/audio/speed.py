@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from benches.python.audio.contenders import CHANNELS, FRAME_BYTES, IN_RATE, OUT_RATE, Contender
 
-from speechwire.audio import PcmPipeline, push_many
+from speechwire.audio import PcmPipeline
 
 TURN_S = 0.004  # about what one turn takes
 
@@ -82,22 +82,3 @@ def per_length(turns: int) -> dict[float, float]:
         calls[str(length)] = partial(push, data)
     times = interleaved(calls, turns)
     return {length: times[str(length)] * 1e3 / (IN_RATE * length) for length in lengths}
-
-
-def one_by_one(pipelines: list[PcmPipeline], frames: list[bytes]) -> list[list[bytes]]:
-    """The loop that ``push_many`` replaces."""
-    return [pipeline.push(frame) for pipeline, frame in zip(pipelines, frames, strict=True)]
-
-
-def many_streams(counts: Sequence[int], turns: int) -> dict[int, tuple[float, float]]:
-    """For each number of streams: microseconds per stream and frame, one by one and by ``push_many``."""
-    frame, results = noise(FRAME_BYTES), {}
-    for count in counts:
-        alone = [PcmPipeline() for _ in range(count)]
-        together = [PcmPipeline() for _ in range(count)]
-
-        loop = partial(one_by_one, alone, [frame] * count)
-        many = partial(push_many, together, [frame] * count)
-        times = interleaved({"loop": loop, "many": many}, turns)
-        results[count] = (times["loop"] / count, times["many"] / count)
-    return results

@@ -11,7 +11,7 @@ import pytest
 from benches.python.audio.contenders import FRAME_BYTES
 from benches.python.audio.speed import noise
 
-from speechwire.audio import PcmPipeline, engine_name, push_many
+from speechwire.audio import PcmPipeline, engine_name
 
 ENGINES = ["numpy"] if engine_name() == "numpy" else ["numpy", "native"]
 FRAME = noise(FRAME_BYTES)
@@ -25,10 +25,3 @@ def test_frame(benchmark: Any, quality: str, engine: str) -> None:
     pipeline.reset()
     reference = PcmPipeline(quality=quality, engine="numpy", chunk_ms=20)
     assert pipeline.push(FRAME) + pipeline.push(FRAME) == reference.push(FRAME) + reference.push(FRAME)
-
-
-@pytest.mark.parametrize("count", [16, 256])
-def test_many(benchmark: Any, count: int) -> None:
-    pipelines = [PcmPipeline(chunk_ms=20) for _ in range(count)]
-    results = benchmark(push_many, pipelines, [FRAME] * count)
-    assert all(result == results[0] for result in results)

@@ -24,13 +24,21 @@ _SETTLED_S = 45.0
 
 def row(outcome: Outcome) -> str:
     """A row of the table in ``docs/scaling.md``."""
-    scenario = outcome.scenario
-    missing, missing_s = outcome.undershoot(_SETTLED_S, scenario.seconds)
+    scenario, limit = outcome.scenario, outcome.limit
     handshakes, refused = outcome.busiest(_SETTLED_S, scenario.seconds)
-    limit = outcome.limit
     over = f"{outcome.overshoot} ({100 * outcome.overshoot / limit:.1f} %), {outcome.overshoot_s:.1f} s"
-    under = f"{missing} ({100 * missing / limit:.0f} %), {missing_s:.1f} s"
+    phases = (
+        (_SETTLED_S, scenario.from_s),
+        (scenario.from_s, scenario.to_s),
+        (scenario.to_s, scenario.seconds),
+    )
+    under = " | ".join(_lack(outcome, *phase) for phase in phases)
     return f"| {scenario.title} | {over} | {under} | {handshakes} | {refused} |"
+
+
+def _lack(outcome: Outcome, from_s: float, to_s: float) -> str:
+    missing, missing_s = outcome.undershoot(from_s, to_s)
+    return f"{missing} ({100 * missing / outcome.limit:.0f} %), {missing_s:.0f} of {to_s - from_s:.0f} s"
 
 
 def main() -> None:

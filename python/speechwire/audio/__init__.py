@@ -1,6 +1,7 @@
 """PCM bytes in, chunks of mono PCM at the rate a service wants out: ``PcmPipeline``."""
 
-from speechwire.audio._pipeline import PcmPipeline, push_many
-from speechwire.audio._select import engine_name
+from speechwire.audio._pipeline import PcmPipeline
+from speechwire.audio._select import engine_name, make_ring
+from speechwire.audio.ring import AudioRing
 
-__all__ = ["PcmPipeline", "engine_name", "push_many"]
+__all__ = ["AudioRing", "PcmPipeline", "engine_name", "make_ring"]

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from abc import ABCMeta
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, cast, final
 
-from speechwire.audio._engine_np import as_bytes
-from speechwire.audio._select import make_pipeline, native_many
+from speechwire.audio._select import make_pipeline
 from speechwire.audio._settings import Settings
-from speechwire.errors import InvalidArgument, InvalidArgumentType
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-__all__ = ["PcmPipeline", "push_many"]
+__all__ = ["PcmPipeline"]
 
 
 @final
@@ -109,29 +106,3 @@ class PcmPipeline(metaclass=ABCMeta):
     def reset(self) -> None:
         """Forget everything; the pipeline is then as new."""
         raise NotImplementedError
-
-
-def push_many(pipelines: Sequence[PcmPipeline], frames: Sequence[Buffer]) -> list[list[bytes]]:
-    """Push one frame into each of many pipelines; the result is that of pushing one by one, in order.
-
-    With the native engine, and enough work to pay for it (256 KiB, about 70 frames of 20 ms), the interpreter
-    is released and the work split over all cores. Threads are started at the first such call and kept.
-
-    Args:
-        pipelines: Pipelines of either engine; one may come twice.
-        frames: As many frames, each as for ``PcmPipeline.push``.
-
-    Raises:
-        InvalidArgument: There are not as many frames as pipelines.
-        InvalidArgumentType: An item is no pipeline, or no bytes-like object; then nothing has been pushed.
-    """
-    if len(pipelines) != len(frames):
-        raise InvalidArgument("frames", len(frames), f"as many as there are pipelines, {len(pipelines)}")
-    native = native_many()
-    if native is not None and (chunks := native(pipelines, frames)) is not None:
-        return chunks
-    for pipeline in pipelines:
-        if not isinstance(pipeline, PcmPipeline):
-            raise InvalidArgumentType("pipelines", pipeline, "a sequence of PcmPipeline")
-    checked = [as_bytes(frame) for frame in frames]
-    return [pipeline.push(frame) for pipeline, frame in zip(pipelines, checked, strict=True)]

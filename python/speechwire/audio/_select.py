@@ -5,8 +5,6 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
-import sys
-from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from types import ModuleType
@@ -14,14 +12,14 @@ from typing import Any, cast
 
 from speechwire.audio._engine_np import NumpyPipeline
 from speechwire.audio._filter_np import numpy_filter
+from speechwire.audio._ring_py import PythonRing
 from speechwire.audio._settings import ENGINES, Settings, one_of
 from speechwire.audio._tables import SharedTables
 from speechwire.audio._taps import FilterTable, filter_table
+from speechwire.audio.ring import AudioRing, Converter
 from speechwire.errors import EngineUnavailable
 
-__all__ = ["engine_name", "load_native", "make_pipeline", "native_many"]
-
-_PushMany = Callable[[Sequence[Any], Sequence[Any]], list[list[bytes]] | None]
+__all__ = ["engine_name", "load_native", "make_pipeline", "make_ring"]
 
 _NATIVE = "speechwire._native"
 
@@ -81,6 +79,28 @@ def make_pipeline(settings: Settings, engine: str, kernel: str | None = None) ->
     )
 
 
+def make_ring(
+    frame_bytes: int,
+    frame_rate: int,
+    queue_frames: int,
+    replay_frames: int,
+    converter: Converter | None = None,
+    engine: str = "auto",
+) -> AudioRing:
+    """Return an empty ring.
+
+    Args:
+        frame_bytes: Bytes of one frame, over all channels; 1 for compressed audio.
+        frame_rate: Frames per second; 0 for compressed audio: then what is sent is not kept.
+        queue_frames: Bound of what waits to be sent.
+        replay_frames: Bound of what has been sent and is kept for a replay; 0 keeps nothing.
+        converter: Makes messages of what is pushed; ``None`` sends it as it comes, cut between frames.
+        engine: As in `engine_name`.
+    """
+    ring: Any = PythonRing if engine_name(engine) == "numpy" else load_native().NativeRing
+    return cast(AudioRing, ring(frame_bytes, frame_rate, queue_frames, replay_frames, converter))
+
+
 _TABLES: SharedTables[Any] = SharedTables(limit_bytes=32 << 20)
 
 
@@ -97,9 +117,3 @@ def _shared_table(settings: Settings, engine: str) -> Any:
 def _native_table(table: FilterTable) -> Any:
     taps = table.taps.tobytes()
     return load_native().FilterTable(table.up, table.down, table.phases, taps, table.center, table.shift)
-
-
-def native_many() -> _PushMany | None:
-    """Return the native ``push_many``, if there can be a native pipeline."""
-    native = sys.modules.get(_NATIVE)
-    return None if native is None else cast(_PushMany, native.push_many)

@@ -52,7 +52,7 @@ def _config_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _shown(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value or "none")
+    return str(value).lower() if isinstance(value, bool) else "none" if value in ("", ()) else str(value)
 
 
 @click.command(short_help="Serve telephone calls and browsers.")

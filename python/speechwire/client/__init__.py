@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from speechwire.client._call import Call, connect
+from speechwire.client._call import Call
+from speechwire.client._connect import connect
 from speechwire.client.events import AudioDropped, CallEvent, Disconnected, Ended, Resumed, SpeechAudio
 from speechwire.server.own_socket.messages import (
     AudioFormat,

@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
 from types import TracebackType
 from typing import Final, NoReturn, Self
 
-import msgspec
-
 from speechwire.client._conversation import Conversation
+from speechwire.client._talking import Talking
 from speechwire.client.events import CallEvent, Disconnected, Ended, SpeechAudio
 from speechwire.errors import (
     ConnectionLost,
-    InvalidArgument,
+    InternalError,
     SessionClosed,
     SpeechwireError,
 )
-from speechwire.server.own_socket.messages import MAX_MESSAGE_BYTES, AudioFormat
+from speechwire.server.own_socket.messages import AudioFormat
 from speechwire.session.backoff import Backoff, BackoffPolicy
-from speechwire.transport import CloseEvent, ConnectRequest, Transport, WebSocket, new_transport
+from speechwire.transport import CloseEvent, ConnectRequest, Transport, new_transport
 
-__all__ = ["Call", "connect"]
+__all__ = ["Call"]
 
 _FINAL_CODES: Final = frozenset({1000, 1008, 4400, 4401})
-_SLACK_BYTES: Final = 1024
-_MIN_BUFFER_S: Final = 1.0
 
 
 class Call:
@@ -55,6 +51,7 @@ class Call:
         self._drain_timeout_s = drain_timeout_s
         self._events: asyncio.Queue[CallEvent | None] = asyncio.Queue(event_limit)
         self._wake = asyncio.Event()
+        self._talking = Talking(conversation, self._wake, self._events, self._note_answer)
         self._answered: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
         self._error: SpeechwireError | None = None
@@ -220,6 +217,8 @@ class Call:
             await self._connections()
         except SpeechwireError as error:
             self._fail(error)
+        except Exception as error:
+            self._fail(InternalError(error))
         finally:
             self._over = True
         await self._events.put(None)
@@ -245,52 +244,10 @@ class Call:
             return self._after_failure(error), str(error)
         began = loop.time()
         try:
-            close = await self._talk(socket)
+            close = await self._talking.talk(socket)
         finally:
             socket.abort()
         return await self._after(close, loop.time() - began)
-
-    async def _talk(self, socket: WebSocket) -> CloseEvent:
-        with contextlib.suppress(ConnectionLost):
-            await socket.send(self._conversation.connected())
-        sending = asyncio.create_task(self._send(socket), name="speechwire.client send")
-        receiving = asyncio.create_task(self._receive(socket), name="speechwire.client receive")
-        try:
-            # The sender ends by itself only at a gap; why a connection has ended, the receiver knows.
-            await asyncio.wait({sending, receiving}, return_when=asyncio.FIRST_COMPLETED)
-            if not receiving.done() and self._conversation.has_gap:
-                return CloseEvent(1006, "audio was lost: the call goes on behind it")
-            return await receiving
-        finally:
-            for task in (sending, receiving):
-                task.cancel()
-            await asyncio.gather(sending, receiving, return_exceptions=True)
-
-    async def _send(self, socket: WebSocket) -> None:
-        with contextlib.suppress(ConnectionLost):
-            while not self._conversation.has_gap:
-                frame = self._conversation.next_frame()
-                if frame is None:
-                    self._wake.clear()
-                    await self._wake.wait()
-                else:
-                    await socket.send(frame)
-                    # One that never waits would leave no turn to the receiver.
-                    await asyncio.sleep(0)
-
-    async def _receive(self, socket: WebSocket) -> CloseEvent:
-        while True:
-            frame = await socket.receive()
-            if isinstance(frame, CloseEvent):
-                return frame
-            try:
-                events = self._conversation.receive(frame)
-            except (msgspec.MsgspecError, UnicodeError):
-                return CloseEvent(1002, "the server sent what is no message of this protocol")
-            self._note_answer()
-            self._wake.set()
-            for event in events:
-                await self._events.put(event)
 
     def _note_answer(self) -> None:
         if self._conversation.answered:
@@ -355,71 +312,3 @@ class Call:
         """An event of the caller's own doing; where there is no room the counters say it."""
         with contextlib.suppress(asyncio.QueueFull):
             self._events.put_nowait(event)
-
-
-def connect(
-    url: str,
-    *,
-    format: AudioFormat | None = None,
-    speech: AudioFormat | None = None,
-    token: str | None = None,
-    parameters: Mapping[str, str] | None = None,
-    buffer_s: float = 60.0,
-    connect_timeout_s: float = 10.0,
-    heartbeat_s: float = 10.0,
-    event_limit: int = 1000,
-    drain_timeout_s: float = 10.0,
-    policy: BackoffPolicy | None = None,
-    transport: Transport | None = None,
-) -> Call:
-    """A call to the server, to be entered with ``async with``.
-
-    ::
-
-        async with connect("ws://127.0.0.1:8080/socket", format=AudioFormat(sample_rate=16000)) as call:
-            call.push(pcm)
-            call.finish()
-            async for event in call:
-                ...
-
-    A connection that dies is replaced, and the call goes on where it was, on whatever worker: audio that the
-    server has not acknowledged is sent again, and no final word comes twice.
-
-    Args:
-        url: Of the server's socket, ``ws://`` or ``wss://``, ending in ``/socket``.
-        format: Of the audio that is pushed; by default s16le, 16 kHz, mono.
-        speech: The format in which speech is wanted back; ``None`` for no speech.
-        token: What the server wants to be shown, if anything.
-        parameters: For the server's application.
-        buffer_s: Bound of the audio kept until it is acknowledged, at least 1 s.
-        connect_timeout_s: For DNS, TCP, TLS and the upgrade together.
-        heartbeat_s: Silence of the server after which it is sent a ping.
-        event_limit: Bound of the events that wait to be taken.
-        drain_timeout_s: How long :meth:`Call.aclose` waits for the last events.
-        policy: When to try again. Before the server has answered once, ``max_attempts`` bounds it;
-            afterwards a call tries for as long as it is open, at most ``cap_s`` apart.
-        transport: Default: one of the call's own. A given one is not closed.
-
-    Raises:
-        InvalidArgument: The URL is none, or a number is out of its range.
-    """
-    if buffer_s < _MIN_BUFFER_S:
-        raise InvalidArgument("buffer_s", buffer_s, f"at least {_MIN_BUFFER_S} s")
-    if event_limit < 1:
-        raise InvalidArgument("event_limit", event_limit, "at least 1")
-    request = ConnectRequest(
-        url,
-        {"Authorization": f"Bearer {token}"} if token else {},
-        connect_timeout_s=connect_timeout_s,
-        heartbeat_s=heartbeat_s,
-        max_message_bytes=MAX_MESSAGE_BYTES + _SLACK_BYTES,
-    )
-    conversation = Conversation(format or AudioFormat(sample_rate=16000), speech, parameters or {}, buffer_s)
-    return Call(
-        conversation,
-        request,
-        transport,
-        policy=policy or BackoffPolicy(),
-        event_limit=event_limit,
-        drain_timeout_s=drain_timeout_s,
-    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 import ipaddress
 import time
@@ -149,7 +148,7 @@ class Entrance:
             return False
         try:
             pair = base64.b64decode(credential.strip(), validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # no base64, or no text in it
             return False
         return _is_same(pair.partition(":")[2], secret)
 
@@ -158,9 +157,8 @@ class Entrance:
         allowed = self._config.allowed_origins
         if origin is None or "*" in allowed or origin in allowed:
             return
-        own = urlsplit(self._public(request))
-        other = urlsplit(origin)
-        if other.netloc.lower() != own.netloc.lower() or not other.netloc:
+        other = _netloc(origin)
+        if not other or other != _netloc(self._public(request)):
             raise NotLetIn("origin", "pages of this origin may not connect", 403)
 
     def _check_host(self, request: web.BaseRequest) -> None:
@@ -188,8 +186,17 @@ class Entrance:
             raise NotLetIn("too_many_tokens", "too many tokens for this address; wait a minute", 429)
 
 
+def _netloc(url: str) -> str:
+    """Host and port as they are written; empty for what is no URL."""
+    try:
+        return urlsplit(url).netloc.lower()
+    except ValueError:
+        return ""
+
+
 def _is_same(given: str, wanted: str) -> bool:
-    return hmac.compare_digest(given.encode(), wanted.encode())
+    # What came in a header may hold bytes that are no UTF-8.
+    return hmac.compare_digest(given.encode(errors="surrogateescape"), wanted.encode())
 
 
 def _is_loopback(host: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import time
@@ -37,7 +36,9 @@ def is_from_twilio(headers: Headers, url: str, auth_token: str) -> bool:
     if not given:
         return False
     return any(
-        hmac.compare_digest(given.encode(), _base64_hmac(hashlib.sha1, auth_token, one))
+        hmac.compare_digest(
+            given.encode(errors="surrogateescape"), _base64_hmac(hashlib.sha1, auth_token, one)
+        )
         for one in _spellings(url)
     )
 
@@ -55,7 +56,11 @@ def is_from_plivo(headers: Headers, url: str, auth_token: str) -> bool:
     wanted = [
         _base64_hmac(hashlib.sha256, auth_token, f"{_sorted_query(one)}.{nonce}") for one in _spellings(url)
     ]
-    return any(hmac.compare_digest(one.encode(), each) for one in given[:4] for each in wanted)
+    return any(
+        hmac.compare_digest(one.encode(errors="surrogateescape"), each)
+        for one in given[:4]
+        for each in wanted
+    )
 
 
 def is_from_telnyx(
@@ -79,7 +84,7 @@ def is_from_telnyx(
         key = Ed25519PublicKey.from_public_bytes(base64.b64decode(public_key, validate=True))
         signature = base64.b64decode(headers.get("telnyx-signature-ed25519", ""), validate=True)
         key.verify(signature, timestamp.encode() + b"|" + body)
-    except (InvalidSignature, binascii.Error, ValueError):
+    except (InvalidSignature, ValueError):
         return False
     return True
 
@@ -106,18 +111,22 @@ def is_from_vonage(headers: Headers, secret: str, *, clock: Callable[[], float] 
 
 
 def _base64_hmac(digest: Callable[..., object], key: str, message: str) -> bytes:
-    made = hmac.new(key.encode(), message.encode(), digest)  # type: ignore[arg-type]
+    made = hmac.new(key.encode(), message.encode(errors="surrogateescape"), digest)  # type: ignore[arg-type]
     return base64.b64encode(made.digest())
 
 
 def _spellings(url: str) -> list[str]:
     """The URL with either scheme, with and without the default port."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        given_port = parts.port
+    except ValueError:  # of a Host header that names none
+        return []
     secure = parts.scheme in ("https", "wss")
     schemes = ("wss", "https") if secure else ("ws", "http")
     host = parts.hostname or ""
     host = f"[{host}]" if ":" in host else host
-    port = parts.port or _DEFAULT_PORTS[schemes[0]]
+    port = given_port or _DEFAULT_PORTS[schemes[0]]
     netlocs = [f"{host}:{port}"] + ([host] if port == _DEFAULT_PORTS[schemes[0]] else [])
     return [
         urlunsplit((scheme, netloc, parts.path, parts.query, "")) for scheme in schemes for netloc in netlocs

@@ -9,8 +9,8 @@ from typing import Any, Final
 from speechwire.errors import SpeechwireError
 from speechwire.session._connection import Ended
 from speechwire.session._connector import Access, Connector
-from speechwire.session._intake import Intake
 from speechwire.session._options_state import OptionsState
+from speechwire.session._outgoing import OutgoingAudio
 from speechwire.session._states import Attempt, Ending, State, StateMachine
 from speechwire.session._wakeup import Wakeup
 from speechwire.session.backoff import Backoff
@@ -37,7 +37,7 @@ class Dialing:
         settings: Limits and deadlines.
         options: What is wanted.
         machine: The session's state.
-        intake: The session's audio.
+        audio: The session's audio.
         wakeup: How the session's task waits.
         now: The loop's clock.
         emit: Where events go.
@@ -55,19 +55,19 @@ class Dialing:
         settings: ListenSettings,
         options: OptionsState[Any],
         machine: StateMachine,
-        intake: Intake,
+        audio: OutgoingAudio,
         wakeup: Wakeup,
         now: Callable[[], float],
         emit: Callable[[SessionEvent], None],
     ) -> None:
-        self.connector = Connector(access, settings.connect_timeout_s, intake.stats)
+        self.connector = Connector(access, settings.connect_timeout_s, audio.stats)
         self.error: SpeechwireError | None = None
         self.failures = 0
         self._base_url = base_url
         self._settings = settings
         self._options = options
         self._machine = machine
-        self._intake = intake
+        self._audio = audio
         self._wakeup = wakeup
         self._now = now
         self._emit = emit
@@ -116,7 +116,7 @@ class Dialing:
         """
         self._machine.step(Attempt.DIAL)
         self._wakeup.hurry = False
-        pushes = self._intake.input.pushes
+        pushes = self._audio.ring.pushes
         try:
             opened = await self.open()
         except SpeechwireError as error:
@@ -137,7 +137,7 @@ class Dialing:
         """
         throttled = ended.ending is Ending.THROTTLED
         delay_s = self._backoff.ended(lived_s=ended.lived_s, progressed=progressed, throttled=throttled)
-        await self._failed(error, delay_s, self._intake.input.pushes)
+        await self._failed(error, delay_s, self._audio.ring.pushes)
 
     def again_at_once(self, error: SpeechwireError | None) -> None:
         """A connection ended in good order, and the next follows without a wait."""
@@ -172,7 +172,7 @@ class Dialing:
         self.failures += 1
         self._options.adopt()
         if delay_s is not None and not self.is_outage:
-            delay_s = max(delay_s, min(self._settings.backoff.cap_s, self._intake.overdraft_s()))
+            delay_s = max(delay_s, min(self._settings.backoff.cap_s, self._audio.overdraft_s()))
             self._say_retry(delay_s, error)
             await self._wakeup.pause(delay_s)
         elif not self._settings.wait_out_outages:
@@ -183,7 +183,7 @@ class Dialing:
         else:
             self._begin_outage(error)
             await self._wakeup.pause(self._backoff.patient_s())
-            while self._intake.input.pushes == pushes and not self._wakeup.hurry:
+            while self._audio.ring.pushes == pushes and not self._wakeup.hurry:
                 await self._wakeup.look()  # nobody speaks: nobody waits for it
 
     def _begin_outage(self, error: SpeechwireError) -> None:

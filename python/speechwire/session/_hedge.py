@@ -34,12 +34,12 @@ class Hedge(Generic[EventT]):
         self._first = first
         self._seen = first.messages
         self._asked = asked
-        self._stats = shared.intake.stats
+        self._audio = shared.audio
         self._events: list[EventT] = []
         self._shared = dataclasses.replace(
             shared,
             rules=shared.rules.fork(),
-            intake=shared.intake.fork(),
+            audio=shared.audio.fork(),
             deliver=self._events.append,
             became_stable=_nothing,
             fell_silent=_nothing,
@@ -47,9 +47,9 @@ class Hedge(Generic[EventT]):
 
     async def ask(self, dialing: Dialing) -> list[EventT | SessionEvent]:
         """Returns the last events; none if no results came, or the first connection has spoken."""
-        intake = self._shared.intake
-        replayed_s = intake.rewind(got_further=self._first.got_further)
-        if intake.stats.lost_bytes or intake.log.overdrawn_bytes():
+        audio = self._shared.audio
+        replayed_s = audio.rewind(got_further=self._first.got_further)
+        if audio.stats.lost_bytes or audio.ring.overdrawn_frames():
             return []  # there is nothing to ask with, or it was sent too often
         try:
             async with dialing.connector.borrow():
@@ -61,7 +61,7 @@ class Hedge(Generic[EventT]):
             self._first.await_end()  # and ask again if it is still silent then
             return []
         finally:
-            self._stats.absorb(intake.stats)
+            self._audio.absorb(audio)
         if not second.has_finished(ended) or self._first.messages != self._seen:
             return []
         why = ConnectionLost(ABNORMAL, "nothing came after the end was asked for")

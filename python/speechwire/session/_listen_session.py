@@ -17,7 +17,7 @@ from speechwire.session._replacing import Replacing
 from speechwire.session._rules import ListenRules
 from speechwire.session._runner import Runner
 from speechwire.session._states import State
-from speechwire.session.converter import Converter, Passthrough
+from speechwire.session.converter import Converter
 from speechwire.session.events import SessionEvent
 from speechwire.session.metrics import ListenStats
 from speechwire.session.settings import ListenSettings
@@ -48,10 +48,8 @@ class ListeningSession(Generic[EventT]):
         check_secrecy(options.url(base_url), allow_insecure=allow_insecure)
         self._rules = rules
         self._settings = settings or ListenSettings()
-        self._runner = Runner(
-            rules, options, base_url, access, self._settings, self._flush_converter, self._watch
-        )
-        self._converter = converter or Passthrough(self._runner.intake.rate.frame_bytes)
+        self._runner = Runner(rules, options, base_url, access, self._settings, converter, self._watch)
+        self._ring = self._runner.audio.ring
         self._replacing = Replacing(self._runner, self._settings)
 
     async def __aenter__(self) -> Self:
@@ -126,19 +124,19 @@ class ListeningSession(Generic[EventT]):
     @property
     def buffered_bytes(self) -> int:
         """Audio kept now, as sent: what waits to be sent and what may have to be sent again."""
-        log = self._runner.intake.log
-        return log.queued_bytes + log.kept_bytes
+        held = self._ring.queued_frames + self._ring.kept_frames
+        return held * self._runner.audio.rate.frame_bytes
 
     @property
     def covered_s(self) -> float:
         """Seconds of audio, as sent, that results cover for good: what a replay would not send again."""
-        return self._runner.intake.seconds(self._runner.intake.log.acknowledged)
+        return self._runner.audio.seconds(self._ring.acknowledged)
 
     def stats(self) -> ListenStats:
         """A copy of the counters. See also :attr:`buffered_bytes`."""
-        intake = self._runner.intake
-        stats = ListenStats() + intake.stats
-        stats.sent_s = intake.seconds(stats.sent_bytes)
+        audio = self._runner.audio
+        stats = audio.counters()
+        stats.sent_s = audio.seconds(stats.sent_bytes // audio.rate.frame_bytes)
         return stats
 
     def push(self, pcm: bytes) -> None:
@@ -155,9 +153,14 @@ class ListeningSession(Generic[EventT]):
         runner = self._runner
         if runner.binding.loop is not get_running_loop() or not runner.machine.accepting:
             runner.check_usable()
-        chunks = self._converter.push(pcm)
-        if pcm:
-            runner.push(chunks, runner.now())
+        now = runner.now()
+        outcome = self._ring.push(pcm, now)
+        if outcome is None:
+            return
+        if isinstance(outcome, list):
+            runner.pushed(outcome, now)
+        elif (traffic := runner.conversation.traffic) is not None:  # it is: a closed ring hands nothing over
+            traffic.send_live(outcome, now)
 
     def exchange(self, converter: Converter) -> None:
         """Convert with another converter from here on, as the format of the input changes; returns at once.
@@ -168,9 +171,9 @@ class ListeningSession(Generic[EventT]):
             SessionClosed: The session was closed or failed; the cause is chained.
         """
         self._runner.check_usable()
-        rest, self._converter = self._converter.flush(), converter
-        if rest:
-            self._runner.push(rest, self._runner.now())
+        self._runner.audio.exchange(converter)
+        if self._ring.waiting:
+            self._runner.start()
 
     def flush(self) -> None:
         """Ask for the results of what was pushed so far, behind that audio; returns at once.
@@ -183,10 +186,9 @@ class ListeningSession(Generic[EventT]):
         """
         runner = self._runner
         runner.check_usable()
-        for chunk in self._flush_converter():
-            runner.intake.append(chunk)
-        if runner.traffic is not None or runner.intake.log.unanswered:
-            runner.intake.log.mark_flush()
+        runner.audio.flush_converter()
+        if runner.traffic is not None or self._ring.is_unanswered:
+            self._ring.mark_flush()
             runner.start()
 
     async def connect(self) -> None:
@@ -226,7 +228,7 @@ class ListeningSession(Generic[EventT]):
         options.add(
             partial(self._rules.apply, changes=checked),
             checked,
-            runner.intake.log.end,
+            self._ring.end,
             partial(_settle, settled),
         )
         if runner.traffic is None and not runner.is_dialing:
@@ -257,7 +259,7 @@ class ListeningSession(Generic[EventT]):
         self._check_continues(options)
         change = None
         if options is not None:
-            change = runner.options.add(lambda _: options, None, runner.intake.log.end, _ignore)
+            change = runner.options.add(lambda _: options, None, self._ring.end, _ignore)
         try:
             await self._reopen(change)
         except BaseException:
@@ -303,9 +305,6 @@ class ListeningSession(Generic[EventT]):
         while self._runner.is_dialing:
             await self._runner.machine.changed.wait()
 
-    def _flush_converter(self) -> list[bytes]:
-        return self._converter.flush()
-
     def _watch(self, is_open: bool) -> None:
         self._replacing.watch(is_open)
 
@@ -314,9 +313,9 @@ class ListeningSession(Generic[EventT]):
         current = self._runner.options.wanted
         if options is not None and type(options) is not type(current):
             raise InvalidArgument("options", options, f"of type {type(current).__name__}")
-        if options is not None and self._rules.byte_rate(options) != self._runner.intake.rate:
+        if options is not None and self._rules.byte_rate(options) != self._runner.audio.rate:
             raise InvalidArgument("options", options, "of the audio format the session was made with")
-        if not self._rules.resumable(current) and self._runner.intake.stats.sent_bytes:
+        if not self._rules.resumable(current) and self._runner.audio.has_sent:
             raise LocalProtocolError("cannot reopen: audio in a container cannot go on in mid-stream")
 
 

@@ -1,20 +1,17 @@
-"""What goes over one connection of a listening session: audio and control messages up, results down."""
+"""What one connection of a listening session brings, and the deadlines it must keep."""
 
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
-from speechwire.errors import ConnectionLost
-from speechwire.session._audio_log import Chunk
 from speechwire.session._configuring import Configuring
 from speechwire.session._connection import Connection, Ended
-from speechwire.session._intake import Intake
-from speechwire.session._options_state import Change, OptionsState
-from speechwire.session._pacer import Pacer
+from speechwire.session._listen_sending import Sending
+from speechwire.session._options_state import OptionsState
+from speechwire.session._outgoing import OutgoingAudio
 from speechwire.session._pause import Pause
 from speechwire.session._progress import Progress
 from speechwire.session._rules import ListenRules
@@ -43,10 +40,9 @@ class Shared(Generic[EventT]):
     Args:
         rules: The endpoint.
         options: What is wanted.
-        intake: The audio; what is taken from its log and not acknowledged is the next connection's to send.
+        audio: What is taken from its ring and not acknowledged is the next connection's to send.
         settings: Deadlines.
         deliver: Where events go.
-        flush_converter: Has the converter's rest queued.
         draining: Whether the session was told to close.
         became_stable: Told once of each connection that lasts and gets on.
         fell_silent: Told when nothing comes after the end was asked for.
@@ -55,10 +51,9 @@ class Shared(Generic[EventT]):
 
     rules: ListenRules[EventT]
     options: OptionsState[Any]
-    intake: Intake
+    audio: OutgoingAudio
     settings: ListenSettings
     deliver: Callable[[EventT], None]
-    flush_converter: Callable[[], None]
     draining: Callable[[], bool]
     became_stable: Callable[[], None]
     fell_silent: Callable[[], None]
@@ -66,7 +61,7 @@ class Shared(Generic[EventT]):
 
 
 class ListenTraffic(Generic[EventT]):
-    """Sends what the log holds, brings the connection to the options that are wanted, delivers results.
+    """Delivers results, judges whether the service works, and ends speech in the caller's pauses.
 
     Args:
         websocket: Open.
@@ -77,15 +72,16 @@ class ListenTraffic(Generic[EventT]):
 
     Attributes:
         connection: The tasks and the timer.
+        sending: What goes up.
+        send_live: Sends a message that the ring has counted as sent.
         got_further: Whether results went beyond what any connection before had reached.
-        finishing: Whether the end was asked for.
         messages: How many messages have come.
     """
 
     def __init__(
         self, websocket: WebSocket, shared: Shared[EventT], told: int, elapsed_s: float, *, careful: bool
     ) -> None:
-        rules, settings, rate = shared.rules, shared.settings, shared.intake.rate
+        rules, settings, rate = shared.rules, shared.settings, shared.audio.rate
         options = shared.options.wanted
         rules.begin(options)
         idle_s = settings.keep_alive_s if rules.keep_alive_message else settings.ping_s
@@ -93,40 +89,45 @@ class ListenTraffic(Generic[EventT]):
             websocket, rules.protocol, self, send_timeout_s=settings.send_timeout_s, idle_s=idle_s
         )
         self.got_further = False
-        self.finishing = False
         self.messages = 0
         self._stable = False
         self._shared = shared
         self._rules = rules
-        self._log = shared.intake.log
-        self._stats = shared.intake.stats
+        self._ring = shared.audio.ring
+        self._stats = shared.audio.stats
         self._protocol = rules.protocol
-        self._bytes_per_s = rate.bytes_per_s
-        self._timeline = Timeline(
-            frame_bytes=rate.frame_bytes, bytes_per_s=rate.bytes_per_s, offset_s=elapsed_s
-        )
+        self._frame_rate = rate.frame_rate
+        self._timeline = Timeline(self._ring, rate.frame_rate, elapsed_s)
         patience = rules.patience(options)
         self._careful = careful and patience <= 1.0
-        burst_s = min(_CAREFUL_BURST_S, settings.replay_burst_s) if self._careful else settings.replay_burst_s
-        self._pacer = Pacer(settings.replay_speed, burst_s)
         now = self.connection.now()
         self._progress = Progress(settings.progress_timeout_s, patience, rules.probes, now)
-        self._urgent: deque[str | int] = deque()  # text frames, and sizes of silence
         self._configuring = Configuring(
             rules, shared.options, told, settings.configure_timeout_s, self.connection.wake
         )
+        burst_s = min(_CAREFUL_BURST_S, settings.replay_burst_s) if self._careful else settings.replay_burst_s
+        self._ring.open(settings.replay_speed, burst_s)
+        self.sending = Sending(
+            self.connection,
+            rules,
+            shared.audio,
+            self._timeline,
+            self._progress,
+            self._configuring,
+            shared.draining,
+        )
+        self.send_live = self.sending.send_live
         self._advanced = Signal()
         self._reached_before_s = rules.reported_s
         self._acknowledged_s = 0.0
-        self._resting = False  # the sending task waits for something to do
-        self._pause = Pause(settings.pause_after_s, shared.intake.input)
+        self._pause = Pause(settings.pause_after_s, self._ring)
         self._longest_turn_end_s = rules.longest_turn_end_s(options)
 
     # For the session
 
     def settled(self) -> bool:
         """Whether results have reached the end of what was pushed, and leave no words open."""
-        if self._rules.open_text or self._log.waiting:
+        if self._rules.open_text or self._ring.waiting:
             return False
         return self._unheard_s() <= _UNHEARD_S
 
@@ -134,7 +135,7 @@ class ListenTraffic(Generic[EventT]):
         """Whether everything is done, now that the connection has ended."""
         if ended.ending is Ending.COMPLETE and (ended.was_said or not self._rules.needs_silence):
             return not (self._rules.open_text and self._rules.closes_text)
-        return self.finishing and self.settled()
+        return self.sending.finishing and self.settled()
 
     async def boundary(self, limit_s: float) -> None:
         """Wait for a moment between turns or utterances, or until nothing more can end one."""
@@ -150,28 +151,6 @@ class ListenTraffic(Generic[EventT]):
         """Let whoever waits for a boundary look again."""
         self._advanced.notify()
 
-    def send_live(self, pcm: bytes, now: float) -> bool:
-        """Send audio that was pushed just now, which spares a task switch, if nothing stands in its way."""
-        connection = self.connection
-        websocket = connection.websocket
-        if (
-            not self._resting
-            or self._log.waiting
-            or self._urgent
-            or now < self._pacer.free_at
-            or not websocket.ready
-        ):
-            return False
-        frame = self._account(self._log.pass_on(pcm), pcm, now)
-        connection.last_sent = now
-        try:
-            websocket.send_now(frame)
-        except ConnectionLost:
-            websocket.abort()  # the receiver learns how it ended
-        except Exception as fault:
-            connection.fail(fault)
-        return True
-
     def _unheard_s(self) -> float:
         """How much of what was sent no result has reached."""
         return self._timeline.position_s - self._protocol.progress_s
@@ -179,7 +158,7 @@ class ListenTraffic(Generic[EventT]):
     def _is_speech_open(self) -> bool:
         if not self._rules.open_text and self._unheard_s() <= _LAG_S:
             return False
-        flowing = self.connection.now() - self._shared.intake.input.stopped_at() < _FLOWING_S
+        flowing = self.connection.now() - self._pause.stopped_at() < _FLOWING_S
         return flowing or self._shared.settings.pause_after_s is not None
 
     # Results
@@ -200,7 +179,7 @@ class ListenTraffic(Generic[EventT]):
                 self._send_freely()
             if not self.got_further:
                 self.got_further = rules.reported_s > self._reached_before_s + _FURTHER_S
-        if self.finishing:  # behind the above: whatever comes, the end is waited for so long and no longer
+        if self.sending.finishing:  # behind the above: whatever comes, the end is waited for so long
             progress.finish(self.connection.now())
         self._acknowledge()
         self._advanced.notify()
@@ -209,17 +188,17 @@ class ListenTraffic(Generic[EventT]):
 
     def _send_freely(self) -> None:
         self._careful = False
-        self._pacer = Pacer(self._shared.settings.replay_speed, self._shared.settings.replay_burst_s)
+        self._ring.pace(self._shared.settings.replay_speed, self._shared.settings.replay_burst_s)
         self.connection.wake()
 
     def _acknowledge(self) -> None:
         until_s, run_up_s = self._rules.acknowledged()
-        if until_s > self._acknowledged_s and self._bytes_per_s:
+        if until_s > self._acknowledged_s and self._frame_rate:
             self._acknowledged_s = until_s
-            run_up_bytes = int(run_up_s * self._bytes_per_s)
-            self._log.acknowledge(self._timeline.end_position(until_s), run_up_bytes)
+            run_up = int(run_up_s * self._frame_rate)
+            self._ring.acknowledge(self._timeline.end_position(until_s), run_up)
             self._timeline.forget(self._protocol.final_s)  # interim results may begin there
-            self._stats.covered_s = self._log.acknowledged / self._bytes_per_s
+            self._stats.covered_s = self._ring.acknowledged / self._frame_rate
 
     def has_room(self) -> bool:
         return True
@@ -227,84 +206,8 @@ class ListenTraffic(Generic[EventT]):
     async def room(self) -> None:
         pass
 
-    # Sending
-
     async def send_all(self, connection: Connection[EventT]) -> None:
-        while True:
-            if self._urgent:
-                await self._send_urgent(self._urgent.popleft())
-            elif changes := self._configuring.due(self._sent_position()):
-                await self._send_configure(changes)
-            elif self._log.waiting:
-                await self._send_next()
-            elif self._shared.draining() and not self.finishing:
-                await self._finish()
-            else:
-                self._resting = True
-                await connection.woken()
-                self._resting = False
-
-    async def _send_next(self) -> None:
-        delay_s = self._pacer.free_at - self.connection.now()
-        if delay_s > 0:
-            await self.connection.woken(delay_s)
-            return
-        item = self._log.take()
-        if isinstance(item, Chunk):
-            self._stats.replayed_bytes += len(item.data) if item.is_repeat else 0
-            await self.connection.send(self._account(item.start, item.data, self.connection.now()))
-        else:
-            await self._send_each(self._rules.flush())
-
-    async def _send_each(self, frames: list[str]) -> None:
-        for frame in frames:
-            await self.connection.send(frame)
-
-    def _account(self, start: int, pcm: bytes, now: float) -> bytes:
-        """Account for audio that is sent now; returns its frame."""
-        size = len(pcm)
-        self._stats.chunks += 1
-        self._stats.sent_bytes += size
-        self._timeline.audio(start, size)
-        self._progress.last_audio = now
-        if self._bytes_per_s:
-            self._pacer.sent(now, size / self._bytes_per_s)
-        else:
-            self._log.acknowledge(start + size)
-        return self._protocol.send_audio(pcm)
-
-    async def _send_urgent(self, item: str | int) -> None:
-        if isinstance(item, str):
-            await self.connection.send(item)
-            return
-        self._stats.chunks += 1
-        self._stats.sent_bytes += item
-        self._stats.silence_bytes += item
-        self._timeline.silence(self._log.end, item)
-        silence = bytes((self._shared.intake.rate.silence,)) * item
-        await self.connection.send(self._protocol.send_audio(silence))
-
-    def _sent_position(self) -> int:
-        waiting = self._log.waiting
-        return waiting[0].start if waiting else self._log.end
-
-    async def _send_configure(self, changes: list[Change[Any]]) -> None:
-        frame = self._configuring.frame(changes, self.connection.now())
-        if frame is not None:
-            await self.connection.send(frame)
-
-    async def _finish(self) -> None:
-        self.finishing = True
-        self._progress.finish(self.connection.now())
-        await self._send_each(self._rules.finish())
-
-    def _enqueue_each(self, frames: list[str]) -> None:
-        for frame in frames:
-            self._enqueue(frame)
-
-    def _enqueue(self, item: str | int) -> None:
-        self._urgent.append(item)
-        self.connection.wake()
+        await self.sending.run()
 
     # Watching the time
 
@@ -321,7 +224,7 @@ class ListenTraffic(Generic[EventT]):
         since = self.connection.sending_since
         if since is not None and self._shared.draining() and now - since >= _UNREAD_S:
             self.connection.end(Ending.STALLED, "the service stopped reading")
-        elif not self.finishing:
+        elif not self.sending.finishing:
             self._check_progress(now)
             self._check_pause(now)
         elif self._progress.is_silent_at_end(now):
@@ -334,7 +237,7 @@ class ListenTraffic(Generic[EventT]):
         """A connection that lasts and gets on shows that the service is back: first results alone do not."""
         if self._stable or self.connection.lived_s() < self._shared.settings.backoff.quick_failure_s:
             return
-        if self.got_further or not self._log.unanswered:
+        if self.got_further or not self._ring.is_unanswered:
             self._stable = True
             self._shared.became_stable()
 
@@ -342,7 +245,7 @@ class ListenTraffic(Generic[EventT]):
         behind_s = self._unheard_s()
         if self._progress.is_probe_due(now, behind_s):
             if self._rules.probes:
-                self._enqueue_each(self._rules.flush())
+                self.sending.enqueue(*self._rules.flush())
             else:
                 self._progress.give_up_at(now)
         if self._progress.is_stalled(now):
@@ -350,7 +253,7 @@ class ListenTraffic(Generic[EventT]):
 
     def _end_stalled(self, now: float) -> None:
         self._stats.stalls += 1
-        self._shared.stalled_in = self._shared.intake.input.pushes
+        self._shared.stalled_in = self._ring.pushes
         stalled_s = self._progress.stood_still_s(now)
         reason = f"no progress for {stalled_s:.1f} s with {self._unheard_s():.1f} s of audio unanswered"
         self.connection.end(Ending.STALLED, reason)
@@ -361,13 +264,13 @@ class ListenTraffic(Generic[EventT]):
         if not pause.is_due(now) or self._shared.draining():
             return
         if pause.begins():
-            self._shared.flush_converter()
-        if self._log.waiting or self._urgent:
+            self._shared.audio.flush_converter()
+        if self._ring.waiting or self.sending.is_pending:
             self.connection.wake()
             pause.look_later(now)
         elif not self._rules.needs_silence:
             self._end_by_flush(now)
-        elif not self._bytes_per_s:
+        elif not self._frame_rate:
             pause.over()
         else:
             self._end_by_silence(now)
@@ -376,21 +279,20 @@ class ListenTraffic(Generic[EventT]):
         self._pause.over()
         owed_s = math.inf if self._rules.open_text else self._unheard_s()
         if owed_s > _UNHEARD_S:
-            self._enqueue_each(self._rules.flush())
-            if self._shared.stalled_in != self._shared.intake.input.pushes:
+            self.sending.enqueue(*self._rules.flush())
+            if self._shared.stalled_in != self._ring.pushes:
                 self._progress.ask(now, owed_s)
 
     def _end_by_silence(self, now: float) -> None:
         """Put in the silence the caller did not send, as long as a turn is open."""
         longest_s = self._longest_turn_end_s if self._rules.open_text else 0.0
         seconds = self._pause.silence_s(now, longest_s)
-        frames = int(seconds * self._bytes_per_s) // self._shared.intake.rate.frame_bytes
-        if frames:
-            self._enqueue(frames * self._shared.intake.rate.frame_bytes)
+        if frames := int(seconds * self._frame_rate):
+            self.sending.enqueue(frames)
 
     def keep_alive(self) -> bool:
         self._stats.keep_alives += 1
         if not self._rules.keep_alive_message:
             return False
-        self._enqueue(self._rules.keep_alive())
+        self.sending.enqueue(self._rules.keep_alive())
         return True

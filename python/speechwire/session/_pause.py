@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from speechwire.session._input_clock import InputClock
+from speechwire.audio.ring import AudioRing
 
 __all__ = ["Pause"]
 
@@ -20,25 +20,27 @@ class Pause:
 
     Args:
         after_s: How long no audio must have come; ``None`` for never.
-        input: When the caller pushes.
+        ring: Knows when the caller pushes.
     """
 
-    __slots__ = ("_after_s", "_begun", "_input", "_look_at", "_over", "_silent_to")
+    __slots__ = ("_after_s", "_begun", "_look_at", "_over", "_ring", "_silent_to")
 
-    def __init__(self, after_s: float | None, input: InputClock) -> None:
+    def __init__(self, after_s: float | None, ring: AudioRing) -> None:
         self._after_s = math.inf if after_s is None else after_s
-        self._input = input
-        self._begun = self._over = (
-            input.pushes if input.pushes == 0 else -1
-        )  # of the pause after so many pushes
+        self._ring = ring
+        self._begun = self._over = 0 if ring.pushes == 0 else -1  # of the pause after so many pushes
         self._look_at = -math.inf
         self._silent_to = -math.inf  # silence was put in up to here
 
+    def stopped_at(self) -> float:
+        """When the next piece of audio was due; pauses count from there."""
+        return self._ring.last_push_at + self._ring.piece_s
+
     def due_at(self) -> float:
         """When there may be something to do."""
-        if self._over == self._input.pushes:
+        if self._over == self._ring.pushes:
             return math.inf
-        return max(self._input.stopped_at() + self._after_s, self._silent_to + _STEP_S, self._look_at)
+        return max(self.stopped_at() + self._after_s, self._silent_to + _STEP_S, self._look_at)
 
     def is_due(self, now: float) -> bool:
         """Whether the caller has stopped, and something is still to be done about it."""
@@ -46,7 +48,7 @@ class Pause:
 
     def begins(self) -> bool:
         """True once in each pause."""
-        begins, self._begun = self._begun != self._input.pushes, self._input.pushes
+        begins, self._begun = self._begun != self._ring.pushes, self._ring.pushes
         return begins
 
     def look_later(self, now: float) -> None:
@@ -55,7 +57,7 @@ class Pause:
 
     def over(self) -> None:
         """Nothing more is to be done before the next push."""
-        self._over = self._input.pushes
+        self._over = self._ring.pushes
 
     def silence_s(self, now: float, longest_s: float) -> float:
         """How much silence to put in now, as if the caller had gone on; 0 once the pause is long enough.
@@ -64,7 +66,7 @@ class Pause:
             now: The time.
             longest_s: How much silence is wanted in this pause, at most; a second comes in any case.
         """
-        stopped_at = self._input.stopped_at()
+        stopped_at = self.stopped_at()
         begin = max(stopped_at, self._silent_to)
         if begin - stopped_at >= max(longest_s, _LEAST_SILENCE_S):
             self.over()

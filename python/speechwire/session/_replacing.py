@@ -92,7 +92,7 @@ class Replacing(Generic[EventT]):
         try:
             await traffic.boundary(self._settings.rollover_wait_s)
             taken = self._runner.replace(traffic, opened)
-            self._runner.intake.stats.rollovers += taken
+            self._runner.audio.stats.rollovers += taken
         finally:
             if not taken:
                 opened[0].abort()

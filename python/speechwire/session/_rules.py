@@ -25,6 +25,11 @@ class ByteRate(NamedTuple):
     silence: int = 0
     """The byte that silence is made of."""
 
+    @property
+    def frame_rate(self) -> int:
+        """Frames per second; 0 where bytes do not tell."""
+        return self.bytes_per_s // self.frame_bytes
+
 
 def byte_rate(encoding: str | None, sample_rate: int | None, channels: int = 1) -> ByteRate:
     """What these connection parameters declare."""

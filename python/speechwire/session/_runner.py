@@ -1,4 +1,4 @@
-"""The one task of a listening session: from the first audio to the last result, over all connections."""
+"""The one task of a listening session: how it begins, what may be asked of it, and how it ends."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ from collections.abc import Callable
 from typing import Any, Final, Generic, NoReturn, TypeVar
 
 from speechwire.errors import InternalError, LocalProtocolError, SessionClosed, SpeechwireError
-from speechwire.session._connection import Ended, clock
+from speechwire.session._connection import clock
 from speechwire.session._connector import Access
+from speechwire.session._conversation import Conversation
 from speechwire.session._dialing import Dialing, Opened
 from speechwire.session._event_queue import EventQueue
-from speechwire.session._intake import Intake
 from speechwire.session._last_results import LastResults
 from speechwire.session._listen_traffic import ListenTraffic, Shared
 from speechwire.session._loop_binding import LoopBinding
 from speechwire.session._options_state import OptionsState
+from speechwire.session._outgoing import OutgoingAudio
 from speechwire.session._rules import ListenRules
 from speechwire.session._states import Attempt, Ending, Operation, State, StateMachine
 from speechwire.session._wakeup import Wakeup
-from speechwire.session.events import Reconnected, SessionEnded, SessionEvent
+from speechwire.session.converter import Converter
+from speechwire.session.events import SessionEnded, SessionEvent
 from speechwire.session.settings import ListenSettings
 
 __all__ = ["Runner"]
@@ -29,12 +31,11 @@ EventT = TypeVar("EventT")
 
 _logger = logging.getLogger("speechwire.session")
 
-_QUIET_S: Final = 2.0
 _LOOP_ENDED: Final = "the session's event loop has ended: make a session in this one"
 
 
 class Runner(Generic[EventT]):
-    """Waits for audio, connects, lives through one connection after the other, and ends the event stream.
+    """Begins with the first audio, lives through one connection after the other, and ends the event stream.
 
     Args:
         rules: The endpoint.
@@ -42,17 +43,17 @@ class Runner(Generic[EventT]):
         base_url: Where the service is.
         access: How to reach it.
         settings: Limits and deadlines.
-        flush_converter: Returns what is left in the session's converter.
+        converter: Of what is pushed to what is sent.
         watch: Told when a connection has been opened (true) and when it has ended.
 
     Attributes:
         events: What the consumer reads.
         machine: The session's state.
         error: Why the session failed for good.
-        intake: The audio.
+        audio: The audio.
         options: What is wanted, against what connections have.
         dialing: Opens connections, once the task has begun.
-        traffic: Of the connection that is open.
+        conversation: The connections.
         binding: The event loop the session belongs to, from its first use on.
         now: The loop's clock.
     """
@@ -64,41 +65,43 @@ class Runner(Generic[EventT]):
         base_url: str,
         access: Access,
         settings: ListenSettings,
-        flush_converter: Callable[[], list[bytes]],
+        converter: Converter | None,
         watch: Callable[[bool], None],
     ) -> None:
         self.events: EventQueue[EventT | SessionEvent] = EventQueue(settings.event_limit, rules.is_interim)
         self.machine = StateMachine()
         self.error: BaseException | None = None
-        self.intake = Intake(rules.byte_rate(options), settings, self.events.put)
+        self.audio = OutgoingAudio(rules.byte_rate(options), settings, converter, self.events.put)
         self.options: OptionsState[Any] = OptionsState(options)
         self.dialing: Dialing | None = None
-        self.traffic: ListenTraffic[EventT] | None = None
         self.now: Callable[[], float] = self._bind
-        self._rules = rules
         self._base_url = base_url
         self._access = access
         self._settings = settings
-        self._flush_converter = flush_converter
         self._watch = watch
         self._wakeup = Wakeup()
         self.binding = LoopBinding("session", LocalProtocolError)
         self._task: asyncio.Task[None] | None = None
         self._background: set[asyncio.Task[None]] = set()
-        self._connect_wanted = False
-        self._next: Opened | None = None
-        self._last: _Last | None = None
         self._last_results: LastResults[EventT] = LastResults(self.events.put, self.in_background)
         self._shared = Shared(
             rules=rules,
             options=self.options,
-            intake=self.intake,
+            audio=self.audio,
             settings=settings,
             deliver=self.events.pass_on,
-            flush_converter=self._append_rest,
             draining=self._is_draining,
             became_stable=self._end_outage,
             fell_silent=self._ask_beside,
+        )
+        self.conversation = Conversation(
+            self._shared,
+            self.machine,
+            self._wakeup,
+            self._last_results,
+            watch,
+            self.events.put,
+            lambda: self.now(),
         )
 
     # What the session calls
@@ -106,7 +109,12 @@ class Runner(Generic[EventT]):
     @property
     def over(self) -> bool:
         """Whether nothing will be sent or counted any more."""
-        return self.machine.state is State.SHUTDOWN
+        return self.machine.over
+
+    @property
+    def traffic(self) -> ListenTraffic[EventT] | None:
+        """Of the connection that is open."""
+        return self.conversation.traffic
 
     def check_loop(self) -> None:
         """Raise in another event loop than the session's, or without one.
@@ -135,10 +143,14 @@ class Runner(Generic[EventT]):
             raise SessionClosed(f"the session has failed: {self.error}") from self.error
         raise SessionClosed("the session has been closed")
 
-    def push(self, chunks: list[bytes], now: float) -> None:
-        """Send audio in this very call where that is possible, else queue it for the task."""
-        self.intake.push(chunks, now, self.traffic)
-        if self.traffic is None or self.intake.log.waiting:
+    def pushed(self, messages: list[bytes], now: float) -> None:
+        """Audio was pushed of which not just one message is to be sent now: see `AudioRing.push`."""
+        traffic = self.traffic
+        if traffic is not None:
+            for message in messages:
+                traffic.send_live(message, now)
+        self.audio.report_dropped()
+        if traffic is None or self.audio.ring.waiting:
             self.start()
 
     def start(self, *, connect: bool = False) -> None:
@@ -146,7 +158,8 @@ class Runner(Generic[EventT]):
 
         The first start connects in any case: the handshake need not wait for the first whole chunk.
         """
-        self._connect_wanted = self._connect_wanted or connect or self._task is None
+        if connect or self._task is None:
+            self.conversation.connect_wanted = True
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run())
             self._task.add_done_callback(self._note_done)
@@ -181,7 +194,7 @@ class Runner(Generic[EventT]):
         """Go on with this connection in place of that one; false if that one is not in use any more."""
         if self.traffic is not traffic or self.machine.state is not State.READY:
             return False
-        self._next = opened
+        self.conversation.next = opened
         self.options.made(opened[1])
         if self.dialing is not None:
             self.dialing.connector.hand_over(traffic.connection.websocket, opened[0])
@@ -195,7 +208,7 @@ class Runner(Generic[EventT]):
 
     def close_input(self) -> None:
         """Take no more audio: the session is closing."""
-        self._append_rest()
+        self.audio.flush_converter()
         self.machine.step(Operation.CLOSE)
         self._watch(False)
         self._stop_changes(SessionClosed("the session has been closed"))
@@ -209,7 +222,7 @@ class Runner(Generic[EventT]):
                 self.machine.step(Attempt.DRAINED)
                 self._end(None)
             return
-        nothing_left = self.traffic is None and self._next is None and not self._has_audio()
+        nothing_left = self.conversation.is_over
         try:
             await asyncio.wait({self._task}, timeout=0 if nothing_left else self._settings.drain_timeout_s)
         finally:
@@ -230,14 +243,14 @@ class Runner(Generic[EventT]):
             self._settings,
             self.options,
             self.machine,
-            self.intake,
+            self.audio,
             self._wakeup,
             self.now,
             self.events.put,
         )
         drained = False
         try:
-            await self._live(dialing)
+            await self.conversation.live(dialing)
             drained = True
         except SpeechwireError as failure:
             error = failure
@@ -254,100 +267,12 @@ class Runner(Generic[EventT]):
                 self._end(error)
                 await dialing.connector.aclose()
 
-    async def _live(self, dialing: Dialing) -> None:
-        while await self._has_work():
-            opened, self._next = self._next, None
-            opened = opened or await dialing.attempt()
-            if opened is not None and not await self._converse(opened, dialing):
-                return
-
-    async def _has_work(self) -> bool:
-        """Wait for a reason to connect; false when the session is closing and there is none."""
-        while not (self.over or self._next or self._connect_wanted or self._has_audio()):
-            if self._is_draining():
-                self._last_results.shown = True
-                return False
-            await self._wakeup.look()
-        return not self.over
-
-    def _has_audio(self) -> bool:
-        """Whether there is audio that wants a connection."""
-        log = self.intake.log
-        unused_end = self._last.unused_end if self._last else 0
-        return (self._is_draining() or log.end > unused_end) and log.unanswered
-
-    async def _converse(self, opened: Opened, dialing: Dialing) -> bool:
-        """Live through one connection; returns whether there may be another."""
-        self._connect_wanted = False
-        traffic = self.traffic = self._begin(opened, dialing)
-        self.machine.changed.notify()
-        self._watch(self._rules.resumable(self.options.wanted))
-        try:
-            ended = await traffic.connection.run()
-        finally:
-            self.traffic = None
-            self._watch(False)
-            self.intake.stats.connected_s += traffic.connection.lived_s()
-            traffic.advance()
-            self.machine.changed.notify()
-        self.machine.step(ended.ending)
-        finished = traffic.has_finished(ended)
-        self._last_results.shown = self._last_results.shown or finished
-        if self._last_results.shown:
-            return False
-        return await self._carry_on(traffic, ended, dialing)
-
-    def _begin(self, opened: Opened, dialing: Dialing) -> ListenTraffic[EventT]:
-        websocket, number = opened
-        last = self._last
-        self.intake.bound_repeats()
-        if last is not None and not dialing.is_outage:
-            self.events.put(Reconnected(request_id=websocket.request_id, replayed_s=last.replayed_s))
-        elapsed_s = self.now() - last.first_opened_at if last else 0.0
-        careful = last is not None and not last.progressed
-        return ListenTraffic(websocket, self._shared, number, elapsed_s, careful=careful)
-
-    async def _carry_on(self, traffic: ListenTraffic[EventT], ended: Ended, dialing: Dialing) -> bool:
-        """What the end of a connection means that was not all there was to do."""
-        error = ended.error or SessionClosed("the service ended the stream")
-        if ended.ending is Ending.REJECTED:
-            raise error
-        self._last = self._conclude(traffic, ended)
-        if ended.ending is Ending.REPLACED:
-            return True
-        self.options.adopt()
-        if traffic.finishing or self._last_results.asked_again:
-            if not await self._last_results.may_ask_again():
-                return False
-            dialing.again_at_once(ended.error)
-            return True
-        if ended.ending in (Ending.UNUSED, Ending.ROTATED) and not dialing.is_quick(ended):
-            dialing.again_at_once(ended.error)
-            return True
-        if self.intake.stats.sent_bytes and not self._rules.resumable(self.options.wanted):
-            self.machine.step(Attempt.ABANDONED)
-            raise error
-        await dialing.lost(ended, error, progressed=self._last.progressed)
-        return not self.over
-
-    def _conclude(self, traffic: ListenTraffic[EventT], ended: Ended) -> _Last:
-        """What the next connection has to know of this one."""
-        log = self.intake.log
-        if log.unanswered and traffic.settled() and self.now() - self.intake.input.last_at >= _QUIET_S:
-            log.acknowledge(log.end)  # a word would have been heard by now
-        replayed_s = self.intake.rewind(got_further=traffic.got_further)
-        first_opened_at = self._last.first_opened_at if self._last else self.now() - ended.lived_s
-        unused_end = log.end if ended.ending is Ending.UNUSED else 0
-        replaced = ended.ending is Ending.REPLACED
-        progressed = traffic.got_further or replaced or not log.unanswered
-        return _Last(first_opened_at, replayed_s, unused_end, progressed)
-
     # The end
 
     def _end(self, error: BaseException | None) -> None:
         self.error = self.error or error
         self._stop_changes(error or SessionClosed("the session has been closed"))
-        self._append_rest()
+        self.audio.flush_converter()
         self._report_end()
         self.events.end(error)
         self.machine.changed.notify()
@@ -358,15 +283,16 @@ class Runner(Generic[EventT]):
         self.options.fail(reason)
 
     def _report_end(self) -> None:
-        intake = self.intake
+        audio = self.audio
         if not self._last_results.shown:
-            intake.lose(intake.log.unanswered_bytes(), "failed" if self.error else "closed")
+            audio.lose(audio.ring.unanswered_frames(), "failed" if self.error else "closed")
+        counters, frame_bytes = audio.counters(), audio.rate.frame_bytes
         self.events.put(
             SessionEnded(
-                complete=self._last_results.shown and not intake.stats.lost_bytes,
-                pushed_s=intake.seconds(intake.log.end),
-                dropped_s=intake.seconds(intake.stats.lost_bytes),
-                replayed_s=intake.seconds(intake.stats.replayed_bytes),
+                complete=self._last_results.shown and not counters.lost_bytes,
+                pushed_s=audio.seconds(audio.ring.end),
+                dropped_s=audio.seconds(counters.lost_bytes // frame_bytes),
+                replayed_s=audio.seconds(counters.replayed_bytes // frame_bytes),
             )
         )
 
@@ -392,19 +318,3 @@ class Runner(Generic[EventT]):
     def _end_outage(self) -> None:
         if self.dialing is not None:
             self.dialing.end_outage()
-
-    def _append_rest(self) -> None:
-        for chunk in self._flush_converter():
-            self.intake.append(chunk)
-
-
-class _Last:
-    """What is known of the connections before."""
-
-    __slots__ = ("first_opened_at", "progressed", "replayed_s", "unused_end")
-
-    def __init__(self, first_opened_at: float, replayed_s: float, unused_end: int, progressed: bool) -> None:
-        self.first_opened_at = first_opened_at
-        self.replayed_s = replayed_s
-        self.unused_end = unused_end
-        self.progressed = progressed

@@ -164,6 +164,11 @@ class StateMachine:
         self.accepting = True
         self.changed = Signal()
 
+    @property
+    def over(self) -> bool:
+        """Whether nothing will be sent or counted any more."""
+        return self.state is State.SHUTDOWN
+
     def step(self, happening: Happening) -> None:
         """Take note of what happened.
 

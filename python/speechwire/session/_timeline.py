@@ -11,9 +11,9 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from operator import itemgetter
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-__all__ = ["Timeline"]
+__all__ = ["Sent", "Timeline"]
 
 
 class _Piece(NamedTuple):
@@ -25,53 +25,56 @@ class _Piece(NamedTuple):
 _CONNECTION = itemgetter(0)
 
 
+class Sent(Protocol):
+    """What knows how much was handed to the connection; :class:`speechwire.audio.AudioRing` does."""
+
+    @property
+    def connection_frames(self) -> int:
+        """Frames, silence included."""
+
+
 class Timeline:
-    """The map of one connection. Positions are bytes, times seconds.
+    """The map of one connection. Positions are frames, times seconds.
 
     Args:
-        frame_bytes: Bytes of one frame, over all channels.
-        bytes_per_s: Frames per second times ``frame_bytes``; 0 if unknown (compressed audio): then times
-            are only shifted by ``offset_s``.
+        sent: What was handed to the connection.
+        frame_rate: Frames per second; 0 if unknown (compressed audio): then times are only shifted by
+            ``offset_s``.
         offset_s: When the connection began on the caller's clock, for compressed audio.
-
-    Attributes:
-        position: Bytes handed to the connection so far.
     """
 
-    def __init__(self, *, frame_bytes: int, bytes_per_s: int, offset_s: float = 0.0) -> None:
-        self.position = 0
-        self._frame_bytes = frame_bytes
-        self._bytes_per_s = bytes_per_s
-        self._offset_s = offset_s if not bytes_per_s else 0.0
+    def __init__(self, sent: Sent, frame_rate: int, offset_s: float = 0.0) -> None:
+        self._sent = sent
+        self._frame_rate = frame_rate
+        self._offset_s = 0.0 if frame_rate else offset_s
         self._pieces: list[_Piece] = []
-        self._next_caller: int | None = None  # where audio would run along with the last piece
 
     @property
     def identical(self) -> bool:
         """Whether the two clocks still agree."""
-        if not self._bytes_per_s:
+        if not self._frame_rate:
             return not self._offset_s
         return not self._pieces or (len(self._pieces) == 1 and self._pieces[0] == (0, 0, True))
 
     @property
     def position_s(self) -> float:
         """Seconds of audio handed to the connection so far; 0 for compressed audio."""
-        return self.position / self._bytes_per_s if self._bytes_per_s else 0.0
+        return self._sent.connection_frames / self._frame_rate if self._frame_rate else 0.0
 
-    def audio(self, caller: int, size: int) -> None:
-        """Record that audio from the caller's position ``caller`` was sent."""
-        if caller != self._next_caller:
-            self._pieces.append(_Piece(self.position, caller, True))
-        self.position += size
-        self._next_caller = caller + size
+    def audio(self, connection: int, caller: int) -> None:
+        """Record that audio from the caller's position ``caller`` follows on the connection's ``connection``.
 
-    def silence(self, caller: int, size: int) -> None:
+        What continues the audio before it need not be recorded.
+        """
+        last = self._pieces[-1] if self._pieces else None
+        if last is None or not last.moving or caller - last.caller != connection - last.connection:
+            self._pieces.append(_Piece(connection, caller, True))
+
+    def silence(self, connection: int, caller: int) -> None:
         """Record that silence was put in after the caller's position ``caller``."""
         last = self._pieces[-1] if self._pieces else None
         if last is None or last.moving or last.caller != caller:
-            self._pieces.append(_Piece(self.position, caller, False))
-        self.position += size
-        self._next_caller = None
+            self._pieces.append(_Piece(connection, caller, False))
 
     def start_s(self, time_s: float) -> float:
         """When something that begins at ``time_s`` on the connection begins for the caller."""
@@ -82,29 +85,28 @@ class Timeline:
         return self._at(bisect_left, time_s)
 
     def end_position(self, time_s: float) -> int:
-        """The caller's position, in bytes at a frame boundary, of an end at ``time_s`` on the connection.
+        """The caller's position of an end at ``time_s`` on the connection.
 
         Times are 32-bit floats on the wire, so the nearest frame is meant.
         """
-        frames = self.end_s(time_s) * self._bytes_per_s / self._frame_bytes
-        return round(frames) * self._frame_bytes
+        return round(self.end_s(time_s) * self._frame_rate)
 
     def forget(self, time_s: float) -> None:
         """Drop what lies wholly before ``time_s`` on the connection, but for the piece it falls into."""
-        keep = bisect_left(self._pieces, time_s * self._bytes_per_s, key=_CONNECTION) - 1
+        keep = bisect_left(self._pieces, time_s * self._frame_rate, key=_CONNECTION) - 1
         if keep > 0:
             del self._pieces[:keep]
 
     def _at(self, bisect: Callable[..., int], time_s: float) -> float:
-        if not self._bytes_per_s:
+        if not self._frame_rate:
             return time_s + self._offset_s
         # Whatever a service claims, it has heard no more than what was sent, and nothing before that.
         time_s = min(max(0.0, time_s), self.position_s)
         if self.identical:
             return time_s
-        position = time_s * self._bytes_per_s
+        position = time_s * self._frame_rate
         piece = self._pieces[0]
         if len(self._pieces) > 1:
             piece = self._pieces[max(0, bisect(self._pieces, position, key=_CONNECTION) - 1)]
         advance = max(0.0, position - piece.connection) if piece.moving else 0.0
-        return (piece.caller + advance) / self._bytes_per_s
+        return (piece.caller + advance) / self._frame_rate

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import Final
 
+from speechwire.audio.ring import Converter
 from speechwire.errors import InvalidArgument, InvalidArgumentType
 
-__all__ = ["ChunkedPassthrough", "Converter", "Passthrough"]
-
+__all__ = ["ChunkedPassthrough", "Converter", "Passthrough", "beside_whole_frames"]
 
 _LONGEST_CHUNK_MS: Final = 10_000
-
-
-class Converter(Protocol):
-    """A stateful converter; :class:`speechwire.audio.PcmPipeline` is one."""
-
-    def push(self, pcm: bytes, /) -> list[bytes]:
-        """Take audio of any length; return zero or more chunks to send."""
-
-    def flush(self) -> list[bytes]:
-        """Return what is left, the last chunk perhaps shorter; the converter is then as new."""
 
 
 class Passthrough:
@@ -88,3 +78,9 @@ class ChunkedPassthrough:
         """Return what is left, a last frame filled up with zeros."""
         rest, self._pending = bytes(self._pending), bytearray()
         return [rest + bytes(-len(rest) % self._frame_bytes)] if rest else []
+
+
+def beside_whole_frames(converter: Converter | None, frame_bytes: int) -> Converter | None:
+    """What there is to do beside cutting between frames, which the session does; ``None`` for nothing."""
+    is_plain = type(converter) is Passthrough and converter._frame_bytes == frame_bytes
+    return None if is_plain else converter

@@ -2,7 +2,8 @@
 //! one pass, in integers, without Python and without allocation after construction.
 //!
 //! [`Pipeline`] is the whole path; [`FilterTable`] holds the coefficients, which the caller designs; [`Kernel`]
-//! names the code paths this machine has. All of them give the same bytes.
+//! names the code paths this machine has. All of them give the same bytes. [`Outgoing`] is what becomes of the
+//! chunks: sent at once or queued, and kept until a result acknowledges them.
 #![deny(unsafe_code)]
 
 mod cursor;
@@ -10,12 +11,16 @@ mod downmix;
 mod error;
 mod format;
 mod kernel;
+mod outgoing;
 mod pipeline;
 mod polyphase;
+mod ring;
 mod taps;
 
 pub use error::TableError;
 pub use format::Format;
 pub use kernel::Kernel;
+pub use outgoing::{Counts, Dropped, InputClock, Outgoing};
 pub use pipeline::{Layout, Pipeline};
+pub use ring::{Bounds, Item, Ring};
 pub use taps::FilterTable;

@@ -7,7 +7,7 @@ use crate::kernel::Kernel;
 use crate::taps::FilterTable;
 
 /// Mono samples taken in at a time; bounds the memory of a pipeline.
-pub(crate) const INPUT_BLOCK: usize = 2048;
+pub(crate) const INPUT_BLOCK: usize = 1024;
 
 /// The filter and its memory: a linear buffer that input is written into directly, and that moves back to its
 /// start once it is full.

@@ -1,4 +1,5 @@
-//! After it is made a pipeline never allocates, whatever is pushed.
+//! After it is made a pipeline never allocates, whatever is pushed; nor does a ring once it is as large as the audio
+//! that is open.
 #![allow(unsafe_code)]
 
 mod common;
@@ -7,7 +8,7 @@ use std::alloc::{GlobalAlloc, Layout as Memory, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::Numbers;
-use speechwire_pcm::{Format, Kernel, Layout, Pipeline};
+use speechwire_pcm::{Bounds, Format, Kernel, Layout, Outgoing, Pipeline};
 
 struct Counting;
 
@@ -30,7 +31,13 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
+/// One test, because the count is the process's.
 #[test]
+fn nothing_allocates_in_steady_state() {
+    pushing_does_not_allocate();
+    a_live_stream_does_not_allocate();
+}
+
 fn pushing_does_not_allocate() {
     let pcm = vec![77_u8; 100_000];
     for name in [
@@ -64,4 +71,30 @@ fn pushing_does_not_allocate() {
             }
         }
     }
+}
+
+fn a_live_stream_does_not_allocate() {
+    let bounds = Bounds {
+        frame_bytes: 2,
+        queue: 480_000,
+        replay: 480_000,
+    };
+    let mut stream = Outgoing::new(bounds, 16_000);
+    stream.open();
+    let chunk = vec![1_u8; 3200];
+    stream.offer(&chunk, 0.0);
+    stream.take(0.0);
+    stream.rest(true);
+    let mut second = || {
+        let before = COUNT.load(Ordering::SeqCst);
+        for _ in 0..10 {
+            assert!(stream.offer(&chunk, 0.0));
+            stream.pushed(0.0);
+        }
+        let open = stream.ring().end() - 8_000;
+        stream.ring_mut().acknowledge(open, 0);
+        COUNT.load(Ordering::SeqCst) - before
+    };
+    let seconds: Vec<usize> = (0..20).map(|_| second()).collect();
+    assert_eq!(seconds[5..], [0; 15], "results leave half a second open");
 }

@@ -32,7 +32,12 @@ impl<'py> Bytes<'py> {
         Ok(Self { object, view })
     }
 
-    /// The bytes. They cannot change while we are attached.
+    /// How many bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.view.len.unsigned_abs()
+    }
+
+    /// The bytes. They cannot change while we are attached: whoever holds this must not detach.
     pub(crate) fn as_slice(&self) -> &[u8] {
         if self.view.len == 0 {
             return &[];

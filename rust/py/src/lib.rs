@@ -1,9 +1,8 @@
 //! The Python binding of `speechwire_pcm`, and nothing else.
 
 mod buffer;
-mod many;
 mod pipeline;
-mod pool;
+mod ring;
 
 use pyo3::prelude::*;
 
@@ -11,7 +10,7 @@ use pyo3::prelude::*;
 #[pymodule(name = "_native", gil_used = false)]
 mod native {
     #[pymodule_export]
-    use crate::many::push_many;
-    #[pymodule_export]
     use crate::pipeline::{FilterTable, NativePipeline, kernels};
+    #[pymodule_export]
+    use crate::ring::NativeRing;
 }

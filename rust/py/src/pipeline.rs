@@ -12,7 +12,7 @@ use crate::buffer::Bytes;
 
 /// Input from which a push detaches from the interpreter: about 100 us of work. To detach for less costs more than
 /// it gives: coming back means to wait for a busy thread, 5 ms at worst.
-pub(crate) const DETACH_BYTES: usize = 1 << 18;
+const DETACH_BYTES: usize = 1 << 18;
 
 /// What `copy` and `pickle` are told.
 const NO_COPY: &str = "a PcmPipeline cannot be copied or pickled, because it is in the middle of one stream: make \
@@ -135,22 +135,15 @@ impl NativePipeline {
 
     #[pyo3(signature = (pcm, /))]
     fn push<'py>(&self, pcm: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
-        let (py, bytes) = (pcm.py(), Bytes::get(pcm)?);
-        if bytes.as_slice().len() < DETACH_BYTES {
-            return self.push_attached(py, bytes.as_slice());
-        }
-        let stable = bytes.as_stable();
-        let samples = py.detach(|| {
-            gather(
-                &mut self.state.lock().unwrap_or_else(PoisonError::into_inner),
-                &stable,
-            )
-        });
-        to_list(py, &samples, self.chunk_bytes / 2)
+        let mut chunks = Vec::new();
+        self.push_each(pcm, |chunk| chunks.push(chunk))?;
+        PyList::new(pcm.py(), chunks)
     }
 
     fn flush<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        self.collect(py, |pipeline, sink| pipeline.flush(sink))
+        let mut chunks = Vec::new();
+        self.flush_each(py, |chunk| chunks.push(chunk))?;
+        PyList::new(py, chunks)
     }
 
     fn reset(&self, py: Python<'_>) {
@@ -159,70 +152,68 @@ impl NativePipeline {
 }
 
 impl NativePipeline {
-    pub(crate) fn push_attached<'py>(
+    /// Push, and give every chunk to `sink`, which must run no Python code: the pipeline is locked. Returns whether
+    /// there was anything to push.
+    pub(crate) fn push_each<'py>(
         &self,
-        py: Python<'py>,
-        pcm: &[u8],
-    ) -> PyResult<Bound<'py, PyList>> {
-        self.collect(py, |pipeline, sink| pipeline.push(pcm, sink))
-    }
-
-    /// The state, if nobody has it: neither another thread nor this one.
-    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, pcm::Pipeline>> {
-        match self.state.try_lock() {
-            Ok(guard) => Some(guard),
-            Err(TryLockError::Poisoned(error)) => Some(error.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
+        pcm: &Bound<'py, PyAny>,
+        mut sink: impl FnMut(Bound<'py, PyBytes>),
+    ) -> PyResult<bool> {
+        let (py, bytes) = (pcm.py(), Bytes::get(pcm)?);
+        let size = bytes.len();
+        if size < DETACH_BYTES {
+            // Locked first: to wait for the lock may detach, and the bytes are looked at attached only.
+            let mut pipeline = self.lock(py);
+            let mut outcome = Ok(());
+            pipeline.push(bytes.as_slice(), &mut |chunk| match to_bytes(py, chunk) {
+                Ok(bytes) => sink(bytes),
+                Err(error) => outcome = Err(error),
+            });
+            return outcome.map(|()| size > 0);
         }
+        let stable = bytes.as_stable();
+        let samples = py.detach(|| {
+            let mut pipeline = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            gather(&mut pipeline, &stable)
+        });
+        for chunk in samples.chunks_exact(self.chunk_bytes / 2) {
+            sink(to_bytes(py, chunk)?);
+        }
+        Ok(true)
     }
 
     /// Detaches only if it has to wait, so that whoever holds the lock can finish.
     fn lock(&self, py: Python<'_>) -> MutexGuard<'_, pcm::Pipeline> {
-        self.try_lock().unwrap_or_else(|| {
-            self.state
+        match self.state.try_lock() {
+            Ok(guard) => guard,
+            Err(TryLockError::Poisoned(error)) => error.into_inner(),
+            Err(TryLockError::WouldBlock) => self
+                .state
                 .lock_py_attached(py)
-                .unwrap_or_else(PoisonError::into_inner)
-        })
+                .unwrap_or_else(PoisonError::into_inner),
+        }
     }
 
-    /// Run `work` and list the chunks it gives.
-    fn collect<'py>(
+    /// End the stream, and give every chunk to `sink`, as [`Self::push_each`] does.
+    pub(crate) fn flush_each<'py>(
         &self,
         py: Python<'py>,
-        work: impl FnOnce(&mut pcm::Pipeline, &mut dyn FnMut(&[i16])),
-    ) -> PyResult<Bound<'py, PyList>> {
-        // Made before the lock is taken: a new list can start a garbage collection, which can run any code, even
-        // a push into this pipeline. A bytes object cannot.
-        let list = PyList::empty(py);
+        mut sink: impl FnMut(Bound<'py, PyBytes>),
+    ) -> PyResult<()> {
         let mut outcome = Ok(());
-        let mut sink = |chunk: &[i16]| {
-            if outcome.is_ok() {
-                outcome = to_bytes(py, chunk).and_then(|bytes| list.append(bytes));
-            }
-        };
-        work(&mut self.lock(py), &mut sink);
-        outcome.map(|()| list)
+        self.lock(py).flush(&mut |chunk| match to_bytes(py, chunk) {
+            Ok(bytes) => sink(bytes),
+            Err(error) => outcome = Err(error),
+        });
+        outcome
     }
 }
 
 /// Push, and join the chunks: what can be done detached.
-pub(crate) fn gather(pipeline: &mut pcm::Pipeline, pcm: &[u8]) -> Vec<i16> {
+fn gather(pipeline: &mut pcm::Pipeline, pcm: &[u8]) -> Vec<i16> {
     let mut samples = Vec::new();
     pipeline.push(pcm, &mut |chunk| samples.extend_from_slice(chunk));
     samples
-}
-
-/// Whole chunks, joined, as a list.
-pub(crate) fn to_list<'py>(
-    py: Python<'py>,
-    samples: &[i16],
-    chunk: usize,
-) -> PyResult<Bound<'py, PyList>> {
-    let list = PyList::empty(py);
-    samples
-        .chunks_exact(chunk)
-        .try_for_each(|chunk| list.append(to_bytes(py, chunk)?))?;
-    Ok(list)
 }
 
 fn to_bytes<'py>(py: Python<'py>, chunk: &[i16]) -> PyResult<Bound<'py, PyBytes>> {

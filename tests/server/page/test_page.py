@@ -21,6 +21,9 @@ pytestmark = pytest.mark.skipif(
 )
 
 WATCH = (Path(__file__).parent / "watch_barge_in.js").read_text(encoding="utf-8").strip()
+FULL = """void Object.defineProperty(
+    speechwire.call.socket, "bufferedAmount", { get: () => 1e6, configurable: true }
+)"""
 PAGE = "/?processing=off"  # the browser's own processing changes levels and tones
 LOG = "[...document.querySelectorAll('#log .you .text')].map((e) => e.textContent).join(' ')"
 NOTES = "[...document.querySelectorAll('#log .note')].map((e) => e.textContent)"
@@ -91,6 +94,21 @@ async def test_killed_sockets_workers_and_upstreams_lose_no_word(tmp_path: Path)
         assert "Connected again" in notes
         assert second.server.counters.captions > 0
         assert len(first.emulator.connections) >= 2  # the upstream was killed as well
+
+
+async def test_a_slow_network_is_told_and_loses_nothing(tmp_path: Path) -> None:
+    words = record(tmp_path / "said.wav", turns=2, words=3)
+    async with opened(tmp_path / "said.wav") as (_, page):
+        await page.click("#talk")
+        await page.until("document.querySelector('#interim').textContent !== ''")
+        await page.value(FULL)
+        await page.until(f"{STATE} === 'Slow network'")
+        assert "Nothing is lost" in await page.value("document.getElementById('hint').textContent")
+        await page.value("delete speechwire.call.socket.bufferedAmount")
+        await page.until(f"{STATE} === 'Listening'")
+        await page.until("document.querySelectorAll('#log .you').length === 2")
+        assert words_in(await page.value(LOG)) == words
+        assert await page.value("speechwire.reconnects") == 0
 
 
 async def test_barge_in_stops_the_playback(tmp_path: Path, figure: Callable[[str, str], None]) -> None:

@@ -82,6 +82,7 @@ class OwnSocketCodec:
                 format=_to_seam(message.format),
                 speech=None if message.speech is None else _to_seam(message.speech),
                 parameters=message.parameters,
+                may_change_format=True,
             )
         ]
 
@@ -101,6 +102,7 @@ class OwnSocketCodec:
             position_s=message.time_s,
             turn_index=message.turn,
             resumed=True,
+            may_change_format=True,
         )
         return [started, *texts]
 

@@ -50,9 +50,7 @@ export class Call {
     this.flow();
   }
 
-  setRate(rate) {
-    this.rate = rate;
-  }
+  setRate(rate) { this.rate = rate; }
 
   say(text) {
     this.asked += 1;
@@ -72,9 +70,7 @@ export class Call {
     this.send({ type: "Played", utterance, samples });
   }
 
-  cleared() {
-    this.send({ type: "Cleared" });
-  }
+  cleared() { this.send({ type: "Cleared" }); }
 
   // No audio follows; the last captions still come.
   finish() {
@@ -239,6 +235,7 @@ export class Call {
       }
       socket.send(piece.pcm);
     }
+    // A slow line is told and lived with; one that takes nothing and says nothing is left for another.
     const waitingS = socket.bufferedAmount / bytesPerS + this.log.waitingS;
     this.on.backlog(waitingS >= SLOW_S ? waitingS : 0);
     if (waitingS > STUCK_S && socket.bufferedAmount >= SLOW_S * bytesPerS && performance.now() - this.lastHeard > PING_MS * 2) {
@@ -339,13 +336,9 @@ export class Call {
     this.on.notice(message.code, message.description, message.seconds);
   }
 
-  onFailure(message) {
-    this.failure = message;
-  }
+  onFailure(message) { this.failure = message; }
 
-  onGoodbye(message) {
-    this.goodbye = message;
-  }
+  onGoodbye(message) { this.goodbye = message; }
 
   onPong(message) {
     const at = this.pingedAt.get(message.id);

@@ -1,0 +1,244 @@
+"""The audio of a stream, from the push until a result acknowledges it; equal to ``rust/pcm/src/ring.rs``.
+
+Positions are frames since the stream began, as the caller pushed them. An item is *waiting* until it is
+handed to a connection, then *sent* until a result that will not change *acknowledges* it. When a connection
+dies, a rewind puts what is *needed* back in front of what waits: what is open, and a run-up to it.
+
+Everything is bounded. What waits beyond its bound is dropped, the oldest first, and counted at once. What was
+sent and is let go of only matters if the connection then dies: it is *forgotten* and counted then. As long as
+no connection gets further, what is sent again comes to three times what is open at most.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import deque
+from itertools import chain
+from typing import Final, NamedTuple
+
+__all__ = ["Item", "RingLog"]
+
+_MOST_RESENT: Final = 3
+
+
+class Item(NamedTuple):
+    """A message, or a flush, which has no data.
+
+    Attributes:
+        start: Where it begins, in frames.
+        end: Where it ends.
+        data: Whole frames.
+        is_repeat: Whether it was sent before.
+    """
+
+    start: int
+    end: int
+    data: bytes = b""
+    is_repeat: bool = False
+
+    @property
+    def is_flush(self) -> bool:
+        return self.end == self.start
+
+    @property
+    def frames(self) -> int:
+        return self.end - self.start
+
+    def beyond(self, position: int) -> int:
+        """How much of it lies behind a position."""
+        return max(0, self.end - max(self.start, position))
+
+
+class RingLog:
+    """A bounded FIFO of audio and flushes that can be rewound.
+
+    Args:
+        frame_bytes: Bytes of one frame, over all channels.
+        queue_frames: Bound of what waits to be sent.
+        replay_frames: Bound of what has been sent and is kept for a replay; 0 keeps nothing.
+
+    Attributes:
+        end: Position after the last frame pushed.
+        acknowledged: Position up to which results will not change.
+        queued: Frames that wait to be sent.
+        kept: Frames that were sent and are kept.
+        waiting: What is still to be sent; to look at, not to change.
+    """
+
+    def __init__(self, frame_bytes: int, queue_frames: int, replay_frames: int) -> None:
+        self.end = self.acknowledged = self.queued = self.kept = 0
+        self.waiting: deque[Item] = deque()
+        self._frame_bytes = frame_bytes
+        self._queue_frames = queue_frames
+        self._replay_frames = replay_frames
+        self._needed_from = 0
+        self._sent: deque[Item] = deque()
+        self._resent = 0  # since a connection got further
+        self._forgotten: deque[tuple[int, int]] = deque()  # from where to where
+
+    def fork(self) -> RingLog:
+        """A copy that goes its own way; the audio itself is shared."""
+        other = copy.copy(self)
+        other.waiting = self.waiting.copy()
+        other._sent = self._sent.copy()
+        other._forgotten = self._forgotten.copy()
+        return other
+
+    @property
+    def is_half_empty(self) -> bool:
+        """Whether at most half of its bound waits."""
+        return 2 * self.queued <= self._queue_frames
+
+    @property
+    def next_position(self) -> int:
+        """Up to where audio has been sent."""
+        return self.waiting[0].start if self.waiting else self.end
+
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether there is audio that no result acknowledges."""
+        newest = chain(reversed(self.waiting), reversed(self._sent))
+        return bool(self._forgotten) or any(item.end > self.acknowledged for item in newest if item.data)
+
+    def unanswered_frames(self) -> int:
+        """Audio, sent or not, that no result acknowledges; what was dropped is not counted again."""
+        held = sum(item.beyond(self.acknowledged) for item in chain(self._sent, self.waiting))
+        return held + sum(end - start for start, end in self._forgotten)
+
+    def append(self, pcm: bytes) -> int:
+        """Queue whole frames; returns how many older ones, or of their own head, were dropped for room."""
+        frames = len(pcm) // self._frame_bytes
+        head = max(0, frames - self._queue_frames)
+        start, self.end = self.end + head, self.end + frames
+        self.waiting.append(Item(start, self.end, pcm[head * self._frame_bytes :] if head else pcm))
+        self.queued += frames - head
+        return head + self._drop_overflow()
+
+    def pass_on(self, pcm: bytes) -> None:
+        """Count whole frames as sent that are handed to a connection now; only while nothing waits."""
+        start = self.end
+        self.end = start + len(pcm) // self._frame_bytes
+        self._sent.append(Item(start, self.end, pcm))
+        self.kept += self.end - start
+        if self.kept > self._replay_frames:
+            self._forget()
+
+    def mark_flush(self) -> None:
+        """Ask for a flush behind the audio pushed so far; one behind the same audio is one."""
+        if not (self.waiting and self.waiting[-1].is_flush):
+            self.waiting.append(Item(self.end, self.end))
+
+    def take(self) -> Item:
+        """Count the next thing as sent."""
+        item = self.waiting.popleft()
+        if item.is_flush and self._sent and self._sent[-1].is_flush:
+            return item  # one behind the same audio is one
+        self._sent.append(item)
+        self.queued -= item.frames
+        self.kept += item.frames
+        if item.is_repeat:
+            self._resent += item.frames
+        if self.kept > self._replay_frames:
+            self._forget()
+        return item
+
+    def acknowledge(self, position: int, run_up: int = 0) -> None:
+        """Say that everything before ``position`` has a result that will not change.
+
+        Args:
+            position: One beyond the end counts as the end.
+            run_up: A replay must begin so much earlier, because the cut may lie inside a word.
+        """
+        position = min(position, self.end)
+        self.acknowledged = max(self.acknowledged, position)
+        self._needed_from = max(self._needed_from, position - run_up)
+        while self._forgotten and self._forgotten[0][0] < self.acknowledged:
+            _, end = self._forgotten.popleft()
+            if end > self.acknowledged:
+                self._forgotten.appendleft((self.acknowledged, end))
+                break
+        self._forget()
+
+    def rewind(self, *, got_further: bool) -> int:
+        """Put what was sent and is needed back in front of what waits.
+
+        Args:
+            got_further: Whether the connection got further than any before.
+
+        Returns:
+            Frames that are needed and were let go of.
+        """
+        lost = sum(end - start for start, end in self._forgotten)
+        self._forgotten.clear()
+        if got_further:
+            self._resent = 0
+        while self._sent:
+            self._requeue(self._sent.pop())
+        self.kept = 0
+        return lost
+
+    def overdrawn(self) -> int:
+        """How much more would be sent again than may be, if it were sent now.
+
+        The run-up to what is open counts as open.
+        """
+        again = sum(item.frames for item in self.waiting if item.is_repeat)
+        open_frames = self.unanswered_frames() + self.acknowledged - self._needed_from
+        return max(0, self._resent + again - _MOST_RESENT * open_frames)
+
+    def give_up_repeats(self) -> int:
+        """Send nothing again that was sent before; returns the frames of it that no result acknowledges."""
+        lost = self._resent = 0
+        keep: deque[Item] = deque()
+        for item in self.waiting:
+            if item.is_repeat:
+                self.queued -= item.frames
+                lost += item.beyond(self.acknowledged)
+            elif not (item.is_flush and keep and keep[-1].is_flush):
+                keep.append(item)
+        self.waiting = keep
+        return lost
+
+    def _requeue(self, item: Item) -> None:
+        if item.is_flush:
+            beside = self.waiting and self.waiting[0].is_flush
+            if item.start > self.acknowledged and not beside:
+                self.waiting.appendleft(item)
+            return
+        skip = max(0, self._needed_from - item.start)
+        if skip < item.frames:
+            data = item.data[skip * self._frame_bytes :]
+            self.waiting.appendleft(Item(item.start + skip, item.end, data, True))
+            self.queued += item.frames - skip
+
+    def _forget(self) -> None:
+        """Let go of what no replay needs, then of the oldest beyond the bound."""
+        while self._sent and (self._sent[0].end <= self._needed_from or self.kept > self._replay_frames):
+            item = self._sent.popleft()
+            self.kept -= item.frames
+            if item.end > self.acknowledged and not item.is_flush:
+                self._note_forgotten(max(item.start, self.acknowledged), item.end)
+
+    def _note_forgotten(self, start: int, end: int) -> None:
+        if self._forgotten and self._forgotten[-1][1] == start:
+            start, _ = self._forgotten.pop()
+        self._forgotten.append((start, end))
+
+    def _drop_overflow(self) -> int:
+        """Drop the oldest that waits beyond the bound; of the flushes before it one stays."""
+        dropped, is_marked = 0, False
+        while (excess := self.queued - self._queue_frames) > 0:
+            item = self.waiting.popleft()
+            if item.is_flush:
+                is_marked = True
+                continue
+            cut = min(item.start + excess, item.end)
+            if cut < item.end:
+                rest = item.data[excess * self._frame_bytes :]
+                self.waiting.appendleft(item._replace(start=cut, data=rest))
+            self.queued -= cut - item.start
+            dropped += max(0, cut - max(item.start, self.acknowledged))
+        if is_marked and not self.waiting[0].is_flush:
+            start = self.waiting[0].start
+            self.waiting.appendleft(Item(start, start))
+        return dropped

@@ -1,0 +1,241 @@
+"""A stream's way up in Python: equal to ``rust/pcm/src/outgoing.rs`` and its binding in every answer."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar, Final, NoReturn, SupportsIndex
+
+from speechwire.audio._engine_np import as_bytes
+from speechwire.audio._ring_log import RingLog
+from speechwire.audio.ring import Converter
+
+__all__ = ["PythonRing"]
+
+_LONGEST_GAP_S: Final = 2.0  # a caller that pushes less often than this is silent in between
+_NO_COPY: Final = "a ring holds the audio of one stream: it can be neither copied nor pickled"
+
+
+class PythonRing:
+    """``AudioRing`` in Python. See there for what each method does."""
+
+    engine: ClassVar[str] = "python"
+
+    def __init__(
+        self,
+        frame_bytes: int,
+        frame_rate: int,
+        queue_frames: int,
+        replay_frames: int,
+        converter: Converter | None = None,
+    ) -> None:
+        self.last_push_at = self.piece_s = 0.0
+        self.pushes = self.connection_frames = 0
+        self.free_at = -math.inf
+        self._log = RingLog(frame_bytes, queue_frames, replay_frames)
+        self._frame_bytes = frame_bytes
+        self._rate = frame_rate
+        self._longest_bytes = frame_rate * frame_bytes
+        self._converter = converter
+        self._rest = b""
+        self._is_open = self._is_resting = self._is_overflowing = False
+        self._speed = self._full_s = 0.0
+        self._counts = (0, 0, 0, 0)
+        self._follows: int | None = None  # where audio would run along with what this connection got last
+        self._fresh = self._fresh_dropped = self._since_chunk = 0
+        self._dropped = (0, False)
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise TypeError(_NO_COPY)
+
+    # Audio in
+
+    def push(self, pcm: bytes, now: float, /) -> bytes | list[bytes] | None:
+        if self._converter is None:
+            whole = pcm if type(pcm) is bytes else as_bytes(pcm)
+            chunks = [whole] if whole else []
+        else:
+            chunks = self._converter.push(pcm)
+            whole = pcm
+        live = [message for chunk in chunks if (message := self._cut(chunk)) and self._offer(message, now)]
+        if not len(whole):
+            return None
+        self._pushed(now)
+        if not self._is_open or self._log.waiting:
+            return live
+        return live if len(live) > 1 else live[0] if live else None
+
+    def flush_converter(self) -> None:
+        for chunk in [] if self._converter is None else self._converter.flush():
+            self._append(self._cut(chunk))
+        rest, self._rest = self._rest, b""
+        if rest:
+            self._append(rest.ljust(self._frame_bytes, b"\0"))
+        self._appended()
+
+    def exchange(self, converter: Converter | None) -> None:
+        self.flush_converter()
+        self._converter = converter
+
+    def mark_flush(self) -> None:
+        self._log.mark_flush()
+
+    def take_dropped(self) -> tuple[int, bool]:
+        dropped, self._dropped = self._dropped, (0, False)
+        return dropped
+
+    def _cut(self, pcm: bytes) -> bytes:
+        """Whole frames; what is left waits."""
+        if type(pcm) is bytes and not self._rest and len(pcm) % self._frame_bytes == 0:
+            return pcm
+        pcm = self._rest + as_bytes(pcm)
+        whole = len(pcm) - len(pcm) % self._frame_bytes
+        self._rest = pcm[whole:]
+        return pcm[:whole]
+
+    def _offer(self, message: bytes, now: float) -> bool:
+        log, frames = self._log, len(message) // self._frame_bytes
+        self._fresh += frames
+        if (
+            not self._is_resting
+            or log.waiting
+            or self._is_long(message)
+            or now < self.free_at
+            or self._follows != log.end
+        ):
+            self._append(message)
+            return False
+        log.pass_on(message)
+        self._account(frames, log.end, now)
+        self._is_overflowing = False
+        return True
+
+    def _is_long(self, message: bytes) -> bool:
+        return 0 < self._longest_bytes < len(message)
+
+    def _append(self, message: bytes) -> None:
+        size = self._longest_bytes if self._is_long(message) else len(message)
+        for start in range(0, len(message), size or 1):
+            self._fresh_dropped += self._log.append(message[start : start + size])
+
+    def _pushed(self, now: float) -> None:
+        audio_s = self._seconds(self._fresh)
+        self.last_push_at = now
+        self.pushes += 1
+        self._since_chunk += 1
+        if audio_s:
+            self.piece_s = min(_LONGEST_GAP_S, audio_s / self._since_chunk)
+            self._since_chunk = 0
+        self._appended()
+
+    def _appended(self) -> None:
+        dropped, self._fresh_dropped, self._fresh = self._fresh_dropped, 0, 0
+        if dropped:
+            frames, has_begun = self._dropped
+            self._dropped = (frames + dropped, has_begun or not self._is_overflowing)
+            self._is_overflowing = True
+        elif self._log.is_half_empty:
+            self._is_overflowing = False
+
+    # Audio out
+
+    def take(self, now: float, /) -> tuple[bytes, int, int] | None:
+        begin, item = self.connection_frames, self._log.take()
+        if item.is_flush:
+            return None
+        self._account(item.frames, item.end, now, repeated=item.frames if item.is_repeat else 0)
+        return item.data, begin, item.start
+
+    def put_in_silence(self, frames: int, /) -> int:
+        begin = self.connection_frames
+        self.connection_frames += frames
+        self._follows = None
+        self._count(frames, silence=frames)
+        return begin
+
+    def open(self, speed: float | None, burst_s: float) -> None:
+        self._is_open, self._is_resting = True, False
+        self.connection_frames = 0
+        self._follows = None
+        self.pace(speed, burst_s)
+
+    def pace(self, speed: float | None, burst_s: float) -> None:
+        self.free_at = -math.inf
+        self._speed = speed or 0.0
+        self._full_s = burst_s / speed if speed else 0.0
+
+    def close(self) -> None:
+        self._is_open = self._is_resting = False
+
+    def rest(self, is_resting: bool, /) -> None:
+        self._is_resting = is_resting and self._is_open
+
+    def counts(self) -> tuple[int, int, int, int]:
+        return self._counts
+
+    def _account(self, frames: int, end: int, now: float, repeated: int = 0) -> None:
+        """Account for frames that are sent now, up to a position."""
+        self.connection_frames += frames
+        self._follows = end
+        self._count(frames, repeated=repeated)
+        if self._speed:
+            self.free_at = max(self.free_at, now - self._full_s) + self._seconds(frames) / self._speed
+        if not self._rate:
+            self._log.acknowledge(end)
+
+    def _count(self, frames: int, *, repeated: int = 0, silence: int = 0) -> None:
+        messages, sent, before, put_in = self._counts
+        self._counts = messages + 1, sent + frames, before + repeated, put_in + silence
+
+    def _seconds(self, frames: int) -> float:
+        return frames / self._rate if self._rate else 0.0
+
+    # What is held
+
+    def acknowledge(self, position: int, run_up: int = 0) -> None:
+        self._log.acknowledge(position, run_up)
+
+    def rewind(self, *, got_further: bool) -> int:
+        return self._log.rewind(got_further=got_further)
+
+    def give_up_repeats(self) -> int:
+        return self._log.give_up_repeats()
+
+    def overdrawn_frames(self) -> int:
+        return self._log.overdrawn()
+
+    def unanswered_frames(self) -> int:
+        return self._log.unanswered_frames()
+
+    def fork(self) -> PythonRing:
+        other = object.__new__(PythonRing)
+        vars(other).update(vars(self), _log=self._log.fork(), _counts=(0, 0, 0, 0), _converter=None)
+        other.close()
+        return other
+
+    @property
+    def end(self) -> int:
+        return self._log.end
+
+    @property
+    def acknowledged(self) -> int:
+        return self._log.acknowledged
+
+    @property
+    def next_position(self) -> int:
+        return self._log.next_position
+
+    @property
+    def waiting(self) -> int:
+        return len(self._log.waiting)
+
+    @property
+    def queued_frames(self) -> int:
+        return self._log.queued
+
+    @property
+    def kept_frames(self) -> int:
+        return self._log.kept
+
+    @property
+    def is_unanswered(self) -> bool:
+        return self._log.is_unanswered

@@ -1,0 +1,383 @@
+//! The stream's way up: a converter in front of `speechwire_pcm::Outgoing`.
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList, PyTuple};
+use speechwire_pcm::{Bounds, Outgoing};
+
+use crate::buffer::Bytes;
+use crate::pipeline::NativePipeline;
+
+/// What `copy` and `pickle` are told.
+const NO_COPY: &str = "a ring holds the audio of one stream: it can be neither copied nor pickled";
+
+/// What turns audio into messages.
+enum Converter {
+    /// Nothing: whole frames go as they come.
+    Whole,
+    Native(Py<NativePipeline>),
+    /// Any object with `push` and `flush`.
+    Other(Py<PyAny>),
+}
+
+/// Messages to send now. No list while the ring is borrowed: to make one can run any code, even a push.
+#[derive(Default)]
+struct Live<'py> {
+    first: Option<Bound<'py, PyBytes>>,
+    others: Vec<Bound<'py, PyBytes>>,
+}
+
+/// `AudioRing` in Rust.
+#[pyclass(module = "speechwire._native")]
+pub(crate) struct NativeRing {
+    outgoing: Outgoing,
+    converter: Converter,
+}
+
+#[pymethods]
+impl NativeRing {
+    /// The arguments have been validated in Python.
+    #[new]
+    #[pyo3(signature = (frame_bytes, frame_rate, queue_frames, replay_frames, converter=None))]
+    fn new(
+        frame_bytes: usize,
+        frame_rate: u32,
+        queue_frames: u64,
+        replay_frames: u64,
+        converter: Option<&Bound<'_, PyAny>>,
+    ) -> Self {
+        let bounds = Bounds {
+            frame_bytes,
+            queue: queue_frames,
+            replay: replay_frames,
+        };
+        Self {
+            outgoing: Outgoing::new(bounds, frame_rate),
+            converter: Converter::of(converter),
+        }
+    }
+
+    #[classattr]
+    fn engine() -> &'static str {
+        "native"
+    }
+
+    #[allow(clippy::unused_self)] // Python's signature
+    fn __reduce_ex__(&self, _protocol: i32) -> PyResult<()> {
+        Err(PyTypeError::new_err(NO_COPY))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match &self.converter {
+            Converter::Whole => Ok(()),
+            Converter::Native(pipeline) => visit.call(pipeline),
+            Converter::Other(object) => visit.call(object),
+        }
+    }
+
+    fn __clear__(&mut self) {
+        self.converter = Converter::Whole;
+    }
+
+    // Audio in
+
+    /// None: nothing to do. Bytes: the message to send now. A list: messages to send now, or none, and the sending
+    /// task has something to do.
+    #[pyo3(signature = (pcm, now, /))]
+    fn push<'py>(
+        slf: &Bound<'py, Self>,
+        pcm: &Bound<'py, PyAny>,
+        now: f64,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let py = slf.py();
+        let Some(live) = Self::convert(slf, pcm, now)? else {
+            return Ok(None);
+        };
+        let needs_task = {
+            let outgoing = &mut slf.borrow_mut().outgoing;
+            outgoing.pushed(now);
+            outgoing.needs_task()
+        };
+        match live.first {
+            None if !needs_task => Ok(None),
+            Some(first) if live.others.is_empty() && !needs_task => Ok(Some(first.into_any())),
+            first => Ok(Some(
+                PyList::new(py, first.into_iter().chain(live.others).collect::<Vec<_>>())?
+                    .into_any(),
+            )),
+        }
+    }
+
+    /// Queue what is left in the converter.
+    fn flush_converter(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let converter = slf.borrow().converter.clone_ref(slf.py());
+        match converter {
+            Converter::Whole => {}
+            Converter::Native(pipeline) => {
+                let append = |chunk: Bound<'_, PyBytes>| slf.borrow_mut().append(&chunk);
+                pipeline.get().flush_each(slf.py(), append)?;
+            }
+            Converter::Other(object) => {
+                for chunk in object.bind(slf.py()).call_method0("flush")?.try_iter()? {
+                    slf.borrow_mut().append(&as_bytes(&chunk?)?);
+                }
+            }
+        }
+        let outgoing = &mut slf.borrow_mut().outgoing;
+        let rest = outgoing.cut_rest();
+        outgoing.append(&rest);
+        outgoing.appended();
+        Ok(())
+    }
+
+    /// Convert with another converter from here on; what is left in the one before is queued.
+    fn exchange(slf: &Bound<'_, Self>, converter: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+        Self::flush_converter(slf)?;
+        slf.borrow_mut().converter = Converter::of(converter);
+        Ok(())
+    }
+
+    fn mark_flush(&mut self) {
+        self.outgoing.ring_mut().mark_flush();
+    }
+
+    #[getter]
+    fn last_push_at(&self) -> f64 {
+        self.outgoing.input().last_at
+    }
+
+    #[getter]
+    fn pushes(&self) -> u64 {
+        self.outgoing.input().pushes
+    }
+
+    #[getter]
+    fn piece_s(&self) -> f64 {
+        self.outgoing.input().piece_s
+    }
+
+    fn take_dropped(&mut self) -> (u64, bool) {
+        let dropped = self.outgoing.take_dropped();
+        (dropped.frames, dropped.has_begun)
+    }
+
+    // Audio out
+
+    /// The next message, where it begins on the connection and on the caller's clock; or None for a flush.
+    #[pyo3(signature = (now, /))]
+    fn take<'py>(&mut self, py: Python<'py>, now: f64) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        let (front, back) = self.outgoing.ring().next_bytes();
+        let message = PyBytes::new_with(py, front.len() + back.len(), |bytes| {
+            bytes[..front.len()].copy_from_slice(front);
+            bytes[front.len()..].copy_from_slice(back);
+            Ok(())
+        })?;
+        match self.outgoing.take(now) {
+            Some((begin, item)) if !item.is_flush() => {
+                (message, begin, item.start).into_pyobject(py).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    #[pyo3(signature = (frames, /))]
+    fn put_in_silence(&mut self, frames: u64) -> u64 {
+        self.outgoing.put_in_silence(frames)
+    }
+
+    #[pyo3(signature = (speed, burst_s))]
+    fn open(&mut self, speed: Option<f64>, burst_s: f64) {
+        self.outgoing.open();
+        self.outgoing.pace(speed, burst_s);
+    }
+
+    #[pyo3(signature = (speed, burst_s))]
+    fn pace(&mut self, speed: Option<f64>, burst_s: f64) {
+        self.outgoing.pace(speed, burst_s);
+    }
+
+    fn close(&mut self) {
+        self.outgoing.close();
+    }
+
+    #[pyo3(signature = (is_resting, /))]
+    fn rest(&mut self, is_resting: bool) {
+        self.outgoing.rest(is_resting);
+    }
+
+    #[getter]
+    fn free_at(&self) -> f64 {
+        self.outgoing.free_at()
+    }
+
+    #[getter]
+    fn connection_frames(&self) -> u64 {
+        self.outgoing.connection()
+    }
+
+    /// Messages, frames, frames of these that were repeated, and of silence.
+    fn counts(&self) -> (u64, u64, u64, u64) {
+        let counts = self.outgoing.counts();
+        (
+            counts.messages,
+            counts.sent,
+            counts.repeated,
+            counts.silence,
+        )
+    }
+
+    // What is held
+
+    #[pyo3(signature = (position, run_up=0))]
+    fn acknowledge(&mut self, position: u64, run_up: u64) {
+        self.outgoing.ring_mut().acknowledge(position, run_up);
+    }
+
+    #[pyo3(signature = (*, got_further))]
+    fn rewind(&mut self, got_further: bool) -> u64 {
+        self.outgoing.ring_mut().rewind(got_further)
+    }
+
+    fn give_up_repeats(&mut self) -> u64 {
+        self.outgoing.ring_mut().give_up_repeats()
+    }
+
+    fn overdrawn_frames(&self) -> u64 {
+        self.outgoing.ring().overdrawn()
+    }
+
+    fn unanswered_frames(&self) -> u64 {
+        self.outgoing.ring().unanswered_frames()
+    }
+
+    fn fork(&self) -> Self {
+        Self {
+            outgoing: self.outgoing.fork(),
+            converter: Converter::Whole,
+        }
+    }
+
+    #[getter]
+    fn end(&self) -> u64 {
+        self.outgoing.ring().end()
+    }
+
+    #[getter]
+    fn acknowledged(&self) -> u64 {
+        self.outgoing.ring().acknowledged()
+    }
+
+    #[getter]
+    fn next_position(&self) -> u64 {
+        self.outgoing.ring().next_position()
+    }
+
+    #[getter]
+    fn waiting(&self) -> usize {
+        self.outgoing.ring().waiting()
+    }
+
+    #[getter]
+    fn queued_frames(&self) -> u64 {
+        self.outgoing.ring().queued()
+    }
+
+    #[getter]
+    fn kept_frames(&self) -> u64 {
+        self.outgoing.ring().kept()
+    }
+
+    #[getter]
+    fn is_unanswered(&self) -> bool {
+        self.outgoing.ring().is_unanswered()
+    }
+}
+
+impl NativeRing {
+    /// Everything that a push gives is offered; None if it was empty.
+    fn convert<'py>(
+        slf: &Bound<'py, Self>,
+        pcm: &Bound<'py, PyAny>,
+        now: f64,
+    ) -> PyResult<Option<Live<'py>>> {
+        let mut live = Live::default();
+        let converter = slf.borrow().converter.clone_ref(slf.py());
+        match converter {
+            Converter::Whole => {
+                let message = as_bytes(pcm)?;
+                if message.as_bytes().is_empty() {
+                    return Ok(None);
+                }
+                slf.borrow_mut().offer(message, now, &mut live);
+            }
+            Converter::Native(pipeline) => {
+                let offer = |chunk| slf.borrow_mut().offer(chunk, now, &mut live);
+                if !pipeline.get().push_each(pcm, offer)? {
+                    return Ok(None);
+                }
+            }
+            Converter::Other(object) => {
+                let chunks = object.bind(slf.py()).call_method1("push", (pcm,))?;
+                for chunk in chunks.try_iter()? {
+                    let message = as_bytes(&chunk?)?;
+                    slf.borrow_mut().offer(message, now, &mut live);
+                }
+                if !pcm.is_truthy()? {
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(Some(live))
+    }
+
+    fn offer<'py>(&mut self, message: Bound<'py, PyBytes>, now: f64, live: &mut Live<'py>) {
+        let message = match self.outgoing.cut(message.as_bytes()) {
+            None => message,
+            Some(whole) => PyBytes::new(message.py(), &whole),
+        };
+        if message.as_bytes().is_empty() || !self.outgoing.offer(message.as_bytes(), now) {
+            return;
+        }
+        if live.first.is_none() {
+            live.first = Some(message);
+        } else {
+            live.others.push(message);
+        }
+    }
+
+    fn append(&mut self, message: &Bound<'_, PyBytes>) {
+        match self.outgoing.cut(message.as_bytes()) {
+            None => self.outgoing.append(message.as_bytes()),
+            Some(whole) => self.outgoing.append(&whole),
+        }
+    }
+}
+
+impl Converter {
+    fn of(object: Option<&Bound<'_, PyAny>>) -> Self {
+        let Some(object) = object else {
+            return Self::Whole;
+        };
+        match object.cast::<NativePipeline>() {
+            Ok(pipeline) => Self::Native(pipeline.clone().unbind()),
+            Err(_) => Self::Other(object.clone().unbind()),
+        }
+    }
+
+    fn clone_ref(&self, py: Python<'_>) -> Self {
+        match self {
+            Self::Whole => Self::Whole,
+            Self::Native(pipeline) => Self::Native(pipeline.clone_ref(py)),
+            Self::Other(object) => Self::Other(object.clone_ref(py)),
+        }
+    }
+}
+
+/// The object itself if it is immutable, else a copy.
+fn as_bytes<'py>(pcm: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
+    if let Ok(bytes) = pcm.cast_exact::<PyBytes>() {
+        return Ok(bytes.clone());
+    }
+    Ok(PyBytes::new(pcm.py(), Bytes::get(pcm)?.as_slice()))
+}

@@ -1,0 +1,103 @@
+"""Audio and events that are given to a function, in place of an iteration: the same, in the same order."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from tests.session.fake_voice import FakeAura, heard
+
+from speechwire.errors import SessionClosed, SpeechwireError
+from speechwire.protocol import ListenV2Options
+from speechwire.protocol.listen_v2_events import Connected
+from speechwire.session import ListenV2Session, SpeakSession
+from speechwire.transport import MemoryPeer, MemoryTransport
+
+KEY = "key-of-the-tests"
+TEXT = "The train leaves at nine."
+
+
+class Taker:
+    """Takes what it is given, and wants ``more`` or not."""
+
+    def __init__(self, got: list[Any], *, more: bool = True) -> None:
+        self.got = got
+        self.more = more
+
+    def __call__(self, item: object) -> bool:
+        self.got.append(item)
+        return self.more
+
+
+async def test_speech_is_whole_whoever_is_slow() -> None:
+    async with SpeakSession(KEY, transport=MemoryTransport(FakeAura())) as session:
+        request = session.speak(TEXT)
+        got: list[bytes] = []
+
+        def take(pcm: bytes) -> bool:
+            got.append(pcm)
+            return len(got) % 3 != 0
+
+        pauses = 0
+        while not await request.receive_each(take):
+            pauses += 1
+            await asyncio.sleep(0.5)
+        assert heard(b"".join(got)) == TEXT
+        assert pauses == len(got) // 3 > 1
+        assert request.done
+
+
+async def test_after_an_interruption_nothing_is_taken() -> None:
+    async with SpeakSession(KEY, transport=MemoryTransport(FakeAura())) as session:
+        request = session.speak(TEXT)
+        got: list[bytes] = []
+
+        def take(pcm: bytes) -> bool:
+            got.append(pcm)
+            if len(got) == 2:
+                request.interrupt()
+            return True
+
+        assert await request.receive_each(take)
+        assert len(got) == 2
+
+
+async def test_a_failure_is_raised_behind_the_audio() -> None:
+    service = FakeAura({0: (5, lambda peer: peer.close(1008, "DATA-0000"))})
+    async with SpeakSession(KEY, transport=MemoryTransport(service)) as session:
+        got: list[bytes] = []
+        with pytest.raises(SpeechwireError, match="DATA-0000"):
+            await session.speak(TEXT).receive_each(Taker(got))
+        assert got
+
+
+async def test_one_consumer() -> None:
+    async with SpeakSession(KEY, transport=MemoryTransport(FakeAura())) as session:
+        request = session.request()
+        first = asyncio.create_task(request.receive_each(lambda pcm: True))
+        await asyncio.sleep(1)
+        with pytest.raises(RuntimeError, match="another task"):
+            await request.receive_each(lambda pcm: True)
+        request.interrupt()
+        assert await first
+
+
+async def test_events_until_the_end() -> None:
+    async def serve(peer: MemoryPeer) -> None:
+        peer.send('{"type": "Connected", "request_id": "r", "sequence_id": 0}')
+        async for _ in peer:
+            pass
+
+    session = ListenV2Session(KEY, ListenV2Options(), transport=MemoryTransport(serve))
+    await session.connect()
+    got: list[object] = []
+    assert not await session.receive_each(Taker(got, more=False))
+    assert [type(event) for event in got] == [Connected]
+    rest = asyncio.create_task(session.receive_each(Taker(got)))
+    await asyncio.sleep(1)
+    await session.aclose()
+    assert await rest
+    assert await session.receive_each(lambda event: True), "the end stays the end"
+    with pytest.raises(SessionClosed):
+        session.push(bytes(100))
