@@ -100,7 +100,7 @@ class Copy:
         """Run tests until the first that fails.
 
         Raises:
-            RuntimeError: There are none.
+            RuntimeError: There are none, or they could not be begun.
         """
         chosen = self.path / "chosen-tests.txt"
         chosen.write_text("\n".join(tests), encoding="utf-8")
@@ -131,6 +131,8 @@ class Copy:
             "PYTHONPATH": os.pathsep.join(str(folder) for folder in self._sources()),
             "HYPOTHESIS_STORAGE_DIRECTORY": str(self.path / ".hypothesis"),
         }
+        output = self.path / _OUTPUT
+        output.unlink(missing_ok=True)
         begun, beginning = _FORKS.Pipe(duplex=False)
         arguments = (beginning, str(self.path), options, environment)
         process = _FORKS.Process(target=_run_pytest, args=arguments)
@@ -142,7 +144,9 @@ class Copy:
         code = process.exitcode
         _end_group(process)
         _end_what_is_left(mark)
-        return code, (self.path / _OUTPUT).read_bytes()[-2000:].decode(errors="replace")
+        if not output.exists():
+            raise RuntimeError("the tests could not be begun")
+        return code, output.read_bytes()[-2000:].decode(errors="replace")
 
 
 _OUTPUT = "output.txt"

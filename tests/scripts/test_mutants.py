@@ -292,6 +292,14 @@ def test_a_run_is_bounded_in_time_and_leaves_no_process_behind(tree: Path) -> No
     assert not is_alive(int(told.read_text()))
 
 
+def test_what_cannot_be_begun_is_not_taken_for_a_test_that_failed(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "_run_pytest", divmod)
+    with pytest.raises(RuntimeError, match="^the tests could not be begun$"):
+        Copy(tree, tree / "copy").run(["tests/tiny"], 60.0)
+
+
 def is_alive(pid: int) -> bool:
     """Whether it runs; one that has ended and that nobody has waited for does not."""
     try:
