@@ -136,7 +136,11 @@ class Cluster:
         def answers() -> bool:
             return all(_get(port, "/readyz") for port in (*self.ports, self.port) for _ in range(6))
 
-        _until(lambda: all(len(self.workers(number)) == WORKERS for number in range(SERVERS)) and answers())
+        def serve() -> bool:
+            rows = [self.workers(number) for number in range(SERVERS)]
+            return all([row["phase"] for row in each] == ["serving"] * WORKERS for each in rows)
+
+        _until(lambda: serve() and answers())
         time.sleep(2 * CHECK_S)
 
     def stop(self) -> None:

@@ -52,7 +52,7 @@ async def test_two_servers_share_the_places_for_calls(redis_server: RedisServer)
         for count in range(LIMIT - reserved):
             await until(lambda: (busy.admission.places or 0) > busy.admission.taken)
             await calls.enter_async_context(dial(url, Twilio()))
-            await until(lambda taken=count + 1: len(busy.lines) == taken)
+            await until(lambda taken=count + 1: len(busy.lines) == taken)  # type: ignore[misc]
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
             await calls.enter_async_context(dial(url, Twilio()))
         assert refused.value.status == 503

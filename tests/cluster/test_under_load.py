@@ -165,6 +165,7 @@ async def telephone(cluster: Cluster, index: int, row: Row) -> None:
     for _ in row.frames(dialect.frame_ms):
         if caller.gone.done():
             row.cut.append(caller)
+            caller.ledger.cut(caller.script.words_said(caller.frames))
             return
         caller.say()
         await clock.next()

@@ -14,7 +14,7 @@ import speechwire
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = [
     f"speechwire.{name}"
-    for name in ("audio", "session", "protocol", "transport", "emulator", "server", "errors")
+    for name in ("audio", "session", "protocol", "transport", "emulator", "server", "cluster", "errors")
 ]
 
 # Said in words on the pages: types of unions, modules, constants, the base of events.

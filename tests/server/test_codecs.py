@@ -235,7 +235,7 @@ def test_junk_in_the_middle_of_a_call_costs_nothing_but_itself(junk: list[str | 
         caller = kind()
         codec, _ = started(caller)
         for message in junk:
-            if isinstance(message, bytes) and caller.audio(b"a") == b"a":
+            if isinstance(message, bytes) and kind().audio(b"a") == b"a":
                 continue  # it is audio there
             assert not any(isinstance(event, Started) for event in codec.receive(message))
         frame = b"\x11" * caller.frame_bytes

@@ -367,7 +367,7 @@ CREDENTIALS = [
 
 @pytest.mark.parametrize("header", CREDENTIALS, ids=repr)
 async def test_credentials_that_are_no_text_are_refused(header: str) -> None:
-    secrets = {
+    secrets: dict[str, Any] = {
         "shared_secret": "s",
         "twilio_auth_token": "s",
         "plivo_auth_token": "s",

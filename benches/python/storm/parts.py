@@ -36,7 +36,8 @@ class MemoryRedis:
 
     def register_script(self, script: str) -> Callable[..., Awaitable[Any]]:
         """As ``redis.asyncio.Redis`` does."""
-        work = {LEASE_SCRIPT: self._lease, HOLD_SCRIPT: self._hold}[script]
+        scripts: dict[str, Callable[..., Any]] = {LEASE_SCRIPT: self._lease, HOLD_SCRIPT: self._hold}
+        work = scripts[script]
 
         async def run(*, keys: list[str], args: list[Any]) -> Any:
             await asyncio.sleep(_ROUND_TRIP_S)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
-from benches.python.storm.run import Outcome
+from benches.python.storm.run import SAMPLE_S, Outcome
 
 __all__ = ["draw"]
 
@@ -21,7 +21,8 @@ def draw(outcomes: Sequence[Outcome], path: Path) -> None:
         2, len(outcomes), figsize=(4.2 * len(outcomes), 6), sharex="col", height_ratios=(2, 1), squeeze=False
     )
     for outcome, above, below in zip(outcomes, places[0], places[1], strict=True):
-        at_s = [sample.at_s for sample in outcome.samples]
+        shown = outcome.samples[:: round(1 / SAMPLE_S)]
+        at_s = [sample.at_s for sample in shown]
         above.axhline(outcome.limit, color="#c92a2a", linewidth=1, label="the quota")
         lines = {"leased": "#adb5bd", "could_be": "#fab005", "taken": "#1098ad", "open": "#5f3dc4"}
         names = {
@@ -33,7 +34,7 @@ def draw(outcomes: Sequence[Outcome], path: Path) -> None:
         for name, colour in lines.items():
             above.plot(
                 at_s,
-                [getattr(s, name) for s in outcome.samples],
+                [getattr(s, name) for s in shown],
                 color=colour,
                 linewidth=1,
                 label=names[name],
@@ -53,5 +54,5 @@ def draw(outcomes: Sequence[Outcome], path: Path) -> None:
 
 
 def _rates(outcome: Outcome, name: str) -> list[int]:
-    values = [getattr(sample, name) for sample in outcome.samples]
-    return [later - sooner for sooner, later in zip([0] * 4 + values, values, strict=False)]
+    values = [getattr(sample, name) for sample in outcome.samples[:: round(1 / SAMPLE_S)]]
+    return [later - sooner for sooner, later in zip([0, *values], values, strict=False)]

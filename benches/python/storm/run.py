@@ -17,9 +17,9 @@ from speechwire.session import BackoffPolicy, ConnectionLimiter
 from speechwire.session.backoff import Backoff
 from speechwire.transport import CloseEvent, Take
 
-__all__ = ["SCENARIOS", "Outcome", "Sample", "Scenario", "play"]
+__all__ = ["SAMPLE_S", "SCENARIOS", "Outcome", "Sample", "Scenario", "play"]
 
-_SAMPLE_S: Final = 0.25
+SAMPLE_S: Final = 0.25
 _FULL: Final = 0.99  # of what could be open
 
 
@@ -126,18 +126,18 @@ class Outcome:
     @property
     def overshoot_s(self) -> float:
         """For how long there was any."""
-        return _SAMPLE_S * sum(sample.taken > self.limit for sample in self.samples)
+        return SAMPLE_S * sum(sample.taken > self.limit for sample in self.samples)
 
     def undershoot(self, from_s: float, to_s: float) -> tuple[int, float]:
         """Places that callers waited for and the service had, at the worst; and how long it was over 1 %."""
         within = [sample for sample in self.samples if from_s <= sample.at_s < to_s]
         missing = [max(0, sample.could_be - sample.open) for sample in within]
         long = sum(lack > (1 - _FULL) * self.limit for lack in missing)
-        return max(missing, default=0), _SAMPLE_S * long
+        return max(missing, default=0), SAMPLE_S * long
 
     def busiest(self, from_s: float, to_s: float) -> tuple[int, int]:
         """Handshakes, and answers of 429, in the worst second."""
-        per_s = round(1 / _SAMPLE_S)
+        per_s = round(1 / SAMPLE_S)
         within = [sample for sample in self.samples if from_s <= sample.at_s < to_s]
         pairs = list(zip(within, within[per_s:], strict=False))
         return (
@@ -243,7 +243,7 @@ async def play(scenario: Scenario, *, workers: int = 100, limit: int = 1500, see
             await stack.enter_async_context(quota)
         tasks = [asyncio.create_task(world.call(limiter)) for limiter in callers]
         while loop.time() < scenario.seconds:
-            await asyncio.sleep(_SAMPLE_S)
+            await asyncio.sleep(SAMPLE_S)
             outcome.samples.append(world.sample())
         for task in tasks:
             task.cancel()

@@ -88,9 +88,10 @@ class Caller(asyncio.Protocol):
             self._transport.write(self._dialect.frame(0))
 
     def hang_up(self) -> None:
-        """Say goodbye, and close."""
+        """Say goodbye; the server closes when it has said all. Close where the dialect has no goodbye."""
         if self._transport is not None and not self.gone.done():
-            self._transport.write(self._dialect.goodbye + _wire.frame(_wire.CLOSE, (1000).to_bytes(2, "big")))
+            close = _wire.frame(_wire.CLOSE, (1000).to_bytes(2, "big"))
+            self._transport.write(self._dialect.goodbye or close)
 
     def abort(self) -> None:
         """Drop the connection."""

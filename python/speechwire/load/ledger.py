@@ -36,6 +36,11 @@ class Script:
             return 0
         return (self.first + turn * TURN_WORDS + position) % MOST_WORDS + 1
 
+    def words_said(self, frames: int) -> int:
+        """How many words so many frames hold, those of an open turn included."""
+        turns, within = divmod(frames, self._turn_frames)
+        return turns * TURN_WORDS + min(TURN_WORDS, within // self._word_frames)
+
     def turn_ended(self, index: int) -> bool:
         """Whether the frame is the last with a word of its turn."""
         return index % self._turn_frames == TURN_WORDS * self._word_frames - 1
@@ -48,7 +53,7 @@ class Ledger:
     A gap is known modulo 100 words, half a minute of talk; a step back of less than 50 is a repetition.
 
     Attributes:
-        words: Said, in turns that have come to their end.
+        words: Said, in turns that have come to their end, or to that of the call.
         heard: Understood.
         lost: Left out between words that were understood.
         twice: Understood again.
@@ -83,6 +88,10 @@ class Ledger:
             words, ended_s = self._ended.popleft()
             delay_s = now_s - ended_s if words == self._next else None
         return delay_s
+
+    def cut(self, words: int) -> None:
+        """The call ended unasked, after so many words: those of its open turn count as well."""
+        self.words = max(self.words, words)
 
     def settle(self) -> None:
         """The call is over: what was said and not understood is lost."""

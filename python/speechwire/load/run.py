@@ -147,6 +147,7 @@ class Load:
         for caller in self._on:
             if caller.gone.done():
                 self._result.ended[str(caller.gone.result())] += 1
+                caller.ledger.cut(caller.script.words_said(caller.frames))
         self._result.audio_s = sum(caller.frames for caller in self._on) * self._dialect.frame_ms / 1000
         frame_s = self._dialect.frame_ms / 1000
         for _ in range(round(_LAST_PAUSE_S / frame_s)):
