@@ -152,6 +152,7 @@ ONLY_HERE = {
     ),
     "speechwire.transport.picows_ws": frozenset({"picows"}),
     "speechwire.cli._pyav": frozenset({"av"}),
+    "speechwire.server._quota": frozenset({"redis.asyncio", "speechwire.cluster"}),
 }
 
 MODULES = sorted(path for one in DISTRIBUTIONS for path in (ROOT / one.sources / one.package).rglob("*.py"))
