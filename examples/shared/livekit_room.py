@@ -20,6 +20,7 @@ __all__ = ["Microphone", "Speaker"]
 SPEAKER_RATE = 24_000
 _PIECE = SPEAKER_RATE * FRAME_MS // 1000
 _BYTES = 2
+_MOST_LATE_S = 0.2
 
 Hear = Callable[[np.ndarray], None]
 
@@ -103,7 +104,8 @@ class Speaker(io.AudioOutput):
         loop = asyncio.get_running_loop()
         due = loop.time()
         while True:
-            due = max(due + FRAME_MS / 1000, loop.time())  # what was late is not made up for
+            # A little lateness is made up for; a long standstill is not, as with a sound card.
+            due = max(due + FRAME_MS / 1000, loop.time() - _MOST_LATE_S)
             await asyncio.sleep(due - loop.time())
             self._play_piece()
 

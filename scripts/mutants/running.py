@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from py_compile import PycInvalidationMode
@@ -41,6 +42,8 @@ _MARK = "SPEECHWIRE_MUTANTS_RUN"
 _MEMORY_BYTES = 2 << 30
 _FILE_BYTES = 256 << 20
 _NICENESS = 10
+_START_S = 120.0
+_END_S = 30.0
 _NO_TESTS = 5
 
 # Nothing of this tree. What is not installed is passed over.
@@ -97,7 +100,7 @@ class Copy:
         """Run tests until the first that fails.
 
         Raises:
-            RuntimeError: There are none.
+            RuntimeError: There are none, or they could not be begun.
         """
         chosen = self.path / "chosen-tests.txt"
         chosen.write_text("\n".join(tests), encoding="utf-8")
@@ -128,20 +131,32 @@ class Copy:
             "PYTHONPATH": os.pathsep.join(str(folder) for folder in self._sources()),
             "HYPOTHESIS_STORAGE_DIRECTORY": str(self.path / ".hypothesis"),
         }
-        process = _FORKS.Process(target=_run_pytest, args=(str(self.path), options, environment))
+        output = self.path / _OUTPUT
+        output.unlink(missing_ok=True)
+        begun, beginning = _FORKS.Pipe(duplex=False)
+        arguments = (beginning, str(self.path), options, environment)
+        process = _FORKS.Process(target=_run_pytest, args=arguments)
         process.start()
+        beginning.close()
+        with begun:
+            begun.poll(_START_S)  # the first one waits for all that is imported
         process.join(bound_s)
         code = process.exitcode
         _end_group(process)
         _end_what_is_left(mark)
-        return code, (self.path / _OUTPUT).read_bytes()[-2000:].decode(errors="replace")
+        if not output.exists():
+            raise RuntimeError("the tests could not be begun")
+        return code, output.read_bytes()[-2000:].decode(errors="replace")
 
 
 _OUTPUT = "output.txt"
 
 
-def _run_pytest(folder: str, options: Sequence[str], environment: Mapping[str, str]) -> None:
+def _run_pytest(
+    beginning: Connection, folder: str, options: Sequence[str], environment: Mapping[str, str]
+) -> None:
     """What the process of one run does: it sets its own bounds, and is pytest."""
+    beginning.close()
     os.setsid()
     os.chdir(folder)
     with open(_OUTPUT, "wb") as output, open(os.devnull, "rb") as nothing:
@@ -187,14 +202,23 @@ def _end_group(process: ForkServerProcess) -> None:
 
 
 def _end_what_is_left(mark: str) -> None:
-    """End processes that left the group: each still has the mark in its environment."""
+    """End processes that left the group, and see them gone: each still has the mark in its environment."""
+    until_s = time.monotonic() + _END_S
+    while (left := _marked(mark)) and time.monotonic() < until_s:
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.02)
+
+
+def _marked(mark: str) -> list[int]:
     wanted = f"{_MARK}={mark}".encode()
+    found = []
     for entry in Path("/proc").glob("[0-9]*/environ"):
-        try:
+        with suppress(OSError):
             if wanted in entry.read_bytes().split(b"\0"):
-                os.kill(int(entry.parent.name), signal.SIGKILL)
-        except OSError:
-            continue
+                found.append(int(entry.parent.name))
+    return found
 
 
 def coverage_of(copy: Copy, sources: Iterable[str], tests: Sequence[str], bound_s: float) -> Coverage:

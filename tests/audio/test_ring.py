@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 import pytest
@@ -190,7 +191,7 @@ class RingMachine(RuleBasedStateMachine):
             *("end", "acknowledged", "next_position", "waiting", "queued_frames", "kept_frames"),
             *("is_unanswered", "connection_frames", "pushes", "piece_s", "last_push_at", "free_at"),
         ):
-            self.ask(lambda ring, name=name: getattr(ring, name))
+            self.ask(attrgetter(name))
         self.ask(lambda ring: ring.counts())
         self.ask(lambda ring: (ring.overdrawn_frames(), ring.unanswered_frames()))
 
@@ -485,7 +486,12 @@ def test_a_converter_that_fails_leaves_the_ring_as_it_was(build: Build) -> None:
             raise ArithmeticError("flush")
 
     ring = build(converter=Failing(4))
-    for call in (lambda: ring.push(bytes(8), 0.0), ring.flush_converter, lambda: ring.exchange(None)):
+    calls: list[Callable[[], object]] = [
+        lambda: ring.push(bytes(8), 0.0),
+        ring.flush_converter,
+        lambda: ring.exchange(None),
+    ]
+    for call in calls:
         with pytest.raises(ArithmeticError):
             call()
     assert ring.end == ring.waiting == 0
@@ -507,7 +513,7 @@ def test_a_converter_may_look_at_the_ring(build: Build) -> None:
 def test_a_ring_cannot_be_copied(build: Build) -> None:
     for copier in (copy.copy, copy.deepcopy, pickle.dumps):
         with pytest.raises(TypeError, match="neither copied nor pickled"):
-            copier(build())  # type: ignore[operator]
+            copier(build())
 
 
 def test_what_holds_its_own_ring_is_collected(build: Build) -> None:

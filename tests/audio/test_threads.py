@@ -76,7 +76,7 @@ def test_threads_on_one_pipeline_are_serialized(build: Build) -> None:
 
 def test_threads_on_a_filter(build: Build) -> None:
     """Equal frames in any order give the same stream, pushed attached or detached."""
-    frames = [bytearray(noise(3840, 1)), noise(3840, 1) * 100]
+    frames: list[bytes | bytearray] = [bytearray(noise(3840, 1)), noise(3840, 1) * 100]
     pipeline, alone = build(), build()
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)

@@ -51,3 +51,18 @@ def test_bench_measures_every_preset_and_compares(run: Run) -> None:
 def test_bench_fails_when_the_engines_differ(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("speechwire.cli.bench._agree", lambda rows: False)
     assert run("bench", "--seconds", 0.1).code == 1
+
+
+@pytest.mark.parametrize(
+    ("variable", "subject", "allowed"),
+    [
+        ("SPEECHWIRE_ENGINE", "audio engine", "'auto', 'native', 'numpy'"),
+        ("SPEECHWIRE_TRANSPORT", "transport   ", "auto, aiohttp, picows"),
+    ],
+)
+def test_doctor_tells_of_what_cannot_be(
+    run: Run, monkeypatch: pytest.MonkeyPatch, variable: str, subject: str, allowed: str
+) -> None:
+    monkeypatch.setenv(variable, "fast")
+    told = run("doctor", "-q").out.splitlines()[0]
+    assert told == f"FAIL  {subject}  {variable} must be one of {allowed}, got 'fast'"

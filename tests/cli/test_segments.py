@@ -156,6 +156,17 @@ def test_silence_is_no_turn() -> None:
     assert hearing.close() == []
 
 
-@pytest.mark.parametrize("hearing", [ListenV1Hearing(), ListenV2Hearing()], ids=["nova", "flux"])
-def test_other_events_are_nothing_said(hearing: ListenV1Hearing | ListenV2Hearing) -> None:
+@pytest.mark.parametrize(
+    ("hearing", "interim"),
+    [
+        (ListenV1Hearing(), results("Two tickets", 1.0)),
+        (ListenV2Hearing(), turn("Update", "Two tickets")),
+    ],
+    ids=["nova", "flux"],
+)
+def test_other_events_are_nothing_said(hearing: ListenV1Hearing | ListenV2Hearing, interim: object) -> None:
+    """What is being said stays as it was."""
+    hearing.receive(interim)
+    heard_s = hearing.heard_s
     assert hearing.receive(Reconnected(request_id=None, replayed_s=0.0)) == []
+    assert (hearing.partial, hearing.heard_s) == ("Two tickets", heard_s)

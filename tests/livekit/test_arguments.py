@@ -146,6 +146,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("STT", {"keyterm": "Oslo", "model": "nova-2"}, "keyterm"),
     ("STT", {"keywords": [("Oslo", 1.0)]}, "keywords"),
     ("STT", {"tags": ["x" * 129]}, "tags"),
+    ("STT", {"endpointing_ms": -1}, "endpointing_ms"),
     ("STTv2", {"eager_eot_threshold": 0.9, "eot_threshold": 0.6}, "eager_eot_threshold"),
     ("STTv2", {"audio_chunk_duration_ms": 0}, "audio_chunk_duration_ms"),
     ("STTv2", {"eot_timeout_ms": 1}, "eot_timeout_ms"),

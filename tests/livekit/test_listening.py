@@ -9,6 +9,7 @@ import pytest
 from livekit.agents import stt as framework
 from livekit.agents.stt import SpeechEventType
 from livekit.plugins import speechwire
+from livekit.plugins.speechwire import _listening
 from tests.livekit.conftest import Start
 from tests.livekit.parties import KEY, NAMES, RATE, Told, frame, frames, listen, speech_to_text, until
 from tests.livekit.spoken import AUDIO, EAGER_EOT_THRESHOLD, EOT_THRESHOLD, PHRASES, SCRIPT, TURNS
@@ -122,6 +123,20 @@ async def test_usage_adds_up_to_what_was_sent(start: Start, endpoint: str) -> No
     acquired = [metric.acquire_time for metric in told.metrics if metric.acquire_time]
     assert len(acquired) == 1
     assert {metric.metadata.model_provider for metric in told.metrics} == {"Deepgram"}
+
+
+async def test_usage_in_parts_counts_each_second_once(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_listening, "_USAGE_EVERY_S", 0.02)
+    emulator = await start(ScriptedEngine(SCRIPT))
+    async with speech_to_text("speechwire", emulator.http_url, FLUX) as stt, stt.stream() as stream:
+        for each in frames(AUDIO):
+            stream.push_frame(each)
+            await asyncio.sleep(0.002)
+        stream.end_input()
+        events = await _read(stream)
+    parts = [e.recognition_usage.audio_duration for e in events if e.recognition_usage is not None]
+    assert len(parts) > 1
+    assert sum(parts) == pytest.approx(6.0)
 
 
 async def test_the_request_id_is_on_every_transcript(start: Start) -> None:

@@ -111,9 +111,9 @@ def test_the_framework_gets_its_metrics(conversation: Conversation) -> None:
 
 
 def test_the_other_plugin_holds_the_same_conversation(conversations: dict[str, Conversation]) -> None:
-    """What makes the import the whole migration: the same turns and the same replies."""
+    """What makes the import the whole migration: the same turns."""
     told = {
-        name: [entry.text for entry in held.journal.entries if entry.what in ("turn", "reply")]
+        name: [entry.text for entry in held.journal.of("caller", "turn")]
         for name, held in conversations.items()
     }
     assert told["speechwire"] == told["deepgram"]

@@ -64,9 +64,10 @@ RULES = {
                 "speechwire.audio",
                 "speechwire.protocol",
                 "speechwire.session",
+                "speechwire.cluster",
             }
         ),
-        third_party=frozenset({"aiohttp", "msgspec", "jwt", "cryptography", "prometheus_client"}),
+        third_party=frozenset({"aiohttp", "msgspec", "jwt", "cryptography", "prometheus_client", "redis"}),
     ),
     "speechwire.load": Rule(ours=frozenset({"speechwire.errors"})),
     "speechwire.server.own_socket": Rule(

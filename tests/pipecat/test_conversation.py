@@ -56,15 +56,13 @@ def test_after_the_barge_in_nothing_of_the_old_answer_is_heard(conversation: Con
     assert tagged(after, answer(SCRIPT[0].text)) == 0
 
 
-def test_each_answer_is_heard_whole(conversation: Conversation) -> None:
-    agent = conversation.recording.agent
-    whole = {entry.text for entry in conversation.journal.of("agent", "reply")}
-    assert {
-        GREETING,
-        answer(SCRIPT[-1].text),
-    } <= whole  # on a slow machine the third line cuts the second answer
-    for text in whole:
-        assert tagged(agent, text) == pytest.approx(len(text) * 0.06 * WAV_RATE, rel=0.05)
+def test_the_answer_that_nothing_cuts_short_is_heard_whole(conversation: Conversation) -> None:
+    """On a slow machine the caller may come before the end of any of the others."""
+    agent, last = conversation.recording.agent, answer(SCRIPT[-1].text)
+    assert last in {entry.text for entry in conversation.journal.of("agent", "reply")}
+    assert tagged(agent, last) == pytest.approx(len(last) * 0.06 * WAV_RATE, rel=0.05)
+    for text in (GREETING, *(answer(line.text) for line in SCRIPT)):
+        assert 0 < tagged(agent, text) <= (len(text) + 1) * 0.06 * WAV_RATE
 
 
 def test_the_context_has_what_was_spoken(conversation: Conversation) -> None:

@@ -287,9 +287,17 @@ def test_a_run_is_bounded_in_time_and_leaves_no_process_behind(tree: Path) -> No
                 time.sleep(1)
         """,
     )
-    outcome = Copy(tree, tree / "copy").run(["tests/tiny/test_hangs.py"], 10.0)
+    outcome = Copy(tree, tree / "copy").run(["tests/tiny/test_hangs.py"], 20.0)
     assert (outcome.passed, outcome.in_time) == (False, False)
     assert not is_alive(int(told.read_text()))
+
+
+def test_what_cannot_be_begun_is_not_taken_for_a_test_that_failed(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "_run_pytest", divmod)
+    with pytest.raises(RuntimeError, match="^the tests could not be begun$"):
+        Copy(tree, tree / "copy").run(["tests/tiny"], 60.0)
 
 
 def is_alive(pid: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import datetime
 import ssl
 from typing import Any
@@ -123,6 +124,22 @@ async def test_the_loops_exception_handler_is_the_callers(make: Any) -> None:
             await asyncio.gather(*(failure(make(), url) for _ in range(3)))
         assert loop.get_exception_handler() is handler
     assert seen.count("something else") == 6
+
+
+@pytest.mark.parametrize("served", [True, False])
+async def test_an_attempt_leaves_nothing_in_the_context_it_was_made_in(make: Any, served: bool) -> None:
+    """It would be kept for as long as the caller's task, with the key it was made with."""
+    before = dict(contextvars.copy_context())
+    async with raw_peer(greet) as listening:
+        transport = make()
+        if served:
+            connection = await transport.connect(request(listening.url))
+            connection.abort()
+        else:
+            with pytest.raises(ConnectFailed):
+                await transport.connect(request("ws://127.0.0.1:1/", connect_timeout_s=5.0))
+        assert dict(contextvars.copy_context()) == before
+        await transport.aclose()
 
 
 @pytest.mark.parametrize("wrong", [False, True, "ca.pem"])

@@ -296,6 +296,7 @@ class Line:
         if not self._place.is_taken and not await self._wait_for_place():
             return self._over.result()
         if self.call is None:  # listening could not begin
+            self.finish(endings.INTERNAL)
             return self._over.result()
         timers = CallTimers(self._limits, self._quiet_s, self.finish)
         listening = asyncio.create_task(self._hear())

@@ -160,6 +160,8 @@ class AiohttpHost:
         try:
             await asyncio.wait({running, reading}, return_when=asyncio.FIRST_COMPLETED)
             if not running.done() and reading.done():
+                if (fault := reading.exception()) is not None:
+                    _logger.error("a message could not be taken", exc_info=fault)
                 line.disconnected()
             ending = await running
             # What is left is sent; one who does not read it, or is gone, is not waited for.

@@ -12,7 +12,6 @@ from typing import Final, Generic, Protocol, TypeVar
 from speechwire.errors import ConnectionLost, InternalError, SpeechwireError
 from speechwire.protocol import Closed
 from speechwire.protocol import State as ProtocolState
-from speechwire.session._reader import Reader
 from speechwire.session._states import ENDING_OF, Ending
 from speechwire.transport import ABNORMAL, CloseEvent, WebSocket
 
@@ -127,7 +126,7 @@ class Connection(Generic[EventT]):
         self.now = clock(self._loop)
         self.last_sent = self._opened_at = self.now()
         self.sending_since: float | None = None
-        self._sender: Reader[None] = Reader()
+        self._wake = asyncio.Event()
         self._verdict: tuple[Ending, SpeechwireError | None] | None = None
         self._over = False
         self._helpers: list[asyncio.Task[None]] = []
@@ -137,16 +136,17 @@ class Connection(Generic[EventT]):
 
     def wake(self) -> None:
         """Say that there is something to send."""
-        self._sender.wake()
+        self._wake.set()
 
     async def woken(self, timeout_s: float | None = None) -> None:
         """Wait for :meth:`wake`, or so long."""
+        self._wake.clear()
         if timeout_s is None:
-            await self._sender.wait()
+            await self._wake.wait()
             return
         try:
             async with asyncio.timeout(timeout_s):
-                await self._sender.wait()
+                await self._wake.wait()
         except TimeoutError:
             pass
 

@@ -28,10 +28,7 @@ class Signal:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
         try:
-            if timeout_s is None:
-                await waiter
-            else:
-                await asyncio.wait((waiter,), timeout=timeout_s)
+            await asyncio.wait((waiter,), timeout=timeout_s)
         finally:
             if waiter in self._waiters:  # cancelled
                 self._waiters.remove(waiter)

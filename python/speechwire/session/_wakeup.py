@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-from speechwire.session._reader import Reader
-
 __all__ = ["Wakeup"]
 
 
@@ -18,16 +16,17 @@ class Wakeup:
 
     def __init__(self) -> None:
         self.hurry = False
-        self._waiting: Reader[None] = Reader()
+        self._changed = asyncio.Event()
 
     def notify(self, *, hurry: bool = False) -> None:
         """Let the task look around."""
         self.hurry = self.hurry or hurry
-        self._waiting.wake()
+        self._changed.set()
 
     async def look(self) -> None:
         """Wait for the next :meth:`notify`."""
-        await self._waiting.wait()
+        self._changed.clear()
+        await self._changed.wait()
 
     async def pause(self, delay_s: float) -> None:
         """Wait so long, unless told to hurry."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from livekit.agents.types import NOT_GIVEN, NotGivenOr
 from livekit.agents.utils import is_given
 
-from speechwire.errors import InvalidArgument
+from speechwire.errors import InvalidArgument, InvalidArgumentType
 
 from .log import logger
 
@@ -20,6 +21,7 @@ __all__ = [
     "given",
     "keyterms_of",
     "listed",
+    "named_as",
     "note_http_session",
     "or_none",
     "require_api_key",
@@ -96,3 +98,20 @@ def check_names(changes: dict[str, Any], known: dict[str, Any]) -> None:
     for name, value in changes.items():
         if name not in known:
             raise InvalidArgument(name, value, "the name of an option")
+
+
+@contextmanager
+def named_as(**names: str) -> Iterator[None]:
+    """Tell errors about the core's options by the names that the plugin's user wrote.
+
+    Args:
+        **names: From the core's name to the plugin's.
+    """
+    try:
+        yield
+    except InvalidArgument as error:
+        name = names.get(error.argument, error.argument)
+        raise InvalidArgument(name, error.value, error.allowed) from None
+    except InvalidArgumentType as error:
+        name = names.get(error.argument, error.argument)
+        raise InvalidArgumentType(name, error.value, error.expected) from None

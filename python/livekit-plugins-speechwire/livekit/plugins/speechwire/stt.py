@@ -22,6 +22,7 @@ from ._arguments import (
     given,
     keyterms_of,
     listed,
+    named_as,
     note_http_session,
     or_none,
     require_api_key,
@@ -252,31 +253,32 @@ class STT(SessionSTT):
 
     def _options(self, arguments: dict[str, Any]) -> ListenV1Options:
         utterance_end_ms = arguments["utterance_end_ms"]
-        return ListenV1Options(
-            model=arguments["model"],
-            language=arguments["language"] or None,
-            interim_results=arguments["interim_results"],
-            punctuate=arguments["punctuate"],
-            smart_format=arguments["smart_format"],
-            sample_rate=arguments["sample_rate"],
-            channels=arguments.get("channels", 1),
-            no_delay=arguments["no_delay"],
-            endpointing=arguments["endpointing_ms"] or False,
-            diarize=arguments["enable_diarization"] or None,
-            filler_words=arguments["filler_words"],
-            keywords=[f"{word}:{intensifier}" for word, intensifier in arguments["keywords"]],
-            keyterm=arguments["keyterm"],
-            tag=arguments["tags"],
-            profanity_filter=arguments["profanity_filter"],
-            redact=listed(arguments["redact"]),
-            numerals=arguments["numerals"],
-            mip_opt_out=arguments["mip_opt_out"],
-            vad_events=arguments["vad_events"],
-            utterance_end_ms=utterance_end_ms if arguments["interim_results"] else None,
-            dictation=arguments["dictation"] or None,
-            replace=[f"{term}:{other}" for term, other in (arguments["replace"] or {}).items()],
-            search=listed(arguments["search"]),
-        )
+        with named_as(endpointing="endpointing_ms", diarize="enable_diarization", tag="tags"):
+            return ListenV1Options(
+                model=arguments["model"],
+                language=arguments["language"] or None,
+                interim_results=arguments["interim_results"],
+                punctuate=arguments["punctuate"],
+                smart_format=arguments["smart_format"],
+                sample_rate=arguments["sample_rate"],
+                channels=arguments.get("channels", 1),
+                no_delay=arguments["no_delay"],
+                endpointing=arguments["endpointing_ms"] or False,
+                diarize=arguments["enable_diarization"] or None,
+                filler_words=arguments["filler_words"],
+                keywords=[f"{word}:{intensifier}" for word, intensifier in arguments["keywords"]],
+                keyterm=arguments["keyterm"],
+                tag=arguments["tags"],
+                profanity_filter=arguments["profanity_filter"],
+                redact=listed(arguments["redact"]),
+                numerals=arguments["numerals"],
+                mip_opt_out=arguments["mip_opt_out"],
+                vad_events=arguments["vad_events"],
+                utterance_end_ms=utterance_end_ms if arguments["interim_results"] else None,
+                dictation=arguments["dictation"] or None,
+                replace=[f"{term}:{other}" for term, other in (arguments["replace"] or {}).items()],
+                search=listed(arguments["search"]),
+            )
 
     def _session(
         self, options: ListenV1Options, conn_options: APIConnectOptions, recording_s: float | None = None

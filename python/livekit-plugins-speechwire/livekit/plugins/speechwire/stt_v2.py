@@ -21,6 +21,7 @@ from ._arguments import (
     given,
     keyterms_of,
     listed,
+    named_as,
     note_http_session,
     or_none,
     require_api_key,
@@ -181,20 +182,21 @@ class STTv2(SessionSTT):
         if hints and model != _MULTILINGUAL:
             logger.warning("`language_hint` is only for `%s` and ignored for '%s'", _MULTILINGUAL, model)
             hints = []
-        return ListenV2Options(
-            model=model,
-            sample_rate=arguments["sample_rate"],
-            eager_eot_threshold=or_none(arguments["eager_eot_threshold"]),
-            eot_threshold=or_none(arguments["eot_threshold"]),
-            eot_timeout_ms=or_none(arguments["eot_timeout_ms"]),
-            keyterm=arguments["keyterm"],
-            tag=arguments["tags"],
-            language_hint=hints,
-            mip_opt_out=arguments["mip_opt_out"],
-            numerals=arguments["numerals"] or None,
-            profanity_filter=arguments["profanity_filter"] or None,
-            redact=or_none(arguments["redact"]),
-        )
+        with named_as(tag="tags"):
+            return ListenV2Options(
+                model=model,
+                sample_rate=arguments["sample_rate"],
+                eager_eot_threshold=or_none(arguments["eager_eot_threshold"]),
+                eot_threshold=or_none(arguments["eot_threshold"]),
+                eot_timeout_ms=or_none(arguments["eot_timeout_ms"]),
+                keyterm=arguments["keyterm"],
+                tag=arguments["tags"],
+                language_hint=hints,
+                mip_opt_out=arguments["mip_opt_out"],
+                numerals=arguments["numerals"] or None,
+                profanity_filter=arguments["profanity_filter"] or None,
+                redact=or_none(arguments["redact"]),
+            )
 
     def _session(self, options: ListenV2Options, conn_options: APIConnectOptions) -> ListenV2Session:
         return ListenV2Session(
