@@ -254,7 +254,7 @@ def test_a_full_queue_costs_no_more_for_each_event(interims: int) -> None:
     for number in range(50_000):
         queue.put(number)
     assert looked == 50_000
-    assert len(queue._cells) <= 2_000
+    assert len(queue._cells or ()) <= 2_000
 
 
 @pytest.mark.parametrize("kind", ["flux", "nova"])
@@ -268,7 +268,7 @@ async def test_a_consumer_that_reads_nothing_costs_bounded_memory(kind: str) -> 
     session: Listening = Endpoint(kind).session(Scripted(chatter), event_limit=100)
     await speak_into(session, 2.0)
     assert session._runner.events._count <= 100
-    assert len(session._runner.events._cells) <= 200
+    assert len(session._runner.events._cells or ()) <= 200
     watch = Watch(session)
     events = await watch.close()
     assert len(events) <= 104

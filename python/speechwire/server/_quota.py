@@ -26,7 +26,7 @@ async def shared_quota(config: Config, server: Server) -> AsyncIterator[None]:
 
     redis: Redis = Redis.from_url(config.redis_url, socket_timeout=_SOCKET_TIMEOUT_S)
     pool, admission = server.pool, server.admission
-    common = {"workers": config.quota_workers or config.workers}
+    workers = config.quota_workers or config.workers
     async with AsyncExitStack() as stack:
         stack.push_async_callback(redis.aclose)
         listen = SharedQuota(
@@ -36,12 +36,17 @@ async def shared_quota(config: Config, server: Server) -> AsyncIterator[None]:
             limit=config.max_calls or CONTRACT_CALLS,
             demand=lambda: admission.taken + admission.waiting,
             on_places=admission.resize,
-            **common,
+            workers=workers,
         )
         admission.on_change = listen.demand_changed
         await stack.enter_async_context(listen)
         if config.max_speaking:
-            name = f"{config.quota_name}/speak"
-            speak = SharedQuota(redis, pool.speak_limiter, name=name, limit=config.max_speaking, **common)
+            speak = SharedQuota(
+                redis,
+                pool.speak_limiter,
+                name=f"{config.quota_name}/speak",
+                limit=config.max_speaking,
+                workers=workers,
+            )
             await stack.enter_async_context(speak)
         yield

@@ -13,7 +13,7 @@ from videosdk.agents import STTResponse
 
 from speechwire.errors import ConnectFailed, HandshakeRefused
 from speechwire.session import OutageBegan, OutageEnded, SessionEnded
-from speechwire.session._runner import Runner
+from speechwire.session._conversation import Conversation
 from speechwire.transport import MemoryPeer
 
 Serving = Callable[[Serve], Service]
@@ -258,7 +258,7 @@ async def test_an_option_out_of_its_range_is_said_once_and_mended_by_another(
 
 def fail_once(monkeypatch: pytest.MonkeyPatch, times: int = 1) -> None:
     """Have sessions fail from within, by a fault that nobody foresaw."""
-    live = Runner._live
+    live = Conversation.live
     faults = iter([ZeroDivisionError("secret words")] * times)
 
     async def live_or_fail(*arguments: Any) -> None:
@@ -267,7 +267,7 @@ def fail_once(monkeypatch: pytest.MonkeyPatch, times: int = 1) -> None:
             raise fault
         await live(*arguments)
 
-    monkeypatch.setattr(Runner, "_live", live_or_fail)
+    monkeypatch.setattr(Conversation, "live", live_or_fail)
 
 
 async def test_a_fault_of_our_own_is_said_once_and_the_next_audio_is_heard(
