@@ -30,8 +30,10 @@ from speechwire.client import (
     connect,
 )
 from speechwire.client._conversation import Conversation
+from speechwire.emulator import SlowUpgrade
 from speechwire.errors import (
     ConnectFailed,
+    ConnectionLost,
     HandshakeRefused,
     InternalError,
     InvalidArgument,
@@ -113,6 +115,41 @@ async def test_a_cut_line_and_a_dead_worker_lose_no_word() -> None:
     assert not any(isinstance(event, AudioDropped) for event in events)
     numbers = [event.number for event in events if isinstance(event, Caption)]
     assert numbers == sorted(set(numbers))
+
+
+@pytest.mark.parametrize("slow", [{0}, {0, 1}])
+async def test_what_the_server_could_not_finish_is_asked_for_again(slow: set[int]) -> None:
+    pcm, words = turns_of_tones(2, 3, RATE)
+    events: list[CallEvent] = []
+    faults = [SlowUpgrade(delay_s=5.0, connections=slow)]
+    async with (
+        serving(engine=ToneEngine(), faults=faults, hangup_s=0.5) as served,
+        connect(socket_of(served.url), format=FORMAT, policy=IMPATIENT) as call,
+    ):
+        call.push(pcm)
+        call.finish()
+        await collect(call, events)
+    assert finals(events) == words
+    assert sum(isinstance(event, Disconnected) for event in events) >= len(slow)
+    ended = events[-1]
+    assert isinstance(ended, Ended)
+    assert (ended.code, ended.dropped_s) == (1000, 0.0)
+
+
+async def test_what_no_server_finishes_is_told_as_lost() -> None:
+    pcm, _ = turns_of_tones(1, 3, RATE)
+    events: list[CallEvent] = []
+    async with serving(engine=ToneEngine(), faults=[SlowUpgrade(delay_s=60.0)], hangup_s=0.1) as served:
+        call = connect(socket_of(served.url), format=FORMAT, policy=IMPATIENT)
+        with pytest.raises(ConnectionLost):
+            async with call:
+                call.push(pcm)
+                call.finish()
+                await collect(call, events)
+    ended = events[-1]
+    assert isinstance(ended, Ended)
+    assert ended.code != 1000
+    assert ended.dropped_s == pytest.approx(len(pcm) / 2 / RATE)
 
 
 async def test_speech_goes_on_at_the_sample_where_the_line_was_cut() -> None:

@@ -162,8 +162,6 @@ class Cluster:
             "--quota-workers": SERVERS * WORKERS,
             "--max-calls": LIMIT,
             "--drain-s": DRAIN_S,
-            # Where the machine is so slow that a session was reconnected, the last results take longer.
-            "--hangup-s": 60,
             "--base-url": f"ws://127.0.0.1:{self.emulator_port}",
         }
         flat = [str(each) for pair in arguments.items() for each in pair]

@@ -16,13 +16,15 @@ from speechwire.errors import (
     SessionClosed,
     SpeechwireError,
 )
-from speechwire.server.own_socket.messages import AudioFormat
+from speechwire.server.own_socket.messages import AudioFormat, Failure
 from speechwire.session.backoff import Backoff, BackoffPolicy
 from speechwire.transport import CloseEvent, ConnectRequest, Transport, new_transport
 
 __all__ = ["Call"]
 
 _FINAL_CODES: Final = frozenset({1000, 1008, 4400, 4401})
+_UNFINISHED: Final = "unfinished"
+_MOST_UNFINISHED: Final = 3
 
 
 class Call:
@@ -57,6 +59,8 @@ class Call:
         self._error: SpeechwireError | None = None
         self._over = False
         self._ever_answered = False
+        self._unfinished = 0  # how often the server could not finish, at this acknowledged sample
+        self._unfinished_at = -1
 
     async def __aenter__(self) -> Self:
         """Connect, and wait for the server's answer.
@@ -261,13 +265,26 @@ class Call:
         goodbye, failure = conversation.goodbye, conversation.failure
         reason = failure.description if failure else close.reason or (goodbye.reason if goodbye else "")
         code = goodbye.code if goodbye and close.code in (1005, 1006) else close.code
-        if not failure.retryable if failure else code in _FINAL_CODES:
+        is_final = not failure.retryable if failure else code in _FINAL_CODES
+        if not is_final and self._has_stood_still(failure):
+            await self._events.put(conversation.give_up())
+            is_final = True
+        if is_final:
             await self._end(code, reason)
             return None, reason
         asked_s = (goodbye.retry_after_s or 0.0) if goodbye else 0.0
         delay_s = self._backoff.ended(lived_s=lived_s, progressed=conversation.answered)
         delay_s = self._backoff.patient_s() if delay_s is None else delay_s
         return max(delay_s, asked_s), reason or f"the connection was lost (close code {code})"
+
+    def _has_stood_still(self, failure: Failure | None) -> bool:
+        """Whether the server could not finish the same audio several times: nothing else will come of it."""
+        if failure is None or failure.code != _UNFINISHED:
+            return False
+        acknowledged = self._conversation.acknowledged
+        self._unfinished = self._unfinished + 1 if acknowledged == self._unfinished_at else 1
+        self._unfinished_at = acknowledged
+        return self._unfinished >= _MOST_UNFINISHED
 
     async def _end(self, code: int, reason: str) -> None:
         lost = ConnectionLost(code, reason, retryable=False)

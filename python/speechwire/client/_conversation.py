@@ -152,6 +152,13 @@ class Conversation:
             )
         return wire.encode(self._resume())
 
+    def give_up(self) -> AudioDropped:
+        """What was not acknowledged will have no answer: it is lost."""
+        lost_s = self._clock.time_of(self._log.end) - self._clock.time_of(self._acknowledged)
+        self._acknowledged = self._log.end
+        self.dropped_s += lost_s
+        return AudioDropped(seconds=lost_s)
+
     def lost_before(self) -> list[CallEvent]:
         """What was sent, not acknowledged, and no longer kept: lost, now that the connection is."""
         gap = self._log.begin - self._acknowledged

@@ -19,6 +19,7 @@ from speechwire.session import (
     OutageEnded,
     Reconnected,
     Reconnecting,
+    SessionEnded,
     SessionPool,
 )
 
@@ -51,6 +52,9 @@ class Ears:
         listener: Told what was heard.
         session_settings: Limits and deadlines of the session.
 
+    Attributes:
+        is_complete: Whether the session has ended, and results have shown that everything was heard.
+
     Raises:
         InvalidArgument: The service would refuse the options.
     """
@@ -77,6 +81,7 @@ class Ears:
         self._utterances = Utterances()
         self._turn_of: dict[int, int] = {}
         self._pushed_s = 0.0
+        self.is_complete = False
         self._seconds_per_byte = 1 / started.format.bytes_per_s
         self.session: ListenV1Session | ListenV2Session = (
             pool.listen_v1(options, converter=converter, settings=session_settings)
@@ -210,6 +215,8 @@ class Ears:
             self._listener.on_acknowledged(Acknowledged(position_s=self._start_s + position_s))
 
     def _on_other(self, event: object) -> None:
+        if isinstance(event, SessionEnded):
+            self.is_complete = event.complete
         notice = _notice(event)
         if notice is not None:
             self._listener.on_notice(notice)

@@ -302,7 +302,7 @@ class Line:
         listening = asyncio.create_task(self._hear())
         answering = asyncio.create_task(self._run_application()) if self._shared.answer else None
         try:
-            await asyncio.shield(self._over)
+            ending = await asyncio.shield(self._over)
             await self._close(listening, answering)
         finally:
             timers.cancel()
@@ -311,7 +311,8 @@ class Line:
                     task.cancel()
                     with suppress(asyncio.CancelledError):
                         await task
-        return self._over.result()
+        is_heard = self._ears is None or self._ears.is_complete or not started.may_resume
+        return ending if is_heard or ending != endings.HUNG_UP else endings.UNFINISHED
 
     async def _wait_for_start(self) -> Started | None:
         if not self._started.done():

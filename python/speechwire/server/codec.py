@@ -123,6 +123,7 @@ class Started(_Record, frozen=True, kw_only=True):
         turn_index: The number of the next turn: 0, or with a resumed call one more than the last it has seen.
         resumed: Whether this goes on with a call of an earlier connection.
         may_change_format: Whether :class:`FormatChanged` may follow.
+        may_resume: Whether the caller comes back with what was not acknowledged.
     """
 
     call_id: str
@@ -133,6 +134,7 @@ class Started(_Record, frozen=True, kw_only=True):
     turn_index: int = 0
     resumed: bool = False
     may_change_format: bool = False
+    may_resume: bool = False
 
 
 class Audio(_Value, frozen=True, kw_only=True):

@@ -47,6 +47,7 @@ def test_a_call_begins() -> None:
         format=seam.AudioFormat(sample_rate=8000),
         speech=seam.AudioFormat(sample_rate=16_000),
         may_change_format=True,
+        may_resume=True,
     )
     assert codec.receive(b"\1\0") == [seam.Audio(data=b"\1\0")]
 

@@ -83,6 +83,7 @@ class OwnSocketCodec:
                 speech=None if message.speech is None else _to_seam(message.speech),
                 parameters=message.parameters,
                 may_change_format=True,
+                may_resume=True,
             )
         ]
 
@@ -103,6 +104,7 @@ class OwnSocketCodec:
             turn_index=message.turn,
             resumed=True,
             may_change_format=True,
+            may_resume=True,
         )
         return [started, *texts]
 
