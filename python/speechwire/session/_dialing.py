@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final
 
-from speechwire.errors import SpeechwireError
+from speechwire.errors import HandshakeRefused, SpeechwireError
 from speechwire.session._connection import Ended
 from speechwire.session._connector import Access, Connector
 from speechwire.session._options_state import OptionsState
@@ -26,6 +26,7 @@ Opened = tuple[WebSocket, int]
 """An open connection, and the number of the last change of the options that it was made with."""
 
 _AT_ONCE_S: Final = 0.0
+_OF_THE_PROJECT: Final = frozenset({401, 402})
 
 
 class Dialing:
@@ -158,9 +159,8 @@ class Dialing:
         if error.retryable:
             self._machine.step(Attempt.UNREACHABLE)
             await self._failed(error, self._backoff.refused(error), pushes)
-        elif self._options.refused_with(
-            error, self._number
-        ):  # without the changes, which nobody had accepted, it may work
+        elif not _is_of_the_project(error) and self._options.refused_with(error, self._number):
+            # Without the changes, which nobody had accepted, it may work.
             self._machine.step(Attempt.UNREACHABLE)
             self._say_retry(_AT_ONCE_S, error)
         else:
@@ -199,3 +199,8 @@ class Dialing:
             event = Reconnecting(attempt=self._backoff.attempts, delay_s=delay_s, error=error)
             _logger.warning("%s", event)
             self._emit(event)
+
+
+def _is_of_the_project(error: SpeechwireError) -> bool:
+    """Whether a refusal is about the key or the balance: other options would be refused as well."""
+    return isinstance(error, HandshakeRefused) and error.status in _OF_THE_PROJECT
