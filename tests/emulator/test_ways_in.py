@@ -131,7 +131,7 @@ LOOPBACK = "a loopback address unless allow_remote is given"
         (["--key", ""], "argument --key: must not be empty"),
         (
             ["--engine", "magic"],
-            "argument --engine: invalid choice: 'magic' (choose from 'offline', 'scripted')",
+            "argument --engine: invalid choice: 'magic' (choose from 'offline', 'tagged', 'scripted')",
         ),
         (["--bogus"], "unrecognized arguments: --bogus"),
         (
