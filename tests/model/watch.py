@@ -78,12 +78,12 @@ class Watch:
             conversation.unsure |= set(conversation.settings)
 
     def before_silence(self, conversation: Conversation, samples: int) -> None:
-        if conversation.silent_after is None:
-            conversation.silent_after = (
-                conversation.expected if conversation.expected is not None else 1 << 60
-            )
         before_s = self.loop.time() - 0.011  # what was pushed just now may not have been known
-        quiet_s = before_s - max((at_s for at_s, _ in self.pushes[-3:] if at_s < before_s), default=-1.0)
+        known = [(at_s, end) for at_s, end in self.pushes[-3:] if at_s < before_s]
+        quiet_s = before_s - max((at_s for at_s, _ in known), default=-1.0)
+        if conversation.silent_after is None:
+            heard = conversation.expected
+            conversation.silent_after = known[-1][1] if heard is None and known else heard or 0
         if not self.story.flux:
             self.broken("protocol", "silence on /v1/listen")
         if quiet_s < self._pause_after_s - 0.06 and not conversation.slow:
