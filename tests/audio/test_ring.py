@@ -172,6 +172,7 @@ class RingMachine(RuleBasedStateMachine):
     def give_up_repeats(self) -> None:
         self.lost += self.ask(lambda ring: ring.give_up_repeats())
         assert self.ring.overdrawn_frames() == 0
+        self.position = max(self.position, self.ring.next_position)
 
     @rule()
     def fork(self) -> None:
