@@ -104,6 +104,8 @@ def default_signals() -> None:
     """In a new process: have the signals of an interactive shell, whatever the tests run under."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def command(*arguments: object) -> list[str]:

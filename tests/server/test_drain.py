@@ -12,6 +12,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from tests.cli.conftest import default_signals
 from tests.server.callers import Twilio
 from tests.server.content import ContentEngine, spoken
 from tests.server.serving import dial, until
@@ -55,6 +56,7 @@ async def served(tmp_path: Path, *options: str) -> AsyncIterator[Process]:
                 *("--log-format", "json", *options),
                 stdout=asyncio.subprocess.PIPE,
                 stderr=written,
+                preexec_fn=default_signals,
                 env={
                     **os.environ,
                     "DEEPGRAM_API_KEY": KEY,
