@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from tests.cli.conftest import default_signals
 
 __all__ = ["LIMIT", "Cluster", "cluster_of"]
 
@@ -176,7 +177,13 @@ class Cluster:
         }
         with (self.folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, env=environment
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                env=environment,
+                preexec_fn=default_signals,
             )
         self._processes.append(process)
         return process
