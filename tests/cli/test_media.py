@@ -35,7 +35,7 @@ SAMPLES = np.frombuffer(coded("s16"), "<i2").astype(np.int64)
 
 @pytest.fixture
 def no_pyav(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_pyav, "library", lambda: None)
+    monkeypatch.setattr(_pyav, "imported", lambda: None)
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import sys
 
+from benches.python.storm.parts import OpenSocket
 from redis.asyncio import Redis
-from tests.cluster.test_quota import OpenSocket, Worker
+from tests.cluster.test_quota import Worker
 
 __all__ = ["main"]
 

@@ -11,31 +11,16 @@ from typing import Any
 import pytest
 
 pytest.importorskip("redis", reason="wants redis: pip install 'speechwire[cluster]'")
+from benches.python.storm.parts import OpenSocket
 from redis.asyncio import Redis
 from tests.cluster.conftest import RedisServer
 
 from speechwire.cluster import SharedQuota
 from speechwire.errors import HandshakeRefused, InvalidArgument
 from speechwire.session import BackoffPolicy, ConnectionLimiter
-from speechwire.transport import CloseEvent, Take
 
 LEASE_S = 0.6
 WAIT_S = 20.0
-
-
-class OpenSocket:
-    """A connection that does nothing but be open."""
-
-    request_id = None
-    ready = True
-
-    async def send(self, frame: str | bytes) -> None: ...
-    def send_now(self, frame: str | bytes) -> None: ...
-    async def receive(self) -> str | bytes | CloseEvent: ...  # type: ignore[empty-body]
-    async def receive_each(self, take: Take) -> CloseEvent | None: ...
-    async def ping(self) -> None: ...
-    async def aclose(self, code: int = 1000) -> None: ...
-    def abort(self) -> None: ...
 
 
 class Worker:

@@ -11,8 +11,9 @@ from redis.exceptions import ConnectionError as RedisAway
 
 from speechwire.cluster._script import HOLD_SCRIPT, LEASE_SCRIPT
 from speechwire.errors import HandshakeRefused
+from speechwire.transport import CloseEvent, Take
 
-__all__ = ["MemoryRedis", "Service"]
+__all__ = ["MemoryRedis", "OpenSocket", "Service"]
 
 _ROUND_TRIP_S: Final = 0.001
 _HANDSHAKE_S: Final = (0.05, 0.25)
@@ -138,3 +139,18 @@ class Service:
     def recover(self) -> None:
         """Take connections again."""
         self.is_out = False
+
+
+class OpenSocket:
+    """A connection that does nothing but be open."""
+
+    request_id = None
+    ready = True
+
+    async def send(self, frame: str | bytes) -> None: ...
+    def send_now(self, frame: str | bytes) -> None: ...
+    async def receive(self) -> str | bytes | CloseEvent: ...  # type: ignore[empty-body]
+    async def receive_each(self, take: Take) -> CloseEvent | None: ...
+    async def ping(self) -> None: ...
+    async def aclose(self, code: int = 1000) -> None: ...
+    def abort(self) -> None: ...

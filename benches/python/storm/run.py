@@ -9,13 +9,12 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
-from benches.python.storm.parts import MemoryRedis, Service
+from benches.python.storm.parts import MemoryRedis, OpenSocket, Service
 
 from speechwire.cluster import SharedQuota
 from speechwire.errors import HandshakeRefused
 from speechwire.session import BackoffPolicy, ConnectionLimiter
 from speechwire.session.backoff import Backoff
-from speechwire.transport import CloseEvent, Take
 
 __all__ = ["SAMPLE_S", "SCENARIOS", "Outcome", "Sample", "Scenario", "play"]
 
@@ -146,19 +145,6 @@ class Outcome:
         )
 
 
-class _OpenSocket:
-    request_id = None
-    ready = True
-
-    async def send(self, frame: str | bytes) -> None: ...
-    def send_now(self, frame: str | bytes) -> None: ...
-    async def receive(self) -> str | bytes | CloseEvent: ...  # type: ignore[empty-body]
-    async def receive_each(self, take: Take) -> CloseEvent | None: ...
-    async def ping(self) -> None: ...
-    async def aclose(self, code: int = 1000) -> None: ...
-    def abort(self) -> None: ...
-
-
 class _World:
     """All the workers, and the callers of each."""
 
@@ -203,7 +189,7 @@ class _World:
                 delay_s = backoff.refused(error)
                 await asyncio.sleep(backoff.patient_s() if delay_s is None else delay_s)
             else:
-                return limiter.opened(_OpenSocket()), dropped
+                return limiter.opened(OpenSocket()), dropped
 
     def sample(self) -> Sample:
         """Look."""

@@ -72,7 +72,7 @@ def _plain(reader: AudioReader) -> Iterator[AudioReader]:
 def _decoded(
     name: str, path: Path, beginning: bytes, file: BinaryIO, *, regular: bool, why: str
 ) -> AbstractContextManager[AudioReader]:
-    if _pyav.library() is not None:
+    if _pyav.imported() is not None:
         return _pyav.read(name, beginning, file, regular=regular)
     if _ffmpeg.program() is not None:
         whole = path if regular and not is_standard(path, output=False) else None

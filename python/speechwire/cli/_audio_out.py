@@ -75,7 +75,7 @@ def _writer(name: str, sink: ByteSink, format: str, rate: int) -> AbstractContex
         return write_wav(name, sink, rate)
     if format == "raw":
         return _write_raw(sink)
-    if _pyav.library() is not None:
+    if _pyav.imported() is not None:
         return _pyav.write_flac(sink, rate)
     if _ffmpeg.program() is not None:
         return _ffmpeg.write_flac(name, sink, rate)

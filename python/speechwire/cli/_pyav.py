@@ -15,7 +15,7 @@ from speechwire.cli._audio import AudioReader
 from speechwire.cli._failures import InputError, printable
 from speechwire.cli._files import ByteSink
 
-__all__ = ["CONTAINERS", "library", "read", "write_flac"]
+__all__ = ["CONTAINERS", "imported", "read", "write_flac"]
 
 CONTAINERS = (
     "aac,ac3,aiff,amr,asf,au,avi,caf,flac,flv,matroska,webm,mov,mp4,m4a,mp3,mpeg,mpegts,ogg,rf64,tta,voc,"
@@ -29,7 +29,7 @@ _NARROW, _WIDE = "s16", "flt"
 _FORMATS = {_NARROW: "s16le", _WIDE: "f32le"}
 
 
-def library() -> ModuleType | None:
+def imported() -> ModuleType | None:
     """PyAV, where it is installed."""
     try:
         return importlib.import_module("av")
@@ -61,7 +61,7 @@ def read(name: str, beginning: bytes, file: BinaryIO, *, regular: bool) -> Itera
     Raises:
         InputError: It is none, or none that can be decoded.
     """
-    av: Any = library()
+    av: Any = imported()
     source: object = _Pipe(beginning, file)
     if regular:
         file.seek(0)
@@ -197,7 +197,7 @@ def write_flac(sink: ByteSink, rate: int) -> Iterator[Callable[[bytes], None]]:
     Raises:
         OSError: It cannot be written.
     """
-    av: Any = library()
+    av: Any = imported()
     output = _SeekableOutput(sink) if sink.seekable else _Output(sink)
     position = 0
     with av.open(output, "w", format="flac") as container:

@@ -91,7 +91,7 @@ def _transport() -> _Finding:
 
 def _recordings() -> str:
     """What can be read beside WAV files."""
-    if _pyav.library() is not None:
+    if _pyav.imported() is not None:
         return "WAV, and MP3, FLAC, Opus, M4A and others through PyAV"
     if _ffmpeg.program() is not None:
         return "WAV, and MP3, FLAC, Opus, M4A and others through ffmpeg"
