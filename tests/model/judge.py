@@ -12,7 +12,7 @@ from tests.session.counted import RATE
 
 from speechwire.protocol.listen_v1_events import Results, SpeechStarted, UtteranceEnd
 from speechwire.protocol.listen_v2_events import TurnInfo
-from speechwire.session import AudioDropped, EventsDropped, SessionEnded
+from speechwire.session import AudioDropped, ChangeRefused, EventsDropped, SessionEnded
 
 __all__ = ["Broken", "Judge", "Record"]
 
@@ -38,6 +38,7 @@ class Record:
 
     Attributes:
         pushed: Samples that the session took.
+        changes_refused: How many changes the session has said to be refused, after it had accepted them.
         closed_s: When ``aclose`` was first called.
         disturbed_s: When the caller did something that may open a connection.
         pushed_s: When something was pushed.
@@ -46,6 +47,7 @@ class Record:
 
     def __init__(self) -> None:
         self.pushed = 0
+        self.changes_refused = 0
         self.closed_s = math.inf
         self.cancelled = self.aclose_cancelled = False
         self.lied_until = -1
@@ -74,6 +76,7 @@ class Judge:
         self.reasons: set[str] = set()
         self.events_dropped = 0
         self.outages = 0
+        self.changes_refused = 0
         self.in_outage = False
         self.now_s = 0.0
         self._furthest_s = 0.0
@@ -103,6 +106,8 @@ class Judge:
         elif isinstance(event, AudioDropped):
             self.dropped_s += event.seconds
             self.reasons.add(event.reason)
+        elif isinstance(event, ChangeRefused):
+            self.changes_refused += 1
         elif isinstance(event, EventsDropped):
             self.events_dropped += event.count
         else:

@@ -114,12 +114,13 @@ class Operations(Watch):
 
     async def configure(self, operation: Operation) -> None:
         changes = dict(operation.value)
-        arguments = dict(changes)
+        arguments: dict[str, Any] = dict(changes)
         if not self.story.flux and "numerals" in arguments:
             arguments["features"] = {"numerals": arguments.pop("numerals")}
         limit_s = (self.calls_under_way + 1) * (self.settings.configure_timeout_s + 0.5) + self._backlog_s
         # It waits for a handshake that is under way, and behind what was pushed at once and is paced.
         limit_s += self.settings.connect_timeout_s + self.longest_burst_s
+        self.asked.append((arguments, changes))
         await self._set(operation, lambda: self.session.configure(**arguments), changes, limit_s)
 
     async def reopen(self, operation: Operation) -> None:
@@ -135,6 +136,7 @@ class Operations(Watch):
         options = {**self.story.options, "tag": (operation.value,)}
         changes = {**settings_of(self.story.options), "tag": (operation.value,)}
         made = ListenV2Options(**options) if self.story.flux else self.v1_options(tag=(operation.value,))
+        self.asked.append((made, changes))
         await self._set(operation, lambda: self.session.reopen(made), changes, limit_s)
 
     async def _reopen_wrongly(self) -> None:

@@ -20,7 +20,7 @@ from speechwire.errors import SpeechwireError
 from speechwire.protocol import ListenV2Options
 from speechwire.protocol.listen_v1_events import Results
 from speechwire.protocol.listen_v2_events import TurnInfo
-from speechwire.session import ListenV1Session, ListenV2Session
+from speechwire.session import ChangeRefused, ListenV1Session, ListenV2Session
 from speechwire.transport import MemoryTransport
 
 __all__ = ["Outcome", "play"]
@@ -90,6 +90,7 @@ class Player(Operations):
         self.reading.set()
         self.transport = MemoryTransport(self.service, window_bytes=self.story.window_bytes)
         self.session = self._make_session()
+        self._overhear(self.session._runner.options)
         self.consumer = self.loop.create_task(self.consume())
         for operation in self.story.operations:
             await self._do(operation)
@@ -119,6 +120,16 @@ class Player(Operations):
         if story.flux:
             return ListenV2Session("key", ListenV2Options(**story.options), **arguments)
         return ListenV1Session("key", self.v1_options(), **arguments)
+
+    def _overhear(self, options: Any) -> None:
+        """A change that is refused is wanted no more from then on, not from when the consumer reads it."""
+        emit = options._emit
+
+        def overheard(event: ChangeRefused) -> None:
+            self.change_refused(event)
+            emit(event)
+
+        options._emit = overheard
 
     async def consume(self) -> None:
         try:

@@ -95,6 +95,8 @@ class Verdict(Judge):
             return
         got = {number for number, _, _ in self.words}
         without = [word for word in self._expected() if word not in got]
+        if self.changes_refused != self.record.changes_refused and not self.events_dropped:
+            self.find("a refused change is said", f"{self.changes_refused} of {self.record.changes_refused}")
         if self.ended.complete:
             if without and not self.events_dropped:
                 self.find("complete means complete", f"{without[:8]} were not delivered")

@@ -41,6 +41,14 @@ class Wanted:
     def doubt(self, position: int, changes: Mapping[str, Any]) -> None:
         self._settle(position, changes, dict.fromkeys(changes, "open"))
 
+    def retract(self, position: int, changes: Mapping[str, Any]) -> None:
+        """A call had returned, and a later refusal takes its change back; the first of those alike."""
+        for number, (made, fates) in enumerate(self._calls):
+            if made == changes and "refused" not in fates.values():
+                self._calls[number] = (made, dict.fromkeys(made, "refused"))
+                break
+        self._enter(position)
+
     def wrong(self, position: int, settings: Mapping[str, Any], unsure: set[str]) -> str:
         """What does not hold that must for audio from there on; an empty string if all is well.
 

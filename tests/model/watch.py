@@ -19,7 +19,7 @@ from tests.model.voice_v2 import VoiceV2
 from tests.model.wanted import Wanted
 from tests.session.counted import RATE, SAMPLE_BYTES
 
-from speechwire.session import ListenSettings
+from speechwire.session import ChangeRefused, ListenSettings
 from speechwire.transport import MemoryTransport
 
 __all__ = ["Watch", "settings_of"]
@@ -40,6 +40,7 @@ class Watch:
         self.judge = Verdict(story, self.record, self.service)
         self.settings = ListenSettings(**story.settings)
         self.wanted = Wanted(settings_of(story.options))
+        self.asked: list[tuple[Any, dict[str, Any]]] = []
         self.pushes: list[tuple[float, int]] = [(-1.0, 0)]
         self.tasks: list[asyncio.Task[Any]] = []
         self.calls_under_way = 0
@@ -92,6 +93,13 @@ class Watch:
             )
         if samples > 10 * RATE:
             self.broken("silence is bounded", f"{samples / RATE:.1f} s in one frame")
+
+    def change_refused(self, event: ChangeRefused) -> None:
+        """The session says so; the consumer reads it later."""
+        self.note("session", f"{event!s:.200}")
+        self.record.changes_refused += 1
+        changes = next(changes for asked, changes in self.asked if asked == event.change)
+        self.wanted.retract(self.record.pushed + RATE // 1000, changes)
 
     def lied(self) -> None:
         self.record.lied_until = self.record.pushed

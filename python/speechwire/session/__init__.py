@@ -6,6 +6,7 @@ from speechwire.session._states import State
 from speechwire.session.backoff import Backoff, BackoffPolicy
 from speechwire.session.events import (
     AudioDropped,
+    ChangeRefused,
     EventsDropped,
     OutageBegan,
     OutageEnded,
@@ -26,6 +27,7 @@ __all__ = [
     "AudioDropped",
     "Backoff",
     "BackoffPolicy",
+    "ChangeRefused",
     "ConnectionLimiter",
     "EventsDropped",
     "Histogram",

@@ -119,14 +119,14 @@ class Conversation(Generic[EventT]):
         return await self._carry_on(traffic, ended, dialing)
 
     def _begin(self, opened: Opened, dialing: Dialing) -> ListenTraffic[EventT]:
-        websocket, number = opened
+        websocket, snapshot = opened
         last = self._last
         self._audio.bound_repeats()
         if last is not None and not dialing.is_outage:
             self._emit(Reconnected(request_id=websocket.request_id, replayed_s=last.replayed_s))
         elapsed_s = self._now() - last.first_opened_at if last else 0.0
         careful = last is not None and not last.progressed
-        return ListenTraffic(websocket, self._shared, number, elapsed_s, careful=careful)
+        return ListenTraffic(websocket, self._shared, snapshot.number, elapsed_s, careful=careful)
 
     async def _carry_on(self, traffic: ListenTraffic[EventT], ended: Ended, dialing: Dialing) -> bool:
         """What the end of a connection means that was not all there was to do."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 from speechwire.errors import HandshakeRefused, SpeechwireError
 from speechwire.session._connection import Ended
 from speechwire.session._connector import Access, Connector
-from speechwire.session._options_state import OptionsState
+from speechwire.session._options_state import OptionsState, Snapshot
 from speechwire.session._outgoing import OutgoingAudio
 from speechwire.session._states import Attempt, Ending, State, StateMachine
 from speechwire.session._wakeup import Wakeup
@@ -22,8 +22,8 @@ __all__ = ["Dialing", "Opened"]
 
 _logger = logging.getLogger("speechwire.session")
 
-Opened = tuple[WebSocket, int]
-"""An open connection, and the number of the last change of the options that it was made with."""
+Opened = tuple[WebSocket, Snapshot[Any]]
+"""An open connection, and what it was made with."""
 
 _AT_ONCE_S: Final = 0.0
 _OF_THE_PROJECT: Final = frozenset({401, 402})
@@ -74,7 +74,7 @@ class Dialing:
         self._emit = emit
         self._backoff = Backoff(settings.backoff, uniform=access.uniform)
         self._has_url = False
-        self._number = 0  # of the last change that the last attempt was made with
+        self._dialed = options.snapshot()  # what the last attempt is made with
         self._outage_since: float | None = None
 
     @property
@@ -96,18 +96,24 @@ class Dialing:
         Raises:
             SpeechwireError: It could not be opened.
         """
-        number = 0
+        while (opened := await self._open(borrowed))[1].is_stale:
+            opened[0].abort()
+        if not borrowed:  # else it counts once it takes the place of the other
+            self._options.made(opened[1])
+        return opened
+
+    async def _open(self, borrowed: bool) -> Opened:
+        snapshot = self._options.snapshot()
 
         def url() -> str:
-            nonlocal number
-            number = self._number = self._options.latest
-            self._has_url = self._has_url or not borrowed
-            return str(self._options.wanted.url(self._base_url))
+            nonlocal snapshot
+            snapshot = self._options.snapshot()
+            if not borrowed:
+                self._dialed, self._has_url = snapshot, True
+            return str(snapshot.options.url(self._base_url))
 
         websocket = await self.connector.open(url, borrowed=borrowed)
-        if not borrowed:  # else it counts once it takes the place of the other
-            self._options.made(number)
-        return websocket, number
+        return websocket, snapshot
 
     async def attempt(self) -> Opened | None:
         """Make one attempt; after one that failed wait until the next is due.
@@ -159,7 +165,7 @@ class Dialing:
         if error.retryable:
             self._machine.step(Attempt.UNREACHABLE)
             await self._failed(error, self._backoff.refused(error), pushes)
-        elif not _is_of_the_project(error) and self._options.refused_with(error, self._number):
+        elif not _is_of_the_project(error) and self._options.refused(error, self._dialed.unproven):
             # Without the changes, which nobody had accepted, it may work.
             self._machine.step(Attempt.UNREACHABLE)
             self._say_retry(_AT_ONCE_S, error)

@@ -53,9 +53,9 @@ class Hedge(Generic[EventT]):
             return []  # there is nothing to ask with, or it was sent too often
         try:
             async with dialing.connector.borrow():
-                websocket, number = await dialing.open(borrowed=True)
+                websocket, snapshot = await dialing.open(borrowed=True)
                 self._asked()
-                second = ListenTraffic(websocket, self._shared, number, 0.0, careful=False)
+                second = ListenTraffic(websocket, self._shared, snapshot.number, 0.0, careful=False)
                 ended = await second.connection.run()
         except SpeechwireError:
             self._first.await_end()  # and ask again if it is still silent then

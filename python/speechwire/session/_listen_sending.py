@@ -142,7 +142,7 @@ class Sending(Generic[EventT]):
         elif isinstance(item, bytes):
             await self._send_audio(item)
         else:
-            self._timeline.silence(self._ring.put_in_silence(item), self._ring.end)
+            self._timeline.silence(self._ring.put_in_silence(item), self._ring.next_position)
             rate = self._audio.rate
             silence = bytes((rate.silence,)) * (item * rate.frame_bytes)
             await self._connection.send(self._protocol.send_audio(silence))

@@ -226,6 +226,7 @@ class ListeningSession(Generic[EventT]):
         checked = self._rules.checked(options.wanted, changes)
         settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         options.add(
+            changes,
             partial(self._rules.apply, changes=checked),
             checked,
             self._ring.end,
@@ -257,14 +258,19 @@ class ListeningSession(Generic[EventT]):
         runner = self._runner
         runner.check_usable()
         self._check_continues(options)
-        change = None
-        if options is not None:
-            change = runner.options.add(lambda _: options, None, self._ring.end, _ignore)
+        if options is None:
+            await self._reopen(None)
+            return
+        settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        change = runner.options.add(
+            options, lambda _: options, None, self._ring.end, partial(_settle, settled)
+        )
         try:
             await self._reopen(change)
+            change.settle(None)
+            await settled
         except BaseException:
-            if change is not None:
-                runner.options.withdraw(change)
+            runner.options.withdraw(change)
             raise
 
     async def aclose(self) -> None:
@@ -327,7 +333,3 @@ def _settle(future: asyncio.Future[None], error: BaseException | None) -> None:
     else:
         future.set_exception(error)
         future.exception()  # the caller may have been cancelled: then nobody retrieves it
-
-
-def _ignore(error: BaseException | None) -> None:
-    """Whoever replaces the connection gets the error from there."""

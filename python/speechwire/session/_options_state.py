@@ -2,18 +2,21 @@
 
 A change is wanted from the moment it is asked for. It *holds* once a connection has it: because its URL had
 it, or because the service has answered its ``Configure``. Until then it can still be refused, and is then
-wanted no more; the changes beside it are.
+wanted no more; the changes beside it are. A connection that was made with a change which is wanted no more is
+stale and must not be used.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final, Generic, TypeVar
 
 from speechwire.errors import SpeechwireError
+from speechwire.session.events import ChangeRefused
 
-__all__ = ["Change", "OptionsState"]
+__all__ = ["Change", "OptionsState", "Snapshot"]
 
 OptionsT = TypeVar("OptionsT")
 
@@ -25,31 +28,64 @@ class Change(Generic[OptionsT]):
 
     Args:
         number: Counts up.
+        asked: What the caller asked for.
         apply: Makes the changed options.
         configure: Arguments of ``Configure`` that bring a connection to it; ``None`` if only a new connection
             has it.
         position: Audio pushed before it, in bytes.
-        settle: Told what became of it: ``None`` when it holds or will hold on the next connection. A later
-            call may follow and changes nothing.
+        settle: Called once with what becomes of it: ``None`` when it holds or will hold on the next
+            connection.
 
     Attributes:
         holds: Whether a connection has had it.
+        is_withdrawn: Whether it is wanted no more.
+        is_settled: Whether the caller knows what becomes of it.
     """
 
     def __init__(
         self,
         number: int,
+        asked: object,
         apply: Callable[[OptionsT], OptionsT],
         configure: Mapping[str, Any] | None,
         position: int,
         settle: Callable[[BaseException | None], None],
     ) -> None:
         self.number = number
+        self.asked = asked
         self.apply = apply
         self.configure = configure
         self.position = position
-        self.settle = settle
         self.holds = False
+        self.is_withdrawn = False
+        self.is_settled = False
+        self._settle = settle
+
+    def settle(self, outcome: BaseException | None) -> None:
+        """Let the caller know; the first outcome counts."""
+        if not self.is_settled:
+            self.is_settled = True
+            self._settle(outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot(Generic[OptionsT]):
+    """What one connection is made with.
+
+    Args:
+        options: Those that are wanted now.
+        number: The last change that is in them.
+        unproven: The changes in them that no connection has had yet.
+    """
+
+    options: OptionsT
+    number: int
+    unproven: tuple[Change[OptionsT], ...]
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether it has a change that is wanted no more."""
+        return any(change.is_withdrawn for change in self.unproven)
 
 
 class OptionsState(Generic[OptionsT]):
@@ -57,14 +93,16 @@ class OptionsState(Generic[OptionsT]):
 
     Args:
         options: To begin with; they are wanted and may turn out to be refused.
+        emit: Where it is said that a change is refused whose caller believes that it will hold.
 
     Attributes:
         proven: Options that no refusal can take back: a connection had them, or they are the first.
         latest: The number of the last change.
     """
 
-    def __init__(self, options: OptionsT) -> None:
+    def __init__(self, options: OptionsT, emit: Callable[[ChangeRefused], None]) -> None:
         self.proven = options
+        self._emit = emit
         self.latest = 0
         self._is_new = True  # no connection has been made with any of them
         self._changes: list[Change[OptionsT]] = []
@@ -79,8 +117,13 @@ class OptionsState(Generic[OptionsT]):
             options = change.apply(options)
         return options
 
+    def snapshot(self) -> Snapshot[OptionsT]:
+        """What a connection is to be made with now."""
+        return Snapshot(self.wanted, self.latest, tuple(self._changes))
+
     def add(
         self,
+        asked: object,
         apply: Callable[[OptionsT], OptionsT],
         configure: Mapping[str, Any] | None,
         position: int,
@@ -88,7 +131,7 @@ class OptionsState(Generic[OptionsT]):
     ) -> Change[OptionsT]:
         """Want a change."""
         self.latest += 1
-        change = Change(self.latest, apply, configure, position, settle)
+        change = Change(self.latest, asked, apply, configure, position, settle)
         self._changes.append(change)
         if len(self._changes) > _MOST_UNPROVEN:
             self._prove(self._changes[:1])
@@ -107,10 +150,10 @@ class OptionsState(Generic[OptionsT]):
             if change.number > told and change.configure is not None and change.position <= position
         ]
 
-    def made(self, number: int) -> None:
-        """The service has accepted a connection that was made with all changes up to this one."""
+    def made(self, snapshot: Snapshot[OptionsT]) -> None:
+        """The service has accepted a connection that was made with these."""
         self._is_new = False
-        self._prove([change for change in self._changes if change.number <= number])
+        self.confirmed(snapshot.unproven)
 
     def confirmed(self, changes: Iterable[Change[OptionsT]]) -> None:
         """The service has confirmed these."""
@@ -121,28 +164,28 @@ class OptionsState(Generic[OptionsT]):
         doomed = [change for change in changes if change in self._changes and not change.holds]
         for change in doomed:
             self.withdraw(change)
+            if change.is_settled:
+                self._emit(ChangeRefused(change=change.asked, error=error))
             change.settle(error)
         return bool(doomed)
-
-    def refused_with(self, error: SpeechwireError, number: int) -> bool:
-        """The service has refused a connection with all changes up to this one; true if there were any."""
-        return self.refused(error, [change for change in self._changes if change.number <= number])
 
     def withdraw(self, change: Change[OptionsT]) -> None:
         """Want a change no longer, if it does not hold yet."""
         if change in self._changes and not change.holds:
+            change.is_withdrawn = True
             self._changes.remove(change)
             self._fold()
 
     def adopt(self) -> None:
         """There is no connection: whatever is wanted will hold on the next one.
 
-        Before the first connection the changes are as good as the options they change.
+        Whoever wants a new connection settles that. Before the first connection the changes are as good as the options they change.
         """
         if self._is_new:
             self._prove(tuple(self._changes))
         for change in self._changes:
-            change.settle(None)
+            if change.configure is not None:
+                change.settle(None)
 
     def fail(self, error: BaseException) -> None:
         """The session is closing: nobody waits any longer. The changes stay wanted by later connections."""

@@ -84,13 +84,16 @@ class Replacing(Generic[EventT]):
             if traffic is None or dialing is None or not self._runner.machine.accepting:
                 return  # the next connection has what is wanted anyway
             async with dialing.connector.borrow():
-                await self._change_over(traffic, dialing)
+                while not await self._change_over(traffic, dialing):
+                    pass  # a change was refused meanwhile that the new connection had
 
-    async def _change_over(self, traffic: ListenTraffic[EventT], dialing: Dialing) -> None:
+    async def _change_over(self, traffic: ListenTraffic[EventT], dialing: Dialing) -> bool:
         opened = await dialing.open(borrowed=True)
         taken = False
         try:
             await traffic.boundary(self._settings.rollover_wait_s)
+            if opened[1].is_stale:
+                return False
             taken = self._runner.replace(traffic, opened)
             self._runner.audio.stats.rollovers += taken
         finally:
@@ -98,3 +101,4 @@ class Replacing(Generic[EventT]):
                 opened[0].abort()
         while taken and self._runner.traffic is traffic:
             await self._runner.machine.changed.wait()
+        return True

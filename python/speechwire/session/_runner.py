@@ -72,7 +72,7 @@ class Runner(Generic[EventT]):
         self.machine = StateMachine()
         self.error: BaseException | None = None
         self.audio = OutgoingAudio(rules.byte_rate(options), settings, converter, self.events.put)
-        self.options: OptionsState[Any] = OptionsState(options)
+        self.options: OptionsState[Any] = OptionsState(options, self.events.put)
         self.dialing: Dialing | None = None
         self.now: Callable[[], float] = self._bind
         self._base_url = base_url
@@ -139,9 +139,7 @@ class Runner(Generic[EventT]):
 
     def refuse(self) -> NoReturn:
         """Raise `SessionClosed` with the reason."""
-        if self.error is not None:
-            raise SessionClosed(f"the session has failed: {self.error}") from self.error
-        raise SessionClosed("the session has been closed")
+        raise self._why_closed()
 
     def pushed(self, messages: list[bytes], now: float) -> None:
         """Audio was pushed of which not just one message is to be sent now: see `AudioRing.push`."""
@@ -271,7 +269,7 @@ class Runner(Generic[EventT]):
 
     def _end(self, error: BaseException | None) -> None:
         self.error = self.error or error
-        self._stop_changes(error or SessionClosed("the session has been closed"))
+        self._stop_changes(self._why_closed())
         self.audio.flush_converter()
         self._report_end()
         self.events.end(error)
@@ -281,6 +279,13 @@ class Runner(Generic[EventT]):
         for task in self._background:
             task.cancel()
         self.options.fail(reason)
+
+    def _why_closed(self) -> SpeechwireError:
+        if self.error is None:
+            return SessionClosed("the session has been closed")
+        closed = SessionClosed(f"the session has failed: {self.error}")
+        closed.__cause__ = self.error
+        return closed
 
     def _report_end(self) -> None:
         audio = self.audio

@@ -11,9 +11,15 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from operator import itemgetter
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 __all__ = ["Sent", "Timeline"]
+
+# Times are 32-bit floats on the wire: within an hour this is off by up to 0.12 ms. A word that begins where a
+# piece begins is of that piece.
+_SAME_S: Final = 0.0005
+# A service may repeat a final result: its pieces are kept for a while.
+_MOST_PAST: Final = 16
 
 
 class _Piece(NamedTuple):
@@ -78,26 +84,23 @@ class Timeline:
 
     def start_s(self, time_s: float) -> float:
         """When something that begins at ``time_s`` on the connection begins for the caller."""
-        return self._at(bisect_right, time_s)
+        return self._at(bisect_right, time_s, _SAME_S)
 
     def end_s(self, time_s: float) -> float:
         """When something that ends at ``time_s`` on the connection ends for the caller."""
-        return self._at(bisect_left, time_s)
+        return self._at(bisect_left, time_s, -_SAME_S)
 
     def end_position(self, time_s: float) -> int:
-        """The caller's position of an end at ``time_s`` on the connection.
-
-        Times are 32-bit floats on the wire, so the nearest frame is meant.
-        """
+        """The caller's position of an end at ``time_s`` on the connection, to the nearest frame."""
         return round(self.end_s(time_s) * self._frame_rate)
 
     def forget(self, time_s: float) -> None:
-        """Drop what lies wholly before ``time_s`` on the connection, but for the piece it falls into."""
-        keep = bisect_left(self._pieces, time_s * self._frame_rate, key=_CONNECTION) - 1
-        if keep > 0:
-            del self._pieces[:keep]
+        """Drop what lies long before ``time_s`` on the connection."""
+        past = bisect_left(self._pieces, time_s * self._frame_rate, key=_CONNECTION) - 1 - _MOST_PAST
+        if past > 0:
+            del self._pieces[:past]
 
-    def _at(self, bisect: Callable[..., int], time_s: float) -> float:
+    def _at(self, bisect: Callable[..., int], time_s: float, same_s: float) -> float:
         if not self._frame_rate:
             return time_s + self._offset_s
         # Whatever a service claims, it has heard no more than what was sent, and nothing before that.
@@ -107,6 +110,7 @@ class Timeline:
         position = time_s * self._frame_rate
         piece = self._pieces[0]
         if len(self._pieces) > 1:
-            piece = self._pieces[max(0, bisect(self._pieces, position, key=_CONNECTION) - 1)]
+            begun = (time_s + same_s) * self._frame_rate
+            piece = self._pieces[max(0, bisect(self._pieces, begun, key=_CONNECTION) - 1)]
         advance = max(0.0, position - piece.connection) if piece.moving else 0.0
         return (piece.caller + advance) / self._frame_rate

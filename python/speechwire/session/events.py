@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from speechwire.errors import SpeechwireError
 
 __all__ = [
     "AudioDropped",
+    "ChangeRefused",
     "EventsDropped",
     "OutageBegan",
     "OutageEnded",
@@ -67,6 +70,21 @@ class OutageEnded(msgspec.Struct, frozen=True, kw_only=True):
     lasted_s: float
 
 
+class ChangeRefused(msgspec.Struct, frozen=True, kw_only=True):
+    """A change that was to hold on the next connection was refused, and is wanted no more.
+
+    Only for a change whose call has ended: there was no connection, or no answer to ``Configure`` in time.
+    Otherwise ``configure`` and ``reopen`` raise.
+
+    Attributes:
+        change: The arguments of ``configure``, or the options of ``reopen``.
+        error: Why.
+    """
+
+    change: Any
+    error: SpeechwireError
+
+
 class AudioDropped(msgspec.Struct, frozen=True, kw_only=True):
     """Audio will have no result. While a buffer overflows this is said once; :attr:`SessionEnded.dropped_s`
     is the sum.
@@ -109,5 +127,12 @@ class SessionEnded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 SessionEvent = (
-    Reconnecting | Reconnected | OutageBegan | OutageEnded | AudioDropped | EventsDropped | SessionEnded
+    Reconnecting
+    | Reconnected
+    | OutageBegan
+    | OutageEnded
+    | ChangeRefused
+    | AudioDropped
+    | EventsDropped
+    | SessionEnded
 )
