@@ -161,10 +161,10 @@ class RingMachine(RuleBasedStateMachine):
         self.ask(lambda ring: ring.acknowledge(position, run_up))
         assert self.ring.acknowledged == max(before, position)
 
-    @rule(got_further=st.booleans())
-    def rewind(self, got_further: bool) -> None:
+    @rule()
+    def rewind(self) -> None:
         queued = self.ring.queued_frames
-        self.lost += self.ask(lambda ring: ring.rewind(got_further=got_further))
+        self.lost += self.ask(lambda ring: ring.rewind())
         assert self.ring.queued_frames >= queued
         self.position = min(self.position, self.ring.next_position)
 
@@ -179,7 +179,7 @@ class RingMachine(RuleBasedStateMachine):
         """A copy answers as the ring would, and touches nothing of it."""
         copies = [ring.fork() for ring in self.rings]
         first, *others = [
-            (drained(ring, self.now), ring.rewind(got_further=True), drained(ring, self.now), ring.counts())
+            (drained(ring, self.now), ring.rewind(), drained(ring, self.now), ring.counts())
             for ring in copies
         ]
         assert all(other == first for other in others)
@@ -333,14 +333,14 @@ def test_flushes_behind_the_same_audio_are_one(build: Build) -> None:
     assert ring.waiting == 2
     drained(ring, 0.0)
     ring.mark_flush()
-    ring.rewind(got_further=True)
+    ring.rewind()
     assert drained(ring, 0.0) == [(b"aaaa", 2, 0), None]
 
 
 def test_what_cannot_be_replayed_is_counted_once(build: Build) -> None:
     ring = sent(build(replay_frames=4), 4)
-    assert ring.rewind(got_further=True) == 4
-    assert ring.rewind(got_further=True) == 0
+    assert ring.rewind() == 4
+    assert ring.rewind() == 0
     assert ring.queued_frames == 4
 
 
@@ -348,7 +348,7 @@ def test_without_a_replay_nothing_is_kept(build: Build) -> None:
     ring = sent(build(replay_frames=0), 4)
     assert ring.kept_frames == 0
     assert ring.unanswered_frames() == 8
-    assert ring.rewind(got_further=True) == 8
+    assert ring.rewind() == 8
     assert ring.queued_frames == 0
 
 
@@ -368,17 +368,17 @@ def test_an_acknowledged_flush_is_not_repeated(build: Build) -> None:
         ring.mark_flush()
     drained(ring, 0.0)
     ring.acknowledge(2)
-    ring.rewind(got_further=True)
+    ring.rewind()
     assert drained(ring, 0.0) == [(b"yyyy", 4, 2), None]
 
 
 def test_what_is_sent_again_is_three_times_what_is_open_at_most(build: Build) -> None:
     ring = sent(build(), 3)
     for _ in range(3):
-        ring.rewind(got_further=False)
+        ring.rewind()
         assert ring.overdrawn_frames() == 0
         drained(ring, 0.0)
-    ring.rewind(got_further=False)
+    ring.rewind()
     assert ring.overdrawn_frames() == 6
     ring.push(bytes(12), 0.0)
     assert ring.overdrawn_frames() == 0, "new audio makes room"
@@ -392,17 +392,18 @@ def test_the_run_up_to_what_is_open_may_be_sent_again_as_often_as_that(build: Bu
     ring.take(0.0)
     ring.acknowledge(450, 400)
     for _ in range(3):
-        ring.rewind(got_further=False)
+        ring.rewind()
         assert ring.overdrawn_frames() == 0
         ring.take(0.0)
-    ring.rewind(got_further=False)
+    ring.rewind()
     assert ring.overdrawn_frames() == 450
 
 
-def test_a_connection_that_got_further_makes_sending_again_free(build: Build) -> None:
-    ring = sent(build(), 3)
-    for _ in range(20):
-        ring.rewind(got_further=True)
+def test_a_result_makes_sending_the_rest_again_free(build: Build) -> None:
+    ring = sent(build(), 20)
+    for finished in range(1, 20):
+        ring.acknowledge(finished)
+        ring.rewind()
         assert ring.overdrawn_frames() == 0
         drained(ring, 0.0)
 
@@ -424,7 +425,7 @@ def test_a_rewind_gives_back_exactly_what_is_needed(
         start += size
     drained(ring, 0.0)
     ring.acknowledge(acknowledged, run_up)
-    assert ring.rewind(got_further=True) == 0
+    assert ring.rewind() == 0
     taken = drained(ring, 0.0)
     first = max(0, min(acknowledged, start) - run_up)
     assert b"".join(message for message, _, _ in taken) == audio[2 * first :]

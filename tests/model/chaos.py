@@ -113,13 +113,13 @@ def chaos(first: int, stories: int, path: str | None) -> int:
             end = "\r" if sys.stderr.isatty() and total.stories < stories else "\n"
             line = f"{total.stories:,} of {stories:,} stories, {len(total.broken)} with a promise broken"
             print(line, end=end, file=sys.stderr, flush=True)
+            for seed, how in sorted(part.broken.items()):
+                print(f"python -m tests.model {seed}  # {how}", flush=True)
     text = "\n".join(summary(total, first)) + "\n"
     if path:
         Path(path).write_text(text, encoding="utf-8")
     else:
         print(text)
-    for seed, how in sorted(total.broken.items()):
-        print(f"python -m tests.model {seed}  # {how}")
     return 1 if total.broken else 0
 
 

@@ -40,6 +40,7 @@ class Record:
         pushed: Samples that the session took.
         changes_refused: How many changes the session has said to be refused, after it had accepted them.
         closed_s: When ``aclose`` was first called.
+        torn: Words that the caller paused in, for longer than a word lasts.
         disturbed_s: When the caller did something that may open a connection.
         pushed_s: When something was pushed.
         given_up_s: How long after ``aclose`` connections were about to answer that were left before.
@@ -51,6 +52,7 @@ class Record:
         self.closed_s = math.inf
         self.cancelled = self.aclose_cancelled = False
         self.lied_until = -1
+        self.torn: set[int] = set()
         self.disturbed_s: list[float] = []
         self.pushed_s: list[float] = []
         self.given_up_s: list[float] = []

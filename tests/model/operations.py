@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from tests.model.ears import QUARTER
 from tests.model.loop import cancelled_at
 from tests.model.story import Operation
 from tests.model.watch import Watch, settings_of
@@ -25,6 +26,7 @@ __all__ = ["OPERATIONS", "Chunks", "Operations"]
 
 _REFUSALS = ("CONFIGURE_KEYTERM_LIMIT_EXCEEDED", "INVALID_THRESHOLD")
 _SLACK_S = 0.1
+_LONGEST_WORD_S = 1.0
 
 Call = Callable[[], Coroutine[Any, Any, None]]
 
@@ -80,6 +82,8 @@ class Operations(Watch):
 
     def _push(self, pcm: bytes, position: int) -> bool:
         now_s = self.loop.time()
+        if now_s - self.pushes[-1][0] > _LONGEST_WORD_S:
+            self.record.torn.add(self.record.pushed // QUARTER)
         self.record.pushed = position
         self.pushes.append((now_s, position))
         self._count("push")

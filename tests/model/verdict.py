@@ -72,7 +72,8 @@ class Verdict(Judge):
         """Words of which enough was pushed, and which no lie can hide."""
         for number in sorted(self.service.spoken):
             begin = number * QUARTER
-            if begin + 3600 <= self.record.pushed and begin > self.record.lied_until:
+            whole = begin + 3600 <= self.record.pushed and number not in self.record.torn
+            if whole and begin > self.record.lied_until:
                 yield number
 
     def _words_at_the_end(self) -> None:

@@ -49,6 +49,34 @@ def test_at_a_gap_an_end_lies_before_and_a_start_behind() -> None:
     assert clock.end_s(1.5) == 3.5
 
 
+@pytest.mark.parametrize("seam", [1_001, 27_199, 3_599_999 * 16 + 7])
+def test_a_gap_is_found_with_the_precision_of_the_wire(seam: int) -> None:
+    clock = timeline()
+    clock.send(0, seam)
+    clock.send(seam + RATE, RATE)
+    (seam_s,) = struct.unpack("f", struct.pack("f", seam / RATE))
+    assert clock.start_s(seam_s) == pytest.approx(seam / RATE + 1.0, abs=0.0003)
+    assert clock.end_s(seam_s) == pytest.approx(seam / RATE, abs=0.0003)
+
+
+def test_a_final_that_is_repeated_keeps_its_place() -> None:
+    clock = timeline()
+    clock.send(0, RATE)
+    clock.send(3 * RATE, RATE)
+    clock.put_in(4 * RATE, RATE)
+    clock.forget(3.0)
+    assert (clock.start_s(0.5), clock.end_s(1.5)) == (0.5, 3.5)
+
+
+def test_what_is_long_past_is_forgotten() -> None:
+    clock = timeline()
+    for second in range(1000):
+        clock.send(2 * second * RATE, RATE)
+        clock.forget(float(second))
+    assert len(clock._pieces) < 40
+    assert clock.start_s(998.5) == 1996.5
+
+
 def test_silence_put_in_takes_no_time_of_the_callers() -> None:
     clock = timeline()
     clock.send(0, RATE)

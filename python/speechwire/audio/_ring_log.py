@@ -73,7 +73,7 @@ class RingLog:
         self._replay_frames = replay_frames
         self._needed_from = 0
         self._sent: deque[Item] = deque()
-        self._resent = 0  # since a connection got further
+        self._resent = 0  # since a result finished any audio
         self._forgotten: deque[tuple[int, int]] = deque()  # from where to where
 
     def fork(self) -> RingLog:
@@ -150,7 +150,8 @@ class RingLog:
             run_up: A replay must begin so much earlier, because the cut may lie inside a word.
         """
         position = min(position, self.end)
-        self.acknowledged = max(self.acknowledged, position)
+        if position > self.acknowledged:
+            self.acknowledged, self._resent = position, 0
         self._needed_from = max(self._needed_from, position - run_up)
         while self._forgotten and self._forgotten[0][0] < self.acknowledged:
             _, end = self._forgotten.popleft()
@@ -159,19 +160,12 @@ class RingLog:
                 break
         self._forget()
 
-    def rewind(self, *, got_further: bool) -> int:
-        """Put what was sent and is needed back in front of what waits.
-
-        Args:
-            got_further: Whether the connection got further than any before.
-
-        Returns:
-            Frames that are needed and were let go of.
+    def rewind(self) -> int:
+        """Put what was sent and is needed back in front of what waits; returns the frames that are needed and
+        were let go of.
         """
         lost = sum(end - start for start, end in self._forgotten)
         self._forgotten.clear()
-        if got_further:
-            self._resent = 0
         while self._sent:
             self._requeue(self._sent.pop())
         self.kept = 0

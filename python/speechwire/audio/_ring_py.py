@@ -194,8 +194,8 @@ class PythonRing:
     def acknowledge(self, position: int, run_up: int = 0) -> None:
         self._log.acknowledge(position, run_up)
 
-    def rewind(self, *, got_further: bool) -> int:
-        return self._log.rewind(got_further=got_further)
+    def rewind(self) -> int:
+        return self._log.rewind()
 
     def give_up_repeats(self) -> int:
         return self._log.give_up_repeats()

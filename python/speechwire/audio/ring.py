@@ -121,14 +121,9 @@ class AudioRing(Protocol):
             run_up: A replay must begin so much earlier, because the cut may lie inside a word.
         """
 
-    def rewind(self, *, got_further: bool) -> int:
-        """Put what was sent and is needed back in front of what waits.
-
-        Args:
-            got_further: Whether the connection got further than any before.
-
-        Returns:
-            Frames that are needed and were let go of.
+    def rewind(self) -> int:
+        """Put what was sent and is needed back in front of what waits; returns the frames that are needed and
+        were let go of.
         """
 
     def give_up_repeats(self) -> int:

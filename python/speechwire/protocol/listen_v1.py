@@ -122,7 +122,8 @@ class ListenV1(ListenEndpoint[Event]):
                 message = self._at_a_time(message)
             case Metadata():
                 self._learn_request_id(message.request_id)
-                self._summarized = self._state is State.CLOSING
+                # One that does not say how much was heard shows nothing.
+                self._summarized = self._state is State.CLOSING and message.duration > 0
                 if message.duration > self._limit_s:
                     message = replace(message, duration=self._latest_s)
             case ConfigureSuccess() | ConfigureFailure():

@@ -154,9 +154,9 @@ class Conversation(Generic[EventT]):
     def _conclude(self, traffic: ListenTraffic[EventT], ended: Ended) -> _Last:
         """What the next connection has to know of this one."""
         ring = self._ring
-        if ring.is_unanswered and traffic.settled() and self._now() - ring.last_push_at >= _QUIET_S:
+        if traffic.settled() and self._now() - ring.last_push_at >= _QUIET_S:
             ring.acknowledge(ring.end)  # a word would have been heard by now
-        replayed_s = self._audio.rewind(got_further=traffic.got_further)
+        replayed_s = self._audio.rewind()
         first_opened_at = self._last.first_opened_at if self._last else self._now() - ended.lived_s
         unused_end = ring.end if ended.ending is Ending.UNUSED else 0
         replaced = ended.ending is Ending.REPLACED

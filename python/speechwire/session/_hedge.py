@@ -45,12 +45,14 @@ class Hedge(Generic[EventT]):
             fell_silent=_nothing,
         )
 
-    async def ask(self, dialing: Dialing) -> list[EventT | SessionEvent]:
-        """Returns the last events; none if no results came, or the first connection has spoken."""
+    async def ask(self, dialing: Dialing) -> list[EventT | SessionEvent] | None:
+        """Returns the last events: none if the first connection has said all of it. Or ``None``, if nothing
+        shows that everything is done.
+        """
         audio = self._shared.audio
-        replayed_s = audio.rewind(got_further=self._first.got_further)
+        replayed_s = audio.rewind()
         if audio.stats.lost_bytes or audio.ring.overdrawn_frames():
-            return []  # there is nothing to ask with, or it was sent too often
+            return None  # there is nothing to ask with, or it was sent too often
         try:
             async with dialing.connector.borrow():
                 websocket, snapshot = await dialing.open(borrowed=True)
@@ -59,11 +61,13 @@ class Hedge(Generic[EventT]):
                 ended = await second.connection.run()
         except SpeechwireError:
             self._first.await_end()  # and ask again if it is still silent then
-            return []
+            return None
         finally:
             self._audio.absorb(audio)
-        if not second.has_finished(ended) or self._first.messages != self._seen:
-            return []
+        if not second.has_finished(ended):
+            return None
+        if self._first.messages != self._seen:
+            return [] if self._first.settled() else None
         why = ConnectionLost(ABNORMAL, "nothing came after the end was asked for")
         return [
             Reconnecting(attempt=1, delay_s=0.0, error=why),

@@ -64,7 +64,7 @@ class LastResults(Generic[EventT]):
         except Exception:
             _logger.exception("nobody else could be asked, by a fault of speechwire's own")
             return
-        if events:
+        if events is not None:
             self.shown = True
             for event in events:
                 self._emit(event)

@@ -54,6 +54,7 @@ class ListenV2Rules:
         self.protocol = ListenV2(options)
         self.open_text = False  # a turn has started and not ended
         self.reported_s = 0.0
+        self._ended_s = 0.0  # where the last turn ended, for the caller
         self.closes_text = force_end_turn
         self._finishing = False
         self._turn_index = 0  # of the turn that is open or comes next, for the caller
@@ -221,8 +222,9 @@ class ListenV2Rules:
         return event
 
     def _ended(self, event: TurnInfo) -> Sequence[TurnInfo]:
-        if not self.open_text and not event.transcript:
+        if not event.transcript and (not self.open_text or event.audio_window_end <= self._ended_s):
             return ()  # nothing of it is new
+        self._ended_s = max(self._ended_s, event.audio_window_end)
         started = () if self.open_text else (_as(_START_OF_TURN, event),)
         mended = self._mended(event)
         self.open_text = self._spans_connections = False

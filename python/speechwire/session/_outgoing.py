@@ -70,16 +70,16 @@ class OutgoingAudio:
         if frames:
             self.lose(frames, "buffer full" if has_begun else "")
 
-    def rewind(self, *, got_further: bool) -> float:
+    def rewind(self) -> float:
         """Have sent again what no result acknowledges; returns how many seconds that is."""
         queued = self.ring.queued_frames
-        lost = self.ring.rewind(got_further=got_further)
+        lost = self.ring.rewind()
         replayed = self.ring.queued_frames - queued
         self.lose(lost, "replay limit")
         return self.seconds(replayed)
 
     def bound_repeats(self) -> None:
-        """Give up what was sent again too often without any connection getting further."""
+        """Give up what was sent again too often without any result."""
         if self.ring.overdrawn_frames():
             self.lose(self.ring.give_up_repeats(), "replay limit")
 

@@ -22,7 +22,7 @@ from speechwire.session._rules import ListenRules
 from speechwire.session._states import Attempt, Ending, Operation, State, StateMachine
 from speechwire.session._wakeup import Wakeup
 from speechwire.session.converter import Converter
-from speechwire.session.events import SessionEnded, SessionEvent
+from speechwire.session.events import ChangeRefused, SessionEnded, SessionEvent
 from speechwire.session.settings import ListenSettings
 
 __all__ = ["Runner"]
@@ -72,7 +72,7 @@ class Runner(Generic[EventT]):
         self.machine = StateMachine()
         self.error: BaseException | None = None
         self.audio = OutgoingAudio(rules.byte_rate(options), settings, converter, self.events.put)
-        self.options: OptionsState[Any] = OptionsState(options, self.events.put)
+        self.options: OptionsState[Any] = OptionsState(options, self._report_refusal)
         self.dialing: Dialing | None = None
         self.now: Callable[[], float] = self._bind
         self._base_url = base_url
@@ -300,6 +300,10 @@ class Runner(Generic[EventT]):
                 replayed_s=audio.seconds(counters.replayed_bytes // frame_bytes),
             )
         )
+
+    def _report_refusal(self, event: ChangeRefused) -> None:
+        _logger.warning("a change that was to hold on the next connection was refused: %s", event.error)
+        self.events.put(event)
 
     def _note_done(self, task: asyncio.Task[None]) -> None:
         """A task that was cancelled before it began has not said how the session ended."""

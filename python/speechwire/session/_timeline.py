@@ -15,9 +15,8 @@ from typing import Final, NamedTuple, Protocol
 
 __all__ = ["Sent", "Timeline"]
 
-# Times are 32-bit floats on the wire: within an hour this is off by up to 0.12 ms. A word that begins where a
-# piece begins is of that piece.
-_SAME_S: Final = 0.0005
+# Times are 32-bit floats on the wire. A word that begins where a piece begins is of that piece.
+_SAME: Final = 2.0**-23
 # A service may repeat a final result: its pieces are kept for a while.
 _MOST_PAST: Final = 16
 
@@ -84,11 +83,11 @@ class Timeline:
 
     def start_s(self, time_s: float) -> float:
         """When something that begins at ``time_s`` on the connection begins for the caller."""
-        return self._at(bisect_right, time_s, _SAME_S)
+        return self._at(bisect_right, time_s, 1.0 + _SAME)
 
     def end_s(self, time_s: float) -> float:
         """When something that ends at ``time_s`` on the connection ends for the caller."""
-        return self._at(bisect_left, time_s, -_SAME_S)
+        return self._at(bisect_left, time_s, 1.0 - _SAME)
 
     def end_position(self, time_s: float) -> int:
         """The caller's position of an end at ``time_s`` on the connection, to the nearest frame."""
@@ -100,7 +99,7 @@ class Timeline:
         if past > 0:
             del self._pieces[:past]
 
-    def _at(self, bisect: Callable[..., int], time_s: float, same_s: float) -> float:
+    def _at(self, bisect: Callable[..., int], time_s: float, same: float) -> float:
         if not self._frame_rate:
             return time_s + self._offset_s
         # Whatever a service claims, it has heard no more than what was sent, and nothing before that.
@@ -110,7 +109,6 @@ class Timeline:
         position = time_s * self._frame_rate
         piece = self._pieces[0]
         if len(self._pieces) > 1:
-            begun = (time_s + same_s) * self._frame_rate
-            piece = self._pieces[max(0, bisect(self._pieces, begun, key=_CONNECTION) - 1)]
+            piece = self._pieces[max(0, bisect(self._pieces, position * same, key=_CONNECTION) - 1)]
         advance = max(0.0, position - piece.connection) if piece.moving else 0.0
         return (piece.caller + advance) / self._frame_rate

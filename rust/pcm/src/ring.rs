@@ -250,7 +250,9 @@ impl Ring {
     /// Say that everything before `position` has a result that will not change; a replay must begin a run-up earlier.
     pub fn acknowledge(&mut self, position: u64, run_up: u64) {
         let position = position.min(self.end);
-        self.acknowledged = self.acknowledged.max(position);
+        if position > self.acknowledged {
+            (self.acknowledged, self.resent) = (position, 0);
+        }
         self.needed_from = self.needed_from.max(position.saturating_sub(run_up));
         while let Some(first) = self.forgotten.front_mut()
             && first.start < self.acknowledged
@@ -267,15 +269,12 @@ impl Ring {
 
     /// Put what was sent and is needed back in front of what waits; returns the frames that are needed and were
     /// let go of.
-    pub fn rewind(&mut self, got_further: bool) -> u64 {
+    pub fn rewind(&mut self) -> u64 {
         let lost = self
             .forgotten
             .drain(..)
             .map(|gap| gap.end - gap.start)
             .sum();
-        if got_further {
-            self.resent = 0;
-        }
         let sent: Vec<Item> = self.items.drain(..self.sent_items).collect();
         self.sent_items = 0;
         self.queued += self.kept;

@@ -234,9 +234,8 @@ impl NativeRing {
         self.outgoing.ring_mut().acknowledge(position, run_up);
     }
 
-    #[pyo3(signature = (*, got_further))]
-    fn rewind(&mut self, got_further: bool) -> u64 {
-        self.outgoing.ring_mut().rewind(got_further)
+    fn rewind(&mut self) -> u64 {
+        self.outgoing.ring_mut().rewind()
     }
 
     fn give_up_repeats(&mut self) -> u64 {
