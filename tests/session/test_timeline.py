@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tests.session.fed_timeline import FedTimeline
 
 RATE = 16000
+NEAR = 8  # half a millisecond
 
 
 def timeline() -> FedTimeline:
@@ -97,7 +98,7 @@ def test_compressed_audio_is_only_shifted() -> None:
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from(["audio", "gap", "silence"]), st.integers(1, 5000)), min_size=1, max_size=30
+        st.tuples(st.sampled_from(["audio", "gap", "silence"]), st.integers(2 * NEAR, 5000)), min_size=1, max_size=30
     ),
     st.data(),
 )
@@ -121,9 +122,17 @@ def test_every_sent_frame_maps_to_where_it_came_from(
     frame = data.draw(st.integers(0, len(where) - 1))
     forgotten = data.draw(st.integers(0, frame))
     clock.forget(forgotten / RATE)
-    assert clock.start_s(frame / RATE) * RATE == pytest.approx(where[frame], abs=1e-6)
+    # What begins shortly before a seam may be of what comes behind it, and what ends shortly behind it of
+    # what comes before: times are rounded.
+    begins = {where[at] for at in range(frame, min(frame + NEAR, len(where) - 1) + 1)}
+    assert round(clock.start_s(frame / RATE) * RATE) in begins
     ended = clock.end_position((frame + 1) / RATE)
-    assert ended in (where[frame], where[frame] + 1)
+    ends = {where[at] + step for at in range(max(0, frame - NEAR), frame + 1) for step in range(NEAR + 2)}
+    assert ended in ends
+    in_a_run = where[max(0, frame - NEAR) : frame + NEAR + 1]
+    if in_a_run == list(range(in_a_run[0], in_a_run[0] + len(in_a_run))):
+        assert clock.start_s(frame / RATE) * RATE == pytest.approx(where[frame], abs=1e-6)
+        assert ended == where[frame] + 1
 
 
 @given(st.integers(0, 40_000_000))

@@ -15,8 +15,8 @@ from typing import Final, NamedTuple, Protocol
 
 __all__ = ["Sent", "Timeline"]
 
-# Times are 32-bit floats on the wire. A word that begins where a piece begins is of that piece.
-_SAME: Final = 2.0**-23
+# Times on the wire are rounded, to 32-bit floats at least. A word that begins where a piece begins is of it.
+_ROUNDED_S: Final = 0.0005
 # A service may repeat a final result: its pieces are kept for a while.
 _MOST_PAST: Final = 16
 
@@ -83,11 +83,11 @@ class Timeline:
 
     def start_s(self, time_s: float) -> float:
         """When something that begins at ``time_s`` on the connection begins for the caller."""
-        return self._at(bisect_right, time_s, 1.0 + _SAME)
+        return self._at(bisect_right, time_s, _ROUNDED_S)
 
     def end_s(self, time_s: float) -> float:
         """When something that ends at ``time_s`` on the connection ends for the caller."""
-        return self._at(bisect_left, time_s, 1.0 - _SAME)
+        return self._at(bisect_left, time_s, -_ROUNDED_S)
 
     def end_position(self, time_s: float) -> int:
         """The caller's position of an end at ``time_s`` on the connection, to the nearest frame."""
@@ -99,7 +99,7 @@ class Timeline:
         if past > 0:
             del self._pieces[:past]
 
-    def _at(self, bisect: Callable[..., int], time_s: float, same: float) -> float:
+    def _at(self, bisect: Callable[..., int], time_s: float, rounded_s: float) -> float:
         if not self._frame_rate:
             return time_s + self._offset_s
         # Whatever a service claims, it has heard no more than what was sent, and nothing before that.
@@ -109,6 +109,7 @@ class Timeline:
         position = time_s * self._frame_rate
         piece = self._pieces[0]
         if len(self._pieces) > 1:
-            piece = self._pieces[max(0, bisect(self._pieces, position * same, key=_CONNECTION) - 1)]
+            near = position + rounded_s * self._frame_rate
+            piece = self._pieces[max(0, bisect(self._pieces, near, key=_CONNECTION) - 1)]
         advance = max(0.0, position - piece.connection) if piece.moving else 0.0
         return (piece.caller + advance) / self._frame_rate
