@@ -100,6 +100,12 @@ class Ears:
         self.understood.add(number)
         self.words.append(Heard(number, self.begun[number], end))
 
+    @property
+    def word_under_way(self) -> int | None:
+        """The word that has begun and not ended."""
+        number, within = divmod(self.expected or 0, QUARTER)
+        return number if number in self.begun and within < WORD_ENDS else None
+
     def cut(self) -> None:
         """A result ends here: a word whose middle has passed is in it."""
         number, within = divmod(self.expected or 0, QUARTER)

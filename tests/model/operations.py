@@ -123,7 +123,7 @@ class Operations(Watch):
             arguments["features"] = {"numerals": arguments.pop("numerals")}
         limit_s = (self.calls_under_way + 1) * (self.settings.configure_timeout_s + 0.5) + self._backlog_s
         # It waits for a handshake that is under way, and behind what was pushed at once and is paced.
-        limit_s += self.settings.connect_timeout_s + self.longest_burst_s
+        limit_s += self.settings.connect_timeout_s + self.longest_burst_s + self._unread_s
         self.asked.append((arguments, changes))
         await self._set(operation, lambda: self.session.configure(**arguments), changes, limit_s)
 
@@ -158,6 +158,12 @@ class Operations(Watch):
             self.broken("calls raise what is documented", f"reopen with another format: {error!r}")
             return
         self.broken("calls raise what is documented", "reopen takes another format")
+
+    @property
+    def _unread_s(self) -> float:
+        """How long a service that reads slowly takes for what a socket holds, in frames of 50 ms."""
+        frames = self.story.window_bytes / (RATE * SAMPLE_BYTES * 0.05)
+        return frames * max((fate.reads_s for fate in (*self.story.fates, self.story.rest)), default=0.0)
 
     @property
     def _backlog_s(self) -> float:

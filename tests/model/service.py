@@ -30,6 +30,7 @@ class Service:
         self.story, self.caller, self.voice = story, caller, voice
         self.spoken = {number for begin, end in story.turns for number in range(begin, end)}
         self.joined_late: set[int] = set()
+        self.cut_by_final: set[int] = set()
         self.finals: list[tuple[int, float, Conversation]] = []
         self.attempts: list[tuple[float, str]] = []
         self.conversations: list[Conversation] = []

@@ -123,6 +123,9 @@ class VoiceV1(Conversation):
         """What was heard since the last final, as a result that is final or not."""
         is_final = flags.get("is_final", False)
         if is_final:
+            # A real service ends a final between words, but for those that are forced.
+            if not flags.get("from_finalize") and (cut := self.word_under_way) is not None:
+                self.service.cut_by_final.add(cut)
             self.cut()
         self.say(
             message(self.final, self.position, self.words, self.number, **flags),

@@ -20,6 +20,7 @@ from pipecat.utils.tracing.service_decorators import traced_stt
 from speechwire.errors import SessionClosed, SpeechwireError
 from speechwire.session import (
     AudioDropped,
+    ChangeRefused,
     EventsDropped,
     ListenSettings,
     ListenStats,
@@ -224,6 +225,8 @@ class ListeningService(STTService):
                 await self._begin_outage(event.error)
             case OutageEnded():
                 await self._end_outage(event.lasted_s)
+            case ChangeRefused():
+                logger.warning(f"{self}: a change of the settings was refused: {event.error}")
             case AudioDropped() | EventsDropped():
                 logger.warning(f"{self}: {event}")
             case SessionEnded():

@@ -109,7 +109,7 @@ class Endpoint(abc.ABC, Generic[EventT]):
                 code,
                 reason,
                 asked=self._state is State.CLOSING,
-                delivered=self._delivered(),
+                delivered=self._delivered(code),
                 failure=self._failure,
                 request_id=self.request_id,
             )
@@ -127,8 +127,12 @@ class Endpoint(abc.ABC, Generic[EventT]):
     def _on_message(self, message: Any) -> list[EventT]:
         """Keeps the state in step with a message; returns the events to report."""
 
-    def _delivered(self) -> bool | None:
-        """Whether the service has proved that it had delivered everything; ``None`` if nothing could."""
+    def _delivered(self, code: int) -> bool | None:
+        """Whether the service has proved that it had delivered everything; ``None`` if nothing could.
+
+        Args:
+            code: How it closed the connection.
+        """
         return None
 
     def _events(self, event: UnknownMessage | MalformedMessage) -> list[EventT]:

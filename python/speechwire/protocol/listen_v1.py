@@ -6,7 +6,7 @@ Deepgram docs: audio-keep-alive, finalize, close-stream, configure, multichannel
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from msgspec.structs import replace
 
@@ -32,6 +32,8 @@ from speechwire.protocol.options_listen_v1 import ListenV1Options, check_keyterm
 
 __all__ = ["ListenV1"]
 
+_NORMAL: Final = 1000
+
 
 class ListenV1(ListenEndpoint[Event]):
     """One ``/v1/listen`` connection, without the connection.
@@ -51,7 +53,7 @@ class ListenV1(ListenEndpoint[Event]):
         self.options = options or ListenV1Options()
         super().__init__(self.options.encoding, self.options.sample_rate, self.options.channels)
         self._final_by_channel: dict[int, float] = {}
-        self._summarized = False
+        self._summarized = self._has_duration = False
 
     def keep_alive(self) -> str:
         """The frame that keeps the connection open while no audio flows; send one every 3 to 5 seconds.
@@ -122,8 +124,8 @@ class ListenV1(ListenEndpoint[Event]):
                 message = self._at_a_time(message)
             case Metadata():
                 self._learn_request_id(message.request_id)
-                # One that does not say how much was heard shows nothing.
-                self._summarized = self._state is State.CLOSING and message.duration > 0
+                self._summarized = self._state is State.CLOSING
+                self._has_duration = message.duration > 0
                 if message.duration > self._limit_s:
                     message = replace(message, duration=self._latest_s)
             case ConfigureSuccess() | ConfigureFailure():
@@ -168,8 +170,10 @@ class ListenV1(ListenEndpoint[Event]):
         within = message.last_word_end <= self._limit_s
         return message if within else replace(message, last_word_end=self._latest_s)
 
-    def _delivered(self) -> bool | None:
-        return True if self._summarized else self._has_heard(self.final_s)
+    def _delivered(self, code: int) -> bool | None:
+        # A summary that does not say how much was heard proves nothing by itself: it may be a fragment.
+        is_summary = self._summarized and (self._has_duration or code == _NORMAL)
+        return True if is_summary else self._has_heard(self.final_s)
 
 
 def _position(channel_index: tuple[int, ...]) -> tuple[int, int]:
