@@ -12,10 +12,11 @@ from tests.model.chaos import LISTENING, Tally, tally
 from tests.model.player import play
 from tests.model.shrink import shrunk
 
-# Found among 30,000 others: each broke a promise once.
+# Each broke a promise once.
 FOUND = (
     *(9852, 12967, 13788, 15608, 18226, 21140, 22442, 23568, 24221, 24406, 24809, 25704),
     *(26191, 26400, 26629, 26882, 26926, 27668, 28385, 29285, 29502, 202141, 202801, 203559),
+    *(303784, 305634, 311496),
 )
 GROUPS = 40
 STORIES = 50

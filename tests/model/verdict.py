@@ -113,8 +113,8 @@ class Verdict(Judge):
             self.find("what can be complete is", f"not complete; without {without[:8]}; {self.ended}")
 
     def _is_hidden(self, word: int) -> bool:
-        """Whether the service ended by itself what looks like an answer to CloseStream: Flux says nothing more,
-        and nobody can tell whether it heard what came behind its last update.
+        """Whether the service ended by itself, and it looks like an answer to CloseStream: nobody can tell
+        whether Flux heard what came behind its last update.
         """
         if not self._all:
             return False
@@ -205,4 +205,4 @@ def _reached(at_s: float, one: Conversation) -> bool:
 
 
 def _nothing_open(one: Conversation) -> bool:
-    return not one.open_at_close and one.told_all
+    return not one.open_at_close and one.told_all and not one.mute

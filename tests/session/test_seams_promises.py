@@ -88,7 +88,7 @@ async def test_a_refusal_of_the_key_or_the_balance_is_not_one_of_the_change(
 async def test_a_connection_made_with_a_change_that_is_refused_meanwhile_is_not_used(
     endpoint: Endpoint,
 ) -> None:
-    """``Configure`` is refused while the replacement, which was made with the change, waits for its moment."""
+    """``Configure`` is refused while the replacement, which has the change, waits for its moment."""
     service = Configurable(endpoint.service(TURNS), lambda _: REFUSED, delay_s=0.5)
     session = endpoint.session(service, drain_timeout_s=60)
     events = asyncio.create_task(collect(session))

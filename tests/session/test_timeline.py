@@ -98,7 +98,9 @@ def test_compressed_audio_is_only_shifted() -> None:
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from(["audio", "gap", "silence"]), st.integers(2 * NEAR, 5000)), min_size=1, max_size=30
+        st.tuples(st.sampled_from(["audio", "gap", "silence"]), st.integers(2 * NEAR, 5000)),
+        min_size=1,
+        max_size=30,
     ),
     st.data(),
 )
@@ -122,8 +124,8 @@ def test_every_sent_frame_maps_to_where_it_came_from(
     frame = data.draw(st.integers(0, len(where) - 1))
     forgotten = data.draw(st.integers(0, frame))
     clock.forget(forgotten / RATE)
-    # What begins shortly before a seam may be of what comes behind it, and what ends shortly behind it of
-    # what comes before: times are rounded.
+    # Times are rounded: what begins shortly before a seam may be of what comes behind it, and what ends
+    # shortly behind it of what comes before.
     begins = {where[at] for at in range(frame, min(frame + NEAR, len(where) - 1) + 1)}
     assert round(clock.start_s(frame / RATE) * RATE) in begins
     ended = clock.end_position((frame + 1) / RATE)

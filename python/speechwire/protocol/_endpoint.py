@@ -90,7 +90,7 @@ class Endpoint(abc.ABC, Generic[EventT]):
         if isinstance(frame, str):
             message = self._decoder.decode(frame)
             if type(message) is Salvaged:
-                return [*self._on_message(message.message), *self._events(message.junk)]
+                return [*self._on_salvaged(message.message), *self._events(message.junk)]
             return self._on_message(message)
         return self._receive_binary(frame if type(frame) is bytes else _as_bytes(frame))
 
@@ -109,7 +109,7 @@ class Endpoint(abc.ABC, Generic[EventT]):
                 code,
                 reason,
                 asked=self._state is State.CLOSING,
-                delivered=self._delivered(code),
+                delivered=self._delivered(),
                 failure=self._failure,
                 request_id=self.request_id,
             )
@@ -127,12 +127,12 @@ class Endpoint(abc.ABC, Generic[EventT]):
     def _on_message(self, message: Any) -> list[EventT]:
         """Keeps the state in step with a message; returns the events to report."""
 
-    def _delivered(self, code: int) -> bool | None:
-        """Whether the service has proved that it had delivered everything; ``None`` if nothing could.
+    def _on_salvaged(self, message: Any) -> list[EventT]:
+        """The same for what is left of a message."""
+        return self._on_message(message)
 
-        Args:
-            code: How it closed the connection.
-        """
+    def _delivered(self) -> bool | None:
+        """Whether the service has proved that it had delivered everything; ``None`` if nothing could."""
         return None
 
     def _events(self, event: UnknownMessage | MalformedMessage) -> list[EventT]:

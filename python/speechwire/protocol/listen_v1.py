@@ -6,7 +6,7 @@ Deepgram docs: audio-keep-alive, finalize, close-stream, configure, multichannel
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from msgspec.structs import replace
 
@@ -32,8 +32,6 @@ from speechwire.protocol.options_listen_v1 import ListenV1Options, check_keyterm
 
 __all__ = ["ListenV1"]
 
-_NORMAL: Final = 1000
-
 
 class ListenV1(ListenEndpoint[Event]):
     """One ``/v1/listen`` connection, without the connection.
@@ -53,7 +51,7 @@ class ListenV1(ListenEndpoint[Event]):
         self.options = options or ListenV1Options()
         super().__init__(self.options.encoding, self.options.sample_rate, self.options.channels)
         self._final_by_channel: dict[int, float] = {}
-        self._summarized = self._has_duration = False
+        self._summarized = False
 
     def keep_alive(self) -> str:
         """The frame that keeps the connection open while no audio flows; send one every 3 to 5 seconds.
@@ -118,6 +116,12 @@ class ListenV1(ListenEndpoint[Event]):
     def _on_message(self, message: Any) -> list[Event]:
         return [self._on_results(message) if type(message) is Results else self._on_other(message)]
 
+    def _on_salvaged(self, message: Any) -> list[Event]:
+        summarized = self._summarized
+        events = self._on_message(message)
+        self._summarized = summarized  # a fragment is no summary
+        return events
+
     def _on_other(self, message: Any) -> Event:
         match message:
             case SpeechStarted() | UtteranceEnd():
@@ -125,7 +129,6 @@ class ListenV1(ListenEndpoint[Event]):
             case Metadata():
                 self._learn_request_id(message.request_id)
                 self._summarized = self._state is State.CLOSING
-                self._has_duration = message.duration > 0
                 if message.duration > self._limit_s:
                     message = replace(message, duration=self._latest_s)
             case ConfigureSuccess() | ConfigureFailure():
@@ -170,10 +173,8 @@ class ListenV1(ListenEndpoint[Event]):
         within = message.last_word_end <= self._limit_s
         return message if within else replace(message, last_word_end=self._latest_s)
 
-    def _delivered(self, code: int) -> bool | None:
-        # A summary that does not say how much was heard proves nothing by itself: it may be a fragment.
-        is_summary = self._summarized and (self._has_duration or code == _NORMAL)
-        return True if is_summary else self._has_heard(self.final_s)
+    def _delivered(self) -> bool | None:
+        return True if self._summarized else self._has_heard(self.final_s)
 
 
 def _position(channel_index: tuple[int, ...]) -> tuple[int, int]:

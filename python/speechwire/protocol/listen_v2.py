@@ -188,7 +188,7 @@ class ListenV2(ListenEndpoint[Event]):
         elif turn.event in _IN_TURN:
             self._turn_open = True
 
-    def _delivered(self, code: int) -> bool | None:
+    def _delivered(self) -> bool | None:
         # The text of a turn whose end was asked for is in the EndOfTurn alone.
         return False if self._end_forced else self._has_heard(self.progress_s)
 

@@ -212,5 +212,5 @@ class SpeakV1(Endpoint[Event]):
         heir.has_words |= flush.has_words
         return flush.index
 
-    def _delivered(self, code: int) -> bool | None:
+    def _delivered(self) -> bool | None:
         return True if not self._waiting and not self._buffered.has_words else None

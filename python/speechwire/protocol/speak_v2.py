@@ -232,5 +232,5 @@ class SpeakV2(Endpoint[Event]):
         discarded, self._discarded_bytes = self._discarded_bytes, 0
         return msgspec.structs.replace(message, discarded_bytes=discarded)
 
-    def _delivered(self, code: int) -> bool | None:
+    def _delivered(self) -> bool | None:
         return True if self._summarized else None

@@ -207,7 +207,7 @@ class ListeningSession(Generic[EventT]):
 
         The settings are wanted from this call on: a new connection is made with them, an open one is sent
         ``Configure``. Returns when the connection has them; at once where there is none: if the next one is
-        refused with them, :class:`ChangeRefused` says so. When the call is cancelled the settings stay wanted.
+        refused with them, :class:`ChangeRefused` says so. When the call is cancelled they stay wanted.
 
         Args:
             changes: As of ``configure`` of :class:`speechwire.protocol.ListenV2` or ``ListenV1``.
@@ -242,8 +242,8 @@ class ListeningSession(Generic[EventT]):
         anything.
 
         The new connection is made first; the change happens between turns or utterances, or after
-        ``rollover_wait_s``. Without a connection the options hold from the next one on: if that is refused with
-        them, :class:`ChangeRefused` says so. When the call is cancelled the options stay as they were.
+        ``rollover_wait_s``. Without a connection the options hold from the next one on: if that is refused
+        with them, :class:`ChangeRefused` says so. When the call is cancelled the options stay as they were.
 
         Args:
             options: Of the same type, endpoint and audio format.

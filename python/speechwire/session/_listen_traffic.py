@@ -27,7 +27,7 @@ EventT = TypeVar("EventT")
 
 _FURTHER_S: Final = 0.25  # results that get less far than this are no progress
 _LAG_S: Final = 1.0  # results lag this much in good health
-_UNHEARD_S: Final = 0.1  # less audio than this holds no word
+_UNHEARD_S: Final = 0.02  # less audio than this does not even end a word
 _FLOWING_S: Final = 1.0  # audio was pushed within this time: the caller is streaming
 _CAREFUL_BURST_S: Final = 1.5  # enough for a healthy service to answer
 _UNREAD_S: Final = 1.0  # a session that closes waits no longer for a peer that does not read

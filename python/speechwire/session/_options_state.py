@@ -179,7 +179,8 @@ class OptionsState(Generic[OptionsT]):
     def adopt(self) -> None:
         """There is no connection: whatever is wanted will hold on the next one.
 
-        Whoever wants a new connection settles that. Before the first connection the changes are as good as the options they change.
+        A change that asks for a new connection is settled by whoever asks. Before the first connection the
+        changes are as good as the options they change.
         """
         if self._is_new:
             self._prove(tuple(self._changes))
