@@ -46,7 +46,7 @@ def test_an_import_leaves_alone_what_it_does_not_need(module: str, without: tupl
 
 
 def test_sessions_bring_what_they_are_made_of_and_nothing_else() -> None:
-    """numpy comes with `PcmPipeline`, a WebSocket client with the first connection, the rest when asked for."""
+    """numpy comes with `PcmPipeline`, a WebSocket client with the first connection."""
     brought = imported_by("speechwire.session") - imported_by("sys")
     ours = {".".join(name.split(".")[:2]) for name in brought if name.startswith("speechwire.")}
     packages = ("_native", "_version", "audio", "errors", "protocol", "session", "transport")

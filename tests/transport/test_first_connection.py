@@ -12,6 +12,7 @@ import trustme
 from tests.transport.raw_peer import raw_peer
 from tests.transport.reaching import PATIENCE_S, client_side, greet, greeting, request, server_side
 
+from speechwire.session import SessionPool
 from speechwire.transport import new_transport
 from speechwire.transport.picows_ws import PicowsTransport
 
@@ -69,6 +70,16 @@ async def test_first_connections_at_once_share_one_client(make: Any, monkeypatch
             connection.abort()
         await transport.aclose()
     assert beside.calls == 1
+
+
+async def test_a_pool_prepares_its_transport_as_it_opens(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server makes its pool when it starts; the first call is not to wait for an import."""
+    transport = make()
+    beside = Beside(transport._new_client)
+    monkeypatch.setattr(transport, "_new_client", beside)
+    monkeypatch.setattr("speechwire.session.pool.new_transport", lambda: transport)
+    async with SessionPool("key", base_url="ws://127.0.0.1:1"):
+        assert beside.calls == 1
 
 
 @pytest.mark.parametrize("way", ["by name", "by the variable"])

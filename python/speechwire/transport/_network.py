@@ -46,12 +46,19 @@ class NetworkTransport(NotCopyable):
         """Import the library, and make its client."""
         raise NotImplementedError
 
+    async def prepare(self, url: str) -> None:
+        """Import the library now, and read the certificates: a server does so as it starts.
+
+        The event loop goes on meanwhile.
+
+        Args:
+            url: Where connections will go. Certificates are for ``wss://`` alone.
+        """
+        await self._prepared(url)
+
     async def connect(self, request: ConnectRequest) -> WebSocket:
         """Open one connection. See :meth:`speechwire.transport.base.Transport.connect`."""
-        needs_tls = request.url.startswith("wss:")
-        client = self._client
-        if client is None or (needs_tls and self._ssl is None):
-            client = await asyncio.to_thread(self._prepare, needs_tls)
+        client = await self._prepared(request.url)
         return await client.connect(request, self._proxies.choose(request.url), self._ssl)
 
     async def aclose(self) -> None:
@@ -60,7 +67,13 @@ class NetworkTransport(NotCopyable):
         if client is not None:
             await client.aclose()
 
-    def _prepare(self, needs_tls: bool) -> Client:
+    async def _prepared(self, url: str) -> Client:
+        needs_tls = url.startswith("wss:")
+        if self._client is not None and (self._ssl is not None or not needs_tls):
+            return self._client
+        return await asyncio.to_thread(self._made, needs_tls)
+
+    def _made(self, needs_tls: bool) -> Client:
         """The one client of all connections; it and their one TLS context are made if there are none."""
         with self._preparing:
             if self._client is None:

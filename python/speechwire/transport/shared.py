@@ -40,10 +40,10 @@ def transport_name() -> str:
 
 def new_transport(
     *, ssl: ssl_module.SSLContext | None = None, proxy: str | None = None, trust_env: bool = True
-) -> Transport:
+) -> AiohttpTransport | PicowsTransport:
     """The default transport: on picows if the extra ``fast`` is installed, else on aiohttp.
 
-    Neither is imported yet: a thread does that when the first connection is opened.
+    Neither is imported yet: a thread does that when the first connection is opened, or at ``prepare``.
 
     Args:
         ssl: TLS settings; by default the system's certificate authorities, verified.
