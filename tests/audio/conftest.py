@@ -8,7 +8,8 @@ from typing import Any, cast
 import pytest
 
 from speechwire.audio import PcmPipeline, engine_name
-from speechwire.audio._select import load_native, make_pipeline
+from speechwire.audio._engines import make_pipeline
+from speechwire.audio._select import load_native
 from speechwire.audio._settings import Settings
 
 Build = Callable[..., PcmPipeline]

@@ -13,7 +13,7 @@ from threading import Thread
 
 import pytest
 
-from speechwire.audio import PcmPipeline, _select
+from speechwire.audio import PcmPipeline, _engines
 from speechwire.audio._tables import SharedTables
 from speechwire.audio._taps import FilterTable, filter_table
 
@@ -90,8 +90,8 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
         made.append((in_rate, out_rate))
         return filter_table(in_rate, out_rate, quality)
 
-    monkeypatch.setattr(_select, "filter_table", spy)
-    monkeypatch.setattr(_select, "_TABLES", SharedTables(limit_bytes=0))
+    monkeypatch.setattr(_engines, "filter_table", spy)
+    monkeypatch.setattr(_engines, "_TABLES", SharedTables(limit_bytes=0))
     return made
 
 
@@ -117,7 +117,7 @@ def test_presets_do_not_share(build: Build, made: list[tuple[int, int]]) -> None
 def test_what_is_kept_is_bounded(build: Build) -> None:
     for rate in range(6000, 6144, 2):
         build(in_rate=rate + 1, out_rate=rate)
-    assert 16 * MIB < _select._TABLES.kept_bytes <= 32 * MIB
+    assert 16 * MIB < _engines._TABLES.kept_bytes <= 32 * MIB
 
 
 @pytest.mark.parametrize(("in_rate", "out_rate", "quality"), COSTLY)

@@ -14,7 +14,11 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    *sorted((ROOT / "python").glob("**/README.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 FENCED = re.compile(
     r"(?P<excuse><!-- not run: [^\n]+-->\n)?"
     r"^```python\n(?P<code>.*?)^```\n"
@@ -52,7 +56,7 @@ named = pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.name)
 
 def test_the_pages_have_blocks_that_run() -> None:
     pages = {block.name.partition(":")[0] for block in BLOCKS if block.output}
-    assert {"README.md", "docs/quickstart.md", "docs/recovery.md"} <= pages
+    assert {"README.md", "python/README.md", "docs/quickstart.md", "docs/recovery.md"} <= pages
 
 
 @named

@@ -15,7 +15,11 @@ from speechwire.cli import _application
 from speechwire.emulator import cli as emulator_cli
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    *(ROOT / "README.md", ROOT / "CONTRIBUTING.md"),
+    *sorted((ROOT / "python").glob("**/README.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 TEXT = {page.relative_to(ROOT): page.read_text(encoding="utf-8") for page in PAGES}
 
 COMMANDS = sorted(

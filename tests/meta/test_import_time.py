@@ -11,6 +11,8 @@ from packaging.requirements import Requirement
 
 OFFLINE = ("pocketsphinx", "espeakng_loader")
 FRAMEWORKS = ("videosdk", "livekit", "pipecat")
+CLIENTS = ("aiohttp", "yarl", "picows", "aiohappyeyeballs", "http.client", "urllib.request", "email")
+NETWORK = (*CLIENTS, "socket", "ssl")
 SERVING = ("speechwire.emulator", "aiohttp.web", "pytest")
 
 
@@ -28,9 +30,10 @@ def imported_by(module: str) -> set[str]:
     [
         ("speechwire", ("numpy", "msgspec", "aiohttp", "asyncio")),
         ("speechwire.errors", ("numpy", "msgspec", "aiohttp", "asyncio")),
-        ("speechwire.audio", ("msgspec", "aiohttp", "asyncio", "socket", "ssl", "speechwire.transport")),
+        ("speechwire.audio", (*NETWORK, "asyncio", "numpy", "msgspec", "speechwire.transport")),
+        ("speechwire.audio._pipeline", (*NETWORK, "asyncio", "msgspec", "speechwire.transport")),
         ("speechwire.protocol", ("numpy", "aiohttp", "asyncio", "socket", "ssl")),
-        ("speechwire.session", (*SERVING, *OFFLINE, *FRAMEWORKS, "opentelemetry", "click", "rich")),
+        ("speechwire.transport", (*CLIENTS, "numpy", "msgspec")),
         ("speechwire.emulator", (*OFFLINE, *FRAMEWORKS, "speechwire.emulator.offline", "speechwire.session")),
         ("speechwire.emulator.offline", (*OFFLINE, *FRAMEWORKS)),
         ("speechwire.cli", (*OFFLINE, *FRAMEWORKS, "av")),
@@ -42,9 +45,26 @@ def test_an_import_leaves_alone_what_it_does_not_need(module: str, without: tupl
     assert [name for name in without if name in imported] == []
 
 
+def test_sessions_bring_what_they_are_made_of_and_nothing_else() -> None:
+    """numpy comes with `PcmPipeline`, a WebSocket client with the first connection."""
+    brought = imported_by("speechwire.session") - imported_by("sys")
+    ours = {".".join(name.split(".")[:2]) for name in brought if name.startswith("speechwire.")}
+    packages = ("_native", "_version", "audio", "errors", "protocol", "session", "transport")
+    assert ours <= {f"speechwire.{package}" for package in packages}
+    others = {name.partition(".")[0] for name in brought} - sys.stdlib_module_names - {"speechwire"}
+    assert others <= {"msgspec", "typing_extensions"}  # the second only by the first, where it is installed
+    assert brought.isdisjoint(CLIENTS)
+
+
+def test_the_converter_brings_numpy_before_the_first_call_needs_it() -> None:
+    imported = imported_by("speechwire.audio; from speechwire.audio import PcmPipeline")
+    assert "numpy" in imported
+    assert imported.isdisjoint((*NETWORK, "asyncio", "msgspec"))
+
+
 def test_the_check_can_fail() -> None:
-    assert {"aiohttp", "asyncio"} <= imported_by("speechwire.session")
-    assert "numpy" in imported_by("speechwire.audio")
+    assert {"msgspec", "asyncio", "speechwire.audio"} <= imported_by("speechwire.session")
+    assert "aiohttp" in imported_by("speechwire.transport._aiohttp")
 
 
 def test_aiohttp_brings_what_the_transport_dials_with() -> None:

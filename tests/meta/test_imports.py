@@ -147,11 +147,11 @@ RULES = {
 # The one file of a package that may import more than the rest of it.
 ONLY_HERE = {
     "speechwire.audio._select": frozenset({"speechwire._native"}),
-    "speechwire.transport.aiohttp_ws": frozenset({"aiohttp", "yarl"}),
+    "speechwire.transport._aiohttp": frozenset({"aiohttp", "yarl"}),
     "speechwire.transport._dial": frozenset(
         {"aiohappyeyeballs", "python_socks", "python_socks.async_.asyncio"}
     ),
-    "speechwire.transport.picows_ws": frozenset({"picows"}),
+    "speechwire.transport._picows": frozenset({"picows"}),
     "speechwire.cli._pyav": frozenset({"av"}),
     "speechwire.server._quota": frozenset({"redis.asyncio", "speechwire.cluster"}),
 }
@@ -183,7 +183,9 @@ def imports(path: Path) -> Iterator[str]:
 def run_time_nodes(tree: ast.AST) -> Iterator[ast.AST]:
     """Every node but those that only type checkers see."""
     for node in ast.iter_child_nodes(tree):
-        if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            yield from run_time_nodes(ast.Module(node.orelse, []))
+        else:
             yield node
             yield from run_time_nodes(node)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import re
 from email.message import EmailMessage
 
 import pytest
@@ -39,6 +40,15 @@ def test_it_is_this_project(archive: Archive) -> None:
     assert set(metadata.get_all("Classifier", [])) == set(project["classifiers"])
     assert str(metadata["Description-Content-Type"]).startswith("text/markdown")
     assert str(metadata.get_payload()).startswith(f"# {project['name']}\n")
+
+
+def test_its_page_serves_who_has_nothing_but_the_package(archive: Archive) -> None:
+    """On an index there is no folder to link into, and no Makefile."""
+    page = str(archive.metadata.get_payload())
+    links = re.findall(r"\]\(([^)]+)\)", page)
+    assert [link for link in links if not link.startswith(("https://", "#"))] == []
+    assert "$ make" not in page
+    assert f"$ pip install {archive.distribution.name}" in page.replace("install -U ", "install ")
 
 
 def test_it_requires_what_the_project_requires(archive: Archive) -> None:

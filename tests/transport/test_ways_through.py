@@ -78,8 +78,7 @@ async def test_what_is_trusted_by_default_is_read_once(
         made.append(client_side(authority))
         return made[-1]
 
-    for name in ("aiohttp_ws", "picows_ws"):
-        monkeypatch.setattr(f"speechwire.transport.{name}.default_tls", read)
+    monkeypatch.setattr("speechwire.transport._network.default_tls", read)
     transport = make()
     async with asyncio.timeout(PATIENCE_S), raw_peer(greet, server_side(authority, "127.0.0.1")) as listening:
         for _ in range(2):

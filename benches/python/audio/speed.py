@@ -57,7 +57,8 @@ def per_frame(contenders: Sequence[Contender], turns: int) -> dict[str, float]:
 
 def per_kernel(turns: int) -> dict[str, float]:
     """Microseconds per frame of each preset on each code path of this machine, chunks of 100 ms."""
-    from speechwire.audio._select import load_native, make_pipeline  # noqa: PLC0415 - the bench looks inside
+    from speechwire.audio._engines import make_pipeline  # noqa: PLC0415 - the bench looks inside
+    from speechwire.audio._select import load_native  # noqa: PLC0415
     from speechwire.audio._settings import Settings  # noqa: PLC0415
 
     frame = noise(FRAME_BYTES)

@@ -18,12 +18,12 @@ from typing import ClassVar, NoReturn, SupportsIndex
 import numpy as np
 from numpy.typing import NDArray
 
+from speechwire.audio._bytes import as_bytes
 from speechwire.audio._filter_np import NumpyFilter
 from speechwire.audio._formats import decode
 from speechwire.audio._settings import Settings
-from speechwire.errors import InvalidArgumentType
 
-__all__ = ["NumpyPipeline", "as_bytes"]
+__all__ = ["NumpyPipeline"]
 
 _Floats = NDArray[np.float64]
 
@@ -138,15 +138,3 @@ class NumpyPipeline:
         chunks = [bytes(self._output[i : i + size]) for i in range(0, whole, size)]
         del self._output[:whole]
         return chunks
-
-
-def as_bytes(pcm: object) -> bytes:
-    """Copy any C-contiguous bytes-like object.
-
-    Raises:
-        InvalidArgumentType: It is none.
-    """
-    try:
-        return bytes(np.frombuffer(pcm, np.uint8))  # type: ignore[call-overload]
-    except (TypeError, ValueError, BufferError, AttributeError):
-        raise InvalidArgumentType("pcm", pcm, "a C-contiguous bytes-like object") from None

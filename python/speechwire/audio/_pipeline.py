@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABCMeta
 from typing import TYPE_CHECKING, Any, NoReturn, cast, final
 
-from speechwire.audio._select import make_pipeline
+from speechwire.audio._engines import make_pipeline
 from speechwire.audio._settings import Settings
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import ClassVar, Final, NoReturn, SupportsIndex
 
-from speechwire.audio._engine_np import as_bytes
+from speechwire.audio._bytes import as_bytes
 from speechwire.audio._ring_log import RingLog
 from speechwire.audio.ring import Converter
 

@@ -105,6 +105,8 @@ class SessionPool:
         self._closed = False
 
     async def __aenter__(self) -> SessionPool:
+        if self._own_transport is not None:
+            await self._own_transport.prepare(self._common["base_url"])
         return self
 
     async def __aexit__(self, *_: object) -> None:

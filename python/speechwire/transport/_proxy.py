@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import ipaddress
-import urllib.request
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -16,8 +14,6 @@ __all__ = ["Proxies", "Proxy"]
 
 _DEFAULT_PORTS: Final = {"http": 80, "socks4": 1080, "socks5": 1080}
 _ALLOWED: Final = "http://, socks4:// or socks5://host:port, with or without user:password"
-# The variables that hold for a scheme, first come first served.
-_VARIABLES: Final = {"wss": ("https", "all"), "ws": ("http", "all")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +77,10 @@ class Proxies:
         """
         if self._given is not None or not self._trust_env:
             return self._given
-        parts = urlsplit(url)
-        variables = urllib.request.getproxies_environment()
-        name = next((name for name in _VARIABLES[parts.scheme] if variables.get(name)), None)
-        if name is None or _is_exempt(parts, variables):
-            return None
-        value = variables[name]
-        return _parsed(f"{name.upper()}_PROXY", value if "://" in value else f"http://{value}")
+        from speechwire.transport._environment import named_proxy  # noqa: PLC0415  # see there
+
+        named = named_proxy(url)
+        return named and _parsed(*named)
 
 
 def bracketed(host: str) -> str:
@@ -113,28 +106,3 @@ def _user(parts: SplitResult) -> Secret | None:
     if not parts.username:
         return None
     return Secret(f"{unquote(parts.username)}:{unquote(parts.password or '')}")
-
-
-def _is_exempt(parts: SplitResult, variables: dict[str, str]) -> bool:
-    host = parts.hostname or ""
-    port = parts.port or (443 if parts.scheme == "wss" else 80)
-    place = f"{bracketed(host)}:{port}"
-    exempt = urllib.request.proxy_bypass_environment  # type: ignore[attr-defined]  # the stubs lack it
-    if host == "localhost" or exempt(place, variables):
-        return True
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return address.is_loopback or any(address in network for network in _networks(variables.get("no", "")))
-
-
-def _networks(no_proxy: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
-    """The networks of ``NO_PROXY`` (``10.0.0.0/8``), which the standard library does not look for."""
-    networks = []
-    for entry in no_proxy.split(","):
-        try:
-            networks.append(ipaddress.ip_network(entry.strip(), strict=False))
-        except ValueError:
-            continue
-    return networks

@@ -14,6 +14,7 @@ from speechwire.errors import ConnectFailed, InvalidArgument
 from speechwire.transport._secret import NotCopyable
 from speechwire.transport.aiohttp_ws import AiohttpTransport
 from speechwire.transport.base import ConnectRequest, Transport, WebSocket, without_query
+from speechwire.transport.picows_ws import PicowsTransport
 
 __all__ = ["TRANSPORT_VARIABLE", "new_transport", "shared_transport", "transport_name"]
 
@@ -39,8 +40,10 @@ def transport_name() -> str:
 
 def new_transport(
     *, ssl: ssl_module.SSLContext | None = None, proxy: str | None = None, trust_env: bool = True
-) -> Transport:
+) -> AiohttpTransport | PicowsTransport:
     """The default transport: on picows if the extra ``fast`` is installed, else on aiohttp.
+
+    Neither is imported yet: a thread does that when the first connection is opened, or at ``prepare``.
 
     Args:
         ssl: TLS settings; by default the system's certificate authorities, verified.
@@ -53,11 +56,8 @@ def new_transport(
         InvalidArgumentType: `ssl` is no context.
         ImportError: ``SPEECHWIRE_TRANSPORT`` asks for picows, which is not installed.
     """
-    if transport_name() == "aiohttp":
-        return AiohttpTransport(ssl=ssl, proxy=proxy, trust_env=trust_env)
-    from speechwire.transport.picows_ws import PicowsTransport  # noqa: PLC0415  # an optional dependency
-
-    return PicowsTransport(ssl=ssl, proxy=proxy, trust_env=trust_env)
+    transport = AiohttpTransport if transport_name() == "aiohttp" else PicowsTransport
+    return transport(ssl=ssl, proxy=proxy, trust_env=trust_env)
 
 
 class _Lease(NotCopyable):

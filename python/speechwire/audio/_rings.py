@@ -1,0 +1,33 @@
+"""A ring of the chosen engine."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from speechwire.audio._ring_py import PythonRing
+from speechwire.audio._select import engine_name, load_native
+from speechwire.audio.ring import AudioRing, Converter
+
+__all__ = ["make_ring"]
+
+
+def make_ring(
+    frame_bytes: int,
+    frame_rate: int,
+    queue_frames: int,
+    replay_frames: int,
+    converter: Converter | None = None,
+    engine: str = "auto",
+) -> AudioRing:
+    """Return an empty ring.
+
+    Args:
+        frame_bytes: Bytes of one frame, over all channels; 1 for compressed audio.
+        frame_rate: Frames per second; 0 for compressed audio: then what is sent is not kept.
+        queue_frames: Bound of what waits to be sent.
+        replay_frames: Bound of what has been sent and is kept for a replay; 0 keeps nothing.
+        converter: Makes messages of what is pushed; ``None`` sends it as it comes, cut between frames.
+        engine: As in `engine_name`.
+    """
+    ring: Any = PythonRing if engine_name(engine) == "numpy" else load_native().NativeRing
+    return cast(AudioRing, ring(frame_bytes, frame_rate, queue_frames, replay_frames, converter))

@@ -1,0 +1,83 @@
+"""What the two network transports are to their users; the libraries that do the work are loaded later."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl as ssl_module
+from threading import Lock
+from typing import Protocol
+
+from speechwire.transport._client import checked_tls, default_tls
+from speechwire.transport._proxy import Proxies, Proxy
+from speechwire.transport._secret import NotCopyable
+from speechwire.transport.base import ConnectRequest, WebSocket
+
+__all__ = ["Client", "NetworkTransport"]
+
+
+class Client(Protocol):
+    """Opens connections with one of the libraries."""
+
+    async def connect(
+        self, request: ConnectRequest, proxy: Proxy | None, tls: ssl_module.SSLContext | None
+    ) -> WebSocket:
+        """Open one connection. See :meth:`speechwire.transport.base.Transport.connect`."""
+
+    async def aclose(self) -> None:
+        """Release what connections share."""
+
+
+class NetworkTransport(NotCopyable):
+    """Opens connections with a client of the subclass's choice, made when the first one is opened.
+
+    Importing the library of a client takes up to half a second, and reading the system's certificates tens
+    of milliseconds: a thread does both, so that the calls of the event loop go on.
+    """
+
+    def __init__(
+        self, *, ssl: ssl_module.SSLContext | None = None, proxy: str | None = None, trust_env: bool = True
+    ) -> None:
+        self._ssl = checked_tls(ssl)
+        self._proxies = Proxies(proxy, trust_env=trust_env)
+        self._client: Client | None = None
+        self._preparing = Lock()
+
+    def _new_client(self) -> Client:
+        """Import the library, and make its client."""
+        raise NotImplementedError
+
+    async def prepare(self, url: str) -> None:
+        """Import the library now, and read the certificates: a server does so as it starts.
+
+        The event loop goes on meanwhile.
+
+        Args:
+            url: Where connections will go. Certificates are for ``wss://`` alone.
+        """
+        await self._prepared(url)
+
+    async def connect(self, request: ConnectRequest) -> WebSocket:
+        """Open one connection. See :meth:`speechwire.transport.base.Transport.connect`."""
+        client = await self._prepared(request.url)
+        return await client.connect(request, self._proxies.choose(request.url), self._ssl)
+
+    async def aclose(self) -> None:
+        """Close the connections that are still open, and what they share."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    async def _prepared(self, url: str) -> Client:
+        needs_tls = url.startswith("wss:")
+        if self._client is not None and (self._ssl is not None or not needs_tls):
+            return self._client
+        return await asyncio.to_thread(self._made, needs_tls)
+
+    def _made(self, needs_tls: bool) -> Client:
+        """The one client of all connections; it and their one TLS context are made if there are none."""
+        with self._preparing:
+            if self._client is None:
+                self._client = self._new_client()
+            if needs_tls and self._ssl is None:
+                self._ssl = default_tls()
+            return self._client
