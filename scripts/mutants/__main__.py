@@ -10,13 +10,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from queue import SimpleQueue
 
 from scripts.mutants.allowed import Allowed
 from scripts.mutants.operators import Mutant, mutants_of
 from scripts.mutants.parts import PARTS, Part
-from scripts.mutants.running import Copy, Coverage, Outcome, coverage_of
+from scripts.mutants.running import Copy, Outcome, Reach, reach_of
 
 __all__ = ["main"]
 
@@ -64,7 +65,7 @@ def main(arguments: Sequence[str] | None = None, tree: Path = ROOT, parts: Mappi
                 seed: _chosen(every[name], options.count, f"{seed} {name}", tree)
                 for seed in options.seed or ["1"]
             }
-            reports += _try_part(name, parts[name], chosen, allowed, tree, options.jobs)
+            reports += _try_part(name, parts[name], chosen, allowed, tree, options)
     except (ValueError, RuntimeError) as error:
         print(f"mutants: {error}", file=sys.stderr)
         return 2
@@ -84,10 +85,16 @@ def _options(arguments: Sequence[str] | None, parts: Mapping[str, Part]) -> argp
         "--count", type=int, default=10, help="changes for each part and seed (default: %(default)s)"
     )
     parser.add_argument("--jobs", type=int, default=1, help="at once, each in a copy (default: %(default)s)")
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=60.0,
+        help="how long the tests of one change may take together (default: %(default)g)",
+    )
     parser.add_argument("--allowed", type=Path, help="TOML file of changes without effect")
     options = parser.parse_args(arguments)
-    if options.count < 1 or options.jobs < 1:
-        parser.error("--count and --jobs must be 1 or more")
+    if options.count < 1 or options.jobs < 1 or not options.seconds > 0:
+        parser.error("--count and --jobs must be 1 or more, --seconds more than 0")
     return options
 
 
@@ -116,37 +123,60 @@ def _chosen(mutants: Sequence[Mutant], count: int, seed: str, tree: Path) -> lis
 
 
 def _try_part(
-    name: str, part: Part, chosen: Mapping[str, Sequence[Mutant]], allowed: Allowed, tree: Path, jobs: int
+    name: str,
+    part: Part,
+    chosen: Mapping[str, Sequence[Mutant]],
+    allowed: Allowed,
+    tree: Path,
+    options: argparse.Namespace,
 ) -> list[Report]:
     reports = [Report(name, seed) for seed in chosen]
     tried = {mutant: None for mutants in chosen.values() for mutant in mutants if mutant not in allowed}
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         first = Copy(tree, Path(folder) / "0")
-        coverage = coverage_of(first, part.sources, part.tests, _FIRST_BOUND_S)
+        files = [path.relative_to(tree).as_posix() for path in part.files(tree)]
+        reach = reach_of(first, files, part.tests, _FIRST_BOUND_S)
         changes = sum(map(len, chosen.values()))
-        print(f"{name}: {changes} changes; its tests take {coverage.seconds:.0f} s", flush=True)
-        others = [Copy(tree, Path(folder) / str(number)) for number in range(1, jobs)]
-        for mutant, outcome in _outcomes(list(tried), part, coverage, [first, *others]):
-            _note([report for report in reports if mutant in chosen[report.seed]], mutant, outcome)
+        print(f"{name}: {changes} changes; its tests take {reach.seconds:.0f} s", flush=True)
+        others = [Copy(tree, Path(folder) / str(number)) for number in range(1, options.jobs)]
+        for mutant, attempt in _attempts(list(tried), reach, options.seconds, [first, *others]):
+            _note([report for report in reports if mutant in chosen[report.seed]], mutant, attempt)
     for report in reports:
         report.counts[_ALLOWED] = sum(mutant in allowed for mutant in chosen[report.seed])
     return reports
 
 
-def _outcomes(
-    mutants: Sequence[Mutant], part: Part, coverage: Coverage, copies: Sequence[Copy]
-) -> Iterator[tuple[Mutant, Outcome]]:
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What became of one mutant.
+
+    Args:
+        outcome: None if no test reaches it.
+        ran: How many tests were run.
+        reaching: How many reach it.
+    """
+
+    outcome: Outcome | None
+    ran: int
+    reaching: int
+
+
+def _attempts(
+    mutants: Sequence[Mutant], reach: Reach, limit_s: float, copies: Sequence[Copy]
+) -> Iterator[tuple[Mutant, Attempt]]:
     free: SimpleQueue[Copy] = SimpleQueue()
     for copy in copies:
         free.put(copy)
-    bound_s = max(_LEAST_BOUND_S, 4 * coverage.seconds)
 
-    def attempt(mutant: Mutant) -> Outcome:
-        last = mutant.number + mutant.lines - 1
-        tests = coverage.tests_of(mutant.file, mutant.number, last) or part.tests
+    def attempt(mutant: Mutant) -> Attempt:
+        reaching = reach.tests_of(mutant.file, mutant.number, mutant.number + mutant.lines - 1)
+        tests = _within(reaching, reach, limit_s)
+        if not tests:
+            return Attempt(None, 0, 0)
         copy = free.get()
         try:
-            return copy.run_with(mutant, tests, bound_s)
+            bound_s = _LEAST_BOUND_S + 4 * reach.seconds_of(tests)
+            return Attempt(copy.run_with(mutant, tests, bound_s), len(tests), len(reaching))
         finally:
             free.put(copy)
 
@@ -154,10 +184,26 @@ def _outcomes(
         yield from zip(mutants, threads.map(attempt, mutants), strict=True)
 
 
-def _note(reports: Sequence[Report], mutant: Mutant, outcome: Outcome) -> None:
-    kind = _MISSED if outcome.passed else _NOTICED if outcome.in_time else _BOUND
+def _within(tests: Sequence[str], reach: Reach, limit_s: float) -> list[str]:
+    """The first tests that take this long together, and one at least."""
+    ends = accumulate(reach.seconds_of([test]) for test in tests)
+    return [
+        test
+        for place, (test, end_s) in enumerate(zip(tests, ends, strict=True))
+        if not place or end_s < limit_s
+    ]
+
+
+def _note(reports: Sequence[Report], mutant: Mutant, attempt: Attempt) -> None:
+    kind = _MISSED
+    if attempt.outcome and not attempt.outcome.passed:
+        kind = _NOTICED if attempt.outcome.in_time else _BOUND
     if kind is not _NOTICED:
         print(f"{kind}: {mutant}", flush=True)
+    if kind is _MISSED and not attempt.ran:
+        print("    No test reaches it.", flush=True)
+    elif kind is _MISSED and attempt.ran < attempt.reaching:
+        print(f"    Ran {attempt.ran} of the {attempt.reaching} tests that reach it.", flush=True)
     for report in reports:
         report.counts[kind] += 1
         if kind is not _NOTICED:

@@ -7,6 +7,7 @@ the framework takes longer than most tests do.
 from __future__ import annotations
 
 import compileall
+import json
 import multiprocessing
 import os
 import runpy
@@ -19,14 +20,16 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from py_compile import PycInvalidationMode
 
 from scripts.mutants.operators import Mutant
+from scripts.mutants.probes import PLUGIN, Block, blocks_of, probed, write_plugin
 
-__all__ = ["Copy", "Outcome", "coverage_of"]
+__all__ = ["Copy", "Outcome", "Reach", "reach_of"]
 
 _FOLDERS = ("python", "tests", "scripts", "benches", "examples", "docs", "requirements", ".github")
 _FILES = (
@@ -221,43 +224,70 @@ def _marked(mark: str) -> list[int]:
     return found
 
 
-def coverage_of(copy: Copy, sources: Iterable[str], tests: Sequence[str], bound_s: float) -> Coverage:
-    """Run all tests once, unchanged, and note which of them reach which line.
+def reach_of(copy: Copy, files: Iterable[str], tests: Sequence[str], bound_s: float) -> Reach:
+    """Run all tests once, with nothing changed but a probe in each block of these files.
 
     Raises:
-        RuntimeError: They do not pass as they are.
+        RuntimeError: They do not pass.
     """
-    folders = [f"--cov={source}" for source in sources]
-    outcome = copy.run(tests, bound_s, *folders, "--cov-context=test", "--cov-report=")
+    sources = {file: (copy.path / file).read_text(encoding="utf-8") for file in files}
+    log = copy.path / "reached.txt"
+    write_plugin(copy.path / "python", log)
+    numbers = count()
+    blocks = {file: {next(numbers): block for block in blocks_of(source)} for file, source in sources.items()}
+    try:
+        for file, source in sources.items():
+            if blocks[file]:
+                (copy.path / file).write_text(probed(source, min(blocks[file])), encoding="utf-8")
+        outcome = copy.run(tests, bound_s, "-p", PLUGIN)
+    finally:
+        for file, source in sources.items():
+            (copy.path / file).write_text(source, encoding="utf-8")
     if not outcome.passed:
         raise RuntimeError(f"the tests do not pass as they are:\n{outcome.output}")
-    return Coverage(copy, outcome.seconds)
+    return Reach(blocks, log.read_text(encoding="utf-8").splitlines(), outcome.seconds)
 
 
-class Coverage:
-    """Which tests reach which line."""
+class Reach:
+    """Which tests reach which block, and how long each takes.
 
-    def __init__(self, copy: Copy, seconds: float) -> None:
-        from coverage import CoverageData  # noqa: PLC0415  # only where tests are chosen
+    Args:
+        blocks: Of each file, by their numbers.
+        log: What the probes and pytest wrote.
+        seconds: How long all tests took.
+    """
 
+    def __init__(self, blocks: Mapping[str, Mapping[int, Block]], log: Iterable[str], seconds: float) -> None:
         self.seconds = seconds
-        data = CoverageData(str(copy.path / ".coverage"))
-        data.read()
-        self._lines: dict[str, dict[int, set[str]]] = {}
+        self._blocks = blocks
+        self._tests: dict[int, set[str]] = {}
         self._reach: Counter[str] = Counter()
-        for name in data.measured_files():
-            contexts = data.contexts_by_lineno(name)
-            lines = {line: {context.rpartition("|")[0] for context in of} for line, of in contexts.items()}
-            self._lines[Path(name).relative_to(copy.path).as_posix()] = lines
-            self._reach.update(test for tests in lines.values() for test in tests)
+        self._took_s: Counter[str] = Counter()
+        for line in log:
+            what, value = json.loads(line)
+            if isinstance(what, int):
+                self._tests.setdefault(what, set()).add(value)
+                self._reach[value] += 1
+            else:
+                self._took_s[what] += value
 
-    def tests_of(self, file: str, first: int, last: int) -> list[str] | None:
-        """The tests that reach any of these lines, first those that reach the fewest others.
+    def tests_of(self, file: str, first: int, last: int) -> list[str]:
+        """The tests that reach these lines, first those that are quick and reach little else.
 
-        Code that runs at import, or in a process of its own, is reached by no test in particular: None.
+        Code that runs at import is reached by all tests, first by those that reach other lines of the file.
         """
-        reached = self._lines.get(file, {})
-        tests = {test for number in range(first, last + 1) for test in reached.get(number, ())}
-        if not tests or "" in tests or any("\n" in test for test in tests):
-            return None
-        return sorted(tests, key=lambda test: (self._reach[test], test))
+        around = [
+            (block.last - block.first, number)
+            for number, block in self._blocks.get(file, {}).items()
+            if block.first <= first and last <= block.last
+        ]
+        tests = self._tests.get(min(around)[1], set()) if around else {""}
+        near = {test for number in self._blocks.get(file, {}) for test in self._tests.get(number, ())}
+        found = set(self._took_s) if "" in tests else tests
+        return sorted(
+            found, key=lambda test: (test not in near, self._reach[test] * self._took_s[test], test)
+        )
+
+    def seconds_of(self, tests: Iterable[str]) -> float:
+        """How long tests take."""
+        return sum(self._took_s[test] for test in tests)

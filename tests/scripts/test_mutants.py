@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from scripts.mutants import __main__ as command
-from scripts.mutants import running
+from scripts.mutants import probes, running
 from scripts.mutants.allowed import Allowed
 from scripts.mutants.operators import mutants_of
 from scripts.mutants.parts import PARTS, Part
@@ -180,6 +180,7 @@ def test_all_that_no_test_noticed_is_listed_and_the_tree_stays_as_it_is(
         "not noticed: python/tiny/counting.py:17 total",
         "    continue",
         "    break",
+        "    No test reaches it.",
         "",
         "| part | seed | changes | noticed | by a bound | not noticed | without effect "
         "| of those with effect |",
@@ -187,6 +188,32 @@ def test_all_that_no_test_noticed_is_listed_and_the_tree_stays_as_it_is(
         "| tiny | 7 | 6 | 4 | 0 | 2 | 0 | 67 % |",
     ]
     assert {path: path.read_bytes() for path in tree.rglob("*.py")} == before
+
+
+def test_the_tests_of_one_change_stop_after_these_seconds_and_it_says_so(
+    tree: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(
+        tree / "tests/tiny/test_slow.py",
+        """
+        import time
+        from tiny.counting import total
+        def test_zeros():
+            time.sleep(0.5)
+            assert total([0, -1, 2]) == 2
+        """,
+    )
+    assert command.main(["--count", "99", "--seed", "7", "--seconds", "0.25"], tree, TINY) == 1
+    assert capsys.readouterr().out.splitlines()[1:8] == [
+        "not noticed: python/tiny/counting.py:16 total",
+        "    if number < 0:",
+        "    if number <= 0:",
+        "    Ran 1 of the 2 tests that reach it.",
+        "",
+        "| part | seed | changes | noticed | by a bound | not noticed | without effect "
+        "| of those with effect |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
 
 
 def test_each_seed_has_its_row(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -326,16 +353,81 @@ def test_a_file_of_the_same_length_and_second_is_not_taken_for_the_old_one(tree:
 
 def test_only_the_tests_that_reach_a_line_are_run(tree: Path) -> None:
     copy = Copy(tree, tree / "copy")
-    part = TINY["tiny"]
-    coverage = running.coverage_of(copy, part.sources, part.tests, 60.0)
     name = "python/tiny/counting.py"
-    assert coverage.tests_of(name, 10, 10) == ["tests/tiny/test_counting.py::test_small"]
-    assert coverage.tests_of(name, 14, 18) == ["tests/tiny/test_counting.py::test_total"]
-    assert coverage.tests_of(name, 5, 5) is None, "what runs at import is reached by every test"
-    assert coverage.tests_of(name, 17, 17) is None, "what no test reaches has them all to notice it"
+    reach = running.reach_of(copy, [name], ["tests/tiny"], 60.0)
+    small, total = (f"tests/tiny/test_counting.py::test_{name}" for name in ("small", "total"))
+    assert reach.tests_of(name, 10, 10) == [small]
+    assert reach.tests_of(name, 14, 18) == [total]
+    assert sorted(reach.tests_of(name, 5, 5)) == [small, total], "every test reaches what runs at import"
+    assert reach.tests_of(name, 17, 17) == []
+    assert (copy.path / name).read_text() == (tree / name).read_text()
 
 
-@pytest.mark.parametrize("arguments", [["--count", "0"], ["--jobs", "0"], ["--part", "nonsense"]])
+def test_a_line_that_only_another_process_reaches_has_its_test(tree: Path) -> None:
+    write(
+        tree / "tests/tiny/test_process.py",
+        """
+        import subprocess, sys
+        def test_negative():
+            code = "from tiny.counting import total; assert total([-1, 2]) == 2"
+            subprocess.run([sys.executable, "-c", code], check=True)
+        """,
+    )
+    reach = running.reach_of(Copy(tree, tree / "copy"), ["python/tiny/counting.py"], ["tests/tiny"], 60.0)
+    assert reach.tests_of("python/tiny/counting.py", 17, 17) == ["tests/tiny/test_process.py::test_negative"]
+
+
+BLOCKS = '''
+"""Words."""
+from __future__ import annotations
+class A:
+    size = 1
+    @property
+    def a(self):
+        """Words."""
+        if self.b:
+            return 1
+        elif self.c:
+            try:
+                with self.d:
+                    return 2
+            except KeyError:
+                @decorated
+                def inner(): return 3
+        else:
+            match self.e:
+                case 1:
+                    return 4
+    def nothing(self):
+        """Words."""
+    def short(self): return 5
+'''
+
+
+def test_a_probe_stands_at_the_start_of_each_block_of_a_function() -> None:
+    source = BLOCKS.strip("\n") + "\n"
+    blocks = probes.blocks_of(source)
+    assert [(block.first, block.last) for block in blocks] == [
+        (8, 20),
+        (9, 9),
+        (11, 16),
+        (12, 13),
+        (13, 13),
+        (15, 16),
+        (18, 20),
+        (20, 20),
+    ]
+    probed = probes.probed(source, 40)
+    without = [line for line in probed.splitlines() if "_probes" not in line]
+    assert without == source.splitlines()
+    assert probed.splitlines()[2] == "import _mutants_probes as _probes"
+    assert probed.count("in _probes.seen or _probes.reached(") == len(blocks)
+    compile(probed, "probed", "exec")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--count", "0"], ["--jobs", "0"], ["--seconds", "0"], ["--part", "nonsense"]]
+)
 def test_wrong_options_are_refused(arguments: list[str], tree: Path, capsys: Any) -> None:
     with pytest.raises(SystemExit) as ended:
         command.main(arguments, tree, TINY)
