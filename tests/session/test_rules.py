@@ -78,6 +78,15 @@ def test_a_turn_that_ends_otherwise_than_announced_is_resumed_first() -> None:
     assert [event for event, _, _ in told] == ["TurnResumed", "EndOfTurn"]
 
 
+def test_an_eager_end_that_was_taken_back_is_not_taken_back_again() -> None:
+    story = FluxStory()
+    story.tell(turn("StartOfTurn", "Two", 1.0), turn("EagerEndOfTurn", "Two tickets.", 2.0))
+    story.tell(turn("TurnResumed", "Two tickets to", 2.5))
+    story.reconnect()
+    told = story.tell(turn("StartOfTurn", "Two", 1.1), turn("Update", "Two tickets to Oslo", 3.0))
+    assert told == [("Update", "Two tickets to Oslo", 0)]
+
+
 def test_a_resumption_the_caller_already_knows_of_is_an_update() -> None:
     story = FluxStory()
     story.tell(turn("StartOfTurn", "Two", 1.0), turn("Update", "Two tickets", 2.0))

@@ -11,6 +11,7 @@ from tests.session.fake_service import FakeFlux, FakeNova, FakeService, FluxVoic
 
 from speechwire.errors import ConnectFailed, HandshakeRefused, SpeechwireError
 from speechwire.session import Reconnecting, SessionEnded
+from speechwire.session._hedge import Hedge
 from speechwire.transport import MemoryPeer
 
 TURN = (0.5, 3.0)
@@ -137,3 +138,20 @@ async def test_an_end_that_is_not_said_takes_nothing_from_what_was_answered(
     is_whole(service, events)
     assert len(service.heard) == 1, "nothing is owed that another could be asked for"
     assert not of(Reconnecting, events)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("flux", FluxService), ("nova", NovaService)])
+async def test_a_fault_in_asking_a_second_connection_is_logged_and_the_first_one_counts(
+    name: str, kind: type[FakeService], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(*_: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(Hedge, "ask", fail)
+    session = Endpoint(name).session(kind([TURN]), drain_timeout_s=60.0)
+    reading = asyncio.create_task(collect(session))
+    await speak_into(session, 3.1)
+    await close(session, reading)
+    assert [(record.message, str(record.exc_info[1])) for record in caplog.records if record.exc_info] == [
+        ("nobody else could be asked, by a fault of speechwire's own", "a fault of ours")
+    ]

@@ -26,7 +26,7 @@ from speechwire.session import BackoffPolicy, SpeakRequest, SpeakSession, SpeakS
 from speechwire.session._speak_runner import SpeakRunner
 from speechwire.session._speak_v1_rules import SpeakV1Rules
 from speechwire.session.events import Reconnecting
-from speechwire.transport import ConnectRequest, MemoryPeer, MemoryTransport, WebSocket
+from speechwire.transport import CloseEvent, ConnectRequest, MemoryPeer, MemoryTransport, WebSocket
 
 SERVICES: dict[str, Callable[[], FakeAura | FakeFlux]] = {"v1": FakeAura, "v2": FakeFlux}
 
@@ -180,9 +180,11 @@ async def test_a_bug_between_connections_fails_what_is_open(
 ) -> None:
     works = SpeakRunner._new_traffic
     faults = [fault]
+    unused: list[WebSocket] = []
 
     def fail(runner: SpeakRunner, websocket: WebSocket) -> object:
         if faults:
+            unused.append(websocket)
             raise faults.pop()
         return works(runner, websocket)
 
@@ -192,6 +194,7 @@ async def test_a_bug_between_connections_fails_what_is_open(
         for request in requests:
             with pytest.raises(InternalError, match=type(fault).__name__):
                 await request.wait()
+        assert isinstance(await asyncio.wait_for(unused[0].receive(), 1.0), CloseEvent), "it was left open"
         assert await listen_to(session.speak("Again.")) == "Again."
     assert [record.levelname for record in caplog.records].count("ERROR") == 1
 

@@ -185,3 +185,17 @@ async def test_a_request_that_ends_without_a_word_makes_way(service: FakeAura | 
         empty.end()
         await asyncio.sleep(0.1)
         assert heard(await asyncio.wait_for(audio_of(session.speak("Hi.")), 5)) == "Hi."
+
+
+async def test_flux_is_sent_text_as_it_is_written() -> None:
+    """It speaks before the text is complete; so nothing of it may wait for a flush."""
+    service = FakeFlux()
+    async with v2(service) as session:
+        request = session.request()
+        for number, piece in enumerate(("One. ", "Two. ", "Three. ")):
+            request.push(piece)
+            await asyncio.sleep(3.0 if not number else 0.1)
+            assert [message.get("text") for message in service.messages[0]][number:] == [piece]
+            await asyncio.sleep(3.0)
+        request.end()
+        await request.wait()

@@ -253,7 +253,6 @@ class SpeakRequest:
         """Complete when no text is left to speak and none can follow."""
         if self._ended and not self.done and not self.batches[0].has_words:
             self._complete = True
-            self._let_go()
             self._notify()
             self._owner.wake()
 
