@@ -36,6 +36,20 @@ async def timed_close(session: Listening) -> float:
     return loop.time() - began
 
 
+async def test_a_handshake_for_nothing_is_not_waited_for(endpoint: Endpoint) -> None:
+    async def serve(peer: MemoryPeer) -> None:
+        await asyncio.sleep(5.0)
+
+    session = endpoint.session(serve)
+    reading = asyncio.create_task(collect(session))
+    connecting = asyncio.create_task(session.connect())
+    await asyncio.sleep(1.0)
+    assert await timed_close(session) == 0.0
+    (end,) = await reading
+    assert (end.complete, end.dropped_s) == (True, 0.0)
+    await asyncio.gather(connecting, return_exceptions=True)
+
+
 # A service that does not answer the end as it should
 
 BREAKS: dict[str, Fault] = {
