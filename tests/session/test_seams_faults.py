@@ -14,7 +14,7 @@ from tests.session.fake_service import FakeService
 from tests.session.scripted_peer import Chunks
 from tests.session.watching import Watch
 
-from speechwire.errors import InternalError, SessionClosed, SpeechwireError
+from speechwire.errors import ConnectionLost, InternalError, SessionClosed, SpeechwireError
 from speechwire.protocol import ListenV1Options
 from speechwire.session import (
     BackoffPolicy,
@@ -26,7 +26,7 @@ from speechwire.session import (
     Reconnecting,
     SessionEnded,
 )
-from speechwire.transport import ConnectRequest, MemoryTransport, WebSocket
+from speechwire.transport import ConnectRequest, MemoryPeer, MemoryTransport, WebSocket
 
 TURNS = [(0.5, 2.0), (3.5, 4.5)]
 
@@ -69,6 +69,10 @@ class Faulty:
 
     async def aclose(self) -> None:
         await self._inner.aclose()
+
+    @property
+    def peers(self) -> list[MemoryPeer]:
+        return self._inner.peers
 
     def _count(self) -> None:
         self._calls += 1
@@ -126,6 +130,22 @@ async def test_a_fault_costs_a_connection_and_nothing_else(
     assert events[-1].complete
     (fault,) = faults_in(events)
     assert type(fault.__cause__) is type(make())
+
+
+@pytest.mark.parametrize(("method", "at"), [("send", 1), ("send_now", 20)])
+async def test_a_connection_that_can_only_be_read_is_replaced_at_once(
+    kind: str, method: str, at: int
+) -> None:
+    service: FakeService = Endpoint(kind).service(TURNS)
+    transport = Faulty(service, method, lambda: ConnectionLost(1006, "the way out is closed"), at)
+    session = session_of(kind, transport)
+    watch = Watch(session)
+    await speak_into(session, 1.5)
+    assert len(transport.peers) == 2
+    await speak_into(session, 4.5, start_s=1.5)
+    events = await watch.close()
+    check_words(service, events)
+    assert events[-1].complete
 
 
 @pytest.mark.parametrize("make", FAULTS.values(), ids=FAULTS.keys())
