@@ -13,6 +13,7 @@ from tests.session.driving import (
     collect,
     endpoints,
     of,
+    peers,
     speak_into,
 )
 from tests.session.fake_service import FakeService, stall
@@ -139,3 +140,22 @@ async def test_of_an_odd_push_beyond_the_bound_whole_frames_are_kept(endpoint: E
     assert service.heard[0].pieces[0][0] == 2 * RATE
     assert service.heard[0].pieces[-1][1] == 3 * RATE
     assert (await events)[-1].dropped_s == 2.0
+
+
+async def test_audio_does_not_overtake_a_flush_that_waits_for_the_socket(endpoint: Endpoint) -> None:
+    async def serve(peer: MemoryPeer) -> None:
+        peer.accept()
+        await asyncio.sleep(60.0)
+
+    session = endpoint.session(serve, window_bytes=600, drain_timeout_s=0.5)
+    await session.connect()
+    await asyncio.sleep(0.01)
+    (peer,) = peers(session)
+    session.push(counted(0, 320))  # more than the socket takes
+    session.flush()
+    await asyncio.sleep(0.01)
+    frames = [await peer.receive()]  # now it takes more, and nobody has looked yet
+    session.push(counted(320, 320))
+    frames += [await peer.receive() for _ in range(2)]
+    assert [type(frame) for frame in frames] == [bytes, str, bytes]
+    await session.aclose()
