@@ -47,7 +47,7 @@ class HttpServer(web.Server):
         self.most_pending = most_pending
         self.pending = 0
         self._handler = handler
-        super().__init__(self._answer)
+        super().__init__(self._answer, request_factory=_request)
 
     def __call__(self) -> web.RequestHandler:
         """Make the protocol of one TCP connection."""
@@ -66,11 +66,18 @@ class HttpServer(web.Server):
         protocol = request.protocol
         assert isinstance(protocol, _Protocol)
         protocol.request_came()
-        request._client_max_size = _MAX_BODY
         try:
             return await self._handler(request)
         except web.HTTPException as error:
             return web.json_response({"error": error.reason}, status=error.status, headers=SECURITY_HEADERS)
+
+
+def _request(
+    message: Any, payload: Any, protocol: web.RequestHandler, writer: Any, task: asyncio.Task[None]
+) -> web.BaseRequest:
+    """A request whose body is bounded."""
+    loop = asyncio.get_running_loop()
+    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=_MAX_BODY)
 
 
 class _Protocol(web.RequestHandler):
