@@ -12,7 +12,6 @@ from aiohttp.http_exceptions import HttpProcessingError
 __all__ = ["SECURITY_HEADERS", "HttpServer"]
 
 _MAX_LINE: Final = 8 * 1024
-_MAX_BODY: Final = 16 * 1024
 _KEEPALIVE_S: Final = 15.0
 _LINGER_S: Final = 1.0
 
@@ -47,7 +46,7 @@ class HttpServer(web.Server):
         self.most_pending = most_pending
         self.pending = 0
         self._handler = handler
-        super().__init__(self._answer, request_factory=_request)
+        super().__init__(self._answer)
 
     def __call__(self) -> web.RequestHandler:
         """Make the protocol of one TCP connection."""
@@ -70,14 +69,6 @@ class HttpServer(web.Server):
             return await self._handler(request)
         except web.HTTPException as error:
             return web.json_response({"error": error.reason}, status=error.status, headers=SECURITY_HEADERS)
-
-
-def _request(
-    message: Any, payload: Any, protocol: web.RequestHandler, writer: Any, task: asyncio.Task[None]
-) -> web.BaseRequest:
-    """A request whose body is bounded."""
-    loop = asyncio.get_running_loop()
-    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=_MAX_BODY)
 
 
 class _Protocol(web.RequestHandler):
