@@ -45,13 +45,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[FIGURES] = {}
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     for folder in TOGETHER:
-        path = config.rootpath / "tests" / folder
-        for item in items:
-            if item.path.is_relative_to(path):
-                item.add_marker(pytest.mark.xdist_group(folder))
+        if item.path.is_relative_to(item.config.rootpath / "tests" / folder):
+            item.add_marker(pytest.mark.xdist_group(folder))
 
 
 @pytest.fixture
