@@ -66,8 +66,8 @@ else
 	cargo test --workspace --locked --quiet
 endif
 
-# One process for each core; `make test PARALLEL=` runs in one. The groups are in tests/conftest.py.
-PARALLEL ?= -n auto --dist loadgroup
+# One process for each core; `make test PARALLEL=` runs in one. The tests of a file stay together.
+PARALLEL ?= -n auto --dist loadfile
 
 test-python: $(STAMP)/installed  ## run pytest against the installed wheel, on all cores
 	SPEECHWIRE_EXPECT_ENGINE=$(ENGINE) $(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)

@@ -118,7 +118,7 @@ def pytest_runtest_setup() -> None:
 
 def run(tests: list[Path]) -> int:
     """Run test files against this tree, on all cores; return pytest's exit status."""
-    options = ["-p", "from_this_tree", "-p", "scripts.check", "-q", "-n", "auto", "--dist", "loadgroup"]
+    options = ["-p", "from_this_tree", "-p", "scripts.check", "-q", "-n", "auto", "--dist", "loadfile"]
     # For the processes that tests start; `from_this_tree` does the same for the tests.
     paths = [ROOT, ROOT / "scripts", *(ROOT / one.sources for one in DISTRIBUTIONS)]
     environment = {DEADLINE: str(time.time() + BUDGET_S), "PYTHONPATH": os.pathsep.join(map(str, paths))}

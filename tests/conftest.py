@@ -12,10 +12,6 @@ import pytest
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
 
-# In parallel, the tests of each of these run in one process, one after the other: they share what takes long
-# to build or to start, or load the machine with processes of their own.
-TOGETHER = ("benches", "cluster", "load", "packaging", "server/page")
-
 FIGURES = pytest.StashKey[dict[str, list[str]]]()
 
 
@@ -40,15 +36,7 @@ def bound_memory() -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     bound_memory()
-    # pytest-xdist's; elsewhere than in `make test` it may be missing.
-    config.addinivalue_line("markers", "xdist_group(name): run in one process with others of this name")
     config.stash[FIGURES] = {}
-
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    for folder in TOGETHER:
-        if item.path.is_relative_to(item.config.rootpath / "tests" / folder):
-            item.add_marker(pytest.mark.xdist_group(folder))
 
 
 @pytest.fixture
