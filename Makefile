@@ -38,7 +38,7 @@ else echo "Chromium is not installed: the tests are skipped. On Debian: sudo apt
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-rust test-python test-oldest test-clients test-page test-cluster storm bench bench-streams soak mutants reliability chaos lint types wheel wheel-pure wheel-portable sdist test-wheels test-alone audit workflows deployments docs docs-serve dev lock clean
+.PHONY: help demo serve check test test-rust test-python test-oldest test-clients test-page test-cluster storm bench bench-streams soak mutants reliability chaos lint types wheel wheel-pure wheel-portable sdist test-wheels test-alone audit workflows deployments docs docs-serve dev lock clean
 
 help:            ## list the verbs
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -52,6 +52,11 @@ demo: $(STAGE)/.stamps/installed  ## hold a spoken conversation through a real f
 serve: $(STAMP)/installed  ## serve telephone calls and browsers offline, with the demo's agent (SERVE_ARGS="--port 9000")
 	$(BIN)/speechwire serve --emulator $(SERVE_ARGS)
 
+# What changed since main: `make check BASE=HEAD~3` compares with another commit.
+check: lint $(STAMP)/extension  ## lint, types and the tests of what changed since main, in a minute
+	$(MYPY)
+	$(BIN)/python -m scripts.check --base $(or $(BASE),main)
+
 test: test-rust test-python  ## run everything: cargo, pytest over both engines, the demo's conversation
 
 test-rust:       ## run the Rust tests (skipped, with a line saying so, where there is no Rust)
@@ -61,8 +66,11 @@ else
 	cargo test --workspace --locked --quiet
 endif
 
-test-python: $(STAMP)/installed  ## run pytest against the installed wheel
-	SPEECHWIRE_EXPECT_ENGINE=$(ENGINE) $(BIN)/python -m pytest $(PYTEST_ARGS)
+# One process for each core; `make test PARALLEL=` runs in one. The tests of a file stay together.
+PARALLEL ?= -n auto --dist loadfile
+
+test-python: $(STAMP)/installed  ## run pytest against the installed wheel, on all cores
+	SPEECHWIRE_EXPECT_ENGINE=$(ENGINE) $(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
 test-cluster: $(STAMP)/installed  ## four workers behind HAProxy, with Redis, under load while parts of it fail (installs both by apt where root may)
 	@command -v haproxy >/dev/null && command -v redis-server >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
@@ -109,9 +117,13 @@ ifneq ($(RUST),)
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 endif
 
+define MYPY
+$(BIN)/mypy python/speechwire tests examples benches scripts
+$(BIN)/mypy $(addprefix -p ,$(shell $(PYTHON) -m scripts.distributions packages))
+endef
+
 types: $(STAMP)/installed  ## mypy --strict, and the extension's stub against the extension
-	$(BIN)/mypy python/speechwire tests examples benches scripts
-	$(BIN)/mypy $(addprefix -p ,$(shell $(PYTHON) -m scripts.distributions packages))
+	$(MYPY)
 	$(BIN)/python tests/golden/regenerate.py --check
 ifneq ($(RUST),)
 	$(BIN)/python -m mypy.stubtest speechwire._native
@@ -196,6 +208,14 @@ endif
 	@rm -f $(BUILT)
 	@$(MAKE) --no-print-directory $(WHEEL)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(BUILT)
+	@touch $@
+
+# The extension beside the sources, for tests of the tree as it is.
+$(STAMP)/extension: $(STAMP)/environment $(RUST_SOURCES)
+ifneq ($(RUST),)
+	cargo build --release --locked --quiet --package speechwire-py
+	cp $(or $(CARGO_TARGET_DIR),target)/release/lib_native.$(if $(filter Darwin,$(shell uname)),dylib,so) python/speechwire/_native.abi3.so
+endif
 	@touch $@
 
 $(STAMP)/oldest: $(STAMP)/installed

@@ -37,7 +37,11 @@ PYTHONS = ("3.11", "3.12", "3.13")
 FULL = (
     "tests",
     "--ignore=tests/meta/test_imports.py",
+    "--ignore=tests/meta/test_private_parts.py",
     "--ignore=tests/meta/test_project.py",
+    "--ignore=tests/meta/test_tree.py",
+    "--ignore=tests/meta/test_unused_names.py",
+    "--ignore=tests/scripts",
     "--ignore=tests/clients",
 )
 QUICK = (

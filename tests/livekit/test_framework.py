@@ -20,7 +20,7 @@ from tests.livekit.parties import frame
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGIN = ROOT / "python" / "livekit-plugins-speechwire"
-PAGE = (ROOT / "docs" / "livekit.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "private-parts.md").read_text(encoding="utf-8")
 SOURCES = sorted((PLUGIN / "livekit").rglob("*.py"))
 
 # By class of the framework: the private names that `_framework` uses.
@@ -118,8 +118,8 @@ def test_nowhere_else_is_a_private_name_of_the_framework_used() -> None:
 
 def test_every_private_name_stands_on_the_page() -> None:
     used = {name for names in (*USED.values(), *_framework.OVERRIDDEN.values()) for name in names}
-    table = PAGE[PAGE.index("## Private names") :]
-    assert {name for name in re.findall(r"`(_[A-Za-z_]+)`", table) if name != "_framework"} == used
+    section = PAGE.partition("## LiveKit Agents\n")[2].partition("\n## ")[0]
+    assert set(re.findall(r"^\| `(_\w+)` ", section, re.M)) == used
 
 
 async def test_no_attribute_of_ours_hides_one_of_the_framework() -> None:

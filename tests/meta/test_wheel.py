@@ -37,12 +37,6 @@ def test_it_holds_the_servers_page_and_its_protocol() -> None:
     assert page | {"speechwire/server/own_socket/asyncapi.yaml"} <= files(installed(CORE))
 
 
-def test_it_holds_its_package_typed_and_leaves_the_namespaces_alone(distribution: Distribution) -> None:
-    held = files(installed(distribution))
-    assert f"{distribution.package}/py.typed" in held
-    assert not held & {"videosdk/__init__.py", "videosdk/plugins/__init__.py"}
-
-
 def test_it_carries_its_licence_and_nothing_foreign(distribution: Distribution) -> None:
     held = files(installed(distribution))
     assert any(path.endswith("licenses/LICENSE") for path in held)

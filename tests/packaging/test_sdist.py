@@ -8,7 +8,7 @@ import pytest
 from scripts.distributions import PURE
 from tests.packaging.artefacts import ROOT, Archive
 
-WHOLE = ("python", "rust", "tests", "benches", "examples", "docs", "scripts", "requirements")
+WHOLE = ("python", "rust", "tests", "benches", "deploy", "examples", "docs", "scripts", "requirements")
 COMPILED = re.compile(r"__pycache__|\.(pyc|so|pyd|dylib|whl|gz)$")
 
 

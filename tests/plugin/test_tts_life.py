@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any
 
 import pytest
-from videosdk.agents import CustomAudioStreamTrack
+from videosdk.agents import CustomAudioStreamTrack, FlushMarker
 from videosdk.plugins.deepgram import DeepgramTTS
 
 from speechwire.emulator import CloseWith, Emulator, RefuseUpgrade, tag_of
@@ -29,18 +29,26 @@ async def stream(tts: DeepgramTTS, text: str, voice: str) -> int:
 
 
 async def test_a_voice_that_speaks_is_not_closed_for_a_fifth() -> None:
-    text = "A long answer, spoken while other voices come and go. " * 2
+    part, others_done = "A long answer, spoken while other voices come and go. ", asyncio.Event()
+
+    async def text() -> AsyncIterator[str | FlushMarker]:
+        yield part
+        yield FlushMarker()
+        await others_done.wait()
+        yield part
+
     async with emulator(pace=4.0) as server:
         tts, track = plugin(server)
-        speaking = asyncio.create_task(tts.synthesize(text))
+        speaking = asyncio.create_task(tts.synthesize(text()))
         await until(lambda: track.frame_buffer)
         for voice in (*OTHERS[:3], OTHERS[0], *OTHERS[3:]):
             assert await stream(tts, "Hi.", voice) == 30
+        others_done.set()
         await speaking
         await until(lambda: sum(is_closed(server, number) for number in range(6)) == 2)
         closed = [is_closed(server, number) for number in range(6)]
         await tts.aclose()
-    assert sum(spoken_ms(track).values()) == pytest.approx(len(text) * 10.0)
+    assert sum(spoken_ms(track).values()) == pytest.approx(len(part) * 2 * 10.0)
     assert closed == [False, False, True, True, False, False], "the idle ones, used longest ago"
 
 

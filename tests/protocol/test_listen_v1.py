@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 
-from speechwire.errors import InvalidArgument, InvalidArgumentType
+from speechwire.errors import InvalidArgument, InvalidArgumentType, LocalProtocolError
 from speechwire.protocol import ListenV1, ListenV1Options
 
 
@@ -59,7 +60,7 @@ def test_what_cannot_be_configured() -> None:
         nova_3.configure(features=["numerals"])  # type: ignore[arg-type]
     with pytest.raises(InvalidArgumentType, match=r"^features\['numerals'\] must be a bool, got str$"):
         nova_3.configure(features={"numerals": "yes"})  # type: ignore[dict-item]
-    assert not nova_3.configure_pending
+    assert nova_3.configure(keyterms=["Oslo"])  # nothing waits for an answer
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,8 @@ def test_services_that_refuse_a_configure_by_an_error(error: dict[str, Any], ans
     protocol.configure(keyterms=["a"])
     (event,) = protocol.receive(json.dumps({"type": "Error", **error}))
     assert type(event).__name__ == "Error"
-    assert protocol.configure_pending is not answers
+    with nullcontext() if answers else pytest.raises(LocalProtocolError, match="another one waits"):
+        protocol.configure(keyterms=["b"])
 
 
 def test_the_slowest_channel_decides_what_is_final() -> None:

@@ -66,7 +66,7 @@ def test_what_the_service_would_refuse(arguments: dict[str, Any], argument: str)
     with pytest.raises(InvalidArgument) as caught:
         protocol.configure(**arguments)
     assert caught.value.argument == argument
-    assert not protocol.configure_pending
+    assert protocol.configure(eot_threshold=0.7)  # nothing waits for an answer
 
 
 def test_a_wrong_shape_would_be_fatal() -> None:
@@ -94,23 +94,23 @@ def test_the_life_of_a_turn() -> None:
     protocol.receive('{"type":"Connected","request_id":"abc","sequence_id":0}')
     assert protocol.request_id == "abc"
     steps = [
-        ("Update", 0, False, 0),
-        ("StartOfTurn", 0, True, 0),
-        ("Update", 0, True, 0),
-        ("EagerEndOfTurn", 0, True, 0),
-        ("Update", 0, True, 0),
-        ("TurnResumed", 0, True, 0),
-        ("EagerEndOfTurn", 0, True, 0),
-        ("EndOfTurn", 0, False, 1),
-        ("Update", 1, False, 1),
-        ("StartOfTurn", 1, True, 1),
-        ("EndOfTurn", 1, False, 2),
-        ("SomethingNew", 2, False, 2),
+        ("Update", 0, 0),
+        ("StartOfTurn", 0, 0),
+        ("Update", 0, 0),
+        ("EagerEndOfTurn", 0, 0),
+        ("Update", 0, 0),
+        ("TurnResumed", 0, 0),
+        ("EagerEndOfTurn", 0, 0),
+        ("EndOfTurn", 0, 1),
+        ("Update", 1, 1),
+        ("StartOfTurn", 1, 1),
+        ("EndOfTurn", 1, 2),
+        ("SomethingNew", 2, 2),
     ]
-    for sequence_id, (event, turn_index, is_open, next_index) in enumerate(steps, 1):
+    for sequence_id, (event, turn_index, next_index) in enumerate(steps, 1):
         events = protocol.receive(_turn(event, turn_index, sequence_id=sequence_id))
         assert len(events) == 1
-        assert (protocol.turn_open, protocol.turn_index) == (is_open, next_index)
+        assert protocol.turn_index == next_index
 
 
 # The documented state table: what the service may do in a state, and the state it then is in.
@@ -139,7 +139,6 @@ def test_every_order_the_state_table_allows(data: st.DataObject) -> None:
         if event == "EndOfTurn":
             turn_index, final_s = turn_index + 1, end_s
         assert turn.event == event  # type: ignore[union-attr]
-        assert protocol.turn_open is (state != "initial")
         assert protocol.turn_index == turn_index
         assert (protocol.final_s, protocol.progress_s) == (final_s, end_s)
 

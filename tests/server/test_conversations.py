@@ -15,6 +15,7 @@ from speechwire.emulator import RefuseUpgrade
 from speechwire.errors import SpeechwireError
 from speechwire.server.call import BargeIn, Call, CallEnded, CallEvent, Said, Turn
 from speechwire.server.codec import Digit
+from speechwire.server.server import Phase
 
 PACE_S = 0.02
 
@@ -163,7 +164,7 @@ async def test_speech_that_the_service_refuses_is_an_exception_and_the_call_goes
     caller = Twilio()
     faults = [RefuseUpgrade(402, endpoint="/v1/speak")]
     async with serving(answer, engine=ContentEngine(), faults=faults) as where:
-        assert where.server.is_ready
+        assert where.server.phase is Phase.SERVING
         async with dial(where, caller) as call:
             await until(lambda: outcome)
             await call.say(spoken([9, 10]), pace=PACE_S)

@@ -1,7 +1,7 @@
 """Every underscored name of Pipecat that the services rest on, each in one place.
 
 Pipecat's own services use them all, and a service of somebody else's has no other way. They are listed in
-``docs/pipecat.md``; ``tests/pipecat/test_private_names.py`` fails when one of them is gone or has changed.
+``docs/private-parts.md``; ``tests/pipecat/test_private_names.py`` fails when one is gone or has changed.
 """
 
 from __future__ import annotations

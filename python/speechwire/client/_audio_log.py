@@ -75,11 +75,6 @@ class AudioLog:
         return self._chunks[0] if self._chunks else None
 
     @property
-    def waiting_s(self) -> float:
-        """Seconds of audio that :meth:`take` has not handed out."""
-        return sum(self._chunks[at].seconds for at in range(self._taken, len(self._chunks)))
-
-    @property
     def taken_s(self) -> float:
         """Seconds of audio kept that :meth:`take` has handed out."""
         return sum(self._chunks[at].seconds for at in range(self._taken))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from speechwire.emulator._messages import Message, Unparsable
+from speechwire.emulator._messages import Message, unparsable
 from speechwire.emulator._settings_v2 import ListenV2Settings
 
 __all__ = ["ConfigureRefused", "apply_configure", "check_v2_values"]
@@ -88,7 +88,7 @@ def _thresholds(thresholds: object) -> dict[str, Any]:
     if thresholds is None:
         return {}
     if not isinstance(thresholds, dict):
-        raise _shape("`thresholds` must be an object")
+        raise unparsable("`thresholds` must be an object")
     _only(thresholds, _THRESHOLDS)
     # Whether an explicit null switches eager mode off is not documented; here it leaves the value unchanged.
     given = {name: value for name, value in thresholds.items() if value is not None}
@@ -100,21 +100,17 @@ def _thresholds(thresholds: object) -> dict[str, Any]:
 def _only(value: Message, names: set[str]) -> None:
     unknown = next((name for name in value if name not in names), None)
     if unknown is not None:
-        raise _shape(f"unknown field `{unknown}`, expected one of {', '.join(sorted(names - {'type'}))}")
+        raise unparsable(f"unknown field `{unknown}`, expected one of {', '.join(sorted(names - {'type'}))}")
 
 
 def _strings(name: str, value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise _shape(f"`{name}` must be a list of strings")
+        raise unparsable(f"`{name}` must be a list of strings")
     return tuple(value)
 
 
 def _typed(name: str, value: object, expected: type | tuple[type, ...]) -> Any:
     # bool is an int in Python, but not in JSON.
     if not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
-        raise _shape(f"`{name}` has the wrong type")
+        raise unparsable(f"`{name}` has the wrong type")
     return value
-
-
-def _shape(detail: str) -> Unparsable:
-    return Unparsable(f"Could not deserialize last text message: {detail}")

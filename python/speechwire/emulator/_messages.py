@@ -22,6 +22,7 @@ __all__ = [
     "parse_message",
     "read_json",
     "type_of",
+    "unparsable",
 ]
 
 Message = dict[str, Any]
@@ -110,17 +111,17 @@ def parse_message(text: str, accepted: Sequence[str]) -> Message:
     try:
         message = read_json(text)
     except json.JSONDecodeError as error:
-        raise _unparsable(f"expected value at line {error.lineno} column {error.colno}") from None
+        raise unparsable(f"expected value at line {error.lineno} column {error.colno}") from None
     except ValueError as error:
-        raise _unparsable(f"{error} at line 1 column {len(text)}") from None
+        raise unparsable(f"{error} at line 1 column {len(text)}") from None
     if not isinstance(message, dict):
-        raise _unparsable("expected a JSON object at line 1 column 1")
+        raise unparsable("expected a JSON object at line 1 column 1")
     kind = message.get("type")
     if not isinstance(kind, str):
-        raise _unparsable(f"missing field `type` at line 1 column {len(text)}")
+        raise unparsable(f"missing field `type` at line 1 column {len(text)}")
     if kind not in accepted:
         names = ", ".join(f"`{name}`" for name in accepted)
-        raise _unparsable(f"unknown variant `{kind}`, expected one of {names} at line 1 column {len(text)}")
+        raise unparsable(f"unknown variant `{kind}`, expected one of {names} at line 1 column {len(text)}")
     return message
 
 
@@ -134,5 +135,5 @@ def type_of(frame: str | bytes) -> str | None:
     return kind if isinstance(kind, str) else None
 
 
-def _unparsable(detail: str) -> Unparsable:
+def unparsable(detail: str) -> Unparsable:
     return Unparsable(f"Could not deserialize last text message: {detail}")

@@ -16,12 +16,12 @@ from speechwire.emulator._refusal import Refusal
 from speechwire.emulator._settings_v1 import ListenV1Settings, keyterm_tokens
 from speechwire.emulator._settings_v2 import ListenV2Settings
 
-__all__ = ["listen_v1", "listen_v2"]
+__all__ = ["MAX_KEYTERM_TOKENS", "listen_v1", "listen_v2"]
 
 _NO_MODEL = "Bad Request: No such model/language/tier combination found."
 _MAX_CHANNELS = 20
 _MAX_KEYWORDS = 100
-_MAX_KEYTERM_TOKENS = 500
+MAX_KEYTERM_TOKENS = 500
 
 _FLUX_MODELS = ("flux-general-en", "flux-general-multi")
 _FLUX_RATES = (8000, 16000, 24000, 44100, 48000)
@@ -151,7 +151,7 @@ def _check_terms(query: Query, model: str) -> None:
         raise Refusal(400, "Bad Request", text)
     if len(query.get("keywords", ())) > _MAX_KEYWORDS:
         raise Refusal(400, "Bad Request", f"At most {_MAX_KEYWORDS} keywords are supported.")
-    if keyterm_tokens(query.get("keyterm", ())) > _MAX_KEYTERM_TOKENS:
+    if keyterm_tokens(query.get("keyterm", ())) > MAX_KEYTERM_TOKENS:
         text = "Keyterm limit exceeded. The maximum number of tokens across all keyterms is 500."
         raise Refusal(400, "Bad Request", f"Bad Request: {text}")
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from speechwire.emulator._channel_v1 import Channel
 from speechwire.emulator._messages import Close, Message, Output, Send, Unparsable, parse_message, type_of
+from speechwire.emulator._parameters_listen import MAX_KEYTERM_TOKENS
 from speechwire.emulator._settings_v1 import MODEL_UUID, ListenV1Settings, keyterm_tokens
 from speechwire.emulator.engine import Heard
 
@@ -19,7 +20,6 @@ __all__ = ["ListenV1"]
 
 _ACCEPTED = ("CloseStream", "Configure", "Sync", "KeepAlive", "Finalize")
 _CONFIGURABLE = ("features", "processors", "keyterms", "language_hints")
-_MAX_KEYTERM_TOKENS = 500
 _NO_AUDIO = (
     "Deepgram did not receive audio data or a text message within the timeout window. "
     "See https://dpgr.am/net0001"
@@ -159,7 +159,7 @@ class ListenV1:
             raise Unparsable("Could not deserialize last text message: `keyterms` must be a list of strings")
         if not self._settings.model.startswith("nova-3"):
             return self._failure("CONFIGURE_KEYTERMS_NOT_SUPPORTED", "Keyterms need a Nova-3 model.")
-        if keyterm_tokens(keyterms) > _MAX_KEYTERM_TOKENS:
+        if keyterm_tokens(keyterms) > MAX_KEYTERM_TOKENS:
             return self._failure("CONFIGURE_KEYTERM_LIMIT_EXCEEDED", "Keyterm limit exceeded.")
         self._keyterms = tuple(keyterms)
         return {"type": "ConfigureSuccess", "request_id": self._request_id, "keyterms": keyterms}

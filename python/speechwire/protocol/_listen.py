@@ -9,14 +9,12 @@ from typing import ClassVar
 from speechwire.errors import InvalidArgument, InvalidArgumentType
 from speechwire.protocol._endpoint import ConfigureSlot, Endpoint, EventT, text_frame
 from speechwire.protocol._numbers import LATEST_S
+from speechwire.protocol.encodings import SAMPLE_BYTES
 
 __all__ = ["ListenEndpoint"]
 
 # How much later than what was sent a time may be: rounding, and 32-bit floats.
 _TOLERANCE_S = 0.1
-
-# Encodings with a fixed size for each sample; the length of the others' audio cannot be told from its bytes.
-_SAMPLE_BYTES: Mapping[str | None, int] = {"linear16": 2, "linear32": 4, "mulaw": 1, "alaw": 1}
 
 
 class ListenEndpoint(Endpoint[EventT]):
@@ -27,7 +25,7 @@ class ListenEndpoint(Endpoint[EventT]):
 
     def __init__(self, encoding: str | None, sample_rate: int | None, channels: int) -> None:
         super().__init__()
-        frame_bytes = _SAMPLE_BYTES.get(encoding, 0) * channels
+        frame_bytes = SAMPLE_BYTES.get(encoding or "", 0) * channels
         self._frame_bytes = frame_bytes or 1
         # Frames a second; without an end where the encoding does not tell, so that no time has passed.
         self._is_measured = bool(frame_bytes and sample_rate)
@@ -54,11 +52,6 @@ class ListenEndpoint(Endpoint[EventT]):
     def progress_s(self) -> float:
         """Up to where there is any result, in seconds; never falls, never more than was sent."""
         return self._progress_s
-
-    @property
-    def configure_pending(self) -> bool:
-        """Whether a ``Configure`` waits for its answer."""
-        return self._configure_slot.pending
 
     def send_audio(self, pcm: bytes | bytearray | memoryview) -> bytes:
         """The binary frame for a piece of audio of any length; whole sample frames are advised.

@@ -32,9 +32,9 @@ from speechwire.protocol.options_listen_v2 import (
     takes_language_hints,
 )
 
-__all__ = ["ListenV2"]
+__all__ = ["NO_ACTIVE_TURN", "ListenV2"]
 
-_NO_ACTIVE_TURN = "FORCE_END_TURN_NO_ACTIVE_TURN"
+NO_ACTIVE_TURN = "FORCE_END_TURN_NO_ACTIVE_TURN"
 _END_OF_TURN = TurnEvent.END_OF_TURN
 _IN_TURN = frozenset({TurnEvent.START_OF_TURN, TurnEvent.EAGER_END_OF_TURN, TurnEvent.TURN_RESUMED})
 
@@ -69,11 +69,6 @@ class ListenV2(ListenEndpoint[Event]):
     def turn_index(self) -> int:
         """The turn that is open or comes next, from 0."""
         return self._turn_index
-
-    @property
-    def turn_open(self) -> bool:
-        """Whether a turn has started and not ended."""
-        return self._turn_open
 
     def force_end_turn(self) -> str:
         """The frame that ends the open turn now; without one the service answers with a `Warning`.
@@ -146,7 +141,7 @@ class ListenV2(ListenEndpoint[Event]):
                     self._thresholds = message.thresholds
             case ConfigureFailure():
                 self._configure_slot.release()
-            case Warning() if message.code == _NO_ACTIVE_TURN:
+            case Warning() if message.code == NO_ACTIVE_TURN:
                 self._end_forced = False
         self._learn_request_id(getattr(message, "request_id", ""))
         return [*events, message]

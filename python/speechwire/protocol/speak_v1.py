@@ -88,11 +88,6 @@ class SpeakV1(Endpoint[Event]):
         """Whether a ``Clear`` waits for its answer, so that audio is thrown away."""
         return bool(self._fences)
 
-    @property
-    def discarded_bytes(self) -> int:
-        """Audio thrown away that no `Cleared` has reported yet."""
-        return self._discarded_bytes
-
     def speak(self, text: str) -> str:
         """The frame that appends `text`, 1 to 2000 characters, to the service's buffer; see `split_text`.
 

@@ -88,16 +88,6 @@ class SpeakV2(Endpoint[Event]):
         """Whether an ``Interrupt`` waits for its answer, so that audio is thrown away."""
         return _Command.INTERRUPT in self._unanswered
 
-    @property
-    def discarded_bytes(self) -> int:
-        """Audio thrown away that no `SpeechInterrupted` has reported yet."""
-        return self._discarded_bytes
-
-    @property
-    def configure_pending(self) -> bool:
-        """Whether a ``Configure`` waits for its answer."""
-        return self._configure_slot.pending
-
     def speak(self, text: str) -> str:
         """The frame that appends `text` to the turn; texts are joined as they are, so put blanks between
         words.

@@ -12,7 +12,6 @@ from aiohttp.http_exceptions import HttpProcessingError
 __all__ = ["SECURITY_HEADERS", "HttpServer"]
 
 _MAX_LINE: Final = 8 * 1024
-_MAX_BODY: Final = 16 * 1024
 _KEEPALIVE_S: Final = 15.0
 _LINGER_S: Final = 1.0
 
@@ -66,7 +65,6 @@ class HttpServer(web.Server):
         protocol = request.protocol
         assert isinstance(protocol, _Protocol)
         protocol.request_came()
-        request._client_max_size = _MAX_BODY
         try:
             return await self._handler(request)
         except web.HTTPException as error:

@@ -19,8 +19,6 @@ _L16 = AudioFormat(encoding="s16le", sample_rate=8000)
 
 _json = msgspec.json.encode
 
-Texts = Callable[[str, AudioFormat, str], str]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JsonDialect:

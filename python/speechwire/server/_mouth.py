@@ -63,7 +63,6 @@ class _Utterance:
         self.is_in_pieces = False
         self.interrupted = False
         self.heard_s = 0.0
-        self.all_sent = False
         self.changed: asyncio.Future[None] | None = None
 
     def notify(self) -> None:

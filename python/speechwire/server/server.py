@@ -109,11 +109,6 @@ class Server:
         )
         self._ticking: asyncio.Task[None] | None = None
 
-    @property
-    def is_ready(self) -> bool:
-        """Whether a new caller would be taken: what ``/readyz`` says."""
-        return self.phase is Phase.SERVING
-
     def claim(self) -> Place:
         """A place for a caller, before its connection is upgraded.
 

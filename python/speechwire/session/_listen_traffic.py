@@ -13,7 +13,7 @@ from speechwire.session._listen_sending import Sending
 from speechwire.session._options_state import OptionsState
 from speechwire.session._outgoing import OutgoingAudio
 from speechwire.session._pause import Pause
-from speechwire.session._progress import Progress
+from speechwire.session._progress import FLOWING_S, Progress
 from speechwire.session._rules import ListenRules
 from speechwire.session._signal import Signal
 from speechwire.session._states import Ending
@@ -28,7 +28,6 @@ EventT = TypeVar("EventT")
 _FURTHER_S: Final = 0.25  # results that get less far than this are no progress
 _LAG_S: Final = 1.0  # results lag this much in good health
 _UNHEARD_S: Final = 0.02  # less audio than this does not even end a word
-_FLOWING_S: Final = 1.0  # audio was pushed within this time: the caller is streaming
 _CAREFUL_BURST_S: Final = 1.5  # enough for a healthy service to answer
 _UNREAD_S: Final = 1.0  # a session that closes waits no longer for a peer that does not read
 
@@ -158,7 +157,7 @@ class ListenTraffic(Generic[EventT]):
     def _is_speech_open(self) -> bool:
         if not self._rules.open_text and self._unheard_s() <= _LAG_S:
             return False
-        flowing = self.connection.now() - self._pause.stopped_at() < _FLOWING_S
+        flowing = self.connection.now() - self._pause.stopped_at() < FLOWING_S
         return flowing or self._shared.settings.pause_after_s is not None
 
     # Results

@@ -13,13 +13,11 @@ from speechwire.protocol import ListenV1, ListenV1Options
 from speechwire.protocol import listen_v1_events as v1
 from speechwire.protocol.listen_v1_events import Results
 from speechwire.session._repeats import RUN_UP_S, LastWord
-from speechwire.session._rules import ByteRate, byte_rate
+from speechwire.session._rules import ONSET_S, ByteRate, byte_rate
 from speechwire.session._timeline import Timeline
 
 __all__ = ["ListenV1Rules"]
 
-# Audio with an empty interim result needs no replay, but for the last bit, in which a word may have begun.
-_ONSET_S: Final = 2.0
 # Times are 32-bit floats on the wire.
 _TOLERANCE_S: Final = 0.01
 # A final that ends so little before the interim text it replaces leaves nothing open.
@@ -189,7 +187,7 @@ class ListenV1Rules:
             self._forced_s = max(self._forced_s, event.end)
         single = len(event.channel_index) < 2 or event.channel_index[1] == 1
         if single and not event.transcript:
-            self._quiet_s = max(self._quiet_s, event.end - _ONSET_S)
+            self._quiet_s = max(self._quiet_s, event.end - ONSET_S)
 
 
 def _shifted(event: Results, timeline: Timeline) -> Results:

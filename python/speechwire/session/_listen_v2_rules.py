@@ -11,19 +11,16 @@ from msgspec.structs import replace
 from speechwire.errors import ServiceError
 from speechwire.protocol import ListenV2, ListenV2Options
 from speechwire.protocol import listen_v2_events as v2
+from speechwire.protocol.listen_v2 import NO_ACTIVE_TURN
 from speechwire.protocol.listen_v2_events import TurnEvent, TurnInfo
 from speechwire.session._repeats import RUN_UP_S, LastWord
-from speechwire.session._rules import ByteRate, byte_rate
+from speechwire.session._rules import ONSET_S, ByteRate, byte_rate
 from speechwire.session._timeline import Timeline
 
 __all__ = ["ListenV2Rules"]
 
-# Flux reports empty updates while nobody speaks and ends no turn: such audio needs no replay, but for the
-# last bit, in which a word may have begun.
-_ONSET_S: Final = 2.0
 # Names of Configure's arguments that differ from the options'.
 _OPTION_OF: Final = {"keyterms": "keyterm", "language_hints": "language_hint"}
-_NO_ACTIVE_TURN: Final = "FORCE_END_TURN_NO_ACTIVE_TURN"
 _KINDS: Final = frozenset(TurnEvent)
 # Looking up a member of an enumeration takes as long as a call (CPython 3.11), and these are wanted often.
 _UPDATE: Final = TurnEvent.UPDATE
@@ -100,7 +97,7 @@ class ListenV2Rules:
             if event.turn_index < self._service_index:
                 return ()  # the service has ended that turn before
             return self._turn(event, timeline)
-        if self._finishing and isinstance(event, v2.Warning) and event.code == _NO_ACTIVE_TURN:
+        if self._finishing and isinstance(event, v2.Warning) and event.code == NO_ACTIVE_TURN:
             return ()
         return (event,)
 
@@ -165,7 +162,7 @@ class ListenV2Rules:
                 self._note_index(service_index)
             return delivered
         if not event.transcript and not self.open_text:
-            self._quiet_s = max(self._quiet_s, window_end_s - _ONSET_S)
+            self._quiet_s = max(self._quiet_s, window_end_s - ONSET_S)
             return () if repeated else (_as_update(event),)
         if not self.open_text:
             self.open_text = True

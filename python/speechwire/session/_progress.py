@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import Final
 
-__all__ = ["Progress"]
+__all__ = ["FLOWING_S", "Progress"]
 
 _PROBE_S: Final = 1.4  # the answer to Finalize takes 0.2 to 0.55 s
 _BEHIND_S: Final = 0.5  # less than this between sent and answered is the normal lag of a healthy service
 _LITTLE_S: Final = 1.5  # more than from one interim result to the next
 _END_S: Final = 2.0  # the end that was asked for comes within half a second, or keeps showing progress
-_FLOWING_S: Final = 1.0  # audio was sent within this time: the caller is streaming
+FLOWING_S: Final = 1.0  # audio was sent within this time: the caller is streaming
 
 
 class Progress:
@@ -54,7 +54,7 @@ class Progress:
 
     def is_probe_due(self, now: float, behind_s: float) -> bool:
         """Whether results have stood still for too long, and the service is to be asked why; true once."""
-        is_idle = self._while_flowing and now - self.last_audio > _FLOWING_S
+        is_idle = self._while_flowing and now - self.last_audio > FLOWING_S
         if behind_s <= _BEHIND_S or is_idle:
             self._restart(now)
             return False

@@ -6,13 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final, NamedTuple, Protocol, TypeVar
 
 from speechwire.errors import ServiceError
+from speechwire.protocol.encodings import SAMPLE_BYTES
 from speechwire.session._connection import EndpointProtocol
 from speechwire.session._timeline import Timeline
 
-__all__ = ["ByteRate", "ListenProtocol", "ListenRules", "byte_rate"]
+__all__ = ["ONSET_S", "ByteRate", "ListenProtocol", "ListenRules", "byte_rate"]
 
-_SAMPLE_BYTES: Final = {"linear16": 2, "linear32": 4, "mulaw": 1, "alaw": 1}
 _SILENCE: Final = {"mulaw": 0xFF, "alaw": 0xD5}
+
+ONSET_S: Final = 2.0
+"""Audio with an empty result needs no replay, but for its last part, in which a word may have begun."""
 
 EventT = TypeVar("EventT")
 
@@ -33,7 +36,7 @@ class ByteRate(NamedTuple):
 
 def byte_rate(encoding: str | None, sample_rate: int | None, channels: int = 1) -> ByteRate:
     """What these connection parameters declare."""
-    size = _SAMPLE_BYTES.get(encoding or "", 0) * channels
+    size = SAMPLE_BYTES.get(encoding or "", 0) * channels
     if not size or not sample_rate:
         return ByteRate(1, 0)
     return ByteRate(size, size * sample_rate, _SILENCE.get(encoding or "", 0))

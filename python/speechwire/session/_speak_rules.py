@@ -11,7 +11,6 @@ from speechwire.session._connection import EndpointProtocol
 __all__ = ["Finished", "Meaning", "Refused", "SpeakProtocol", "SpeakRules"]
 
 EventT = TypeVar("EventT")
-EventT_contra = TypeVar("EventT_contra", contravariant=True)
 
 
 @dataclass(frozen=True, slots=True)

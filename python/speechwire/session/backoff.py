@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 from speechwire.errors import HandshakeRefused, InvalidArgument, SpeechwireError
 
-__all__ = ["Backoff", "BackoffPolicy"]
+__all__ = ["TOO_MANY_REQUESTS", "Backoff", "BackoffPolicy"]
 
-_TOO_MANY_REQUESTS = 429
+TOO_MANY_REQUESTS = 429
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Backoff:
         Returns:
             Seconds to wait before the next attempt, or ``None`` to give up.
         """
-        throttled = isinstance(error, HandshakeRefused) and error.status == _TOO_MANY_REQUESTS
+        throttled = isinstance(error, HandshakeRefused) and error.status == TOO_MANY_REQUESTS
         return self._next(throttled=throttled) if error.retryable else None
 
     def ended(self, *, lived_s: float, progressed: bool, throttled: bool = False) -> float | None:

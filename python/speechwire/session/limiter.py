@@ -6,16 +6,13 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Final
 
 from speechwire.errors import HandshakeRefused, InvalidArgument, SpeechwireError
 from speechwire.session._signal import Signal
-from speechwire.session.backoff import Backoff, BackoffPolicy
+from speechwire.session.backoff import TOO_MANY_REQUESTS, Backoff, BackoffPolicy
 from speechwire.transport import CloseEvent, Take, WebSocket
 
 __all__ = ["ConnectionLimiter"]
-
-_TOO_MANY_REQUESTS: Final = 429
 
 
 class ConnectionLimiter:
@@ -167,7 +164,7 @@ class ConnectionLimiter:
         self._handshakes -= 1
         self._taken -= not borrowed
         self._report_demand()
-        if isinstance(error, HandshakeRefused) and error.status == _TOO_MANY_REQUESTS:
+        if isinstance(error, HandshakeRefused) and error.status == TOO_MANY_REQUESTS:
             self._hold_back(error)
         self._changed.notify()
 

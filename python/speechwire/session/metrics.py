@@ -35,15 +35,6 @@ class Histogram:
         """How many values."""
         return sum(self.counts)
 
-    def quantile(self, share: float) -> float:
-        """The end of the class that reaches this share of all values; infinite for the last, 0 if empty."""
-        wanted, seen = share * self.count, 0
-        for bound_s, count in zip((*BOUNDS_S, float("inf")), self.counts, strict=True):
-            seen += count
-            if seen >= wanted and seen:
-                return bound_s
-        return 0.0
-
     def __add__(self, other: Histogram) -> Histogram:
         counts = [mine + theirs for mine, theirs in zip(self.counts, other.counts, strict=True)]
         return Histogram(counts, self.sum_s + other.sum_s)

@@ -197,16 +197,11 @@ class _AiohttpConnection(NotCopyable):
         )
 
     def send_now(self, frame: bytes) -> None:
-        sending = self._socket.send_bytes(frame)
         try:
-            sending.send(None)
-        except StopIteration:
+            _write_now(self._socket, frame)
             return
         except Exception as error:
             lost = self._lost(error)
-        else:
-            sending.close()  # the frame is written; only a wait for room was left
-            return
         raise lost
 
     async def receive(self) -> str | bytes | CloseEvent:
@@ -266,6 +261,16 @@ class _AiohttpConnection(NotCopyable):
     def _lost(self, error: Exception) -> ConnectionLost:
         close = self._close or self._broken(error)
         return ConnectionLost(close.code, close.reason, request_id=self.request_id)
+
+
+def _write_now(socket: aiohttp.ClientWebSocketResponse[bool], frame: bytes) -> None:
+    """Run aiohttp's ``send_bytes`` up to its first wait: by then the frame is written."""
+    sending = socket.send_bytes(frame)
+    try:
+        sending.send(None)
+    except StopIteration:
+        return
+    sending.close()  # only a wait for room was left
 
 
 async def _on_response(response: aiohttp.ClientResponse) -> None:

@@ -24,7 +24,6 @@ _OUTPUT_SYNCHRONOUS = 2
 _POSITION_CHARACTER = 1
 _CHARACTERS_UTF8 = 1
 _PARAMETER_RATE = 1
-_PARAMETER_PITCH = 3
 _CONTINUE = 0
 
 _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
@@ -37,12 +36,10 @@ class Voice:
     Attributes:
         name: A voice, with a variant: ``en-us``, ``en-us+f3``.
         words_per_minute: 80 to 450.
-        pitch: 0 to 99.
     """
 
     name: str = "en-us"
     words_per_minute: int = 160
-    pitch: int = 50
 
 
 _lock = threading.Lock()
@@ -91,7 +88,6 @@ def synthesize(text: str, voice: Voice | None = None) -> bytes:
         if library.espeak_SetVoiceByName(voice.name.encode()):
             raise InvalidArgument("voice", voice.name, "one espeak-ng knows, such as 'en-us' or 'en-us+f3'")
         library.espeak_SetParameter(_PARAMETER_RATE, voice.words_per_minute, 0)
-        library.espeak_SetParameter(_PARAMETER_PITCH, voice.pitch, 0)
         _pieces.clear()
         encoded = text.encode()
         flags = _CHARACTERS_UTF8

@@ -6,14 +6,12 @@ be hostile; what the server sends is not.
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, get_args
 
 import msgspec
 
 __all__ = [
-    "CLIENT_MESSAGES",
     "MAX_MESSAGE_BYTES",
-    "SERVER_MESSAGES",
     "SUBPROTOCOL",
     "Acknowledged",
     "AudioFormat",
@@ -260,20 +258,6 @@ ServerMessage = (
     | Goodbye
     | Pong
 )
-CLIENT_MESSAGES: Final = (Start, Resume, Format, EndTurn, Speak, Interrupt, Played, Cleared, Ping, Close)
-SERVER_MESSAGES: Final = (
-    Queued,
-    Started,
-    Caption,
-    Acknowledged,
-    SpeechStarted,
-    SpeechEnded,
-    Clear,
-    Notice,
-    Failure,
-    Goodbye,
-    Pong,
-)
 
 _encoder = msgspec.json.Encoder()
 _from_client: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
@@ -287,7 +271,7 @@ class _Type(msgspec.Struct, gc=False):
 
 
 _type = msgspec.json.Decoder(_Type)
-_SERVER_TYPES = frozenset(kind.__name__ for kind in SERVER_MESSAGES)
+_SERVER_TYPES = frozenset(kind.__name__ for kind in get_args(ServerMessage))
 
 
 def encode(message: ClientMessage | ServerMessage) -> str:

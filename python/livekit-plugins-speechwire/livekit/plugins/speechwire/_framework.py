@@ -1,6 +1,6 @@
 """What the framework calls private and its plugins need all the same, each name behind one function.
 
-``docs/livekit.md`` lists them, and ``tests/livekit/test_framework.py`` fails when one of them changes.
+``docs/private-parts.md`` lists them, and ``tests/livekit/test_framework.py`` fails when one of them changes.
 """
 
 from __future__ import annotations

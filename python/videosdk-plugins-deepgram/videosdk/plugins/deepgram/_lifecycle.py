@@ -14,6 +14,7 @@ from speechwire.session import ListenSettings, OutageBegan, OutageEnded
 from ._adapt import ApiKey, emit_safely, logger, report, require_api_key
 from ._delivery import Deliveries
 from ._failures import Failures
+from ._framework import transcript_callback
 from ._input import InputFormat, InputWatch
 from ._stream import Stream, drop
 
@@ -60,7 +61,7 @@ class SessionLifecycle(_EachFrame, STT):
         input.changed = self._look_again
         self._failures = Failures(type(self).__name__)
         self._deliveries = Deliveries(
-            self._responses, lambda: self._transcript_callback, self._end, self._look_again
+            self._responses, lambda: transcript_callback(self), self._end, self._look_again
         )
         self._stream: Stream | None = None
         self._look_again()

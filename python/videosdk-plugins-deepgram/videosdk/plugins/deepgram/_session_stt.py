@@ -11,6 +11,7 @@ from videosdk.agents import STTResponse
 
 from speechwire.errors import LocalProtocolError, SessionClosed, SpeechwireError
 
+from ._framework import forget_transcript_callback
 from ._lifecycle import SessionLifecycle
 from ._stream import drop
 from ._transcription import Feeding
@@ -120,6 +121,4 @@ class SessionSTT(SessionLifecycle):
         await self._deliveries.finish()
         self._stream = None
         self._failures.stop_ignoring()
-        # The base class would do this and then collect all garbage of the process, a quarter of a second in
-        # which every other call on the machine stands still.
-        self._transcript_callback: Any = None
+        forget_transcript_callback(self)

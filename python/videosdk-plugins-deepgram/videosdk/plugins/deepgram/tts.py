@@ -14,6 +14,7 @@ from speechwire.protocol import SpeakV1Options, SpeakV2Options
 from speechwire.session import SpeakSession, SpeakSettings
 
 from ._adapt import listed, report, require_api_key, warn_of_unknown_arguments
+from ._framework import first_audio_callback, forget_first_audio_callback
 from ._in_place import for_each
 from ._playback import TRACK_RATE, Playback, to_track_format
 from ._synthesis import Synthesis, Text
@@ -174,8 +175,7 @@ class DeepgramTTS(TTS):
         self._interrupt_all()
         if self._voices is not None:
             await self._voices.aclose()
-        # The base class would do this and collect the garbage of the whole process; see SessionSTT.aclose.
-        self._first_audio_callback: Any = None
+        forget_first_audio_callback(self)
 
     def _begin(self) -> Synthesis:
         synthesis = Synthesis()
@@ -222,8 +222,9 @@ class DeepgramTTS(TTS):
             raise
 
     async def _tell_first_audio(self) -> None:
-        if self._first_audio_callback is not None:
-            await self._first_audio_callback()
+        callback = first_audio_callback(self)
+        if callback is not None:
+            await callback()
 
     async def _voices_here(self) -> Voices:
         """The sessions of the running event loop; those of one that has ended are let go of."""
