@@ -16,6 +16,8 @@ from speechwire.errors import SpeechwireError
 from speechwire.server.call import BargeIn, Call, CallEnded, CallEvent, Said, Turn
 from speechwire.server.codec import Digit
 
+pytestmark = pytest.mark.usefixtures("each_socket")
+
 PACE_S = 0.02
 
 

@@ -191,7 +191,9 @@ class Call:
     # For the line
 
     def put(self, event: CallEvent) -> None:
-        """Give an event to the application."""
+        """Give an event to the application, if there is one."""
+        if not self._event_limit:
+            return
         if len(self._events) >= self._event_limit:
             self._make_room()
         self._events.append(event)
