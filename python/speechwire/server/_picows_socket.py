@@ -1,12 +1,12 @@
 """A call's WebSocket on picows, on a connection whose request aiohttp has read and let in.
 
-picows reads frames within the event loop's read and writes them in the call that sends: a frame costs no task
-switch, and a call needs neither a reading nor a writing task. The request is read by aiohttp, since picows
-serves neither other methods than GET nor an admission that waits; it is then given the head of an upgrade that
+picows reads frames within the event loop's read and writes them in the call that sends: a frame costs no
+task switch, and a call needs neither a reading nor a writing task. The request is read by aiohttp, since picows
+takes no method but GET and no answer that has to be waited for; it is then given the head of an upgrade that
 has been checked.
 
-``WSProtocol`` is what ``picows.ws_create_server`` makes for each connection; it can take over one that is open
-in no other way.
+``WSProtocol`` is what ``picows.ws_create_server`` makes for each connection; there is no other way to have it
+take over one that is open.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _DEAD_BEATS: Final = 6
 _READ_BUFFER_BYTES: Final = 2048  # grows where more comes at once
 _READ_BYTES: Final = 4096  # the most that is read at once
 
-# picows tells of every connection it opens and closes. It makes a logger for each, unless it is given an adapter.
+# picows tells of every connection it opens and closes. It makes a logger for each, but not of an adapter.
 _silent = logging.getLogger("speechwire.server.picows")
 _silent.setLevel(logging.CRITICAL + 1)
 _picows_logger = logging.LoggerAdapter(_silent, {})
@@ -277,8 +277,8 @@ class PicowsSocket(picows.WSListener):
 class _Protocol(WSProtocol):  # type: ignore[misc]
     """picows's, with bounds.
 
-    Its buffer doubles whenever a read fills it, and stays so; and after a frame that it refuses it reads on for
-    a moment, and makes room for the frame.
+    Its buffer doubles whenever a read fills it, and stays so; and after a frame that it refuses it reads on
+    for a moment, and makes room for the frame.
     """
 
     def get_buffer(self, size_hint: int) -> memoryview:

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Final, Protocol
 
 from speechwire.server._ending import Ending
 from speechwire.server._line import Line
+from speechwire.server.codec import Opening
 
-__all__ = ["CLOSE_S", "HEARTBEAT_S", "WRITER_BYTES", "BeatingSocket", "CallSocket", "HandedOverCalls", "goodbye_of", "is_deaf"]
+__all__ = [
+    "CLOSE_S",
+    "HEARTBEAT_S",
+    "UNAUTHORIZED",
+    "WRITER_BYTES",
+    "BeatingSocket",
+    "CallSocket",
+    "HandedOverCalls",
+    "goodbye_of",
+    "is_deaf",
+    "opening_of",
+]
 
 CLOSE_S: Final = 5.0
 """How long a peer may take to answer a close."""
@@ -19,7 +31,11 @@ WRITER_BYTES: Final = 64 * 1024
 HEARTBEAT_S: Final = 5.0
 """How often :meth:`BeatingSocket.beat` is called."""
 
+UNAUTHORIZED: Final = 4401
+"""A browser cannot read the status of a failed upgrade, but it can read this close code."""
+
 _GOING_AWAY: Final = 1001
+_CREDENTIALS: Final = frozenset({"authorization", "cookie", "sec-websocket-protocol", "sec-websocket-key"})
 
 
 class CallSocket(Protocol):
@@ -87,3 +103,11 @@ def goodbye_of(line: Line) -> tuple[int, bytes]:
     if line.end is None:
         return _GOING_AWAY, b""
     return line.end.goodbye.code, line.end.goodbye.reason.encode()
+
+
+def opening_of(
+    path: str, query: Mapping[str, str], headers: Mapping[str, str], subprotocol: str | None
+) -> Opening:
+    """What a codec may know of the upgrade: no credential."""
+    kept = {name.lower(): value for name, value in headers.items() if name.lower() not in _CREDENTIALS}
+    return Opening(path=path, query=dict(query), headers=kept, subprotocol=subprotocol)

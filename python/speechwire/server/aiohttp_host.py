@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib
-import logging
 import socket
-from contextlib import suppress
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from aiohttp import web
 
@@ -16,18 +13,19 @@ from speechwire.server._aiohttp_socket import AiohttpSocket, websocket
 from speechwire.server._http import HandedOver, HttpServer
 from speechwire.server._line import Line
 from speechwire.server._routes import Routes
-from speechwire.server._sockets import CLOSE_S, BeatingSocket, CallSocket, HandedOverCalls
-from speechwire.server.codec import Opening
+from speechwire.server._sockets import (
+    CLOSE_S,
+    UNAUTHORIZED,
+    BeatingSocket,
+    CallSocket,
+    HandedOverCalls,
+    opening_of,
+)
 from speechwire.server.dialects import choose
 from speechwire.server.entrance import Entrance, NotLetIn
 from speechwire.server.server import Refusal, Server
 
 __all__ = ["AiohttpHost"]
-
-_UNAUTHORIZED: Final = 4401
-_CREDENTIALS: Final = frozenset({"authorization", "cookie", "sec-websocket-protocol", "sec-websocket-key"})
-
-_logger = logging.getLogger("speechwire.server")
 
 
 class AiohttpHost:
@@ -125,7 +123,9 @@ class AiohttpHost:
         protocols = [name for name in (admitted.subprotocol, subprotocol) if name][:1]
         try:
             opened = await self._open(request, protocols)
-            line = self._server.open(make(_opening(request, subprotocol)), place)
+            line = self._server.open(
+                make(opening_of(request.path, request.query, request.headers, subprotocol)), place
+            )
         except BaseException:
             place.release()
             raise
@@ -158,8 +158,9 @@ class AiohttpHost:
             )
         ws = websocket([refused.by_subprotocol], self._server.config.message_bytes)
         await ws.prepare(request)
-        await ws.close(code=_UNAUTHORIZED, message=str(refused).encode()[:120])
+        await ws.close(code=UNAUTHORIZED, message=str(refused).encode()[:120])
         return ws
+
 
 def _picows_socket(wanted: str) -> Any:
     """The class, or ``None`` for aiohttp's."""
@@ -169,12 +170,7 @@ def _picows_socket(wanted: str) -> Any:
         return importlib.import_module("speechwire.server._picows_socket").PicowsSocket
     except ImportError:
         if wanted == "picows":
-            raise InvalidArgument("sockets", wanted, 'auto or aiohttp, or pip install "speechwire[fast]"') from None
+            raise InvalidArgument(
+                "sockets", wanted, 'auto or aiohttp, or pip install "speechwire[fast]"'
+            ) from None
         return None
-
-
-def _opening(request: web.BaseRequest, subprotocol: str | None) -> Opening:
-    headers = {
-        name.lower(): value for name, value in request.headers.items() if name.lower() not in _CREDENTIALS
-    }
-    return Opening(path=request.path, query=dict(request.query), headers=headers, subprotocol=subprotocol)
