@@ -9,6 +9,7 @@ from aiohttp import WSMsgType, web
 
 from speechwire.server._line import Line
 from speechwire.server._sockets import CLOSE_S, WRITER_BYTES
+from speechwire.server._tasked_socket import TaskedSocket
 
 __all__ = ["AiohttpSocket", "websocket"]
 
@@ -27,7 +28,7 @@ def websocket(protocols: list[str], message_bytes: int) -> web.WebSocketResponse
     )
 
 
-class AiohttpSocket:
+class AiohttpSocket(TaskedSocket):
     """One connection, as long as its request is being answered.
 
     Args:

@@ -1,9 +1,9 @@
 """A call's WebSocket on picows, on a connection whose request aiohttp has read and let in.
 
 picows reads frames within the event loop's read and writes them in the call that sends: a frame costs no
-task switch, and a call needs neither a reading nor a writing task. The request is read by aiohttp, since picows
-takes no method but GET and no answer that has to be waited for; it is then given the head of an upgrade that
-has been checked.
+task switch, and a call needs neither a reading nor a writing task. The request is read by aiohttp, since
+picows takes no method but GET and no answer that has to be waited for; it is then given the head of an
+upgrade that has been checked.
 
 ``WSProtocol`` is what ``picows.ws_create_server`` makes for each connection; there is no other way to have it
 take over one that is open.
