@@ -4,8 +4,8 @@ python -m benches.python.server.memory --calls 600
 
 Half of the calls are on first, then all of them; what the second half adds to the server's process is what
 they take. A machine that is too slow makes the callers slower, not late: what waits in a queue is no part of
-the figure. Audio that is kept to be sent again is told apart, since it depends on the service and on turns. It
-fails if a caller had no caption, or if a call takes more than ``--limit``.
+it. Audio that is kept to be sent again is told apart, since it depends on the service and on turns. It fails
+if a caller had no caption, or if a call takes more than ``--limit``.
 """
 
 from __future__ import annotations
