@@ -93,7 +93,7 @@ async def test_who_may_not_come_in_is_told_why() -> None:
         assert await status_of(where, "/nothing") == 404
         assert await status_of(where, "/call", Origin="https://elsewhere.example") == 403
         admission = {"Authorization": f"Bearer {SECRET}"}
-        async with dial(where, Twilio(), **admission) as call:
+        async with dial(where, Twilio(), None, **admission) as call:
             assert await status_of(where, "/call", **admission) == 503
             await call.hang_up()
         async with aiohttp.ClientSession() as session:

@@ -120,7 +120,6 @@ class _Protocol(web.RequestHandler):
         transport, rest = self.transport, self._message_tail
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the caller is gone")
-        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "set_protocol")
         self.transport = None  # or it would be closed
         self.connection_lost(None)
         return transport, rest

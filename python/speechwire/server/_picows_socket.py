@@ -283,7 +283,8 @@ class _Protocol(WSProtocol):  # type: ignore[misc]
 
     def get_buffer(self, size_hint: int) -> memoryview:
         """Where to read to."""
-        return super().get_buffer(size_hint)[:_READ_BYTES]
+        room: memoryview = super().get_buffer(size_hint)
+        return room[:_READ_BYTES]
 
     def buffer_updated(self, count: int) -> None:
         """So much has come."""
