@@ -153,6 +153,9 @@ ONLY_HERE = {
     ),
     "speechwire.transport._picows": frozenset({"picows"}),
     "speechwire.cli._pyav": frozenset({"av"}),
+    "speechwire.server._picows_socket": frozenset(
+        {"picows", "picows.picows", "speechwire.transport._fragments"}
+    ),
     "speechwire.server._quota": frozenset({"redis.asyncio", "speechwire.cluster"}),
 }
 

@@ -21,6 +21,8 @@ from speechwire.session import SessionPool
 __all__ = ["Dialled", "Serving", "dial", "serving", "until"]
 
 LIMIT_S = 30.0
+SOCKETS = "auto"
+"""What moves the messages of calls; the fixture ``each_socket`` sets it."""
 
 
 @dataclass
@@ -47,7 +49,7 @@ async def serving(
     **settings: Any,
 ) -> AsyncIterator[Serving]:
     """Serve until the end of the block."""
-    config = replace(Config(port=0, hangup_s=3.0), **settings)
+    config = replace(Config(port=0, hangup_s=3.0, sockets=SOCKETS), **settings)
     emulator = Emulator(engine, script=script, faults=faults, keep_audio=keep_audio)
     async with emulator, SessionPool("key", base_url=emulator.base_url) as pool:
         server = Server(config, pool, answer)

@@ -17,6 +17,8 @@ from speechwire.server.call import BargeIn, Call, CallEnded, CallEvent, Said, Tu
 from speechwire.server.codec import Digit
 from speechwire.server.server import Phase
 
+pytestmark = pytest.mark.usefixtures("each_socket")
+
 PACE_S = 0.02
 
 

@@ -19,6 +19,8 @@ from tests.server.serving import Serving, serving
 from speechwire.server import signatures
 from speechwire.server.tokens import Tokens
 
+pytestmark = pytest.mark.usefixtures("each_socket")
+
 SECRET = "0123456789abcdef" * 4
 SHARED = "the back end's own"
 PUBLIC = "https://voice.example.com"

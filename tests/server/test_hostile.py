@@ -20,6 +20,8 @@ from tests.server.test_faults import CaptionedTwilio
 from speechwire.server._outbox import Weight
 from speechwire.server.codec import Caption, Notice
 
+pytestmark = pytest.mark.usefixtures("each_socket")
+
 BOUNDS: dict[str, Any] = {
     "handshake_s": 1.0,
     "pending": 64,

@@ -10,6 +10,8 @@ from tests.server.serving import dial, serving, until
 from speechwire.emulator import ScriptedEngine, StreamInfo
 from speechwire.server.call import Call, Said
 
+pytestmark = pytest.mark.usefixtures("each_socket")
+
 TEXT = "a text of some forty characters it makes"
 
 

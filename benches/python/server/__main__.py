@@ -30,10 +30,13 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
-def started(command: list[str], core: int, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A process on a core, and the first line it prints."""
+def started(
+    command: list[str], core: int | None = None, **environment: str
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A process, on a core if one is given, and the first line it prints."""
+    pinned = ["taskset", "-c", str(core)] if core is not None else []
     process = subprocess.Popen(
-        ["taskset", "-c", str(core), sys.executable, "-m", *command],
+        [*pinned, sys.executable, "-m", *command],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -64,6 +67,13 @@ def memory_kib(pid: int) -> int:
     return int(next(line.split()[1] for line in lines if line.startswith("Pss:")))
 
 
+def buffered_kib(port: int) -> float:
+    """Audio that the server keeps, to be sent or sent again."""
+    metrics = _get(port, "/metrics", parse=False).decode()
+    line = next(line for line in metrics.splitlines() if line.startswith("speechwire_buffered_bytes"))
+    return float(line.split()[1]) / 1024
+
+
 def waited_s(pid: int) -> float:
     """How long it was ready to run and did not get to, in seconds."""
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
@@ -89,9 +99,6 @@ async def measure(arguments: argparse.Namespace, server: int, port: int, service
     used_s = cpu_s(server) - before_s
     audio_s = callers.sent * kind.frame_ms / 1000
     live_kib = memory_kib(server)
-    metrics = _get(port, "/metrics", parse=False).decode()
-    line = next(line for line in metrics.splitlines() if line.startswith("speechwire_buffered_bytes"))
-    buffered_kib = float(line.split()[1]) / 1024
     return {
         "kind": arguments.kind,
         "calls": arguments.calls,
@@ -109,7 +116,7 @@ async def measure(arguments: argparse.Namespace, server: int, port: int, service
             "empty": empty_kib,
             "per_idle_call": round((idle_kib - empty_kib) / arguments.calls, 1),
             "per_live_call": round((live_kib - empty_kib) / arguments.calls, 1),
-            "of_that_open_audio": round(buffered_kib / arguments.calls, 1),
+            "of_that_open_audio": round(buffered_kib(port) / arguments.calls, 1),
         },
     }
 

@@ -121,6 +121,11 @@ class Callers:
         """Captions that came back."""
         return sum(caller.received for caller in self._callers)
 
+    @property
+    def without_captions(self) -> int:
+        """Calls that had none."""
+        return sum(not caller.received for caller in self._callers)
+
     async def dial(self, count: int) -> None:
         """Have so many more on."""
         for _ in range(count):
@@ -130,20 +135,26 @@ class Callers:
             await on
             self._callers.append(caller)
 
-    async def talk(self, seconds: float) -> None:
-        """Send audio in real time, the callers spread evenly over a frame's length."""
+    async def talk(self, seconds: float, *, speed: float = 1.0, catches_up: bool = True) -> None:
+        """Send audio, the callers spread evenly over a frame's length.
+
+        Args:
+            seconds: Of audio.
+            speed: In multiples of real time.
+            catches_up: Whether what is late is sent all the same; else the rest is later too.
+        """
         slots: list[list[_Caller]] = [[] for _ in range(self._kind.frame_ms)]
         for index, caller in enumerate(self._callers):
             slots[index % len(slots)].append(caller)
         frame = self._kind.frame
         begin_s = time.monotonic()
         for tick in range(int(seconds / _TICK_S)):
-            due_s = begin_s + tick * _TICK_S
-            ahead_s = due_s - time.monotonic()
+            ahead_s = begin_s + tick * _TICK_S / speed - time.monotonic()
             if ahead_s > 0:
                 await asyncio.sleep(ahead_s)
             else:
                 self.late_s = max(self.late_s, -ahead_s)
+                begin_s -= 0.0 if catches_up else ahead_s
                 if tick % 4 == 0:
                     await asyncio.sleep(0)
             for caller in slots[tick % len(slots)]:

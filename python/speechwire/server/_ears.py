@@ -82,6 +82,7 @@ class Ears:
         self._turn_of: dict[int, int] = {}
         self._pushed_s = 0.0
         self.is_complete = False
+        self._fault: Exception | None = None
         self._seconds_per_byte = 1 / started.format.bytes_per_s
         self.session: ListenV1Session | ListenV2Session = (
             pool.listen_v1(options, converter=converter, settings=session_settings)
@@ -122,25 +123,29 @@ class Ears:
         Raises:
             SpeechwireError: The session failed for good.
         """
-        session = self.session
-        if isinstance(session, ListenV2Session):
-            async for event in session:
-                if type(event) is v2.TurnInfo:
-                    self._on_turn(event)
-                else:
-                    self._on_other(event)
-        else:
-            async for v1_event in session:
-                if isinstance(v1_event, v1.Results | v1.UtteranceEnd):
-                    self._on_v1(v1_event)
-                else:
-                    self._on_other(v1_event)
-            for utterance in self._utterances.close():
-                self._on_utterance(utterance)
+        await self.session.receive_each(self._take)
+        if self._fault is not None:
+            raise self._fault
+        for utterance in self._utterances.close():
+            self._on_utterance(utterance)
 
     async def aclose(self) -> None:
         """Send what is left and wait for the last results; :meth:`listen` then ends."""
         await self.session.aclose()
+
+    def _take(self, event: object) -> bool:
+        """Tell the listener, in the event loop's read: a task switch for each event would cost more."""
+        try:
+            if type(event) is v2.TurnInfo:
+                self._on_turn(event)
+            elif isinstance(event, v1.Results | v1.UtteranceEnd):
+                self._on_v1(event)
+            else:
+                self._on_other(event)
+        except Exception as fault:
+            self._fault = fault
+            return False
+        return True
 
     def _on_turn(self, event: v2.TurnInfo) -> None:
         index, end_s = event.turn_index, event.audio_window_end

@@ -9,7 +9,7 @@ from typing import Any, Final
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-__all__ = ["SECURITY_HEADERS", "HttpServer"]
+__all__ = ["SECURITY_HEADERS", "HandedOver", "HttpServer", "hand_over"]
 
 _MAX_LINE: Final = 8 * 1024
 _KEEPALIVE_S: Final = 15.0
@@ -30,6 +30,24 @@ SECURITY_HEADERS: Final = {
 """On every answer."""
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+class HandedOver(ConnectionError):
+    """Raised by a handler that has taken the connection: as far as aiohttp is concerned, it is gone."""
+
+
+def hand_over(request: web.BaseRequest) -> tuple[asyncio.Transport, bytes]:
+    """Take the connection of an upgrade from aiohttp; the handler then raises :class:`HandedOver`.
+
+    Returns:
+        The connection, whose protocol is to be set, and what came after the request.
+
+    Raises:
+        ConnectionError: The caller is gone.
+    """
+    protocol = request.protocol
+    assert isinstance(protocol, _Protocol)
+    return protocol.let_go()
 
 
 class HttpServer(web.Server):
@@ -94,6 +112,15 @@ class _Protocol(web.RequestHandler):
         """It is gone."""
         self.request_came()
         super().connection_lost(exc)
+
+    def let_go(self) -> tuple[asyncio.Transport, bytes]:
+        """Be without the connection. See :func:`hand_over`."""
+        transport, rest = self.transport, self._message_tail
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("the caller is gone")
+        self.transport = None  # or it would be closed
+        self.connection_lost(None)
+        return transport, rest
 
     def request_came(self) -> None:
         """It has sent a request, and pends no more."""

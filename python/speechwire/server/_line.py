@@ -380,7 +380,7 @@ class Line:
             parameters=started.parameters,
             format=started.format,
             log=self._log,
-            event_limit=self._limits.events,
+            event_limit=self._limits.events if self._shared.answer else 0,
             resumed=started.resumed,
         )
 

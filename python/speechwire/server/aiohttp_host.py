@@ -1,32 +1,31 @@
-"""Serves calls, the page and the operator's paths with aiohttp."""
+"""Serves calls, the page and the operator's paths: HTTP by aiohttp, calls by it or by picows."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
+import importlib
 import socket
-from contextlib import suppress
-from typing import Final, Self
+from typing import Any, Self
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import web
 
-from speechwire.server._http import HttpServer
+from speechwire.errors import InvalidArgument
+from speechwire.server._aiohttp_socket import AiohttpSocket, websocket
+from speechwire.server._http import HandedOver, HttpServer
 from speechwire.server._line import Line
 from speechwire.server._routes import Routes
-from speechwire.server.codec import Opening
+from speechwire.server._sockets import (
+    CLOSE_S,
+    UNAUTHORIZED,
+    BeatingSocket,
+    CallSocket,
+    HandedOverCalls,
+    opening_of,
+)
 from speechwire.server.dialects import choose
 from speechwire.server.entrance import Entrance, NotLetIn
 from speechwire.server.server import Refusal, Server
 
 __all__ = ["AiohttpHost"]
-
-_HEARTBEAT_S: Final = 20.0
-_CLOSE_S: Final = 5.0
-_WRITER_BYTES: Final = 64 * 1024
-_UNAUTHORIZED: Final = 4401
-_CREDENTIALS: Final = frozenset({"authorization", "cookie", "sec-websocket-protocol", "sec-websocket-key"})
-
-_logger = logging.getLogger("speechwire.server")
 
 
 class AiohttpHost:
@@ -36,6 +35,9 @@ class AiohttpHost:
         server: What the calls share.
         sock: A listening socket, in place of the settings' host and port.
         reuse_port: Let other processes listen on the same port.
+
+    Raises:
+        InvalidArgument: The settings want picows, which is not installed.
     """
 
     def __init__(
@@ -46,6 +48,8 @@ class AiohttpHost:
         self._routes = Routes(server, self._entrance)
         self._sock = sock
         self._reuse_port = reuse_port
+        self._picows = _picows_socket(server.config.sockets)
+        self._handed_over = HandedOverCalls()
         self._runner: web.ServerRunner | None = None
         self._site: web.BaseSite | None = None
 
@@ -71,7 +75,7 @@ class AiohttpHost:
         """
         config = self._server.config
         http = HttpServer(self._handle, handshake_s=config.handshake_s, most_pending=config.pending)
-        self._runner = web.ServerRunner(http, shutdown_timeout=_CLOSE_S)
+        self._runner = web.ServerRunner(http, shutdown_timeout=CLOSE_S)
         await self._runner.setup()
         site: web.BaseSite
         if self._sock is not None:
@@ -92,6 +96,7 @@ class AiohttpHost:
     async def aclose(self) -> None:
         """End every call, tell the callers, and stop listening. Idempotent."""
         await self._server.aclose()
+        await self._handed_over.aclose()
         if self._runner is not None:
             runner, self._runner = self._runner, None
             await runner.cleanup()
@@ -115,27 +120,32 @@ class AiohttpHost:
             return web.json_response(
                 {"error": refusal.reason, "description": str(refusal)}, status=503, headers=headers
             )
+        protocols = [name for name in (admitted.subprotocol, subprotocol) if name][:1]
         try:
-            protocols = [name for name in (admitted.subprotocol, subprotocol) if name]
-            ws = self._websocket(protocols[:1])
-            await ws.prepare(request)
-            codec = make(_opening(request, subprotocol))
-            line = self._server.open(codec, place)
+            opened = await self._open(request, protocols)
+            line = self._server.open(
+                make(opening_of(request.path, request.query, request.headers, subprotocol)), place
+            )
         except BaseException:
             place.release()
             raise
-        await self._serve(ws, line, request.transport)
-        return ws
+        if isinstance(opened, AiohttpSocket):
+            await self._serve(opened, line)
+            return opened.response
+        self._handed_over.begin(opened, self._serve(opened, line))
+        raise HandedOver
 
-    def _websocket(self, protocols: list[str]) -> web.WebSocketResponse:
-        return web.WebSocketResponse(
-            protocols=protocols,
-            compress=False,
-            heartbeat=_HEARTBEAT_S,
-            max_msg_size=self._server.config.message_bytes,
-            timeout=_CLOSE_S,
-            writer_limit=_WRITER_BYTES,
-        )
+    async def _open(self, request: web.BaseRequest, protocols: list[str]) -> AiohttpSocket | BeatingSocket:
+        if self._picows is not None:
+            opened: BeatingSocket = self._picows.open(request, protocols, self._server.config.message_bytes)
+            return opened
+        return await AiohttpSocket.open(request, protocols, self._server.config.message_bytes)
+
+    async def _serve(self, opened: CallSocket, line: Line) -> None:
+        try:
+            await opened.serve(line, self._server.config.slow_reader_s)
+        finally:
+            self._server.closed(line)
 
     async def _refuse(self, request: web.BaseRequest, refused: NotLetIn) -> web.StreamResponse:
         """A browser cannot read the status of a failed upgrade, but it can read a close code."""
@@ -146,83 +156,21 @@ class AiohttpHost:
                 status=refused.status,
                 headers=headers,
             )
-        ws = self._websocket([refused.by_subprotocol])
+        ws = websocket([refused.by_subprotocol], self._server.config.message_bytes)
         await ws.prepare(request)
-        await ws.close(code=_UNAUTHORIZED, message=str(refused).encode()[:120])
+        await ws.close(code=UNAUTHORIZED, message=str(refused).encode()[:120])
         return ws
 
-    async def _serve(
-        self, ws: web.WebSocketResponse, line: Line, transport: asyncio.Transport | None
-    ) -> None:
-        running = asyncio.create_task(line.run())
-        writing = asyncio.create_task(_write(ws, line))
-        reading = asyncio.create_task(_read(ws, line))
-        try:
-            await asyncio.wait({running, reading}, return_when=asyncio.FIRST_COMPLETED)
-            if not running.done() and reading.done():
-                if (fault := reading.exception()) is not None:
-                    _logger.error("a message could not be taken", exc_info=fault)
-                line.disconnected()
-            ending = await running
-            # What is left is sent; one who does not read it, or is gone, is not waited for.
-            is_deaf = ending.code in ("slow_reader", "disconnected")
-            await asyncio.wait({writing}, timeout=0.0 if is_deaf else self._server.config.slow_reader_s)
-        finally:
-            is_stuck = not writing.done()
-            for task in (running, writing):
-                if not task.done():
-                    task.cancel()
-            await asyncio.gather(running, writing, return_exceptions=True)
-            await _close(ws, line, transport, is_stuck=is_stuck)
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
-            self._server.closed(line)
 
-
-async def _read(ws: web.WebSocketResponse, line: Line) -> None:
-    """Give messages to the line until the connection ends."""
-    receive, take = ws.receive, line.receive
-    while True:
-        message = await receive()
-        kind = message.type
-        if kind is WSMsgType.BINARY or kind is WSMsgType.TEXT:
-            delay_s = take(message.data)
-            if delay_s:
-                await asyncio.sleep(delay_s)
-        elif kind in (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR):
-            return
-
-
-async def _write(ws: web.WebSocketResponse, line: Line) -> None:
-    """Send what the line puts into its outbox until it closes it."""
-    take = line.outbox.take
-    with suppress(ConnectionError, RuntimeError):
-        while (messages := await take()) is not None:
-            for message in messages:
-                if isinstance(message, str):
-                    await ws.send_str(message)
-                else:
-                    await ws.send_bytes(message)
-
-
-async def _close(
-    ws: web.WebSocketResponse, line: Line, transport: asyncio.Transport | None, *, is_stuck: bool
-) -> None:
-    """Close with the reason; a caller that does not read or does not answer is dropped."""
-    goodbye = line.end.goodbye if line.end is not None else None
-    code = goodbye.code if goodbye else WSCloseCode.GOING_AWAY
-    reason = goodbye.reason if goodbye else ""
-    if not is_stuck:
-        with suppress(TimeoutError, ConnectionError):
-            async with asyncio.timeout(2 * _CLOSE_S):  # aiohttp waits for the answer half as long
-                await ws.close(code=code, message=reason.encode())
-                return
-    if transport is not None:
-        transport.abort()
-
-
-def _opening(request: web.BaseRequest, subprotocol: str | None) -> Opening:
-    headers = {
-        name.lower(): value for name, value in request.headers.items() if name.lower() not in _CREDENTIALS
-    }
-    return Opening(path=request.path, query=dict(request.query), headers=headers, subprotocol=subprotocol)
+def _picows_socket(wanted: str) -> Any:
+    """The class, or ``None`` for aiohttp's."""
+    if wanted == "aiohttp":
+        return None
+    try:
+        return importlib.import_module("speechwire.server._picows_socket").PicowsSocket
+    except ImportError:
+        if wanted == "picows":
+            raise InvalidArgument(
+                "sockets", wanted, 'auto or aiohttp, or pip install "speechwire[fast]"'
+            ) from None
+        return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
@@ -126,7 +125,7 @@ class Call:
         self.events_dropped = 0
         self._line = line
         self._event_limit = event_limit
-        self._events: deque[CallEvent] = deque()
+        self._events: list[CallEvent] = []
         self._ended = False
         self._complete = False
         self._waiting: asyncio.Future[None] | None = None
@@ -148,7 +147,7 @@ class Call:
         """
         while True:
             while self._events:
-                yield self._events.popleft()
+                yield self._events.pop(0)
             if self._complete:
                 return
             self._waiting = asyncio.get_running_loop().create_future()
@@ -191,7 +190,9 @@ class Call:
     # For the line
 
     def put(self, event: CallEvent) -> None:
-        """Give an event to the application."""
+        """Give an event to the application, if there is one."""
+        if not self._event_limit:
+            return
         if len(self._events) >= self._event_limit:
             self._make_room()
         self._events.append(event)
@@ -213,7 +214,7 @@ class Call:
             if not isinstance(event, Turn):
                 del self._events[index]
                 return
-        self._events.popleft()
+        self._events.pop(0)
 
     def _wake(self) -> None:
         waiting, self._waiting = self._waiting, None

@@ -96,6 +96,9 @@ class Config:
     )
     quota_name: str = _setting("deepgram", "name of that quota: one for each project and region")
     quota_workers: int = _setting(0, "processes that share it, over all machines; 0 for these workers")
+    sockets: str = _setting(
+        "auto", "what moves the messages of calls: picows, aiohttp, or auto for picows where it is installed"
+    )
     page: bool = _setting(True, "whether the page is served at /")
     metrics: bool = _setting(True, "whether /metrics is served")
     log_format: str = _setting("text", "text or json")
@@ -107,6 +110,8 @@ class Config:
             raise InvalidArgument("auth", self.auth, "auto, required or none")
         if self.log_format not in ("text", "json"):
             raise InvalidArgument("log_format", self.log_format, "text or json")
+        if self.sockets not in ("auto", "picows", "aiohttp"):
+            raise InvalidArgument("sockets", self.sockets, "auto, picows or aiohttp")
         if not 0 <= self.port <= 65535:
             raise InvalidArgument("port", self.port, "0 to 65535")
         if self.public_url and not self.public_url.startswith(("https://", "http://")):

@@ -9,16 +9,14 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import urlsplit
-
-from aiohttp import web
 
 from speechwire.server import signatures
 from speechwire.server.config import Config
 from speechwire.server.tokens import SUBPROTOCOL_PREFIX, Tokens
 
-__all__ = ["Admitted", "Entrance", "NotLetIn"]
+__all__ = ["Admitted", "Asked", "Entrance", "NotLetIn"]
 
 _LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
 _TOKENS_PER_MINUTE: Final = 30
@@ -40,6 +38,22 @@ class NotLetIn(Exception):
         self.reason = reason
         self.status = status
         self.by_subprotocol = by_subprotocol
+
+
+class Asked(Protocol):
+    """What is looked at of a request: aiohttp's is one, and so is what is made of an ASGI scope."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """By name, in whatever case."""
+
+    @property
+    def raw_path(self) -> str:
+        """With the query, as it was sent."""
+
+    @property
+    def remote(self) -> str | None:
+        """The address of the other side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +88,7 @@ class Entrance:
         )
         self._made: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
-    def admit(self, request: web.BaseRequest, offered: Sequence[str]) -> Admitted:
+    def admit(self, request: Asked, offered: Sequence[str]) -> Admitted:
         """Let a caller in.
 
         Args:
@@ -95,7 +109,7 @@ class Entrance:
             return Admitted("open", by_subprotocol)
         raise NotLetIn("unauthorized", "a valid token, secret or signature is needed", 401, by_subprotocol)
 
-    def token(self, request: web.BaseRequest) -> tuple[str, float]:
+    def token(self, request: Asked) -> tuple[str, float]:
         """Make a token for a page, and say how long it lets in.
 
         Raises:
@@ -110,7 +124,7 @@ class Entrance:
             self._count(request.remote or "")
         return self._tokens.make(), self._config.token_s
 
-    def _how(self, request: web.BaseRequest, headers: Mapping[str, str], by_subprotocol: str) -> str:
+    def _how(self, request: Asked, headers: Mapping[str, str], by_subprotocol: str) -> str:
         scheme, _, credential = headers.get("authorization", "").partition(" ")
         if by_subprotocol and self._tokens.is_valid(by_subprotocol.removeprefix(SUBPROTOCOL_PREFIX)):
             return "token"
@@ -120,7 +134,7 @@ class Entrance:
             return "secret"
         return self._provider(request, headers)
 
-    def _provider(self, request: web.BaseRequest, headers: Mapping[str, str]) -> str:
+    def _provider(self, request: Asked, headers: Mapping[str, str]) -> str:
         config = self._config
         url = f"{self._public(request)}{request.raw_path}"
         if config.twilio_auth_token and signatures.is_from_twilio(headers, url, config.twilio_auth_token):
@@ -152,7 +166,7 @@ class Entrance:
             return False
         return _is_same(pair.partition(":")[2], secret)
 
-    def _check_origin(self, request: web.BaseRequest) -> None:
+    def _check_origin(self, request: Asked) -> None:
         origin = request.headers.get("Origin")
         allowed = self._config.allowed_origins
         if origin is None or "*" in allowed or origin in allowed:
@@ -161,7 +175,7 @@ class Entrance:
         if not other or other != _netloc(self._public(request)):
             raise NotLetIn("origin", "pages of this origin may not connect", 403)
 
-    def _check_host(self, request: web.BaseRequest) -> None:
+    def _check_host(self, request: Asked) -> None:
         if self._config.auth == "none":
             return
         host = request.headers.get("Host", "")
@@ -169,7 +183,7 @@ class Entrance:
         if name.lower() not in _LOOPBACK_NAMES and not _is_loopback(name.strip("[]")):
             raise NotLetIn("origin", "this name is not one of loopback", 403)
 
-    def _public(self, request: web.BaseRequest) -> str:
+    def _public(self, request: Asked) -> str:
         """Scheme and host as callers write them; what a proxy would say of it is not believed."""
         return self._config.public_url.rstrip("/") or f"http://{request.headers.get('Host', '')}"
 

@@ -13,6 +13,7 @@ from typing import Final
 from speechwire.server import _ending as endings
 from speechwire.server._counters import Counters
 from speechwire.server._line import Line
+from speechwire.server._memory import Trimming
 from speechwire.server._shared import Shared
 from speechwire.server.admission import Admission, Place
 from speechwire.server.call import Answer, CallLogger
@@ -181,7 +182,9 @@ class Server:
     async def _watch_the_loop(self) -> None:
         """How late timers are is how late audio is."""
         loop = asyncio.get_running_loop()
+        trimming = Trimming(loop.time)
         while True:
+            trimming.tick()
             due_s = loop.time() + _TICK_S
             await asyncio.sleep(_TICK_S)
             self.counters.late_s = max(self.counters.late_s, loop.time() - due_s)

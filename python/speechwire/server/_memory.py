@@ -1,0 +1,48 @@
+"""Memory that was freed goes back to the system.
+
+glibc keeps it where something that is in use lies behind it, as it always does between many calls: each keeps
+audio until it is answered, and after some minutes the pages between come to as much as the calls.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from typing import Final
+
+__all__ = ["Trimming"]
+
+_EVERY_S: Final = 10.0
+_SHARE: Final = 0.001
+"""Of the time; nothing else runs meanwhile."""
+
+
+class Trimming:
+    """Returns it from time to time, where the C library can.
+
+    Args:
+        clock: Seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._due_s = clock() + _EVERY_S
+        self._trim = _malloc_trim()
+
+    def tick(self) -> None:
+        """Some time has passed."""
+        began_s = self._clock()
+        if self._trim is None or began_s < self._due_s:
+            return
+        self._trim(0)
+        now_s = self._clock()
+        self._due_s = now_s + max(_EVERY_S, (now_s - began_s) / _SHARE)
+
+
+def _malloc_trim() -> Callable[[int], int] | None:
+    """glibc's; ``None`` with other C libraries."""
+    try:
+        found: Callable[[int], int] = ctypes.CDLL(None).malloc_trim
+    except (AttributeError, OSError, TypeError):
+        return None
+    return found

@@ -1,0 +1,320 @@
+"""A call's WebSocket on picows, on a connection whose request aiohttp has read and let in.
+
+picows reads frames within the event loop's read and writes them in the call that sends: a frame costs no
+task switch, and a call needs neither a reading nor a writing task. The request is read by aiohttp, since
+picows takes no method but GET and no answer that has to be waited for; it is then given the head of an
+upgrade that has been checked.
+
+``WSProtocol`` is what ``picows.ws_create_server`` makes for each connection; there is no other way to have it
+take over one that is open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any, Final, Self
+
+import picows
+from aiohttp import web
+from picows.picows import WSProtocol  # type: ignore[attr-defined]  # its stubs leave it out
+
+from speechwire.server._http import hand_over
+from speechwire.server._line import Line
+from speechwire.server._sockets import CLOSE_S, WRITER_BYTES, goodbye_of, is_deaf
+from speechwire.transport._fragments import Fragments
+
+__all__ = ["PicowsSocket"]
+
+_QUIET_BEATS: Final = 4  # then it is asked whether it is there
+_DEAD_BEATS: Final = 6
+_READ_BUFFER_BYTES: Final = 2048  # grows where more comes at once
+_READ_BYTES: Final = 4096  # the most that is read at once
+
+# picows tells of every connection it opens and closes. It makes a logger for each, but not of an adapter.
+_silent = logging.getLogger("speechwire.server.picows")
+_silent.setLevel(logging.CRITICAL + 1)
+_picows_logger = logging.LoggerAdapter(_silent, {})
+_logger = logging.getLogger("speechwire.server")
+
+_TEXT, _BINARY = picows.WSMsgType.TEXT, picows.WSMsgType.BINARY
+_CONTINUATION, _CLOSE = picows.WSMsgType.CONTINUATION, picows.WSMsgType.CLOSE
+_PING = picows.WSMsgType.PING
+
+
+class PicowsSocket(picows.WSListener):
+    """One connection. Made by :meth:`open`.
+
+    Args:
+        message_bytes: The largest message.
+
+    Attributes:
+        is_closing: Whether the call is over, and the caller's answer to the close is waited for.
+    """
+
+    __slots__ = (
+        "_beats",
+        "_emptied",
+        "_fragments",
+        "_gone",
+        "_is_over",
+        "_is_writable",
+        "_line",
+        "_message_bytes",
+        "_protocol",
+        "_rest",
+        "_transport",
+        "is_closing",
+    )
+
+    def __init__(self, message_bytes: int) -> None:
+        self.is_closing = False
+        self._message_bytes = message_bytes
+        self._line: Line | None = None
+        self._rest = b""
+        self._fragments: Fragments | None = None
+        self._is_writable = True
+        self._is_over = False  # nothing that comes is looked at any more
+        self._beats = 0
+        self._emptied: asyncio.Future[None] | None = None
+        self._gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    @classmethod
+    def open(cls, request: web.BaseRequest, protocols: list[str], message_bytes: int) -> Self:
+        """Answer the upgrade and take the connection over from aiohttp, which is told to forget it.
+
+        Raises:
+            HTTPBadRequest: It is no upgrade.
+            ConnectionError: The caller is gone.
+        """
+        ready = web.WebSocketResponse(protocols=protocols).can_prepare(request)
+        if not ready.ok:
+            raise web.HTTPBadRequest
+        head = _head_of(request)
+        transport, rest = hand_over(request)
+        socket = cls(message_bytes)
+        socket._rest = rest
+        socket._connect(transport, head, ready.protocol)
+        return socket
+
+    async def serve(self, line: Line, timeout_s: float) -> None:
+        """See :class:`CallSocket`."""
+        self._line = line
+        line.outbox.notify(self._flush)
+        try:
+            self._begin()
+            ending = await line.run()
+            if not is_deaf(ending):
+                await self._empty(timeout_s)
+        finally:
+            await self._close(line)
+
+    def beat(self) -> None:
+        """See :class:`BeatingSocket`."""
+        self._beats += 1
+        if self._beats == _QUIET_BEATS:
+            self._transport.send_ping()
+        elif self._beats >= _DEAD_BEATS:
+            self._transport.disconnect(graceful=False)
+
+    # What picows calls
+
+    def on_ws_connected(self, transport: picows.WSTransport) -> None:
+        self._transport = transport
+
+    def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
+        self._beats = 0
+        kind = frame.msg_type
+        if self._is_over and kind != _CLOSE:
+            return
+        if frame.rsv1 or frame.rsv2 or frame.rsv3:
+            self._fail(picows.WSCloseCode.PROTOCOL_ERROR, "reserved bits are set")
+        elif frame.fin and self._fragments is None and kind in (_TEXT, _BINARY):
+            self._take(frame.get_payload_as_bytes(), is_text=kind == _TEXT)
+        elif kind in (_TEXT, _BINARY, _CONTINUATION):
+            self._take_fragment(frame, kind)
+        elif kind == _PING:
+            if self._is_writable:  # one who pings and does not read would fill the memory
+                transport.send_pong(frame.get_payload_as_bytes())
+        elif kind == _CLOSE:
+            self._is_over = True
+            self._hang_up()
+            transport.send_close(picows.WSCloseCode.OK)
+            transport.disconnect()
+
+    def on_ws_disconnected(self, transport: picows.WSTransport) -> None:
+        self._is_over = True
+        self._hang_up()
+        _settle(self._gone)
+        _settle(self._emptied)
+
+    def pause_writing(self) -> None:
+        self._is_writable = False
+
+    def resume_writing(self) -> None:
+        self._is_writable = True
+        self._flush()
+
+    # Inside
+
+    def _connect(self, transport: asyncio.Transport, head: bytes, subprotocol: str | None) -> None:
+        headers = {"Sec-WebSocket-Protocol": subprotocol} if subprotocol else {}
+        answer = picows.WSUpgradeResponse.create_101_response(headers)
+        protocol = self._protocol = _Protocol(
+            None,
+            None,
+            False,  # the server's side
+            lambda _: picows.WSUpgradeResponseWithListener(answer, self),
+            _picows_logger,
+            True,  # an exception closes
+            None,  # aiohttp has waited for the request
+            False,  # see beat
+            0.0,
+            0.0,
+            picows.WSAutoPingStrategy.PING_WHEN_IDLE,
+            False,  # see on_ws_frame
+            self._message_bytes,
+            None,
+            _READ_BUFFER_BYTES,
+        )
+        transport.pause_reading()  # until it is being served
+        transport.set_protocol(protocol)
+        transport.set_write_buffer_limits(high=WRITER_BYTES)
+        protocol.connection_made(transport)
+        _feed(protocol, head)
+        if transport.is_closing():
+            raise ConnectionError("the upgrade was not accepted")
+
+    def _begin(self) -> None:
+        rest, self._rest = self._rest, b""
+        _feed(self._protocol, rest)
+        if not self._transport.underlying_transport.is_closing():
+            self._transport.underlying_transport.resume_reading()
+
+    def _take(self, payload: bytes, *, is_text: bool) -> None:
+        assert self._line is not None
+        try:
+            delay_s = self._line.receive(payload.decode() if is_text else payload)
+        except UnicodeDecodeError:
+            self._fail(picows.WSCloseCode.INVALID_TEXT, "text that is no UTF-8")
+        except Exception:
+            _logger.exception("a message could not be taken")
+            self._fail(picows.WSCloseCode.INTERNAL_ERROR, "")
+        else:
+            if delay_s:
+                self._pause(delay_s)
+
+    def _take_fragment(self, frame: picows.WSFrame, kind: picows.WSMsgType) -> None:
+        if self._fragments is None:
+            self._fragments = Fragments(self._message_bytes)
+        fragments = self._fragments
+        fault = None if kind == _CONTINUATION else fragments.begin(kind == _TEXT)
+        if fault is not None:
+            self._fail(picows.WSCloseCode.PROTOCOL_ERROR, fault)
+        elif (fault := fragments.add(frame.get_payload_as_bytes())) is not None:
+            is_long = fragments.open
+            code = picows.WSCloseCode.MESSAGE_TOO_BIG if is_long else picows.WSCloseCode.PROTOCOL_ERROR
+            self._fail(code, fault)
+        elif frame.fin:
+            self._fragments = None
+            self._take(fragments.end(), is_text=fragments.is_text)
+
+    def _pause(self, delay_s: float) -> None:
+        """Read no more for a while; what has been read already is taken all the same."""
+        transport = self._transport.underlying_transport
+        if transport.is_reading():
+            transport.pause_reading()
+            asyncio.get_running_loop().call_later(delay_s, self._resume)
+
+    def _resume(self) -> None:
+        assert self._line is not None
+        loop, transport = asyncio.get_running_loop(), self._transport.underlying_transport
+        delay_s = self._line.pace.add(0.0, loop.time())  # there may have been many messages in one read
+        if transport.is_closing():
+            return
+        if delay_s:
+            loop.call_later(delay_s, self._resume)
+        else:
+            transport.resume_reading()
+
+    def _flush(self) -> None:
+        """Send what waits, as long as the connection takes it."""
+        if self._line is None or self._gone.done():
+            return
+        outbox, send = self._line.outbox, self._transport.send
+        while self._is_writable and (message := outbox.pop()) is not None:
+            send(_TEXT if isinstance(message, str) else _BINARY, message)
+        if outbox.is_done:
+            _settle(self._emptied)
+
+    def _fail(self, code: picows.WSCloseCode, reason: str) -> None:
+        self._is_over = True
+        self._hang_up()
+        raise picows.WSProtocolError(code, reason)
+
+    def _hang_up(self) -> None:
+        if self._line is not None:
+            self._line.disconnected()
+
+    async def _empty(self, timeout_s: float) -> None:
+        assert self._line is not None
+        if not self._line.outbox.is_done and not self._gone.done():
+            self._emptied = asyncio.get_running_loop().create_future()
+            await asyncio.wait({self._emptied}, timeout=timeout_s)
+
+    async def _close(self, line: Line) -> None:
+        """Close with the reason; a caller that does not read or does not answer is dropped."""
+        try:
+            if not self._gone.done() and line.outbox.is_done and self._is_writable:
+                self.is_closing = True
+                code, reason = goodbye_of(line)
+                self._transport.send_close(code, reason)  # type: ignore[arg-type]  # any code may be sent
+                await asyncio.wait({self._gone}, timeout=CLOSE_S)
+        finally:
+            self._transport.disconnect(graceful=False)
+
+
+class _Protocol(WSProtocol):  # type: ignore[misc]
+    """picows's, with bounds.
+
+    Its buffer doubles whenever a read fills it, and stays so; and after a frame that it refuses it reads on
+    for a moment, and makes room for the frame.
+    """
+
+    def get_buffer(self, size_hint: int) -> memoryview:
+        """Where to read to."""
+        room: memoryview = super().get_buffer(size_hint)
+        return room[:_READ_BYTES]
+
+    def buffer_updated(self, count: int) -> None:
+        """So much has come."""
+        super().buffer_updated(count)
+        transport = self.transport
+        if transport.is_close_frame_sent and not self.listener.is_closing:
+            transport.underlying_transport.pause_reading()
+
+
+def _head_of(request: web.BaseRequest) -> bytes:
+    """An upgrade as picows wants it, of one that aiohttp has checked."""
+    lines = [
+        "GET / HTTP/1.1",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        *(f"{name}: {request.headers[name]}" for name in ("Sec-WebSocket-Version", "Sec-WebSocket-Key")),
+    ]
+    return "\r\n".join([*lines, "", ""]).encode(errors="surrogateescape")
+
+
+def _feed(protocol: Any, data: bytes) -> None:
+    """Have it take data as if it had been read."""
+    while data:
+        room = protocol.get_buffer(-1)
+        count = min(len(room), len(data))
+        room[:count] = data[:count]
+        protocol.buffer_updated(count)
+        data = data[count:]
+
+
+def _settle(future: asyncio.Future[None] | None) -> None:
+    if future is not None and not future.done():
+        future.set_result(None)
