@@ -1,7 +1,7 @@
 """The measured figures on the pages, made from the reports: ``python scripts/docs_figures.py [--check]``.
 
 Each page has places, ``<!-- figures: NAME -->`` to ``<!-- end -->``. What stands in them comes from what the
-benches wrote into ``benches/report`` and from the fault matrix, so after a new report one run renews every page.
+benches wrote into ``benches/report`` and from the fault matrix: one run after a new report renews every page.
 """
 
 from __future__ import annotations
@@ -93,8 +93,8 @@ def evidence() -> str:
     matrix = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
     faults = len(re.findall(r"^\| (?!fault\b|---)", matrix, re.M))
     return (
-        f"* **Faults.** All {faults} rows of the [fault matrix](docs/reliability.md): 0 ms of audio lost, no word"
-        " twice.\n"
+        f"* **Faults.** All {faults} rows of the [fault matrix](docs/reliability.md): 0 ms of audio lost,"
+        " no word twice.\n"
         f"* **Soak.** {soak()} ([report](benches/report/soak.md)).\n"
         f"* **Memory** of a live stream while somebody speaks: {memory()}.\n"
         f"* **Streams on one core.** {capacity()}\n"
@@ -117,12 +117,12 @@ def conclusions() -> str:
         )
     )
     return (
-        f"* **Converting a 20 ms frame** of 48 kHz stereo takes {balanced:.1f} µs: {soxr / balanced:.0f} times"
-        f" as fast as numpy and soxr HQ, {resampler / balanced:.0f} times as fast as audio-resampler, and nothing"
-        " folds back into the band below 7.2 kHz.\n"
+        f"* **Converting a 20 ms frame** of 48 kHz stereo takes {balanced:.1f} µs: {soxr / balanced:.0f}"
+        f" times as fast as numpy and soxr HQ, {resampler / balanced:.0f} times as fast as audio-resampler,"
+        " and nothing folds back into the band below 7.2 kHz.\n"
         f"* **A live Flux stream** takes {cpu_ms('flux_session'):.2f} ms of CPU for each second of audio,"
-        f" {cpu_ms('stt_v2'):.2f} ms as `DeepgramSTTV2`, at {_COMPARED_AT} streams in one process. Other clients"
-        f" take, as multiples of the session: {others}.\n"
+        f" {cpu_ms('stt_v2'):.2f} ms as `DeepgramSTTV2`, at {_COMPARED_AT} streams in one process."
+        f" Other clients take, as multiples of the session: {others}.\n"
         f"* **One core.** {capacity()}\n"
         f"* **Memory** of a live stream while somebody speaks: {memory()}.\n"
         f"* **Where 1.0.30 is cheaper.** {dearer()}\n"
@@ -141,9 +141,9 @@ def dearer() -> str:
         for ours, theirs in (("stt", "incumbent_v1"), ("tts", "incumbent_tts"))
     )
     return (
-        f"`DeepgramSTT` passing 48 kHz stereo through takes {stt} at {_COMPARED_AT} streams, and keeps audio for a"
-        f" replay; with `downmix=True, target_sample_rate=16000` it takes {cpu_ms('stt_mono'):.2f} and sends a"
-        f" sixth of the bytes. `DeepgramTTS` takes {tts}."
+        f"`DeepgramSTT` passing 48 kHz stereo through takes {stt} at {_COMPARED_AT} streams, and keeps audio"
+        f" for a replay; with `downmix=True, target_sample_rate=16000` it takes {cpu_ms('stt_mono'):.2f} and"
+        f" sends a sixth of the bytes. `DeepgramTTS` takes {tts}."
     )
 
 
@@ -181,8 +181,8 @@ def soak() -> str:
     units, delivered, missing, doubled = (int(cell) for cell in totals[0][2:6])
     killed = int(totals[1][1])
     return (
-        f"{float(minutes):.0f} minutes of {streams} streams, {killed:,} connections killed: of {units:,} numbered pieces"
-        f" of audio {delivered:,} arrived in order, {missing} were missing, {doubled} came twice"
+        f"{float(minutes):.0f} minutes of {streams} streams, {killed:,} connections killed: of {units:,}"
+        f" numbered pieces of audio {delivered:,} arrived, {missing} were missing, {doubled} came twice"
     )
 
 
