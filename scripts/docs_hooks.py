@@ -65,7 +65,7 @@ def on_page_content(html: str, **_: Any) -> str:
 
 def _source(found: re.Match[str]) -> str:
     program = (ROOT / found["path"]).read_text(encoding="utf-8")
-    return f"```python title=\"{found['path']}\"\n{program.rstrip()}\n```"
+    return f'```python title="{found["path"]}"\n{program.rstrip()}\n```'
 
 
 def _report(path: str, up: str) -> str:
