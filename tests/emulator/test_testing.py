@@ -83,7 +83,7 @@ async def test_a_caller_who_interrupts(
         await call.play(ORDER, agent.ears.push, rate=48_000, channels=2, speed=4, after_s=0.6)
         assert await call.eventually(lambda: len(agent.played) > 4800)
         await call.play("No, three.", agent.ears.push, rate=48_000, channels=2, speed=4)
-        assert await call.eventually(lambda: call.interrupted_within(2.0))
+        assert await call.eventually(lambda: call.interrupted_within(20.0))
     assert not call.interrupted_within(0.0)
     assert "interrupted after 0." in repr(call.interrupted_within(0.0))
 
@@ -105,7 +105,7 @@ async def test_an_early_end_of_a_speaking_connection_is_an_interruption(deepgram
         assert await call.eventually(lambda: len(agent.played) > 4800)
         await call.play("No, three.", agent.ears.push, rate=48_000, channels=2, speed=4, after_s=0.0)
         await agent.mouth.aclose()
-        assert await call.eventually(lambda: call.interrupted_within(5.0))
+        assert await call.eventually(lambda: call.interrupted_within(20.0))
 
 
 @pytest.mark.parametrize("name", ["reset", "closed with 1011", "refused with 503"])
