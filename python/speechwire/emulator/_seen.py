@@ -62,7 +62,7 @@ def interruptions(connections: Sequence[Connection]) -> list[float]:
 
 
 def _beginnings(connection: Connection) -> Iterator[float]:
-    """When the agent was told that the caller had begun to speak: by an event, or by the first words."""
+    """When the agent learned that the caller had begun to speak: by an event, or by the first words."""
     speaking = False
     for at_s, way, message in connection.timeline:
         if way != "sent" or not isinstance(message, dict):

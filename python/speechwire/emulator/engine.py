@@ -60,7 +60,7 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class StreamInfo:
-    """What an engine is told about one stream.
+    """What an engine knows about one stream.
 
     Attributes:
         connection: Index of the connection in this emulator, from 0.

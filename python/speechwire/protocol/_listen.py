@@ -15,7 +15,7 @@ __all__ = ["ListenEndpoint"]
 # How much later than what was sent a time may be: rounding, and 32-bit floats.
 _TOLERANCE_S = 0.1
 
-# Encodings with a fixed size for each sample; the length of the others' audio cannot be told from its bytes.
+# Encodings with a fixed size for each sample; the length of other audio cannot be seen from its bytes.
 _SAMPLE_BYTES: Mapping[str | None, int] = {"linear16": 2, "linear32": 4, "mulaw": 1, "alaw": 1}
 
 

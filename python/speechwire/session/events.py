@@ -101,7 +101,7 @@ class AudioDropped(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EventsDropped(msgspec.Struct, frozen=True, kw_only=True):
-    """The consumer was too slow and events gave way, interim results first.
+    """The consumer was too slow and events were dropped, interim results first.
 
     Attributes:
         count: How many since the last such event.

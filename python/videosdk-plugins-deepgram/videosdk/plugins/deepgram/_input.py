@@ -7,7 +7,7 @@ its samples per channel, just before its bytes are passed on. That is what this 
 process-wide format and the documented default (48 kHz stereo) are only for transports that announce nothing.
 
 Frames wait in the framework's queues between their announcement and their arrival here. Where participants
-with different formats take turns, a frame is therefore told by its size, among the sizes announced of late.
+with different formats take turns, a frame is recognised by its size, among the sizes announced lately.
 """
 
 from __future__ import annotations
