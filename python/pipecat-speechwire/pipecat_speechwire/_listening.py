@@ -1,4 +1,4 @@
-"""What both speech-to-text services are: a session that takes the pipeline's audio and yields its frames."""
+"""Shared by both speech-to-text services: a session that takes the pipeline's audio and yields frames."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ Session = ListenV1Session | ListenV2Session
 class ListeningService(STTService):
     """A session in a pipeline.
 
-    An outage is reported once, as an error that makes the service unusable, so that a ``ServiceSwitcher`` moves
-    on. Audio that still comes is kept, and sent when Deepgram answers again, which makes the service usable by
-    itself. Only an error that no retry can change ends the session; other settings, or ``set_usable(True)``,
-    begin another.
+    An outage is reported once, as an error that makes the service unusable, so that a ``ServiceSwitcher``
+    moves on. Audio that still comes is kept, and sent when Deepgram answers again, which makes the service
+    usable by itself. Only an error that no retry can change ends the session; other settings, or
+    ``set_usable(True)``, begin another.
 
     Args:
         session_settings: Limits and deadlines of the sessions.

@@ -1,4 +1,4 @@
-"""A stream's way up in Python: equal to ``rust/pcm/src/outgoing.rs`` and its binding in every answer."""
+"""A stream's outgoing audio, in Python: equal to ``rust/pcm/src/outgoing.rs`` and its binding in every answer.
 
 from __future__ import annotations
 

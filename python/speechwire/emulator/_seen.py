@@ -1,4 +1,4 @@
-"""What connections tell about an agent: what was recognised for it, what it had spoken, when it stopped."""
+"""What connections show of an agent: the texts it got, the texts it had spoken, its interruptions."""
 
 from __future__ import annotations
 

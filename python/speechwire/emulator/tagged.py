@@ -1,4 +1,4 @@
-"""An engine that hears what is in the audio, so that whoever sends it can tell what was lost or came twice.
+"""An engine that recognises numbers in the audio, so that lost and repeated audio can be counted.
 
 A word is about a quarter of a second in which every sample has one value, and that value is the word: a
 number from 1 to :data:`MOST_WORDS`. Silence is silence. A turn of the words 3, 4, 5 is transcribed as

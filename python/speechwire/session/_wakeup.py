@@ -19,7 +19,7 @@ class Wakeup:
         self._changed = asyncio.Event()
 
     def notify(self, *, hurry: bool = False) -> None:
-        """Let the task look around."""
+        """Wake the task."""
         self.hurry = self.hurry or hurry
         self._changed.set()
 

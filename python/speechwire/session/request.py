@@ -15,7 +15,7 @@ __all__ = ["RequestOwner", "SpeakRequest"]
 
 
 class RequestOwner(Protocol):
-    """Whoever speaks requests."""
+    """The session that speaks requests."""
 
     def wake(self) -> None:
         """There is something to send."""
@@ -231,7 +231,7 @@ class SpeakRequest:
         return data
 
     def _notify(self) -> None:
-        """Have everybody look again."""
+        """Wake all that wait."""
         self._changed.notify()
         self._reader.wake()
 

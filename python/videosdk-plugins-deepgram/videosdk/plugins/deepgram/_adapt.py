@@ -1,4 +1,4 @@
-"""What all the plugins owe the framework: a key, and errors that mean what it takes them to mean."""
+"""Shared by all plugins: the key, and errors in the form that the framework expects."""
 
 from __future__ import annotations
 

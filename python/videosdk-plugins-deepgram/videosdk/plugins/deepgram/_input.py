@@ -1,4 +1,4 @@
-"""What this stream's audio really is: its rate and its channel count.
+"""The rate and the channel count of this stream's audio.
 
 The framework hands a speech-to-text component bytes without a format. It keeps one format for the whole
 process (`videosdk.agents.audio_format`), so two calls with different codecs overwrite each other's. What is
