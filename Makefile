@@ -91,14 +91,17 @@ test-page: $(STAMP)/installed  ## drive the server's page in Chromium; installs 
 	@$(CHROMIUM)
 	$(BIN)/python -m pytest tests/server/page --figures $(PYTEST_ARGS)
 
-bench: $(STAMP)/bench  ## compare the audio engine with its peers; writes benches/report
+bench: $(STAMP)/bench  ## compare the audio engine with its peers; writes benches/report and the pages
 	OMP_NUM_THREADS=1 $(BIN)/python -m benches.python.audio.report
+	$(BIN)/python scripts/docs_figures.py
 
-bench-streams: $(STAMP)/bench $(CLIENTS)/.stamps/installed  ## a thousand live streams beside everyone else; writes benches/report/streams.md
+bench-streams: $(STAMP)/bench $(CLIENTS)/.stamps/installed  ## a thousand live streams beside everyone else; writes benches/report/streams.md and the pages
 	$(BIN)/python -m benches.python.streams --clients-python $(CLIENTS)/bin/python $(BENCH_ARGS)
+	$(BIN)/python scripts/docs_figures.py
 
-soak: $(STAMP)/installed  ## live streams for half an hour while their connections are killed; writes benches/report/soak.md
+soak: $(STAMP)/installed  ## live streams for half an hour while their connections are killed; writes benches/report/soak.md and the pages
 	$(BIN)/python -m benches.python.soak $(SOAK_ARGS)
+	$(BIN)/python scripts/docs_figures.py
 
 mutants: $(STAMP)/environment  ## change lines at random, list what no test notices (MUTANTS_ARGS="--part emulator --count 20")
 	$(BIN)/python -m scripts.mutants $(MUTANTS_ARGS)

@@ -1,14 +1,18 @@
 """What the site adds to its Markdown: reports of the benches, and pictures that follow the site's colours.
 
-Three directives, each on a line of its own::
+Four directives, each on a line of its own::
 
+    <!-- source: examples/cookbook/captions.py -->
     <!-- include: benches/report/report.md -->
     <!-- section: benches/report/streams.md; Flux at; The CPU of other clients, as a multiple of ours: -->
     <!-- table: benches/report/report.md; rows: speechwire balanced | audio-resampler; columns: 1 2 6 -->
 
-The first puts in a whole report without its title, or says that it has not been made; the second a section by
-the beginning of its heading, with a sentence before it, or nothing; the third some rows of the first table
-that has them all. So a renewed report renews the page.
+* ``source`` puts in a program.
+* ``include`` puts in a report without its title, or says that the report has not been made.
+* ``section`` puts in a section of a report, found by the beginning of its heading, after a sentence.
+* ``table`` puts in some rows of the first table that has them all.
+
+So a renewed report renews the page.
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 REPORTS = ROOT / "benches" / "report"
 PICTURES = ROOT / "docs" / "images"
 
+_SOURCE = re.compile(r"^<!-- source: (?P<path>\S+\.py) -->$", re.M)
 _INCLUDE = re.compile(r"^<!-- include: (?P<path>\S+) -->$", re.M)
 _SECTION = re.compile(r"^<!-- section: (?P<path>\S+); (?P<heading>[^;]+); (?P<lead>.+?) -->$", re.M)
 _TABLE = re.compile(
@@ -48,6 +53,7 @@ def on_files(files: Any, config: Any) -> Any:
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Carry out the directives."""
     up = "../" * page.file.src_uri.count("/")
+    markdown = _SOURCE.sub(_source, markdown)
     markdown = _INCLUDE.sub(lambda found: _report(found["path"], up), markdown)
     return _TABLE.sub(_table, _SECTION.sub(_section, markdown))
 
@@ -55,6 +61,11 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 def on_page_content(html: str, **_: Any) -> str:
     """Put our drawings into the page, where the site's stylesheet reaches them; make tables fit."""
     return _CELL.sub(_fitted, _PICTURE.sub(_inline, html))
+
+
+def _source(found: re.Match[str]) -> str:
+    program = (ROOT / found["path"]).read_text(encoding="utf-8")
+    return f'```python title="{found["path"]}"\n{program.rstrip()}\n```'
 
 
 def _report(path: str, up: str) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import json
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from benches.python.streams.contenders.catalog import CATALOG
 from benches.python.streams.feeding import CoroutineFeed
 from benches.python.streams.figures import Schedule, Spread, lateness_ms
 from benches.python.streams.matrix import Options, Outcome
-from benches.python.streams.report import ratios, rows, write
+from benches.python.streams.report import draw_again, ratios, rows, write
 from benches.python.streams.result import Result
 from benches.python.streams.service import Heard
 from benches.python.streams.sink import Sink
@@ -192,3 +192,41 @@ def test_the_report_is_written_whatever_there_is(tmp_path: Path) -> None:
     }  # fmt: skip
     numbers = json.loads((tmp_path / "streams.json").read_text(encoding="utf-8"))
     assert [Result.read(one) for one in numbers] == [one.results[0] for one in outcomes if one.results]
+
+
+def options() -> Options:
+    return Options(
+        seconds=1, rounds=1, tls=False, uvloop=False, pin_core=True, awake=True, clients_python=Path("python")
+    )
+
+
+def test_noise_is_not_published(tmp_path: Path) -> None:
+    alone = outcome("stt_v2", 7.77)
+    outcomes = [
+        Outcome(alone.contender, 1, alone.results),
+        outcome("stt", -0.5),
+        outcome("sdk_v2", 2.5, memory_kib=-72.0),
+    ]
+    text = write(outcomes, options(), tmp_path, "streams").read_text(encoding="utf-8")
+    assert "7.77" not in text
+    assert "-0.50" not in text
+    assert "-72" not in text
+    assert "| deepgram-sdk v2 | Flux | 2.50" in text
+    assert "| downmix and resampling: fed 16 kHz mono |" in text
+
+
+def test_the_report_can_be_written_again_from_its_numbers(tmp_path: Path) -> None:
+    late = outcome("incumbent_v2", 5.0, behind_s=2.0)
+    more = replace(outcome("stt_v2", 0.5).results[0], streams=500)
+    outcomes = [
+        late,
+        outcome("stt_v2", 0.6),
+        Outcome(late.contender, 500, (), "cannot keep pace with 200"),
+        Outcome(CATALOG["stt_v2"], 500, (more,)),
+    ]
+    path = write(outcomes, options(), tmp_path, "streams")
+    text = path.read_text(encoding="utf-8")
+    assert "| cannot keep pace with 200 |" in text
+    path.write_text("\n\n" + text.splitlines()[2] + "\n", encoding="utf-8")
+    assert draw_again(tmp_path, "streams") == path
+    assert path.read_text(encoding="utf-8") == text

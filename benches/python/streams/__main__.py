@@ -1,6 +1,6 @@
 """Everyone at every number of streams, in turns, each run a process of its own; writes ``streams.md``.
 
-    python -m benches.python.streams --streams 1 50 200 500 1000 --seconds 10 --out benches/report
+    python -m benches.python.streams --streams 50 200 500 1000 --seconds 10 --out benches/report
 
 Whatever a client does, a run ends: it has a deadline, after which its process is killed.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benches.python.streams.contenders.catalog import CATALOG, Contender
 from benches.python.streams.matrix import Matrix, Options, Outcome
-from benches.python.streams.report import write, write_numbers
+from benches.python.streams.report import draw_again, write, write_numbers
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -35,7 +35,7 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--streams", type=int, nargs="+", default=[1, 50, 200, 500, 1000])
+    parser.add_argument("--streams", type=int, nargs="+", default=[50, 200, 500, 1000])
     parser.add_argument("--seconds", type=float, default=10.0, help="of the window that is measured")
     parser.add_argument("--rounds", type=int, default=1, help="runs of each; the medians are reported")
     parser.add_argument(
@@ -50,7 +50,13 @@ def main() -> None:
     parser.add_argument("--uvloop", action="store_true", help="run the clients on uvloop")
     parser.add_argument("--pin-core", action="store_true", help="clients on core 0, server on core 1")
     parser.add_argument("--awake", action="store_true", help="let no core fall asleep")
+    parser.add_argument(
+        "--again", action="store_true", help="measure nothing: write the report from its numbers"
+    )
     arguments = parser.parse_args()
+    if arguments.again:
+        print(draw_again(arguments.out, arguments.stem))
+        return
     options = Options(
         seconds=arguments.seconds,
         rounds=arguments.rounds,

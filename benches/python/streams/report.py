@@ -13,10 +13,11 @@ from statistics import median
 
 from benches.python.audio.report import machine, table
 from benches.python.streams import plots
+from benches.python.streams.contenders.catalog import CATALOG
 from benches.python.streams.matrix import BUSY, Options, Outcome
 from benches.python.streams.result import Result
 
-__all__ = ["figures", "ratios", "rows", "write", "write_numbers"]
+__all__ = ["draw_again", "figures", "ratios", "rows", "write", "write_numbers"]
 
 _HEAD = (
     "client",
@@ -27,41 +28,99 @@ _HEAD = (
     "result → callback ms: p50 / p99",
     "KiB per stream",
     "connect, CPU ms",
+    "not in its figure",
 )
 _REFERENCES = ("stt_v2", "flux_session")
 _COMPARED_AT = 200
 
-_NOTES = """\
-CPU: of the whole client process, all threads, over the window, per second of audio of one stream; what the
-same clock costs with clients that do nothing is measured in the same process and subtracted. Frame → wire:
-from the moment a 20 ms frame is due to the arrival of the message with its last sample, the server's own
-delay included; whole frames that every message waits, because a filter's delay makes it miss the frame, are
-told apart as "held back". Result → callback: from the server's write to the caller's callback. Memory:
-anonymous memory after garbage collection, in mid-stream less before connecting. Every run is a process of its
-own with one client, the server is another; one clock for all streams, which come spread over the 20 ms in
-five groups and begin spread over half a second, as those of callers do who know nothing of each other. "No
-core asleep": a loop at the lowest priority, which gives way at once, keeps each core from sleeping, as a busy
-server would; else being woken counts as the client's work. The answer is checked: the bytes that arrived are
-those that were pushed but for the chunk in flight, and every result sent reached the callback; what fails
-this is marked.
+_LEAST_STREAMS = 50
+"""With fewer, what the clock itself takes is more than what a client takes: a row would be noise."""
 
-All get 48 kHz stereo, but for LiveKit, whose rooms mix the channels before (48 kHz mono), and pipecat and the
-SDK, which convert nothing here (ready-made 16 kHz mono: their users' resampling is not in their figures).
-Pipecat's audio goes straight to the service and not through its pipeline, which costs several times as much.
-With Flux, 1.0.30 and the first version tell their caller the ends of turns alone, the others every update.
-"First version" is the algorithm of this plugin's first version, written anew: an FFT per frame. TTS: per
-second of audio played.
+_METHOD = """\
+## How it was measured
+
+Process
+:   Every run is a process of its own with one client. The server is another, and answers like the service.
+
+Audio
+:   48 kHz stereo in 20 ms frames at real pace. What a client is given instead, or does not do, stands in the
+    column *not in its figure*. TTS: per second of audio played.
+
+Clock
+:   One for all streams. They come spread over the 20 ms in five groups and begin spread over half a second,
+    as callers do who know nothing of each other.
+
+CPU
+:   Of the whole client process, all threads, over the window, for each second of audio of one stream. What
+    the same clock costs with clients that do nothing is measured in the same process and subtracted; it
+    stands behind the plus sign.
+
+Frame → wire
+:   From the moment a 20 ms frame is due to the arrival of the message with its last sample, the server's own
+    delay included.
+
+Held back
+:   Whole frames that every message waits because the delay of a filter makes it miss the frame. Not part of
+    *frame → wire*.
+
+Result → callback
+:   From the server's write to the caller's callback.
+
+Memory
+:   Anonymous memory after garbage collection in mid-stream, less that before connecting.
+
+No core asleep
+:   A loop at the lowest priority keeps each core from sleeping, as a busy server would. Otherwise being woken
+    counts as the client's work.
+
+Right answers
+:   The bytes that arrived are those that were pushed but for the chunk in flight, and every result sent
+    reached the callback. What fails this is marked.
+
+First version
+:   The algorithm of this plugin's first version, written anew: an FFT for each frame.
+
+Left out
+:   Runs with fewer than 50 streams, and figures that are not above zero: both are noise.
 """
 
 
 def write(outcomes: Sequence[Outcome], options: Options, folder: Path, stem: str) -> Path:
     """Write everything; return the report's path."""
     write_numbers(outcomes, folder, stem)
-    plots.cpu(outcomes, folder / f"{stem}-cpu.svg")
-    plots.lateness(outcomes, folder / f"{stem}-lateness.svg")
+    return draw(outcomes, f"{datetime.now(UTC):%Y-%m-%d}. {machine()}; {_setting(options)}.", folder, stem)
+
+
+def draw(outcomes: Sequence[Outcome], head: str, folder: Path, stem: str) -> Path:
+    """Write the report and its pictures, under a line that says when and where it was measured."""
+    shown = [outcome for outcome in outcomes if _is_shown(outcome)]
+    plots.cpu(shown, folder / f"{stem}-cpu.svg")
+    plots.lateness(shown, folder / f"{stem}-lateness.svg")
     path = folder / f"{stem}.md"
-    path.write_text("\n".join(_sections(outcomes, options, stem)), encoding="utf-8")
+    path.write_text("\n".join(_sections(shown, head, stem)), encoding="utf-8")
     return path
+
+
+def draw_again(folder: Path, stem: str) -> Path:
+    """Write them anew from the numbers and the first line of the last report: nothing is measured."""
+    numbers = json.loads((folder / f"{stem}.json").read_text(encoding="utf-8"))
+    head = (folder / f"{stem}.md").read_text(encoding="utf-8").splitlines()[2]
+    return draw(_outcomes([Result.read(one) for one in numbers]), head, folder, stem)
+
+
+def _outcomes(results: Sequence[Result]) -> list[Outcome]:
+    """Whoever did not keep pace was not tried with more streams."""
+    counts = sorted({result.streams for result in results})
+    found = []
+    for name in dict.fromkeys(result.contender for result in results):
+        late_at = 0
+        for streams in counts:
+            here = tuple(one for one in results if (one.contender, one.streams) == (name, streams))
+            if here or late_at:
+                failure = "" if here else f"cannot keep pace with {late_at}"
+                found.append(Outcome(CATALOG[name], streams, here, failure))
+            late_at = late_at or (streams if found and found[-1].behind_s else 0)
+    return found
 
 
 def write_numbers(outcomes: Sequence[Outcome], folder: Path, stem: str) -> None:
@@ -75,7 +134,14 @@ def figures(outcome: Outcome) -> list[str]:
     """One row: the medians of the rounds, or why there are none."""
     name = outcome.contender.title
     if not outcome.results:
-        return [name, outcome.contender.endpoint, outcome.failure, *["-"] * (len(_HEAD) - 3)]
+        dashes = ["-"] * (len(_HEAD) - 4)
+        return [
+            name,
+            outcome.contender.endpoint,
+            outcome.failure,
+            *dashes,
+            outcome.contender.leaves_out or "-",
+        ]
     results = outcome.results
 
     def middle(figure: Callable[[Result], float | None]) -> float | None:
@@ -92,9 +158,14 @@ def figures(outcome: Outcome) -> list[str]:
         _behind(outcome) if outcome.behind_s else _joined(late),
         f"{held * 20} ms" if held else "-",
         _joined(latency),
-        f"{middle(lambda r: r.memory_kib):.0f}",
+        _above_zero(middle(lambda r: r.memory_kib)),
         f"{middle(lambda r: r.connect_ms):.2f}",
+        outcome.contender.leaves_out or "-",
     ]
+
+
+def _above_zero(kib: float | None) -> str:
+    return f"{kib:.0f}" if kib is not None and kib >= 1 else "-"
 
 
 def _behind(outcome: Outcome) -> str:
@@ -141,14 +212,13 @@ def ratios(outcomes: Sequence[Outcome], streams: int) -> list[list[str]]:
     ]
 
 
-def _sections(outcomes: Sequence[Outcome], options: Options, stem: str) -> Iterator[str]:
+def _sections(outcomes: Sequence[Outcome], head: str, stem: str) -> Iterator[str]:
     yield "# Many live streams in one process\n"
-    yield f"{datetime.now(UTC):%Y-%m-%d}. {machine()}; {_setting(options)}.\n"
-    yield _NOTES
+    yield f"{head}\n"
     yield f"![CPU against the number of streams]({stem}-cpu.svg)\n"
     yield f"![Lateness against the number of streams]({stem}-lateness.svg)\n"
     for streams in sorted({outcome.streams for outcome in outcomes}):
-        yield f"## {streams} {'stream' if streams == 1 else 'streams'}\n"
+        yield f"## {streams} streams\n"
         yield table(_HEAD, rows(outcomes, streams))
         yield _noise(outcomes, streams)
     compared = ratios(outcomes, _COMPARED_AT)
@@ -156,6 +226,13 @@ def _sections(outcomes: Sequence[Outcome], options: Options, stem: str) -> Itera
     if compared:
         yield f"## Flux at {_COMPARED_AT} streams: times the CPU of ours\n"
         yield table(["client", *(present[name] for name in _REFERENCES if name in present)], compared)
+    yield _METHOD
+
+
+def _is_shown(outcome: Outcome) -> bool:
+    """Whether a figure is more than noise."""
+    enough = outcome.streams >= _LEAST_STREAMS
+    return enough and (not outcome.results or median(result.cpu_ms for result in outcome.results) > 0)
 
 
 def _noise(outcomes: Sequence[Outcome], streams: int) -> str:

@@ -1,4 +1,4 @@
-"""What an error of `speechwire` is to Pipecat."""
+"""Converts errors of `speechwire` to Pipecat's."""
 
 from __future__ import annotations
 

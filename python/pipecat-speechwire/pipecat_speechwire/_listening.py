@@ -1,4 +1,4 @@
-"""What both speech-to-text services are: a session that takes the pipeline's audio and yields its frames."""
+"""Shared by both speech-to-text services: a session that takes the pipeline's audio and yields frames."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ Session = ListenV1Session | ListenV2Session
 class ListeningService(STTService):
     """A session in a pipeline.
 
-    An outage is said once, as an error that costs the service its usability, so that a ``ServiceSwitcher``
-    moves on. Where the audio goes on coming here it is kept, and sent when the service answers again, which
-    makes this usable again by itself. Only what no retry can mend ends the session; other settings, or
+    An outage is reported once, as an error that makes the service unusable, so that a ``ServiceSwitcher``
+    moves on. Audio that still comes is kept, and sent when Deepgram answers again, which makes the service
+    usable by itself. Only an error that no retry can change ends the session; other settings, or
     ``set_usable(True)``, begin another.
 
     Args:
@@ -197,7 +197,7 @@ class ListeningService(STTService):
                 session.push(audio)
 
     async def _connect(self, session: Session) -> None:
-        with suppress(SpeechwireError):  # told by the events
+        with suppress(SpeechwireError):  # reported by the events
             await session.connect()
             await self._note_connected(session.connected)
 

@@ -1,4 +1,4 @@
-"""Every underscored name of Pipecat that the services rest on, each in one place.
+"""Pipecat's private names that the services use, each in one function.
 
 Pipecat's own services use them all, and a service of somebody else's has no other way. They are listed in
 ``docs/private-parts.md``; ``tests/pipecat/test_private_names.py`` fails when one is gone or has changed.

@@ -67,7 +67,7 @@ class SpeechwireFluxSTTService(EagerEndOfTurnSTTServiceMixin, ListeningService):
     Proposes the start and the end of the user's turns, with the turn strategies for it; pushes
     ``InterimTranscriptionFrame`` for each update and one finalized ``TranscriptionFrame`` for each turn,
     whose ``result`` is the message as a dict. A dropped connection is replaced and what no result covers is
-    sent again, so that a turn goes on over several connections and is told once.
+    sent again, so that a turn continues over several connections and is reported once.
 
     Args:
         api_key: Deepgram API key, or a callable, plain or async, asked for one at each connect.
@@ -147,7 +147,7 @@ class SpeechwireFluxSTTService(EagerEndOfTurnSTTServiceMixin, ListeningService):
         self._should_interrupt = should_interrupt
         self._chunk_ms = chunk_ms
         self._allow_insecure = allow_insecure
-        self._new_session(sample_rate or _RATE)  # for its checks: a bad argument is told here
+        self._new_session(sample_rate or _RATE)  # for its checks: a bad argument raises here
 
     @property
     def supports_ttfs(self) -> bool:

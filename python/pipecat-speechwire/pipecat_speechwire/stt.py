@@ -1,4 +1,4 @@
-"""Speech to text with Nova and its kin (``/v1/listen``)."""
+"""Speech to text with Nova and older models (``/v1/listen``)."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class SpeechwireSTTService(ListeningService):
         live_options: Deprecated; an object with ``to_dict()``, as Pipecat's ``LiveOptions``.
         addons: Further query parameters by name; those that are options are checked as such.
         settings: What differs from the defaults, which are those of ``DeepgramSTTService``.
-        ttfs_p99_latency: Seconds from the end of speech to the final transcript, told to the turn strategies.
+        ttfs_p99_latency: Seconds from the end of speech to the final transcript, for the turn strategies.
         session_settings: Limits and deadlines of the sessions.
         allow_insecure: Permit sending the key over ``ws://`` to another machine.
         **kwargs: Those of ``STTService``.
@@ -128,7 +128,7 @@ class SpeechwireSTTService(ListeningService):
         self._base_url = websocket_url(base_url) if base_url else DEFAULT_BASE_URL
         self._fixed = fixed | (addons or {})
         self._allow_insecure = allow_insecure
-        self._new_session(sample_rate or _CHECKED_RATE)  # for its checks: a bad argument is told here
+        self._new_session(sample_rate or _CHECKED_RATE)  # for its checks: a bad argument raises here
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Process a frame; the end of speech asks for the final transcript."""

@@ -48,7 +48,7 @@ class SpeechwireTTSService(TTSService):
 
     Audio belongs to the context that asked for it: after an interruption nothing of it is heard, whatever is
     still on its way. The first sentence is spoken at once, the following together as soon as it is through.
-    A lost connection is replaced, and what was not heard is spoken again. The words are told as they are
+    A lost connection is replaced, and what was not heard is spoken again. The words are reported as they are
     played (see :mod:`speechwire.session.word_times`), so that after an interruption the context has what was
     spoken, and not the whole reply.
 
@@ -62,8 +62,8 @@ class SpeechwireTTSService(TTSService):
         settings: What differs from the defaults, which are those of ``DeepgramTTSService``.
         session_settings: Limits and deadlines of the session.
         allow_insecure: Permit sending the key over ``ws://`` to another machine.
-        **kwargs: Those of ``TTSService``. With ``push_text_frames=True`` the whole text of a sentence is told
-            behind its audio, instead of its words.
+        **kwargs: Those of ``TTSService``. With ``push_text_frames=True`` the text of a whole sentence is
+            reported after its audio, instead of its words.
 
     Raises:
         ValueError: The encoding is unknown, or a value out of its range.
@@ -195,7 +195,7 @@ class SpeechwireTTSService(TTSService):
             await self._end_context(context_id)  # no text was given to us: the service is unusable
 
     async def on_audio_context_interrupted(self, context_id: str) -> None:
-        """Fall silent. The service is told in the background; nothing here waits for the network."""
+        """Fall silent. `Clear` is sent in the background; nothing here waits for the network."""
         utterance = self._utterances.pop(context_id, None)
         if utterance is not None:
             utterance.interrupt()

@@ -5,7 +5,7 @@ handed to a connection, then *sent* until a result that will not change *acknowl
 dies, a rewind puts what is *needed* back in front of what waits: what is open, and a run-up to it.
 
 Everything is bounded. What waits beyond its bound is dropped, the oldest first, and counted at once. What was
-sent and is let go of only matters if the connection then dies: it is *forgotten* and counted then. As long as
+sent and is released only matters if the connection then dies: it is *forgotten* and counted then. As long as
 no connection gets further, what is sent again comes to three times what is open at most.
 """
 
@@ -162,7 +162,7 @@ class RingLog:
 
     def rewind(self) -> int:
         """Put what was sent and is needed back in front of what waits; returns the frames that are needed and
-        were let go of.
+        were released.
         """
         lost = sum(end - start for start, end in self._forgotten)
         self._forgotten.clear()

@@ -1,4 +1,4 @@
-"""A stream's way up in Python: equal to ``rust/pcm/src/outgoing.rs`` and its binding in every answer."""
+"""The outgoing audio of a stream, in Python: equal to ``rust/pcm/src/outgoing.rs`` and its binding."""
 
 from __future__ import annotations
 

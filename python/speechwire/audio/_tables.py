@@ -38,7 +38,7 @@ class SharedTables(Generic[_Table]):
         """Return the table of this name, made by ``make`` if there is none."""
         table = self._in_use.get(name)
         if table is None:
-            # Without the lock, because it takes milliseconds. A second one, made meanwhile, is let go.
+            # Without the lock, because it takes milliseconds. A second one, made meanwhile, is dropped.
             table = make()
         with self._lock:
             table = self._in_use.setdefault(name, table)

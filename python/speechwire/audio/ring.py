@@ -6,7 +6,7 @@ caller pushed them, after conversion. States of a frame, in the order of positio
 * *fresh*: pushed and not yet a whole message; inside the converter, or less than a frame;
 * *queued*: a message, or a flush, that waits; at most ``queue_frames``, beyond which the oldest is dropped;
 * *sent*: handed to a connection and not acknowledged; at most ``replay_frames``, beyond which the oldest are
-  let go of, which is a loss only if a rewind then needs them;
+  released, which is a loss only if a rewind then needs them;
 * *acknowledged*: a result that will not change covers it; kept no longer, but for a run-up.
 
 A connection is *closed* (everything is queued), *busy* (something else is to be sent first) or *resting*:
@@ -123,7 +123,7 @@ class AudioRing(Protocol):
 
     def rewind(self) -> int:
         """Put what was sent and is needed back in front of what waits; returns the frames that are needed and
-        were let go of.
+        were released.
         """
 
     def give_up_repeats(self) -> int:

@@ -1,4 +1,4 @@
-"""The group of commands, and what becomes of their errors."""
+"""The group of commands, and the handling of their errors."""
 
 from __future__ import annotations
 

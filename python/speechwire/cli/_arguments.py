@@ -23,7 +23,7 @@ OptionsT = TypeVar("OptionsT", ListenV1Options, ListenV2Options, SpeakV1Options,
 if TYPE_CHECKING:
     _PathType = click.ParamType[Path]
     _NumberType = click.ParamType[float | None]
-else:  # which click 8.1 cannot be told
+else:  # which click 8.1 has no argument for
     _PathType = _NumberType = click.ParamType
 
 

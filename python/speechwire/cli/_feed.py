@@ -1,4 +1,4 @@
-"""An input read in the background, for an event loop: a pipe may have nothing to say for hours."""
+"""An input read in the background, for an event loop: reading a pipe may block for hours."""
 
 from __future__ import annotations
 

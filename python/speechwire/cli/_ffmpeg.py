@@ -93,7 +93,7 @@ def write_flac(name: str, sink: ByteSink, rate: int) -> Iterator[Callable[[bytes
         draining.start()
 
         def append(pcm: bytes) -> None:
-            with suppress(BrokenPipeError):  # its reason is told below
+            with suppress(BrokenPipeError):  # its reason is reported below
                 stdin.write(pcm)
             if failures:
                 raise failures[0]

@@ -1,4 +1,4 @@
-"""The entry point, before anything that may be missing is imported."""
+"""The entry point: it imports nothing that may be missing."""
 
 from __future__ import annotations
 

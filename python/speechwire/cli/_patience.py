@@ -1,4 +1,4 @@
-"""How long a command waits: a person is watching, and files can wait."""
+"""Time limits of the commands: longer than in a live call, since a file can wait."""
 
 from __future__ import annotations
 

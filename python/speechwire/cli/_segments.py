@@ -35,7 +35,7 @@ class Segment:
         end_s: In seconds from the beginning of the file.
         words: Empty if the service gave no times.
         channel: From 0, where channels are heard separately.
-        speaker: From 0, where speakers are told apart.
+        speaker: From 0, if speakers are separated.
     """
 
     text: str
@@ -47,7 +47,7 @@ class Segment:
 
     @property
     def label(self) -> str:
-        """Who said it, in words: ``channel 0, speaker 1``; empty where nobody was told apart."""
+        """Who said it, in words: ``channel 0, speaker 1``; empty if nobody was separated."""
         named = (("channel", self.channel), ("speaker", self.speaker))
         return ", ".join(f"{what} {number}" for what, number in named if number is not None)
 

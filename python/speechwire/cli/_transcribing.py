@@ -197,7 +197,7 @@ class _Work:
 
     def _keep(self, outcome: _Outcome, output: Output | None) -> None:
         if output is not None:
-            with suppress(OSError):  # that it cannot be written is told already, or there is a greater worry
+            with suppress(OSError):  # the failure to write is reported already, or there is a worse error
                 outcome.files = output.keep(outcome.transcript)
 
     def _tell(self, outcome: _Outcome) -> int:
@@ -217,7 +217,7 @@ class _Work:
         return named(name, error)
 
     def _check_whole(self, outcome: _Outcome) -> int:
-        """Nothing is lost in silence, and silence is told."""
+        """Report audio that was dropped."""
         transcript = outcome.transcript
         if transcript.lost_s:
             why = f"{transcript.lost_s:.2f} s of the audio did not reach the service"

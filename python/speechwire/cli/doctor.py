@@ -1,4 +1,4 @@
-"""``speechwire doctor``: whether everything is there, and whether the service answers."""
+"""``speechwire doctor``: checks the installation, the key and the service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``speechwire emulator``: the emulator's own command line, under this one's roof."""
+"""``speechwire emulator``: runs the emulator's own command line."""
 
 from __future__ import annotations
 

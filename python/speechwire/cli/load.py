@@ -1,4 +1,4 @@
-"""``speechwire load``: many callers against a server of ours, and what came of it."""
+"""``speechwire load``: calls a server many times at once and reports the result."""
 
 from __future__ import annotations
 

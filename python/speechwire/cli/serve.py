@@ -1,4 +1,4 @@
-"""``speechwire serve``: calls and browsers in, one key out."""
+"""``speechwire serve``: serves telephone calls and browsers with one key."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class AudioLog:
 
     Args:
         format: Of the audio that comes first.
-        limit_s: Bound of what is kept; beyond it the oldest is let go.
+        limit_s: Bound of what is kept; beyond it the oldest is dropped.
 
     Attributes:
         end: Position after the last sample.
@@ -80,7 +80,7 @@ class AudioLog:
         return sum(self._chunks[at].seconds for at in range(self._taken))
 
     def push(self, pcm: bytes) -> float:
-        """Append audio, cut anywhere; returns how many seconds that waited were let go of for it."""
+        """Append audio, cut anywhere; returns how many waiting seconds were dropped for it."""
         data = self._rest + pcm if self._rest else pcm
         size = self._format.frame_bytes
         whole = len(data) - len(data) % size
@@ -91,7 +91,7 @@ class AudioLog:
         return self._shrink()
 
     def change_format(self, format: AudioFormat) -> None:
-        """The audio pushed from here on has another format. Half a sample is let go of."""
+        """The audio pushed from here on has another format. Half a sample is dropped."""
         self._rest = b""
         self._format = format
 

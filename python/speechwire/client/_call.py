@@ -133,7 +133,7 @@ class Call:
     def push(self, pcm: bytes) -> None:
         """Take audio of any length; returns at once.
 
-        Beyond ``buffer_s`` of unacknowledged audio the oldest is let go: it is lost if it had not been sent,
+        Beyond ``buffer_s`` of unacknowledged audio the oldest is dropped: it is lost if it had not been sent,
         or if its connection dies before it is answered. :class:`AudioDropped` says so once while it lasts.
 
         Raises:

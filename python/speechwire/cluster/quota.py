@@ -131,9 +131,7 @@ class SharedQuota:
         self._away = False
         self._short = False  # Redis did not give what was wanted: to ask at each change would only be a load
         self._changed = asyncio.Event()
-        self._held_s = (
-            0.0  # how long this worker was told to hold back by a 429 that the others do not know of
-        )
+        self._held_s = 0.0  # how long this worker holds back because of a 429 that the others do not know of
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:

@@ -32,9 +32,11 @@ from speechwire.emulator.faults import (
     Stall,
 )
 from speechwire.emulator.journal import Connection
+from speechwire.emulator.known_words import KnownWords
 from speechwire.emulator.scripted import Phrase, Script, ScriptedEngine, tag_of
 from speechwire.emulator.server import Emulator
 from speechwire.emulator.speak_v1 import SpeakLimits
+from speechwire.emulator.testing import EmulatedCall, Verdict
 
 __all__ = [
     "Behaviour",
@@ -43,12 +45,14 @@ __all__ = [
     "Decorate",
     "Delay",
     "Delivery",
+    "EmulatedCall",
     "Emulator",
     "Engine",
     "Fault",
     "HalfOpen",
     "Heard",
     "Inject",
+    "KnownWords",
     "LateMessage",
     "Lose",
     "Phrase",
@@ -63,6 +67,7 @@ __all__ = [
     "Stall",
     "StreamInfo",
     "Synthesizer",
+    "Verdict",
     "Word",
     "counted_audio",
     "tag_of",

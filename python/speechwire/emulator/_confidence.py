@@ -1,4 +1,4 @@
-"""How sure silence makes one that a speaker has finished."""
+"""The end-of-turn confidence after some seconds of silence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Audio that counts its own samples, so that whoever receives it can tell what is missing."""
+"""Audio that counts its own samples, so that its receiver sees what is missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The HTTP around the WebSockets: every answer that is no upgrade is one of the service's own refusals."""
+"""HTTP around the WebSockets: every answer other than an upgrade has the form of the service's refusals."""
 
 from __future__ import annotations
 

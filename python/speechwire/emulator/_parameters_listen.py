@@ -113,7 +113,7 @@ def listen_v1(query: Query) -> tuple[ListenV1Settings, AudioFormat]:
 
 def _v1_settings(values: dict[str, Any], query: Query, model: str) -> ListenV1Settings:
     pairs = (text.partition(":") for text in query.get("replace", ()))
-    # A keyword's intensifier is not told apart: it is favoured or it is not.
+    # A keyword's intensifier makes no difference: a keyword is favoured or it is not.
     keywords = (text.partition(":")[0] for text in query.get("keywords", ()))
     return ListenV1Settings(
         model=model,

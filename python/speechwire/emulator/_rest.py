@@ -1,4 +1,4 @@
-"""What the service has beside its streams: temporary tokens here, and for the rest words that say so."""
+"""HTTP requests: temporary tokens are served, every other endpoint is refused by name."""
 
 from __future__ import annotations
 

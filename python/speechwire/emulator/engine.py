@@ -1,4 +1,4 @@
-"""The seam between the server and what listens and speaks behind it.
+"""The interface between the server and the engines that recognise and speak.
 
 An engine hears mono s16le audio and says what it understood so far (:class:`Heard`), and turns text into mono
 s16le audio. It knows nothing of Deepgram's messages; the endpoints know nothing of recognition. Times are
@@ -60,7 +60,7 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class StreamInfo:
-    """What an engine is told about one stream.
+    """What an engine knows about one stream.
 
     Attributes:
         connection: Index of the connection in this emulator, from 0.

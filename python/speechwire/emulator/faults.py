@@ -1,4 +1,4 @@
-"""What can go wrong, on purpose.
+"""Faults that a test can ask for.
 
 A fault names the connections it happens on (all of them, or some by index: the first connection an emulator
 accepts or refuses is 0, so ``connections={1}`` is the first reconnect). ``at_s`` is seconds of audio:

@@ -30,6 +30,8 @@ _MAX_TEXT_BYTES = 64 * _MIB
 _MAX_AUDIO_BYTES = 256 * _MIB
 _MAX_GAPS = 10_000
 
+_Timed = tuple[float, str]
+
 
 @dataclass(slots=True)
 class Connection:
@@ -59,6 +61,7 @@ class Connection:
         closed_by: ``client``, ``server`` or ``fault``; empty while open.
         close_code: 1005 without status, 1006 without a Close frame; None while open.
         close_reason: The Close frame's reason.
+        ended_s: When it ended, in seconds of ``time.monotonic()``; None while open.
     """
 
     index: int
@@ -83,20 +86,30 @@ class Connection:
     closed_by: str = ""
     close_code: int | None = None
     close_reason: str = ""
-    _received: deque[str] = field(default_factory=deque, repr=False)
-    _sent: deque[str] = field(default_factory=deque, repr=False)
+    ended_s: float | None = None
+    _received: deque[_Timed] = field(default_factory=deque, repr=False)
+    _sent: deque[_Timed] = field(default_factory=deque, repr=False)
 
     @property
     def received(self) -> list[Any]:
         """The text messages received, in order, parsed if they are JSON. All connections of an emulator keep
         64 MiB of text together; beyond that the oldest are gone.
         """
-        return [_parsed(text) for text in self._received]
+        return [_parsed(text) for _, text in list(self._received)]
 
     @property
     def sent(self) -> list[Any]:
         """The text messages sent, kept like those received."""
-        return [_parsed(text) for text in self._sent]
+        return [_parsed(text) for _, text in list(self._sent)]
+
+    @property
+    def timeline(self) -> list[tuple[float, str, Any]]:
+        """The text messages both ways in order: seconds of ``time.monotonic()``, ``received`` or ``sent``,
+        and the message.
+        """
+        both = (("received", self._received), ("sent", self._sent))
+        timed = [(at_s, way, text) for way, texts in both for at_s, text in list(texts)]
+        return [(at_s, way, _parsed(text)) for at_s, way, text in sorted(timed, key=lambda entry: entry[0])]
 
     @property
     def types(self) -> list[str]:
@@ -144,15 +157,15 @@ class _Newest:
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._bytes = 0
-        self._lists: deque[deque[str]] = deque()
+        self._lists: deque[deque[_Timed]] = deque()
 
-    def keep(self, texts: deque[str], text: str) -> None:
-        """Append a text to its list."""
-        texts.append(text)
+    def keep(self, texts: deque[_Timed], text: str) -> None:
+        """Append a text to its list, with the time."""
+        texts.append((time.monotonic(), text))
         self._lists.append(texts)
         self._bytes += sys.getsizeof(text)
         while self._bytes > self._max_bytes:
-            self._bytes -= sys.getsizeof(self._lists.popleft().popleft())
+            self._bytes -= sys.getsizeof(self._lists.popleft().popleft()[1])
 
 
 class Journal:
@@ -220,6 +233,7 @@ class Journal:
         if connection.close_code is not None:
             return
         connection.closed_by, connection.close_code, connection.close_reason = by, code, reason
+        connection.ended_s = time.monotonic()
         self._log(connection, "close", connection.summary())
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Fixtures for your own tests: add ``pytest_plugins = ["speechwire.emulator.pytest_plugin"]`` to a conftest.
+"""Fixtures for tests of agents: ``pytest_plugins = ["speechwire.emulator.pytest_plugin"]`` in a conftest.
 
 Works with pytest alone: the emulator runs on an event loop in a thread of its own, so tests may be
 synchronous or use any asyncio plugin.
@@ -13,9 +13,13 @@ from typing import Any
 
 import pytest
 
-from speechwire.emulator.server import Emulator
+from speechwire.emulator._speak import Delivery
+from speechwire.emulator.faults import Fault
+from speechwire.emulator.known_words import KnownWords
+from speechwire.emulator.server import Behaviour, Emulator
+from speechwire.emulator.testing import EmulatedCall, call_on
 
-__all__ = ["deepgram_emulator", "make_deepgram_emulator"]
+__all__ = ["deepgram_call", "deepgram_emulator", "make_deepgram_call", "make_deepgram_emulator"]
 
 _START_S = 60.0
 
@@ -66,3 +70,23 @@ def make_deepgram_emulator() -> Iterator[Callable[..., Emulator]]:
 def deepgram_emulator(make_deepgram_emulator: Callable[..., Emulator]) -> Emulator:
     """A scripted emulator that hears nothing and speaks tags; see its ``base_url`` and ``connections``."""
     return make_deepgram_emulator()
+
+
+@pytest.fixture
+def make_deepgram_call(make_deepgram_emulator: Callable[..., Emulator]) -> Callable[..., EmulatedCall]:
+    """Start calls, each on an emulator of its own, with any of :class:`Emulator`'s arguments."""
+
+    def make(*faults: Fault, engine: Any = None, **options: Any) -> EmulatedCall:
+        engine = engine or KnownWords()
+        # At real pace, so that speech takes as long as it does with Deepgram and can be interrupted.
+        options.setdefault("behaviour", Behaviour(delivery=Delivery(pace=1.0)))
+        emulator = make_deepgram_emulator(engine, faults=faults, **options)
+        return call_on(emulator, emulator.engine)
+
+    return make
+
+
+@pytest.fixture
+def deepgram_call(make_deepgram_call: Callable[..., EmulatedCall]) -> EmulatedCall:
+    """A call to the agent under test; the emulator recognises the words of its audio."""
+    return make_deepgram_call()

@@ -248,7 +248,7 @@ def _check_host(host: str, allow_remote: bool) -> None:
     if not allow_remote:
         raise InvalidArgument("host", host, "a loopback address unless allow_remote is given")
     warnings.warn(
-        f"the emulator listens on {host}: unencrypted, and with whatever keys it was told to accept",
+        f"the emulator listens on {host}: unencrypted, and with the keys it was given to accept",
         stacklevel=3,
     )
 

@@ -1,4 +1,4 @@
-"""An engine that hears what is in the audio, so that whoever sends it can tell what was lost or came twice.
+"""An engine that recognises numbers in the audio, so that lost and repeated audio can be counted.
 
 A word is about a quarter of a second in which every sample has one value, and that value is the word: a
 number from 1 to :data:`MOST_WORDS`. Silence is silence. A turn of the words 3, 4, 5 is transcribed as
@@ -7,19 +7,20 @@ number from 1 to :data:`MOST_WORDS`. Silence is silence. A turn of the words 3, 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
 import numpy as np
 
 from speechwire.emulator.engine import Heard, StreamInfo, Word
 
-__all__ = ["MOST_WORDS", "Singer", "TaggedEngine", "tone", "word_sample"]
+__all__ = ["MOST_WORDS", "Singer", "TaggedEngine", "TaggedRecognizer", "tone", "word_sample"]
 
 MOST_WORDS: Final = 100
 _STEP_S: Final = 0.05
 _SETTLED_S: Final = 0.2
 _SHORTEST_WORD_S: Final = 0.1
+_PUNCTUATION: Final = ".,!?;:"
 
 
 def word_sample(word: int) -> int:
@@ -30,7 +31,7 @@ def word_sample(word: int) -> int:
     return int(-4 * magnitude if inverted & 0x80 else 4 * magnitude)
 
 
-_WORDS: Final = {word_sample(word): word for word in range(1, MOST_WORDS + 1)}
+_WORDS: Final = {word_sample(word): str(word) for word in range(1, MOST_WORDS + 1)}
 
 
 def tone(rate: int, seconds: float) -> bytes:
@@ -39,17 +40,26 @@ def tone(rate: int, seconds: float) -> bytes:
     return (12_000 * np.sin(2 * np.pi * 441.3 * at / rate)).astype("<i2").tobytes()
 
 
-class _Recognizer:
-    def __init__(self, rate: int) -> None:
+class TaggedRecognizer:
+    """Hears words that are values of samples.
+
+    Args:
+        rate: Hz of the audio.
+        word_of: Names the word that a sample stands for, cased and punctuated; None for silence.
+    """
+
+    def __init__(self, rate: int, word_of: Callable[[int], str | None] = _WORDS.get) -> None:
+        self._word_of = word_of
         self._step_bytes = 2 * round(rate * _STEP_S)
         self._rest = b""
         self._steps = 0
         self._words: list[Word] = []
-        self._open: tuple[int, float] | None = None
+        self._open: tuple[str, float] | None = None
         self._silent_since_s: float | None = None
         self._settled = True
 
     async def feed(self, pcm: bytes) -> Sequence[Heard]:
+        """Report every 50 ms of audio."""
         self._rest += pcm
         size = self._step_bytes
         whole = len(self._rest) - len(self._rest) % size
@@ -60,7 +70,7 @@ class _Recognizer:
         self._steps += 1
         now_s = self._steps * _STEP_S
         middle = len(step) // 4 * 2
-        word = _WORDS.get(int.from_bytes(step[middle : middle + 2], "little", signed=True))
+        word = self._word_of(int.from_bytes(step[middle : middle + 2], "little", signed=True))
         if word is None:
             self._hear_silence(now_s)
         else:
@@ -80,7 +90,7 @@ class _Recognizer:
         if self._silent_since_s is None and (self._words or not self._settled):
             self._silent_since_s = now_s - _STEP_S
 
-    def _hear_word(self, word: int, now_s: float) -> None:
+    def _hear_word(self, word: str, now_s: float) -> None:
         self._silent_since_s = None
         if self._open is None or self._open[0] != word:
             self._end_word(now_s - _STEP_S)
@@ -91,19 +101,21 @@ class _Recognizer:
             word, start_s = self._open
             self._open = None
             if end_s - start_s >= _SHORTEST_WORD_S - 0.001:
-                self._words.append(Word(str(word), start_s, end_s, 0.99, str(word)))
+                plain = word.strip(_PUNCTUATION).lower()
+                self._words.append(Word(plain, start_s, end_s, 0.99, word))
 
     async def settle(self) -> Sequence[Heard]:
+        """Report all that was heard, the open word included."""
         now_s = self._steps * _STEP_S
         self._end_word(now_s)
         words, self._words = tuple(self._words), []
         return [Heard(now_s, words, settled=True, silence_s=0.1, end_of_turn=0.1)]
 
     async def set_keyterms(self, keyterms: tuple[str, ...]) -> None:
-        return
+        """The audio says what is heard, whatever is favoured."""
 
     async def aclose(self) -> None:
-        return
+        """Nothing is held."""
 
 
 class Singer:
@@ -137,9 +149,9 @@ class TaggedEngine:
     async def aclose(self) -> None:
         """Nothing to release."""
 
-    async def recognizer(self, stream: StreamInfo) -> _Recognizer:
+    async def recognizer(self, stream: StreamInfo) -> TaggedRecognizer:
         """One for each stream."""
-        return _Recognizer(stream.sample_rate)
+        return TaggedRecognizer(stream.sample_rate)
 
     async def synthesizer(self, stream: StreamInfo) -> Singer:
         """One for each stream."""

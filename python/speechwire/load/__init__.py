@@ -1,4 +1,4 @@
-"""Many callers at real pace, and what came of it. The command is ``speechwire load``."""
+"""Many callers at real pace, for ``speechwire load``."""
 
 from __future__ import annotations
 

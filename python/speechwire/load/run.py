@@ -1,4 +1,4 @@
-"""So many calls for so long, at real pace."""
+"""Runs a number of calls for some seconds, at real pace."""
 
 from __future__ import annotations
 

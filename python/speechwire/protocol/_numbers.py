@@ -1,4 +1,4 @@
-"""What a number in a message may be. What is none of these is junk, and costs the part it stands in."""
+"""Which numbers a message may have. Any other value is junk, and its part of the message is dropped."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ Extra = Mapping[str, QueryValue | Sequence[QueryValue]] | Sequence[tuple[str, Qu
 # A credential in a query ends up in every access log on the way.
 _CREDENTIALS = frozenset({"access_token", "api_key", "apikey", "authorization", "bearer", "key", "token"})
 
-# These the service must be told as they are; a URL cannot know.
+# The service must get these as they are; a URL cannot know them.
 _OF_THE_AUDIO = ("encoding", "sample_rate", "channels")
 
 _WEBSOCKET_SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
@@ -177,7 +177,7 @@ def _split(base_url: str) -> SplitResult:
 
 
 def _refuse_other_audio(given: Sequence[tuple[str, str]], ours: Sequence[tuple[str, str]]) -> None:
-    """What the service is told about the audio has to be true."""
+    """What is declared about the audio has to be true."""
     for name in _OF_THE_AUDIO:
         there = [value for key, value in given if key == name]
         if there and there != [value for key, value in ours if key == name]:

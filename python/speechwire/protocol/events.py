@@ -17,7 +17,7 @@ __all__ = ["Closed", "EndKind", "MalformedMessage", "Message", "SequenceGap", "U
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="type", gc=False):
-    """Base of Deepgram's messages: told apart by ``type``, fields by name, unknown fields ignored."""
+    """Base of Deepgram's messages: distinguished by ``type``, fields by name, unknown fields ignored."""
 
 
 class EndKind(enum.StrEnum):

@@ -1,4 +1,4 @@
-"""The protocol of ``/v1/listen``: Nova and its elders.
+"""The protocol of ``/v1/listen``: Nova and older models.
 
 Deepgram docs: audio-keep-alive, finalize, close-stream, configure, multichannel.
 """

@@ -82,7 +82,7 @@ class SpeechMetadata(Message, frozen=True, kw_only=True):
     """The true end of a turn: all of its audio has come.
 
     Attributes:
-        repeated: The end of this turn had been told before; it is not that of the active one.
+        repeated: The end of this turn was reported before; it is not that of the active one.
     """
 
     speech_id: str = ""

@@ -19,7 +19,7 @@ class Counters:
         notices: Told to callers, by code.
         audio_s: Audio of ended calls, in seconds.
         captions: Told.
-        interims_dropped: Captions that gave way to newer ones, as the caller read slowly.
+        interims_dropped: Captions that newer ones replaced because the caller read slowly.
         turns: Ended.
         speech_bytes: Sent.
         barge_ins: Speech cut short by a caller.

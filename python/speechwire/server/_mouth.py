@@ -1,4 +1,4 @@
-"""A call's speech: what the application says, in the caller's format, at the pace of the ear."""
+"""A call's speech: what the application says, in the caller's format, at the pace of playing."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class Outbox:
         clock: Seconds.
 
     Attributes:
-        interims_dropped: How many gave way.
+        interims_dropped: How many were replaced by newer ones.
         overflowed: Whether a limit was passed; nothing is taken in any more.
     """
 

@@ -6,7 +6,7 @@ __all__ = ["Playback"]
 
 
 class Playback:
-    """One utterance on its way to somebody's ear.
+    """How much of one utterance has been played.
 
     Between two reports it plays in real time; a report moves the clock. Without any report it is taken to
     play from the moment the first of it was sent, or from the end of the utterance before.

@@ -1,4 +1,4 @@
-"""What an application has in hand: one call, from the greeting to the hang-up."""
+"""An application's side of one call, from the greeting to the hang-up."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class CallEnded(SpeechwireError):
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
-    """What the caller said, until it was somebody else's turn.
+    """A turn of the caller, when it is complete.
 
     Attributes:
         index: From 0.
@@ -52,7 +52,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BargeIn(msgspec.Struct, frozen=True, kw_only=True):
-    """The caller spoke while something was being said to it, and that was stopped.
+    """The caller spoke while the server was speaking, and the server stopped.
 
     Attributes:
         utterance: Which, from 0.

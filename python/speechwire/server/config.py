@@ -68,7 +68,7 @@ class Config:
         0, "calls at once, each with one listening stream; 0 for the contract's number, 150"
     )
     max_speaking: int = _setting(0, "speaking streams at once; 0 for no limit of ours")
-    queue: int = _setting(0, "callers that may wait for a place, told so; beyond them 503")
+    queue: int = _setting(0, "callers that may wait for a place; further ones get 503")
     queue_s: float = _setting(30.0, "how long one may wait, in seconds")
     retry_after_s: float = _setting(5.0, "what a 503 says in Retry-After, in seconds")
     drain_s: float = _setting(600.0, "how long live calls may go on after SIGTERM, in seconds")

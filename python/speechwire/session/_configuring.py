@@ -16,7 +16,7 @@ EventT = TypeVar("EventT")
 
 
 class Configuring(Generic[EventT]):
-    """What a connection was made with and told, against what is wanted.
+    """The settings that a connection has, compared with those that are wanted.
 
     Args:
         rules: The endpoint.

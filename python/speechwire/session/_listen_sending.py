@@ -31,7 +31,7 @@ class Sending(Generic[EventT]):
         timeline: Told where audio jumps.
         progress: Told when audio was sent.
         configuring: The options.
-        draining: Whether the session was told to close.
+        draining: Whether the session is closing.
 
     Attributes:
         finishing: Whether the end was asked for.

@@ -42,7 +42,7 @@ class Shared(Generic[EventT]):
         audio: What is taken from its ring and not acknowledged is the next connection's to send.
         settings: Deadlines.
         deliver: Where events go.
-        draining: Whether the session was told to close.
+        draining: Whether the session is closing.
         became_stable: Told once of each connection that lasts and gets on.
         fell_silent: Told when nothing comes after the end was asked for.
         stalled_in: After how many pushes a connection stalled last: in one pause only one is left for that.

@@ -39,7 +39,7 @@ class ListenV2Rules:
 
     After a reconnect the service hears an open turn again from its beginning. What it then repeats is left
     out: a second ``StartOfTurn``, and every update about audio already reported. What would break the order
-    Flux guarantees is mended: a pending ``EagerEndOfTurn`` whose text has changed is followed by
+    Flux guarantees is restored: a pending ``EagerEndOfTurn`` whose text has changed is followed by
     ``TurnResumed``, and a turn's first event with text is ``StartOfTurn``.
     """
 

@@ -11,7 +11,7 @@ __all__ = ["Patience"]
 
 
 class Patience:
-    """Back-off with an end: whoever waits for speech is told at some time that there is none.
+    """Back-off with an end, so that a request for speech fails at some time instead of waiting for ever.
 
     After giving up, the next attempt may begin at once, but not in a storm; for a while, one that fails is
     enough to give up again.
@@ -65,7 +65,7 @@ class Patience:
         self._short_until = 0.0
 
     def give_up(self, now: float) -> None:
-        """Whoever waits is told. What comes next begins anew."""
+        """The open requests fail. The next attempt counts from zero."""
         self._backoff.succeeded()
         self.not_before = now + self._policy.base_s
         self._short_until = now + self._policy.cap_s

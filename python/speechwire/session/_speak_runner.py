@@ -206,7 +206,7 @@ class SpeakRunner:
         return False
 
     async def _serve(self, connector: Connector) -> None:
-        """One attempt, and the connection that comes of it. Whatever fails in here is lived through."""
+        """One attempt, and its connection. No failure in here ends the session."""
         try:
             if not await self._pause():
                 return

@@ -54,7 +54,7 @@ class _Stop:
 
     Args:
         at: When.
-        sent: Whether the service was told.
+        sent: Whether it was sent to the service.
     """
 
     at: float
@@ -173,7 +173,7 @@ class SpeakTraffic(Generic[EventT]):
         self._in_flight = None
         self.connection.wake()
         if in_flight.refused and not in_flight.spoken:
-            return  # with the refusal the service let go of the text: it is sent again
+            return  # the service has dropped the text with its refusal: it is sent again
         if in_flight.header:
             self._deliver(in_flight, in_flight.header.finish())
         self.progressed = True

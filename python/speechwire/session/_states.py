@@ -1,6 +1,6 @@
 """The states of a session, what may happen in each, and where it leads. Nothing else can happen.
 
-The words are those of gRPC's connectivity states, with `DRAINING` for a session that was told to close and
+The words are those of gRPC's connectivity states, with `DRAINING` for a session that is closing and
 still sends what is left. A row is an operation of the caller, an attempt's outcome, or the way a connection
 ended; a column is the state it finds. `docs/maintainers/states.md` is drawn from this file.
 """
@@ -29,7 +29,7 @@ class State(enum.StrEnum):
     TRANSIENT_FAILURE = "transient failure"
     """An attempt or a connection has failed, and another attempt will follow."""
     DRAINING = "draining"
-    """The session was told to close. What was pushed is sent, and the last results are awaited."""
+    """The session is closing. What was pushed is sent, and the last results are awaited."""
     SHUTDOWN = "shutdown"
     """The session is over."""
 
@@ -81,7 +81,7 @@ class Ending(enum.StrEnum):
     FAULTED = "faulted"
     """Something of ours failed while handling it."""
     REJECTED = "rejected"
-    """The service ended it for a reason that no other connection can mend."""
+    """The service ended it for a reason that another connection would not change."""
 
 
 ENDING_OF: Final[Mapping[EndKind, Ending]] = {

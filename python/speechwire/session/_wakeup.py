@@ -1,4 +1,4 @@
-"""How a session's task waits: until something changes, or for a while unless told to hurry."""
+"""How a session's task waits: until something changes, or for a while unless it is woken."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Wakeup:
         self._changed = asyncio.Event()
 
     def notify(self, *, hurry: bool = False) -> None:
-        """Let the task look around."""
+        """Wake the task."""
         self.hurry = self.hurry or hurry
         self._changed.set()
 
@@ -29,7 +29,7 @@ class Wakeup:
         await self._changed.wait()
 
     async def pause(self, delay_s: float) -> None:
-        """Wait so long, unless told to hurry."""
+        """Wait so long, unless woken."""
         try:
             async with asyncio.timeout(delay_s):
                 while not self.hurry:

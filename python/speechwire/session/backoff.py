@@ -3,7 +3,7 @@
 Delays grow exponentially and are at least half their bound; the other half is jitter, so that a thousand
 streams that lost the same server do not come back in step. A connection that did its job starts the count
 anew. A refusal that no retry can change ends it at once. Connections that open and die at once end it early,
-because a service that accepts and drops is not healed by insistence.
+because more attempts do not help against a service that accepts and drops.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ class Reconnected(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OutageBegan(msgspec.Struct, frozen=True, kw_only=True):
-    """The attempts are used up: said once. The session goes on.
+    """The attempts are used up. Comes once for each outage; the session goes on.
 
     Audio that is pushed is kept within ``buffer_s``, and while it comes one attempt follows the other, at
     most ``BackoffPolicy.cap_s`` apart.
@@ -71,7 +71,7 @@ class OutageEnded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChangeRefused(msgspec.Struct, frozen=True, kw_only=True):
-    """A change that was to hold on the next connection was refused, and is wanted no more.
+    """A change for the next connection was refused, and is dropped.
 
     Only for a change whose call has ended: there was no connection, or no answer to ``Configure`` in time.
     Otherwise ``configure`` and ``reopen`` raise.
@@ -101,7 +101,7 @@ class AudioDropped(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EventsDropped(msgspec.Struct, frozen=True, kw_only=True):
-    """The consumer was too slow and events gave way, interim results first.
+    """The consumer was too slow and events were dropped, interim results first.
 
     Attributes:
         count: How many since the last such event.

@@ -106,7 +106,7 @@ class ConnectionLimiter:
         on_demand: Callable[[], None] | None = None,
         on_throttled: Callable[[float], None] | None = None,
     ) -> None:
-        """Be told at once, in place of whoever was told before.
+        """Set the functions that are called at once; they replace those set before.
 
         Args:
             on_demand: A place is taken or given back, or somebody begins to wait for one.

@@ -14,7 +14,7 @@ BOUNDS_S: Final = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0
 
 @dataclass(slots=True)
 class Histogram:
-    """How long something took, in classes.
+    """A histogram of durations.
 
     Args:
         counts: How many fell into each class; class ``i`` ends at ``BOUNDS_S[i]`` seconds, the last has no

@@ -123,19 +123,19 @@ class SessionPool:
         return self._speak
 
     def listen_v2(self, options: ListenV2Options | None = None, **arguments: Any) -> ListenV2Session:
-        """Make a :class:`ListenV2Session`. The pool lets go of it when it is closed."""
+        """Make a :class:`ListenV2Session`. The pool forgets it when it is closed."""
         return self._add(
             ListenV2Session(self._api_key, options, limiter=self._listen, **self._with(arguments))
         )
 
     def listen_v1(self, options: ListenV1Options | None = None, **arguments: Any) -> ListenV1Session:
-        """Make a :class:`ListenV1Session`. The pool lets go of it when it is closed."""
+        """Make a :class:`ListenV1Session`. The pool forgets it when it is closed."""
         return self._add(
             ListenV1Session(self._api_key, options, limiter=self._listen, **self._with(arguments))
         )
 
     def speak(self, options: SpeakV1Options | SpeakV2Options | None = None, **arguments: Any) -> SpeakSession:
-        """Make a :class:`SpeakSession`. The pool lets go of it when it is closed."""
+        """Make a :class:`SpeakSession`. The pool forgets it when it is closed."""
         return self._add(SpeakSession(self._api_key, options, limiter=self._speak, **self._with(arguments)))
 
     @property

@@ -15,7 +15,7 @@ __all__ = ["RequestOwner", "SpeakRequest"]
 
 
 class RequestOwner(Protocol):
-    """Whoever speaks requests."""
+    """The session that speaks requests."""
 
     def wake(self) -> None:
         """There is something to send."""
@@ -81,7 +81,7 @@ class SpeakRequest:
     def push(self, text: str) -> None:
         """Append text; pieces are joined as they are, so mind the blanks between them. Returns at once.
 
-        What UTF-8 cannot carry is mended: the halves of a surrogate pair are joined, also over two pieces,
+        What UTF-8 cannot carry is repaired: the halves of a surrogate pair are joined, also over two pieces,
         and a half that stays alone becomes U+FFFD. After the request is over (interrupted, failed) text is
         ignored.
 
@@ -116,7 +116,7 @@ class SpeakRequest:
             self._settle()
 
     def interrupt(self) -> None:
-        """Stop: from this moment on no audio is delivered. Returns at once; the service is told behind it."""
+        """Stop: from this moment on no audio is delivered. Returns at once, before the service knows."""
         if self.interrupted or self.error is not None or (self._complete and not self._audio):
             return
         unknown = self._complete  # its last audio has come: the service has nothing to forget
@@ -231,7 +231,7 @@ class SpeakRequest:
         return data
 
     def _notify(self) -> None:
-        """Have everybody look again."""
+        """Wake all that wait."""
         self._changed.notify()
         self._reader.wake()
 

@@ -48,7 +48,7 @@ class SpeakSession:
         transport: Default: one shared by all sessions of the event loop. A given one is not closed.
         settings: Limits and deadlines.
         allow_insecure: Permit sending the key over ``ws://`` to another machine.
-        on_retry: Told about each attempt that will follow; what it raises is logged.
+        on_retry: Called before each further attempt; an error that it raises is logged.
         limiter: Shared with other sessions; see :class:`SessionPool`.
 
     Raises:

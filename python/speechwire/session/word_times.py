@@ -49,9 +49,9 @@ class SpeakingRate:
 
 
 class WordTimes:
-    """The words of one text, told as its audio comes.
+    """The words of one text, reported as its audio comes.
 
-    Words are what blanks separate. Each is told once, in order, at a time no earlier than that of the one
+    Words are what blanks separate. Each is reported once, in order, at a time no earlier than that of the one
     before.
 
     Args:

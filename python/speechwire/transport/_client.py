@@ -1,4 +1,4 @@
-"""What the two network transports have in common: how an attempt ends, and what is said about it."""
+"""Shared by the two network transports: how an attempt ends, and its error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeps a failed TLS handshake from being reported twice.
+"""Suppresses the second report of a failed TLS handshake.
 
 aiofastnet, which picows opens connections with, raises the failure. Where the peer ends the connection in the
 middle it tells the event loop's exception handler as well, with an exception class in place of an exception,

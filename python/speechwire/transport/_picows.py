@@ -154,7 +154,7 @@ class _PicowsConnection(NotCopyable, picows.WSListener):
         self._transport = transport
         self._socket = transport.underlying_transport
         self.request_id = self._redact.optional(transport.response.headers.get("dg-request-id"))
-        # To be told what is left in the buffer spares asking for each frame. TLS takes a bound of 0 for full.
+        # A notice of what is left in the buffer saves asking for each frame. TLS takes a bound of 0 for full.
         self._socket.set_write_buffer_limits(high=1, low=0)
         self._siblings.add(self)
         self.ready = True

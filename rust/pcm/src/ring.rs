@@ -268,7 +268,7 @@ impl Ring {
     }
 
     /// Put what was sent and is needed back in front of what waits; returns the frames that are needed and were
-    /// let go of.
+    /// released.
     pub fn rewind(&mut self) -> u64 {
         let lost = self
             .forgotten

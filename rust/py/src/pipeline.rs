@@ -14,7 +14,7 @@ use crate::buffer::Bytes;
 /// it gives: coming back means to wait for a busy thread, 5 ms at worst.
 const DETACH_BYTES: usize = 1 << 18;
 
-/// What `copy` and `pickle` are told.
+/// The error of `copy` and `pickle`.
 const NO_COPY: &str = "a PcmPipeline cannot be copied or pickled, because it is in the middle of one stream: make \
     another with the same arguments";
 

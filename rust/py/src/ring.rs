@@ -9,7 +9,7 @@ use speechwire_pcm::{Bounds, Outgoing};
 use crate::buffer::Bytes;
 use crate::pipeline::NativePipeline;
 
-/// What `copy` and `pickle` are told.
+/// The error of `copy` and `pickle`.
 const NO_COPY: &str = "a ring holds the audio of one stream: it can be neither copied nor pickled";
 
 /// What turns audio into messages.

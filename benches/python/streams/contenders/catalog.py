@@ -16,6 +16,11 @@ _TURN_END = frozenset({"EndOfTurn"})
 _RESULTS = frozenset({"Interim", "Final"})
 _NOTHING = frozenset[str]()
 
+_NO_CONVERSION = "downmix and resampling: fed 16 kHz mono"
+_NO_PIPELINE = f"{_NO_CONVERSION}; the pipeline"
+_NO_DOWNMIX = "downmix: fed 48 kHz mono, as its rooms give it"
+_ENDS_ALONE = "all results but the ends of turns"
+
 
 @dataclass(frozen=True)
 class Contender:
@@ -32,6 +37,7 @@ class Contender:
         input: Rate in Hz and channels of what is pushed.
         wire: The same of what must arrive.
         delivers: The kinds of messages whose text must reach the caller.
+        leaves_out: Work that the others do and this one does not, so that its figure lacks it.
     """
 
     name: str
@@ -44,6 +50,7 @@ class Contender:
     clients: bool = False
     transport: str = ""
     input: tuple[int, int] = (48_000, 2)
+    leaves_out: str = ""
 
     @property
     def kind(self) -> str:
@@ -68,7 +75,9 @@ _OWN = (
     Contender("listen_session", "speechwire ListenV1Session", "sessions", "Nova", _MONO, _RESULTS),
     Contender("stt_v2", "DeepgramSTTV2", "framework", "Flux", _MONO, _TURN),
     Contender("stt_mono", "DeepgramSTT, 16 kHz mono", "framework", "Nova", _MONO, _RESULTS),
-    Contender("stt", "DeepgramSTT, raw", "framework", "Nova", _RAW, _RESULTS),
+    Contender(
+        "stt", "DeepgramSTT, raw", "framework", "Nova", _RAW, _RESULTS, leaves_out="downmix and resampling"
+    ),
     Contender("tts", "DeepgramTTS", "speaking", "Aura", (24_000, 1), _NOTHING),
 )
 
@@ -121,14 +130,47 @@ _LISTED = (
         _MONO,
         _TURN_END,
         clients=True,
+        leaves_out=_ENDS_ALONE,
     ),
     Contender(
-        "incumbent_v2", "1.0.30 DeepgramSTTV2", "framework", "Flux", (48_000, 1), _TURN_END, clients=True
+        "incumbent_v2",
+        "1.0.30 DeepgramSTTV2",
+        "framework",
+        "Flux",
+        (48_000, 1),
+        _TURN_END,
+        clients=True,
+        leaves_out=f"resampling; {_ENDS_ALONE}",
     ),
-    Contender("incumbent_v1", "1.0.30 DeepgramSTT, raw", "framework", "Nova", _RAW, _RESULTS, clients=True),
-    Contender("first_version", "first version's algorithm", "first_version", "Flux", _MONO, _TURN_END),
     Contender(
-        "livekit_v2", "LiveKit STTv2", "livekit_plugin", "Flux", _MONO, _TURN, clients=True, input=(48_000, 1)
+        "incumbent_v1",
+        "1.0.30 DeepgramSTT, raw",
+        "framework",
+        "Nova",
+        _RAW,
+        _RESULTS,
+        clients=True,
+        leaves_out="downmix and resampling",
+    ),
+    Contender(
+        "first_version",
+        "first version's algorithm",
+        "first_version",
+        "Flux",
+        _MONO,
+        _TURN_END,
+        leaves_out=_ENDS_ALONE,
+    ),
+    Contender(
+        "livekit_v2",
+        "LiveKit STTv2",
+        "livekit_plugin",
+        "Flux",
+        _MONO,
+        _TURN,
+        clients=True,
+        input=(48_000, 1),
+        leaves_out=_NO_DOWNMIX,
     ),
     Contender(
         "livekit_v1",
@@ -139,6 +181,7 @@ _LISTED = (
         _RESULTS,
         clients=True,
         input=(48_000, 1),
+        leaves_out=_NO_DOWNMIX,
     ),
     Contender(
         "livekit_speechwire_v2",
@@ -149,6 +192,7 @@ _LISTED = (
         _TURN,
         clients=True,
         input=(48_000, 1),
+        leaves_out=_NO_DOWNMIX,
     ),
     Contender(
         "livekit_speechwire_v1",
@@ -159,6 +203,7 @@ _LISTED = (
         _RESULTS,
         clients=True,
         input=(48_000, 1),
+        leaves_out=_NO_DOWNMIX,
     ),
     Contender(
         "pipecat_v2",
@@ -169,17 +214,54 @@ _LISTED = (
         _TURN_TEXTS,
         clients=True,
         input=_MONO,
+        leaves_out=_NO_PIPELINE,
     ),
     Contender(
-        "pipecat_v1", "pipecat STT", "pipecat_services", "Nova", _MONO, _RESULTS, clients=True, input=_MONO
+        "pipecat_v1",
+        "pipecat STT",
+        "pipecat_services",
+        "Nova",
+        _MONO,
+        _RESULTS,
+        clients=True,
+        input=_MONO,
+        leaves_out=_NO_PIPELINE,
     ),
     *(
-        Contender(name, title, module, endpoint, _MONO, delivers, clients=True, input=_MONO)
+        Contender(
+            name,
+            title,
+            module,
+            endpoint,
+            _MONO,
+            delivers,
+            clients=True,
+            input=_MONO,
+            leaves_out=_NO_CONVERSION if name.endswith("_pipeline") else _NO_PIPELINE,
+        )
         for name, title, module, endpoint, delivers in _IN_PIPECAT
     ),
-    Contender("sdk_v2", "deepgram-sdk v2", "deepgram_sdk", "Flux", _MONO, _TURN, clients=True, input=_MONO),
     Contender(
-        "sdk_v1", "deepgram-sdk v1", "deepgram_sdk", "Nova", _MONO, _RESULTS, clients=True, input=_MONO
+        "sdk_v2",
+        "deepgram-sdk v2",
+        "deepgram_sdk",
+        "Flux",
+        _MONO,
+        _TURN,
+        clients=True,
+        input=_MONO,
+        leaves_out=_NO_CONVERSION,
+    ),
+    Contender(
+        "sdk_v1",
+        "deepgram-sdk v1",
+        "deepgram_sdk",
+        "Nova",
+        _MONO,
+        _RESULTS,
+        clients=True,
+        input=_MONO,
+        leaves_out=_NO_CONVERSION,
     ),
     Contender("incumbent_tts", "1.0.30 DeepgramTTS", "speaking", "Aura", (24_000, 1), _NOTHING, clients=True),
 )

@@ -85,7 +85,7 @@ class UnfinishedSpeech(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class _Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="type"):
-    """Base of the messages: told apart by ``type``, fields by name, unknown fields ignored."""
+    """Base of the messages: distinguished by ``type``, fields by name, unknown fields ignored."""
 
 
 class Start(_Message, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""Errors of the core as the framework's: with their status, request id and whether a retry can help."""
+"""Converts errors of the core to the framework's, with status, request id and retryability."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the framework calls private and its plugins need all the same, each name behind one function.
+"""The framework's private names that a plugin needs, each in one function.
 
 ``docs/private-parts.md`` lists them, and ``tests/livekit/test_framework.py`` fails when one of them changes.
 """

@@ -155,7 +155,7 @@ class SessionStream(stt.RecognizeStream):
                 self._format = (rate, channels)
             self._core.push(frame.data)
         except SessionClosed:
-            return  # it has failed: whoever reads the events is told why
+            return  # it has failed: the reader of the events gets the reason
         self._pushed_s += frame.samples_per_channel / rate
         self._pushed_at = time.time()
 
@@ -218,7 +218,7 @@ class SessionStream(stt.RecognizeStream):
         raise NotImplementedError
 
     def _tell(self, error: SpeechwireError) -> None:
-        """Report what the session mends by itself."""
+        """Report an error that the session recovers from."""
         told = stt.STTError(
             timestamp=time.time(), label=self._owner.label, error=api_error(error), recoverable=True
         )
@@ -288,6 +288,6 @@ def timed(words: tuple[Any, ...], texts: list[str], offset_s: float) -> list[Tim
 
 
 async def _quietly(connecting: Awaitable[None]) -> None:
-    """Whoever reads the session's events is told why it could not connect."""
+    """The reader of the session's events gets the reason why it could not connect."""
     with suppress(SpeechwireError):
         await connecting

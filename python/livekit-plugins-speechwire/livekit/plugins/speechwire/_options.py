@@ -1,4 +1,4 @@
-"""From one set of options to another while the audio goes on: in band where the service can, else anew."""
+"""Changes options during a stream: on the open connection if the service can, else with a new one."""
 
 from __future__ import annotations
 

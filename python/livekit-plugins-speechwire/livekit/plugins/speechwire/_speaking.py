@@ -76,7 +76,7 @@ class SessionTTS(tts.TTS):
         self._word_tokenizer = word_tokenizer
         self._voices = Voices()
         self._streams: WeakSet[SynthesizeStream | ChunkedStream] = WeakSet()
-        # Made once here for its checks: a bad argument is told where it stands, not at the first text.
+        # Made once here for its checks: a bad argument raises here, not at the first text.
         self._kind(DEFAULT_API_CONNECT_OPTIONS)[1]()
 
     @property
@@ -129,7 +129,7 @@ class SessionTTS(tts.TTS):
         self._voices.retain(key)
 
     def _kind(self, conn_options: APIConnectOptions) -> tuple[object, Make]:
-        """What sessions are told apart by, and what makes one."""
+        """What distinguishes sessions, and what makes one."""
         options = self._options_type(**self._arguments)
         return (options, conn_options), lambda: self._session(options, conn_options)
 

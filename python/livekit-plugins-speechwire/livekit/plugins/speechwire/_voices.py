@@ -84,6 +84,6 @@ class Voices:
 
 
 async def _quietly(connecting: Awaitable[None]) -> None:
-    """The first text is told why there is no connection."""
+    """The first text gets the reason why there is no connection."""
     with suppress(SpeechwireError):
         await connecting

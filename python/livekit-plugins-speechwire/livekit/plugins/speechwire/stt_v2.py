@@ -111,7 +111,7 @@ class STTv2(SessionSTT):
             ),
             arguments=arguments,
         )
-        # Made once here for its checks: a bad argument is told where it stands, not at the first audio.
+        # Made once here for its checks: a bad argument raises here, not at the first audio.
         self._session(self._options(arguments), DEFAULT_API_CONNECT_OPTIONS)
 
     def stream(

@@ -1,4 +1,4 @@
-"""What all the plugins owe the framework: a key, and errors that mean what it takes them to mean."""
+"""Shared by all plugins: the key, and errors in the form that the framework expects."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def report(component: Any, error: BaseException) -> None:
     """Tell the framework that ``component`` does not do its work now.
 
     One ``error`` event disables a provider of ``FallbackSTT`` and ``FallbackTTS`` for a minute, so it is for
-    what the session could not mend itself. It is logged as well: an event without a listener is invisible.
+    what the session could not recover from. It is logged as well: an event without a listener is invisible.
     """
     logger.error("%s: %s", type(component).__name__, error)
     emit_safely(component, "error", str(error))

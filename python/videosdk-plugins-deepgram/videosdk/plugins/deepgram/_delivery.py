@@ -1,4 +1,4 @@
-"""What is said to the framework's own code, whatever that code raises."""
+"""Calls of the framework's own code, whatever that code raises."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work on each item as it comes, without a task switch where the work does not wait."""
+"""Handles each item as it comes, without a task switch if the handler does not wait."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What this stream's audio really is: its rate and its channel count.
+"""The rate and the channel count of this stream's audio.
 
 The framework hands a speech-to-text component bytes without a format. It keeps one format for the whole
 process (`videosdk.agents.audio_format`), so two calls with different codecs overwrite each other's. What is
@@ -7,7 +7,7 @@ its samples per channel, just before its bytes are passed on. That is what this 
 process-wide format and the documented default (48 kHz stereo) are only for transports that announce nothing.
 
 Frames wait in the framework's queues between their announcement and their arrival here. Where participants
-with different formats take turns, a frame is therefore told by its size, among the sizes announced of late.
+with different formats take turns, a frame is recognised by its size, among the sizes announced lately.
 """
 
 from __future__ import annotations

@@ -43,8 +43,8 @@ class SessionLifecycle(_EachFrame, STT):
     """One session after the other, for a speech-to-text component.
 
     Whatever ends a session is said once, as an ``error`` event and in the log, and the next audio begins
-    another. Only after a refusal that no retry can mend (a refused key, an option out of its range) is audio
-    ignored, until the key or an option is changed.
+    another. Only after a refusal that no retry can change (a refused key, an option out of its range), audio
+    is ignored until the key or an option is changed.
 
     Attributes:
         api_key: The key in use, or what is asked for one. Another one holds from the next connection on.

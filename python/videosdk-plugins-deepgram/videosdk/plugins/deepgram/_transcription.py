@@ -50,7 +50,7 @@ class Feeding:
             await self._stream.session.aclose()
 
     def _push(self, audio: bytes) -> bool:
-        """Push audio; false if the session has ended: whoever reads its events is told why."""
+        """Push audio; false if the session has ended: the reader of its events gets the reason."""
         try:
             self._stream.push(audio, self._input.format(len(audio)))
         except SessionClosed:

@@ -28,7 +28,7 @@ class Voices:
 
     Args:
         make: Makes a voice's session.
-        most: How many sessions are kept. One more than these makes the idle one give way that was used
+        most: How many sessions are kept. One more than these closes the idle one that was used
             longest ago; one that speaks is never closed, so for the moment there may be more.
 
     Attributes:
@@ -70,7 +70,7 @@ class Voices:
         task.add_done_callback(_log_failure)
 
     async def aclose(self) -> None:
-        """Close all sessions. From another event loop: let go of them, if theirs has ended.
+        """Close all sessions. From another event loop: drop them, if theirs has ended.
 
         Raises:
             SessionClosed: Their event loop is running elsewhere.

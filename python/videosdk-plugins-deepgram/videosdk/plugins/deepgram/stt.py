@@ -1,4 +1,4 @@
-"""Speech to text with Nova and its kin (``/v1/listen``)."""
+"""Speech to text with Nova and older models (``/v1/listen``)."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ class DeepgramSTT(SessionSTT):
         self.allow_insecure = allow_insecure
         self._declared = InputFormat(sample_rate or DEFAULT_SAMPLE_RATE, 2 if channels is None else channels)
         self._speech_started = SpeechStartedFilter()
-        # Made once here for their checks: a bad argument is told where it stands, not at the first audio.
+        # Made once here for their checks: a bad argument raises here, not at the first audio.
         with named_as(in_rate="sample_rate"):
             self._session(self.api_key, self._sent(self._declared), None)
             conversion(

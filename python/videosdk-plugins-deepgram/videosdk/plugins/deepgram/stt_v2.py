@@ -121,7 +121,7 @@ class DeepgramSTTV2(SessionSTT):
         self.force_end_turn_on_flush = force_end_turn_on_flush
         self.allow_insecure = allow_insecure
         self._changes = AttributeChanges(self)
-        # Made once here for their checks: a bad argument is told where it stands, not at the first audio.
+        # Made once here for their checks: a bad argument raises here, not at the first audio.
         with named_as(
             sample_rate="target_sample_rate", in_rate="input_sample_rate", channels="input_channels"
         ):
@@ -188,7 +188,7 @@ class DeepgramSTTV2(SessionSTT):
         self._changes.keep(change)
 
     def _note_changes(self, names: Iterable[str]) -> None:
-        """What a running session is told need not bring another session."""
+        """A change that a running session takes needs no new session."""
         for stream in self._streams():
             stream.configuration.update((name, getattr(self, name)) for name in names)
 

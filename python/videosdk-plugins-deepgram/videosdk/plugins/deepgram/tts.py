@@ -101,7 +101,7 @@ class DeepgramTTS(TTS):
         self._voices: Voices | None = None
         self._syntheses: WeakSet[Synthesis] = WeakSet()
         self._closed = False
-        # Checked here: a bad argument is told where it stands, not at the first text.
+        # Checked here: a bad argument raises here, not at the first text.
         self._new_session(model)
         _check_unused(model, self._of_v1 if _is_flux(model) else self._of_v2)
 
@@ -157,7 +157,7 @@ class DeepgramTTS(TTS):
         return self._stream(self._begin(), text_stream, kwargs.get("voice_id") or self.model)
 
     async def interrupt(self) -> None:
-        """Fall silent at once. The service is told in the background; nothing here waits for the network.
+        """Fall silent at once. `Clear` is sent in the background; nothing here waits for the network.
 
         What was asked for before this is over, whatever it waits for; what is asked for after it is heard.
         """
@@ -227,7 +227,7 @@ class DeepgramTTS(TTS):
             await callback()
 
     async def _voices_here(self) -> Voices:
-        """The sessions of the running event loop; those of one that has ended are let go of."""
+        """The sessions of the running event loop; those of one that has ended are dropped."""
         if self._closed:
             raise SessionClosed("the component has been closed")
         voices = self._voices
