@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
+from scripts import docs_figures as figures
 
 ROOT = Path(__file__).resolve().parents[2]
-
-sys.path.insert(0, str(ROOT / "scripts"))  # as it is for a script that is run by its name
-
-import docs_figures as figures  # noqa: E402
-
 PAGES = [ROOT / page for page in figures.PAGES]
 
 

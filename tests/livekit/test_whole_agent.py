@@ -27,7 +27,8 @@ STOP = "Wait, what time do you close?"
 
 @pytest.fixture(params=[deepgram, speechwire], ids=["livekit-plugins-deepgram", "livekit-plugins-speechwire"])
 def plugin(request: pytest.FixtureRequest) -> ModuleType:
-    return request.param
+    module: ModuleType = request.param
+    return module
 
 
 async def converse(call: EmulatedCall, plugin: ModuleType, *texts: str, between_s: float) -> bytes:

@@ -107,7 +107,7 @@ class Sending(Generic[EventT]):
         while True:
             if self._urgent:
                 await self._send_urgent(self._urgent.pop(0))
-            elif changes := self._configuring.due(ring.next_position):
+            elif not self.finishing and (changes := self._configuring.due(ring.next_position)):
                 await self._send_configure(changes)
             elif ring.waiting:
                 await self._send_next()
