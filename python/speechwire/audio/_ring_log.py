@@ -73,7 +73,7 @@ class RingLog:
         self._replay_frames = replay_frames
         self._needed_from = 0
         self._sent: deque[Item] = deque()
-        self._resent = 0  # since a result finished any audio
+        self._resent = 0  # of what is needed, on average
         self._forgotten: deque[tuple[int, int]] = deque()  # from where to where
 
     def fork(self) -> RingLog:
@@ -150,9 +150,11 @@ class RingLog:
             run_up: A replay must begin so much earlier, because the cut may lie inside a word.
         """
         position = min(position, self.end)
-        if position > self.acknowledged:
-            self.acknowledged, self._resent = position, 0
+        self.acknowledged = max(self.acknowledged, position)
+        needed = self.end - self._needed_from
         self._needed_from = max(self._needed_from, position - run_up)
+        if needed:
+            self._resent = self._resent * (self.end - self._needed_from) // needed
         while self._forgotten and self._forgotten[0][0] < self.acknowledged:
             _, end = self._forgotten.popleft()
             if end > self.acknowledged:

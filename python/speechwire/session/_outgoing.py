@@ -79,7 +79,7 @@ class OutgoingAudio:
         return self.seconds(replayed)
 
     def bound_repeats(self) -> None:
-        """Give up what was sent again too often without any result."""
+        """Give up what was sent again too often."""
         if self.ring.overdrawn_frames():
             self.lose(self.ring.give_up_repeats(), "replay limit")
 

@@ -250,10 +250,12 @@ impl Ring {
     /// Say that everything before `position` has a result that will not change; a replay must begin a run-up earlier.
     pub fn acknowledge(&mut self, position: u64, run_up: u64) {
         let position = position.min(self.end);
-        if position > self.acknowledged {
-            (self.acknowledged, self.resent) = (position, 0);
-        }
+        self.acknowledged = self.acknowledged.max(position);
+        let needed = self.end - self.needed_from;
         self.needed_from = self.needed_from.max(position.saturating_sub(run_up));
+        if needed > 0 {
+            self.resent = self.resent * (self.end - self.needed_from) / needed;
+        }
         while let Some(first) = self.forgotten.front_mut()
             && first.start < self.acknowledged
         {
