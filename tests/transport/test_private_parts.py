@@ -119,6 +119,24 @@ async def test_aiohttps_connector_makes_connections_where_ours_does() -> None:
     await connector.close()
 
 
+async def test_aiohttp_keeps_what_came_behind_an_upgrade() -> None:
+    """The first frames of a caller who does not wait for the answer."""
+    kept: list[bytes] = []
+
+    async def answer(request: web.BaseRequest) -> web.Response:
+        kept.append(request.protocol._message_tail)
+        return web.Response()
+
+    loop = asyncio.get_running_loop()
+    async with await loop.create_server(web.Server(answer), "127.0.0.1", 0) as server:
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname()[:2])
+        head = "GET / HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+        writer.write(head.encode() + b"\x82\x80early")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        writer.close()
+    assert kept == [b"\x82\x80early"]
+
+
 async def test_asyncio_exchanges_the_current_task() -> None:
     loop, mine = asyncio.get_running_loop(), asyncio.current_task()
     other = loop.create_task(asyncio.sleep(0))
