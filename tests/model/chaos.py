@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import multiprocessing
-import os
+import signal
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -104,17 +105,17 @@ def _add(total: Tally, seed: int) -> None:
 
 
 def chaos(first: int, stories: int, path: str | None) -> int:
-    """Play them on all cores, say how far it has come, and write the summary."""
+    """Play them on all cores, say how far it has come, and write the summary; Ctrl-C ends it early."""
     total = Tally()
     chunks = [range(at, min(at + _CHUNK, first + stories)) for at in range(first, first + stories, _CHUNK)]
-    with multiprocessing.get_context("spawn").Pool(os.cpu_count(), _quiet) as pool:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        multiprocessing.get_context("spawn").Pool(None, _quiet) as pool,
+    ):
         for part in pool.imap_unordered(tally, chunks):
             total += part
-            end = "\r" if sys.stderr.isatty() and total.stories < stories else "\n"
-            line = f"{total.stories:,} of {stories:,} stories, {len(total.broken)} with a promise broken"
-            print(line, end=end, file=sys.stderr, flush=True)
-            for seed, how in sorted(part.broken.items()):
-                print(f"python -m tests.model {seed}  # {how}", flush=True)
+            _show(part, total, stories)
     text = "\n".join(summary(total, first)) + "\n"
     if path:
         Path(path).write_text(text, encoding="utf-8")
@@ -123,8 +124,17 @@ def chaos(first: int, stories: int, path: str | None) -> int:
     return 1 if total.broken else 0
 
 
+def _show(part: Tally, total: Tally, stories: int) -> None:
+    end = "\r" if sys.stderr.isatty() and total.stories < stories else "\n"
+    line = f"{total.stories:,} of {stories:,} stories, {len(total.broken)} with a promise broken"
+    print(line, end=end, file=sys.stderr, flush=True)
+    for seed, how in sorted(part.broken.items()):
+        print(f"python -m tests.model {seed}  # {how}", flush=True)
+
+
 def _quiet() -> None:
     logging.disable(logging.CRITICAL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to answer
 
 
 def summary(total: Tally, first: int) -> Iterator[str]:
