@@ -55,10 +55,12 @@ class _Collector(Collector):
         yield _labelled("calls_accepted", "calls that have ended, by dialect", "dialect", counters.accepted)
         yield _labelled("callers_refused", "turned away, by reason", "reason", counters.refused)
         yield _labelled("calls_ended", "by reason", "reason", counters.ended)
-        yield _labelled("notices", "told to callers, by code", "code", counters.notices)
+        yield _labelled("notices", "sent to callers, by code", "code", counters.notices)
         yield _counter("caller_audio_seconds", "of ended calls", counters.audio_s)
-        yield _counter("captions", "told", counters.captions)
-        yield _counter("captions_dropped", "gave way to newer ones", counters.interims_dropped)
+        yield _counter("captions", "sent", counters.captions)
+        yield _counter(
+            "captions_dropped", "replaced by newer ones before they were sent", counters.interims_dropped
+        )
         yield _counter("turns", "ended", counters.turns)
         yield _counter("speech_bytes", "sent to callers", counters.speech_bytes)
         yield _counter("barge_ins", "speech cut short by a caller", counters.barge_ins)
