@@ -58,9 +58,7 @@ class _Collector(Collector):
         yield _labelled("notices", "sent to callers, by code", "code", counters.notices)
         yield _counter("caller_audio_seconds", "of ended calls", counters.audio_s)
         yield _counter("captions", "sent", counters.captions)
-        yield _counter(
-            "captions_dropped", "replaced by newer ones before they were sent", counters.interims_dropped
-        )
+        yield _counter("captions_dropped", "replaced by newer ones", counters.interims_dropped)
         yield _counter("turns", "ended", counters.turns)
         yield _counter("speech_bytes", "sent to callers", counters.speech_bytes)
         yield _counter("barge_ins", "speech cut short by a caller", counters.barge_ins)
