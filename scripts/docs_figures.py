@@ -160,7 +160,7 @@ def capacity() -> str:
     )
     if plugin < sessions:
         words += f"; with {sessions} the plugin fell behind"
-    return f"{words}. In both the resampling filter holds back {held} ms, which is not in those figures."
+    return f"{words}. Because of the filter's delay each message also waits {held} ms for one more frame."
 
 
 def memory() -> str:
