@@ -54,7 +54,11 @@ def main(arguments: list[str]) -> int:
     stale = 0
     for page in map(ROOT.joinpath, PAGES):
         old = page.read_text(encoding="utf-8")
-        new = renewed(old)
+        try:
+            new = renewed(old)
+        except KeyError as error:
+            print(f"docs_figures: {error.args[0]}", file=sys.stderr)
+            return 2
         stale |= new != old
         if "--check" not in arguments:
             page.write_text(new, encoding="utf-8")
