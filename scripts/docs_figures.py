@@ -54,7 +54,11 @@ def main(arguments: list[str]) -> int:
     stale = 0
     for page in map(ROOT.joinpath, PAGES):
         old = page.read_text(encoding="utf-8")
-        new = renewed(old)
+        try:
+            new = renewed(old)
+        except KeyError as error:
+            print(f"docs_figures: {error.args[0]}", file=sys.stderr)
+            return 2
         stale |= new != old
         if "--check" not in arguments:
             page.write_text(new, encoding="utf-8")
@@ -160,7 +164,7 @@ def capacity() -> str:
     )
     if plugin < sessions:
         words += f"; with {sessions} the plugin fell behind"
-    return f"{words}. In both the resampling filter holds back {held} ms, which is not in those figures."
+    return f"{words}. Because of the filter's delay each message also waits {held} ms for one more frame."
 
 
 def memory() -> str:

@@ -34,3 +34,13 @@ def test_a_figure_that_was_changed_by_hand_is_put_right() -> None:
 def test_a_client_that_was_not_measured_is_named() -> None:
     with pytest.raises(KeyError, match="no nobody at 200 streams"):
         figures.cpu_ms("nobody")
+
+
+def test_a_report_without_a_client_is_one_line_and_the_pages_stay(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = [page.read_text(encoding="utf-8") for page in PAGES]
+    monkeypatch.setattr(figures, "runs_of", lambda contender, streams: [])
+    assert figures.main([]) == 2
+    assert capsys.readouterr().err == "docs_figures: streams.json has no flux_session at 200 streams\n"
+    assert [page.read_text(encoding="utf-8") for page in PAGES] == before

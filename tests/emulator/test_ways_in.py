@@ -227,8 +227,8 @@ def test_an_address_that_is_not_ours_is_one_line_and_1(capsys: pytest.CaptureFix
     assert code_of(*given) == 1
     warning, error = capsys.readouterr().err.splitlines()
     assert warning == (
-        "speechwire emulator: warning: the emulator listens on 192.0.2.1: unencrypted, and with whatever "
-        "keys it was told to accept"
+        "speechwire emulator: warning: the emulator listens on 192.0.2.1: unencrypted, and with the "
+        "keys it was given to accept"
     )
     words = "arguments --host and --port: cannot listen on 192.0.2.1:1: Cannot assign requested address"
     assert error == f"speechwire emulator: {words}"

@@ -73,17 +73,17 @@ def page(listening: Sequence[ListenRow], speaking: Sequence[SpeakRow]) -> str:
 
 Made by `tests/livekit/test_faults.py --write-faults`: `livekit-plugins-speechwire` (*speechwire*) and
 `livekit-plugins-deepgram` {plugin} (*deepgram*) in `livekit-agents` {framework}, in one run, with the
-emulator's journal as the witness of what the service heard. Both have the framework's default connect
+emulator's record of what the service received. Both have the framework's default connect
 options.
 
 ## Listening
 
 Audio at real pace whose samples say which they are, one word in every quarter of a second of speech, and a
-fault {STRIKE_S:g} s into it, in the middle of a turn. *Words* is how many of those spoken were told in final
+fault {STRIKE_S:g} s into it, in the middle of a turn. *Words* is how many of those spoken came in final
 transcripts, *doubled* how many of them again. *Lost* is audio that the service never heard on any connection.
 *Noticed* is the time from the fault to the first error or the next connection, whichever came first.
 
-| fault | endpoint | plugin | words | doubled | lost | noticed | connections | errors told |
+| fault | endpoint | plugin | words | doubled | lost | noticed | connections | errors reported |
 |---|---|---|---|---|---|---|---|---|
 """
     between = """

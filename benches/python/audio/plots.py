@@ -12,40 +12,57 @@ from benches.python.audio.quality import Floats, Quality
 from matplotlib.figure import Figure
 
 mpl.use("svg")
-mpl.rcParams.update({"svg.hashsalt": "speechwire", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3})
-OURS, PEER = "#0b7285", "#adb5bd"
+mpl.rcParams.update({"svg.hashsalt": "speechwire", "font.size": 12, "axes.grid": True, "grid.alpha": 0.3})
+# One colour for each converter, in every picture.
+_COLORS = {
+    "speechwire fast": "#3bc9db",
+    "speechwire balanced": "#0b7285",
+    "speechwire best": "#5f3dc4",
+    "speechwire balanced, numpy": "#66a80f",
+    "numpy + soxr HQ": "#e8590c",
+    "numpy + soxr QQ": "#ffa94d",
+    "PyAV (swresample)": "#2b8a3e",
+    "audio-resampler": "#c92a2a",
+    "audioop": "#212529",
+    "scipy.signal.resample (first version)": "#868e96",
+    "scipy resample_poly": "#adb5bd",
+    "samplerate sinc_fastest": "#1864ab",
+    "samplerate sinc_medium": "#4dabf7",
+}
+_OTHER = "#ced4da"
 
 
 def time_per_frame(times: dict[str, float], path: Path) -> None:
     """Bars, fastest first, on a logarithmic scale."""
     names = sorted(times, key=lambda name: times[name], reverse=True)
-    figure, axes = plt.subplots(figsize=(8, 0.32 * len(names) + 1))
-    colors = [OURS if name.startswith("speechwire") else PEER for name in names]
+    figure, axes = plt.subplots(figsize=(7, 0.45 * len(names) + 1))
+    colors = [_COLORS.get(name, _OTHER) for name in names]
     bars = axes.barh(names, [times[name] for name in names], color=colors)
     axes.bar_label(bars, fmt="%.1f µs", padding=3)
     axes.set_xscale("log")
-    axes.set_xlim(right=2.5 * max(times.values()))
-    axes.set_xlabel("CPU time per 20 ms frame, 48 kHz stereo to 16 kHz mono (µs, logarithmic)")
+    axes.set_xlim(right=6 * max(times.values()))
+    axes.set_xlabel("µs per 20 ms frame, logarithmic")
     axes.grid(visible=False, axis="y")
     _save(figure, path)
 
 
 def response(results: dict[str, Quality], path: Path, low_hz: float, high_hz: float, low_db: float) -> None:
     """Level against frequency, one line per contender."""
-    figure, axes = plt.subplots(figsize=(8, 4.5))
+    figure, axes = plt.subplots(figsize=(7, 6))
     for name, result in results.items():
         ours = name.startswith("speechwire")
         axes.plot(
             result.frequencies / 1000,
             result.levels_db,
             label=name,
+            color=_COLORS.get(name, _OTHER),
             lw=1.8 if ours else 1,
             ls="-" if ours else "--",
         )
     axes.axvline(OUT_RATE / 2000, color="black", lw=0.6)
     axes.set(xlim=(low_hz / 1000, high_hz / 1000), ylim=(low_db, 3 if low_db < -5 else 0.3))
     axes.set(xlabel="frequency of the tone that goes in (kHz)", ylabel="level that comes out (dB)")
-    axes.legend(fontsize=7, ncols=2)
+    axes.legend(fontsize=9, ncols=1)
     _save(figure, path)
 
 

@@ -34,9 +34,9 @@ _PIPE_STEM = "stdin"
 @click.option("--language", help="BCP-47 tag, or multi; not with --flux.")
 @click.option("--keyterm", multiple=True, help="Phrase to favour (repeatable).")
 @click.option(
-    "--multichannel", is_flag=True, help="Hear each channel for itself, and name it; not with --flux."
+    "--multichannel", is_flag=True, help="Recognise each channel separately and number it; not with --flux."
 )
-@click.option("--diarize", is_flag=True, help="Tell speakers apart, and name them; not with --flux.")
+@click.option("--diarize", is_flag=True, help="Separate and number the speakers; not with --flux.")
 @click.option(
     "--redact",
     multiple=True,

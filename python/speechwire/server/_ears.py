@@ -30,7 +30,7 @@ _ONSET_S: Final = 2.0
 
 
 class Listener(Protocol):
-    """Who is told what was heard."""
+    """The receiver of captions and notices."""
 
     def on_caption(self, caption: Caption) -> None:
         """A turn has a new state."""

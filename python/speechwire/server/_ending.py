@@ -30,17 +30,17 @@ class Ending:
 
     @property
     def is_failure(self) -> bool:
-        """Whether the caller is told that something was wrong."""
+        """Whether the caller gets a `Failure`."""
         return self.close_code not in (1000, 1001)
 
     @property
     def failure(self) -> Failure:
-        """As it is told."""
+        """The `Failure` to send."""
         return Failure(code=self.code, description=self.words, retryable=self.retry_after_s is not None)
 
     @property
     def goodbye(self) -> Goodbye:
-        """As it is told last."""
+        """The `Goodbye` to send."""
         return Goodbye(
             code=self.close_code,
             reason=self.words.encode()[:_LONGEST_REASON].decode(errors="ignore"),
@@ -59,7 +59,7 @@ def limit(words: str) -> Ending:
 
 
 def service(words: str) -> Ending:
-    """The service cannot be used, and no retry will mend it."""
+    """The service cannot be used, and a retry does not help."""
     return Ending("service", words, 1011)
 
 

@@ -60,7 +60,7 @@ class JsonDialect:
         return self._message(self.media, stream, media=body)
 
     def mark_after(self, stream: str, name: str) -> str:
-        """The message that asks to be told when all before it has been played."""
+        """The message that asks for a mark when everything before it has been played."""
         if self.mark == "checkpoint":
             return self._message(self.mark, stream, name=name)
         return self._message(self.mark, stream, mark={"name": name})

@@ -81,7 +81,7 @@ class PicowsSocket(picows.WSListener):
 
     @classmethod
     def open(cls, request: web.BaseRequest, protocols: list[str], message_bytes: int) -> Self:
-        """Answer the upgrade and take the connection over from aiohttp, which is told to forget it.
+        """Answer the upgrade and take the connection over from aiohttp, which must forget it.
 
         Raises:
             HTTPBadRequest: It is no upgrade.

@@ -15,7 +15,7 @@ __all__ = ["Speaking", "SpeechEvents"]
 
 
 class SpeechEvents(Protocol):
-    """Who is told."""
+    """The receiver of barge-ins and notices."""
 
     def on_barge_in(self, barge_in: BargeIn) -> None:
         """The caller has cut speech short."""

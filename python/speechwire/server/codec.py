@@ -190,7 +190,7 @@ class Text(_Value, frozen=True, kw_only=True):
 
 
 class EndTurn(_Value, frozen=True, kw_only=True):
-    """The caller says that its turn is over: a push-to-talk key was let go."""
+    """The caller says that its turn is over: a push-to-talk key was released."""
 
 
 class Interrupt(_Value, frozen=True, kw_only=True):

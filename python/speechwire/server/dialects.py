@@ -7,7 +7,7 @@ opened                                  codec
                                         with the subprotocol ``speechwire.v1`` on any path
 ``GET /call/<dialect>``                 the dialect named
 ``GET /call``                           with the subprotocol ``audio.jambonz.org`` jambonz, with
-                                        ``media`` Asterisk; else told by the first messages
+                                        ``media`` Asterisk; else known by the first messages
 ======================================  =========================================================
 """
 

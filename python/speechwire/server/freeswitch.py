@@ -34,7 +34,7 @@ class FreeswitchCodec(BinaryCodec):
     ``streamAudio``, or with ``?speech=raw`` as binary messages, or with ``?speech=off`` not at all. Captions
     are sent as JSON with the event ``caption``, which the module hands to FreeSWITCH's event socket;
     ``?captions=0`` turns that off. The protocol has no word for clearing and none for marks: what was heard
-    is told by the clock.
+    is known by the clock.
     """
 
     name = "freeswitch"

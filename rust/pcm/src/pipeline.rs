@@ -89,7 +89,7 @@ impl Pipeline {
         self.layout.chunk_samples
     }
 
-    /// Bytes of an incomplete frame that wait for their rest.
+    /// Bytes of an incomplete frame, which wait for its other bytes.
     #[must_use]
     pub fn partial_bytes(&self) -> usize {
         self.partial_bytes

@@ -359,7 +359,7 @@ impl Ring {
         self.bytes.extend(pcm);
     }
 
-    /// Let memory go that the audio of a moment does not need.
+    /// Release memory that the audio does not need now.
     fn give_back(&mut self) {
         let (bytes, items) = (self.bytes.len(), self.items.len());
         if self.bytes.capacity() > SPARE_BYTES + 4 * bytes {
@@ -393,7 +393,7 @@ impl Ring {
         }
     }
 
-    /// Let go of what no replay needs, then of the oldest beyond the bound.
+    /// Release what no replay needs, then the oldest beyond the bound.
     fn forget(&mut self) {
         while self.sent_items > 0
             && let Some(&item) = self.items.front()

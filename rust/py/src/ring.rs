@@ -1,4 +1,4 @@
-//! The stream's way up: a converter in front of `speechwire_pcm::Outgoing`.
+//! A stream's outgoing audio: a converter in front of `speechwire_pcm::Outgoing`.
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::gc::{PyTraverseError, PyVisit};

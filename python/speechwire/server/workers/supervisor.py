@@ -197,7 +197,7 @@ class Supervisor:
         self._end_late(new)
 
     def _end_late(self, worker: Worker) -> None:
-        """End a worker that began while the others were told to end."""
+        """End a worker that began while the others were ending."""
         if self._ending:
             worker.signal(signal.SIGTERM)
 
