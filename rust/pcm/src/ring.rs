@@ -253,9 +253,8 @@ impl Ring {
         self.acknowledged = self.acknowledged.max(position);
         let needed = self.end - self.needed_from;
         self.needed_from = self.needed_from.max(position.saturating_sub(run_up));
-        if needed > 0 {
-            self.resent = self.resent * (self.end - self.needed_from) / needed;
-        }
+        let resent = self.resent * (self.end - self.needed_from);
+        self.resent = resent.checked_div(needed).unwrap_or(self.resent);
         while let Some(first) = self.forgotten.front_mut()
             && first.start < self.acknowledged
         {
