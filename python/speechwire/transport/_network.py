@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl as ssl_module
+from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import Protocol
 
@@ -71,7 +72,12 @@ class NetworkTransport(NotCopyable):
         needs_tls = url.startswith("wss:")
         if self._client is not None and (self._ssl is not None or not needs_tls):
             return self._client
-        return await asyncio.to_thread(self._made, needs_tls)
+        # In a thread that ends with it: those of the event loop's own pool stay.
+        pool = ThreadPoolExecutor(max_workers=1)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(pool, self._made, needs_tls)
+        finally:
+            pool.shutdown(wait=False)
 
     def _made(self, needs_tls: bool) -> Client:
         """The one client of all connections; it and their one TLS context are made if there are none."""
