@@ -10,7 +10,7 @@ import pytest
 from benches.python.soak import report
 from benches.python.soak.ledger import CallAccount, HeardWord, Ledger
 from benches.python.soak.run import Plan, mix, soak
-from benches.python.soak.server import KINDS, Fates
+from benches.python.soak.server import KINDS, Fates, UnitRecognizer
 from benches.python.soak.units import (
     CHANNELS,
     FRAMES_PER_UNIT,
@@ -48,6 +48,25 @@ def heard(reader: UnitReader, pcm: bytes, cuts: Sequence[int]) -> list[int]:
     pieces = [pcm[2 * start : 2 * end] for start, end in zip(edges, edges[1:], strict=False)]
     units = [unit for piece in pieces for unit in reader.feed(piece)]
     return [unit.number for unit in [*units, *reader.settle()]]
+
+
+async def settled_words(pcm: bytes, settle_behind: set[int]) -> set[str]:
+    """The words a recognizer has settled that is fed 100 ms at a time, and asked to settle behind some."""
+    recognizer, step = UnitRecognizer(WIRE_RATE), WIRE_RATE // 10 * 2
+    reports = []
+    for number, at in enumerate(range(0, len(pcm), step)):
+        reports += await recognizer.feed(pcm[at : at + step])
+        reports += await recognizer.settle() if number in settle_behind else []
+    reports += await recognizer.settle()
+    return {word.text for report in reports if report.settled for word in report.words}
+
+
+@settings(max_examples=40)
+@given(settle_behind=st.sets(st.integers(0, 79), max_size=10))
+@example(settle_behind={20})  # in the silence behind a turn
+def test_a_recognizer_that_must_settle_anywhere_loses_no_word(settle_behind: set[int]) -> None:
+    words = asyncio.run(settled_words(on_the_wire(10, 40), settle_behind))
+    assert words >= {word_of(number) for number in range(10, 50) if is_spoken(number)}
 
 
 def off_the_point(cut: int) -> int:

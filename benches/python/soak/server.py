@@ -54,9 +54,8 @@ class UnitRecognizer:
         return [self._hear(unit) for unit in self.reader.feed(pcm)]
 
     async def settle(self) -> Sequence[Heard]:
-        for unit in self.reader.settle():
-            self._hear(unit)
-        return [self._report(self.reader.position / self._rate, settled=True)]
+        heard = [self._hear(unit) for unit in self.reader.settle()]
+        return [*heard, self._report(self.reader.position / self._rate, settled=True)]
 
     async def set_keyterms(self, keyterms: tuple[str, ...]) -> None: ...
 
