@@ -27,7 +27,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from speechwire.audio import PcmPipeline
-from speechwire.emulator import Connection
+from speechwire.emulator import Connection, Heard
 from speechwire.errors import ConnectFailed
 from speechwire.session import OutageBegan, OutageEnded, Reconnected, Reconnecting, SessionEnded
 
@@ -53,7 +53,7 @@ def heard(reader: UnitReader, pcm: bytes, cuts: Sequence[int]) -> list[int]:
 async def settled_words(pcm: bytes, settle_behind: set[int]) -> set[str]:
     """The words a recognizer has settled that is fed 100 ms at a time, and asked to settle behind some."""
     recognizer, step = UnitRecognizer(WIRE_RATE), WIRE_RATE // 10 * 2
-    reports = []
+    reports: list[Heard] = []
     for number, at in enumerate(range(0, len(pcm), step)):
         reports += await recognizer.feed(pcm[at : at + step])
         reports += await recognizer.settle() if number in settle_behind else []
