@@ -142,12 +142,15 @@ class OptionsState(Generic[OptionsT]):
 
         Args:
             told: The last change the connection was made with or told of.
-            position: Up to where audio has been sent: a change comes behind the audio before it.
+            position: Up to where audio has been sent: a change comes behind the audio before it, but for one
+                that holds already, on the connection before.
         """
         return [
             change
             for change in chain(self._folded, self._changes)
-            if change.number > told and change.configure is not None and change.position <= position
+            if change.number > told
+            and change.configure is not None
+            and (change.holds or change.position <= position)
         ]
 
     def made(self, snapshot: Snapshot[OptionsT]) -> None:
