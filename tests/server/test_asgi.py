@@ -15,9 +15,9 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from tests.server.callers import Jambonz, Twilio
-from tests.server.content import ContentEngine, spoken
+from tests.server.content import ContentEngine
 from tests.server.serving import Serving, dial, until
-from tests.server.test_faults import CaptionedTwilio
+from tests.server.test_faults import one_is_understood
 
 from speechwire.emulator import Emulator
 from speechwire.server import Call, Config, Server
@@ -64,13 +64,7 @@ async def status_of(where: Serving, path: str, **headers: str) -> int:
 
 async def test_a_call_below_a_mount_is_understood() -> None:
     async with mounted() as where:
-        caller = CaptionedTwilio()
-        async with dial(where, caller) as call:
-            await call.say(spoken([11, 12, 13]))
-            await call.hang_up()
-        finals = [one["transcript"] for one in caller.heard.captions if one["type"] == "EndOfTurn"]
-        assert finals == ["11 12 13"]
-        await until(lambda: not where.server.lines)
+        await one_is_understood(where)
         assert where.server.counters.ended == {"hung_up": 1}
         assert where.server.admission.taken == 0
 

@@ -14,7 +14,7 @@ import aiohttp
 from tests.server.callers import Twilio
 from tests.server.content import spoken
 from tests.server.faulty_emulator import CALLS, KINDS
-from tests.server.serving import dial
+from tests.server.serving import Serving, dial, until
 
 from speechwire.server.aiohttp_host import AiohttpHost
 from speechwire.server.config import Config
@@ -30,6 +30,17 @@ class CaptionedTwilio(Twilio):
     """Asks for captions."""
 
     path = "/call/twilio?captions=1"
+
+
+async def one_is_understood(where: Serving) -> None:
+    """Hold a short call, and see it leave nothing behind."""
+    caller = CaptionedTwilio()
+    async with dial(where, caller) as call:
+        await call.say(spoken([11, 12, 13]))
+        await call.hang_up()
+    finals = [one["transcript"] for one in caller.heard.captions if one["type"] == "EndOfTurn"]
+    assert finals == ["11 12 13"]
+    await until(lambda: not where.server.lines)
 
 
 def turns_of(call: int) -> list[list[int]]:

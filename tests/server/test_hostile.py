@@ -13,9 +13,9 @@ from typing import Any
 import aiohttp
 import pytest
 from tests.server.callers import Twilio
-from tests.server.content import ContentEngine, spoken
+from tests.server.content import ContentEngine
 from tests.server.serving import Serving, dial, serving, until
-from tests.server.test_faults import CaptionedTwilio
+from tests.server.test_faults import CaptionedTwilio, one_is_understood
 
 from speechwire.server._outbox import Weight
 from speechwire.server.codec import Caption, Notice
@@ -36,13 +36,7 @@ async def beside() -> AsyncIterator[Serving]:
     """A server; at the end of the block a caller beside must be understood as ever."""
     async with serving(engine=ContentEngine(), **BOUNDS) as where:
         yield where
-        caller = CaptionedTwilio()
-        async with dial(where, caller) as call:
-            await call.say(spoken([11, 12, 13]))
-            await call.hang_up()
-        finals = [one["transcript"] for one in caller.heard.captions if one["type"] == "EndOfTurn"]
-        assert finals == ["11 12 13"]
-        await until(lambda: not where.server.lines)
+        await one_is_understood(where)
         assert where.server.admission.taken == 0
 
 
