@@ -54,6 +54,22 @@ def test_lateness_is_what_it_was_made_of(late_s: list[float], held: int, stream:
     np.testing.assert_allclose(found, np.array(late_s) * 1000, atol=0.01)
 
 
+def test_silence_before_the_clock_began_is_not_taken_for_what_it_pushed() -> None:
+    late = heard(0, [0.001] * 10)
+    silence = Heard(1, np.array([999_000_000_000]), np.array([2 * BYTES_PER_S]), {}, {}, 0)
+    both = replace(
+        late,
+        arrived_ns=np.concatenate([silence.arrived_ns, late.arrived_ns]),
+        received=np.concatenate([silence.received, late.received + 2 * BYTES_PER_S]),
+    )
+    schedule = Schedule(1000.0, 50, BYTES_PER_S)  # a second was pushed to connect, and a second of silence put in
+    found, _ = lateness_ms(schedule, {0: both}, (0.0, 2000.0))
+    np.testing.assert_allclose(found, [1.0] * 10, atol=0.01)
+    sink = Sink()
+    assert faults(CATALOG["stt_v2"], 1, schedule, lambda stream: 50, {0: both}, sink) == []
+    assert faults(CATALOG["stt_v2"], 1, schedule, lambda stream: 40, {0: both}, sink)
+
+
 def spread(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Spread:
     found = Spread.of(values)
     assert found is not None

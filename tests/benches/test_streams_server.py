@@ -135,6 +135,20 @@ def test_nova_messages_cover_the_audio_without_a_gap(variant: int) -> None:
     assert final_s > 40
 
 
+def test_nothing_is_sent_once_the_server_is_quiet() -> None:
+    connection, wire, service = connect()
+    connection.data_received(HANDSHAKE)
+    wire.written = b""
+    connection._send(traffic.nova(0, 0))
+    assert service.journals[7].sent == {"Empty": 1}
+    written, connection_of_the_report = wire.written, Connection(service)
+    connection_of_the_report.connection_made(Wire())  # type: ignore[arg-type]
+    connection_of_the_report.data_received(b"GET /quiet HTTP/1.1\r\n\r\n")
+    connection._send(traffic.nova(0, 1))
+    assert wire.written == written
+    assert service.journals[7].sent == {"Empty": 1}
+
+
 async def test_a_session_gets_the_turns_of_the_audio_it_sent() -> None:
     wheel = Wheel(0.005)
     service = Service(wheel)

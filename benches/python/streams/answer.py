@@ -49,7 +49,7 @@ def faults(
 def _missing(schedule: Schedule, given: Callable[[int], int], heard: dict[int, Heard]) -> Iterator[str]:
     """Streams whose audio is not what was pushed."""
     missing_s = [
-        (schedule.primed + given(stream)) * FRAME_S - one.received_bytes / schedule.bytes_per_s
+        schedule.before_s(stream, one) + given(stream) * FRAME_S - one.received_bytes / schedule.bytes_per_s
         for stream, one in heard.items()
     ]
     strange_s = [gap for gap in missing_s if not -_EPSILON_S <= gap <= _IN_FLIGHT_S]

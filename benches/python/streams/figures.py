@@ -43,7 +43,8 @@ class Schedule:
 
     Attributes:
         start_s: When the ticker began, on the monotonic clock.
-        primed: Frames pushed to connect, before that.
+        primed: Frames pushed to connect, before that. A session that is pushed nothing for a moment after them
+            puts in silence.
         bytes_per_s: Of the audio on the wire.
     """
 
@@ -51,9 +52,15 @@ class Schedule:
     primed: int
     bytes_per_s: int
 
+    def before_s(self, stream: int, heard: Heard) -> float:
+        """Seconds of audio before the stream's first tick, silence that the client put in included."""
+        arrived = heard.until(self.start_s + Ticker.offset_s(stream)).received_bytes
+        return max(self.primed * FRAME_S, arrived / self.bytes_per_s)
+
     def lateness_s(self, stream: int, heard: Heard) -> tuple[Floats, Floats]:
         """For each message: when the frame with its last sample was due, and how long after that it came."""
-        ticks = np.ceil(heard.received / self.bytes_per_s / FRAME_S - _EPSILON) - 1 - self.primed
+        ticked_s = heard.received / self.bytes_per_s - self.before_s(stream, heard)
+        ticks = np.ceil(ticked_s / FRAME_S - _EPSILON) - 1
         due_s = self.start_s + Ticker.offset_s(stream) + ticks * FRAME_S
         late_s = heard.arrived_ns / 1e9 - due_s
         ticked = ticks >= 0

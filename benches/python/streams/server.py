@@ -3,7 +3,8 @@
     python -m benches.python.streams.server
 
 prints its port and serves until its standard input ends. ``GET /report`` gives what arrived since the start,
-``GET /forget`` begins anew. A stream is known by the digits at the end of its API key.
+``GET /forget`` begins anew, ``GET /quiet`` ends the results. A stream is known by the digits at the end of its API
+key.
 """
 
 from __future__ import annotations
@@ -75,6 +76,7 @@ class Service:
     """What the connections share."""
 
     wheel: Wheel
+    is_quiet: bool = False
     journals: dict[int, Journal] = field(default_factory=dict)
 
     def journal(self, stream: int) -> Journal:
@@ -162,6 +164,8 @@ class Connection(asyncio.Protocol):
     def _answer(self, target: str) -> None:
         if target == "/forget":
             self._service.journals.clear()
+        elif target == "/quiet":
+            self._service.is_quiet = True
         body = self._service.report() if target == "/report" else b""
         head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
         self.transport.write(head.encode() + body)
@@ -203,7 +207,7 @@ class Connection(asyncio.Protocol):
         self._next += 1
 
     def _send(self, message: traffic.Message) -> None:
-        if self._script is None:
+        if self._script is None or self._service.is_quiet:
             return
         self._journal.sent[message.kind] += 1
         self.transport.write(message.frame(time.monotonic_ns() // 1000))

@@ -92,6 +92,10 @@ class Service:
             )
         return heard
 
+    def quiet(self) -> None:
+        """Send no more results: what is reported then is what the client can have. Blocks."""
+        self._get("/quiet")
+
     def forget(self) -> None:
         """Begin anew. Blocks."""
         self._get("/forget")

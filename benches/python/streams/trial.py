@@ -26,7 +26,7 @@ WARM_UP_S = 2.0
 _PACING_S = 4.0
 _SETTLE_S = 0.5
 _GRACE_S = 1.0
-# What comes later than this after the last frame is not the audio pushed: our Flux plugin sends silence then.
+# What comes later than this after the last frame is not the audio pushed: our sessions put in silence then.
 _TAIL_S = 0.3
 _CONNECTING_AT_ONCE = 16
 _CONNECT_TIMEOUT_S = 120.0
@@ -88,6 +88,7 @@ class Trial:
         lag_s = ticker.lag_s
         await asyncio.sleep(_TAIL_S)
         result.memory_kib = (resident_kib() - empty_kib) / self._count
+        await asyncio.to_thread(self._service.quiet)
         await asyncio.sleep(_GRACE_S)
         heard = await asyncio.to_thread(self._service.report)
         self._judge(result, ticker, window, lag_s, heard)
