@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from speechwire.errors import InvalidArgument, InvalidArgumentType
 from speechwire.protocol._endpoint import ConfigureSlot, Endpoint, EventT, text_frame
@@ -13,8 +13,8 @@ from speechwire.protocol.encodings import SAMPLE_BYTES
 
 __all__ = ["ListenEndpoint"]
 
-# How much later than what was sent a time may be: rounding, and 32-bit floats.
-_TOLERANCE_S = 0.1
+# A result may end so much later than what was sent, and still be believed: rounding, and 32-bit floats.
+_TOLERANCE_S: Final = 0.1
 
 
 class ListenEndpoint(Endpoint[EventT]):
@@ -86,13 +86,8 @@ class ListenEndpoint(Endpoint[EventT]):
         self._configure_slot.release()
 
     @property
-    def _limit_s(self) -> float:
-        """What a time from the service may be at most, without a look at how it came about."""
-        return self.sent_s + _TOLERANCE_S if self._is_measured else LATEST_S
-
-    @property
     def _latest_s(self) -> float:
-        """What a time is made that is later than that."""
+        """What a time from the service may be at most; a later one is made this."""
         return self.sent_s if self._is_measured else LATEST_S
 
     def _has_heard(self, until_s: float) -> bool | None:
@@ -105,6 +100,10 @@ class ListenEndpoint(Endpoint[EventT]):
             raise InvalidArgument("configure", "nothing", "at least one thing to change")
         self._configure_slot.take()
         return text_frame(type="Configure", **parts)
+
+    def _is_believed(self, end_s: float) -> bool:
+        """Whether a result that ends there may be of what was sent; else it does not show what was heard."""
+        return end_s <= self._latest_s + _TOLERANCE_S
 
     def _cover(self, *, final_s: float = 0.0, progress_s: float = 0.0) -> None:
         # A service that claims more than it was given must not make a caller forget audio.

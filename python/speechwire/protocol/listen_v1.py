@@ -129,7 +129,7 @@ class ListenV1(ListenEndpoint[Event]):
             case Metadata():
                 self._learn_request_id(message.request_id)
                 self._summarized = self._state is State.CLOSING
-                if message.duration > self._limit_s:
+                if message.duration > self._latest_s:
                     message = replace(message, duration=self._latest_s)
             case ConfigureSuccess() | ConfigureFailure():
                 self._learn_request_id(message.request_id)
@@ -140,16 +140,16 @@ class ListenV1(ListenEndpoint[Event]):
         return event
 
     def _on_results(self, results: Results) -> Results:
-        limit_s = self._limit_s
-        believed = within = results.start + results.duration <= limit_s
+        latest_s, claimed_s = self._latest_s, results.start + results.duration
+        within = claimed_s <= latest_s
         for alternative in results.channel.alternatives:
-            within = within and all_within(alternative.words, limit_s)
+            within = within and all_within(alternative.words, latest_s)
         if self.request_id is None:
             self._learn_request_id(results.metadata.request_id)
         if not within:
-            results = results_within(results, self._latest_s)
-        if not believed:  # who claims more than was sent is not believed about what was heard, either
-            return results
+            results = results_within(results, latest_s)
+            if not self._is_believed(claimed_s):
+                return results
         end_s = results.start + results.duration
         self._cover(final_s=self._final_of_all(results, end_s) if results.is_final else 0.0, progress_s=end_s)
         return results
@@ -165,13 +165,12 @@ class ListenV1(ListenEndpoint[Event]):
         if isinstance(message, SpeechStarted):
             if message.timestamp < 0:
                 return replace(message, timestamp=self.progress_s)
-            return (
-                message if message.timestamp <= self._limit_s else replace(message, timestamp=self._latest_s)
-            )
+            latest_s = self._latest_s
+            return message if message.timestamp <= latest_s else replace(message, timestamp=latest_s)
         if message.last_word_end < 0:
             return message if message.last_word_end == -1 else replace(message, last_word_end=-1.0)
-        within = message.last_word_end <= self._limit_s
-        return message if within else replace(message, last_word_end=self._latest_s)
+        latest_s = self._latest_s
+        return message if message.last_word_end <= latest_s else replace(message, last_word_end=latest_s)
 
     def _delivered(self) -> bool | None:
         return True if self._summarized else self._has_heard(self.final_s)

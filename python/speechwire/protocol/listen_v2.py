@@ -147,18 +147,17 @@ class ListenV2(ListenEndpoint[Event]):
         return [*events, message]
 
     def _on_turn_info(self, turn: TurnInfo) -> TurnInfo:
-        limit_s = self._limit_s
-        if not (
-            0 <= turn.audio_window_start <= turn.audio_window_end <= limit_s
+        latest_s = self._latest_s
+        if (
+            0 <= turn.audio_window_start <= turn.audio_window_end <= latest_s
             and turn.turn_index >= 0
-            and all_within(turn.words, limit_s)
+            and all_within(turn.words, latest_s)
         ):
-            believed = turn.audio_window_end <= limit_s
-            turn = turn_within(self._completed(turn), self._latest_s)
-            self._follow(turn, covers=believed)
+            self._follow(turn)
             return turn
-        self._follow(turn)
-        return turn
+        within = turn_within(self._completed(turn), latest_s)
+        self._follow(within, covers=self._is_believed(turn.audio_window_end))
+        return within
 
     def _completed(self, turn: TurnInfo) -> TurnInfo:
         """With what the service left out: what is known without it."""
@@ -175,7 +174,7 @@ class ListenV2(ListenEndpoint[Event]):
 
     def _follow(self, turn: TurnInfo, *, covers: bool = True) -> None:
         ended = turn.event == _END_OF_TURN
-        if covers:  # who claims more than was sent is not believed about what was heard, either
+        if covers:
             self._cover(final_s=turn.audio_window_end if ended else 0.0, progress_s=turn.audio_window_end)
         self._turn_index = turn.turn_index + 1 if ended else turn.turn_index
         if ended:

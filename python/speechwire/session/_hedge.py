@@ -9,12 +9,30 @@ from typing import Generic, TypeVar
 from speechwire.errors import ConnectionLost, SpeechwireError
 from speechwire.session._dialing import Dialing
 from speechwire.session._listen_traffic import ListenTraffic, Shared
+from speechwire.session._rules import ListenRules
 from speechwire.session.events import Reconnected, Reconnecting, SessionEvent
-from speechwire.transport import ABNORMAL
+from speechwire.transport import ABNORMAL, WebSocket
 
 __all__ = ["Hedge"]
 
 EventT = TypeVar("EventT")
+
+
+class _Second(ListenTraffic[EventT]):
+    """Keeps what came: by the time it is all there, the first connection may have said some of it."""
+
+    def __init__(self, websocket: WebSocket, shared: Shared[EventT], told: int) -> None:
+        self._heard: list[EventT] = []
+        super().__init__(websocket, shared, told, 0.0, careful=False)
+
+    def take(self, event: EventT) -> None:
+        self._heard.append(event)
+        super().take(event)
+
+    def news(self, rules: ListenRules[EventT]) -> list[EventT]:
+        """What came, as another connection after those that the rules know."""
+        rules.begin(self._shared.options.wanted)
+        return [each for event in self._heard for each in rules.deliver(event, self._timeline)]
 
 
 class Hedge(Generic[EventT]):
@@ -32,15 +50,14 @@ class Hedge(Generic[EventT]):
         self, shared: Shared[EventT], first: ListenTraffic[EventT], asked: Callable[[], None]
     ) -> None:
         self._first = first
-        self._seen = first.messages
         self._asked = asked
         self._audio = shared.audio
-        self._events: list[EventT] = []
+        self._rules = shared.rules
         self._shared = dataclasses.replace(
             shared,
             rules=shared.rules.fork(),
             audio=shared.audio.fork(),
-            deliver=self._events.append,
+            deliver=_nothing,
             became_stable=_nothing,
             fell_silent=_nothing,
         )
@@ -57,7 +74,7 @@ class Hedge(Generic[EventT]):
             async with dialing.connector.borrow():
                 websocket, snapshot = await dialing.open(borrowed=True)
                 self._asked()
-                second = ListenTraffic(websocket, self._shared, snapshot.number, 0.0, careful=False)
+                second = _Second(websocket, self._shared, snapshot.number)
                 ended = await second.connection.run()
         except SpeechwireError:
             self._first.await_end()  # and ask again if it is still silent then
@@ -66,15 +83,15 @@ class Hedge(Generic[EventT]):
             self._audio.absorb(audio)
         if not second.has_finished(ended):
             return None
-        if self._first.messages != self._seen:
-            return [] if self._first.settled() else None
+        if self._first.settled():
+            return []
         why = ConnectionLost(ABNORMAL, "nothing came after the end was asked for")
         return [
             Reconnecting(attempt=1, delay_s=0.0, error=why),
             Reconnected(request_id=websocket.request_id, replayed_s=replayed_s),
-            *self._events,
+            *second.news(self._rules.fork()),
         ]
 
 
-def _nothing() -> None:
+def _nothing(*_: object) -> None:
     """The first connection's are the ones that count."""

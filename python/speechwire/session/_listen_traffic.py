@@ -74,7 +74,6 @@ class ListenTraffic(Generic[EventT]):
         sending: What goes up.
         send_live: Sends a message that the ring has counted as sent.
         got_further: Whether results went beyond what any connection before had reached.
-        messages: How many messages have come.
     """
 
     def __init__(
@@ -88,7 +87,6 @@ class ListenTraffic(Generic[EventT]):
             websocket, rules.protocol, self, send_timeout_s=settings.send_timeout_s, idle_s=idle_s
         )
         self.got_further = False
-        self.messages = 0
         self._stable = False
         self._shared = shared
         self._rules = rules
@@ -164,7 +162,6 @@ class ListenTraffic(Generic[EventT]):
 
     def take(self, event: EventT) -> None:
         rules, progress, stats = self._rules, self._progress, self._stats
-        self.messages += 1
         progress.answered()
         delivered = rules.deliver(event, self._timeline)
         stats.service_s += rules.billed_s(event)

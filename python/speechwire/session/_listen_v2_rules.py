@@ -62,6 +62,7 @@ class ListenV2Rules:
         self._last_word = LastWord()
         self._quiet_s = 0.0
         self._forced_s = -1.0
+        self._run_up_s = 0.0
 
     def patience(self, options: ListenV2Options) -> float:
         return 1.0  # an Update comes about every 0.25 s of audio
@@ -89,6 +90,7 @@ class ListenV2Rules:
         self._repeated_until_s = self.reported_s
         self._quiet_s = 0.0
         self._forced_s = -1.0
+        self._run_up_s = 0.0
 
     def deliver(self, event: v2.Event, timeline: Timeline) -> Sequence[v2.Event]:
         if isinstance(event, TurnInfo):
@@ -105,7 +107,7 @@ class ListenV2Rules:
         final_s = self.protocol.final_s
         if self._quiet_s > final_s:
             return self._quiet_s, 0.0
-        return final_s, RUN_UP_S if self._forced_s >= final_s else 0.0
+        return final_s, self._run_up_s if self._forced_s >= final_s else 0.0
 
     def is_interim(self, event: object) -> bool:
         return isinstance(event, TurnInfo) and event.event == _UPDATE
@@ -150,7 +152,7 @@ class ListenV2Rules:
         window_end_s = event.audio_window_end
         service_index = event.turn_index
         if ended:
-            self._note_forced(event)
+            self._note_forced(event, timeline)
         event = self._placed(event, timeline)
         caller_end_s = event.audio_window_end
         repeated = caller_end_s <= self._repeated_until_s
@@ -169,11 +171,17 @@ class ListenV2Rules:
             return (_as(_START_OF_TURN, event),)
         return () if repeated else self._continued(event)
 
-    def _note_forced(self, event: TurnInfo) -> None:
-        """Take note of a turn that was ended by force, on the connection's clock."""
-        timed = all(word.end is not None for word in event.words)
-        if event.trigger == _MANUAL and timed:
-            self._forced_s = max(self._forced_s, event.audio_window_end)
+    def _note_forced(self, event: TurnInfo, timeline: Timeline) -> None:
+        """Take note of a turn that was ended by force, or by silence that was put in, on the connection's clock."""
+        end_s = event.audio_window_end
+        if end_s < self._forced_s or any(word.end is None for word in event.words):
+            return
+        if event.trigger == _MANUAL:
+            self._forced_s, self._run_up_s = end_s, RUN_UP_S
+        elif event.words and timeline.is_silence(end_s):
+            # The caller may have stopped within a word, and goes on with the rest of it.
+            unheard_s = timeline.end_s(end_s) - timeline.end_s(event.words[-1].end or 0.0)
+            self._forced_s, self._run_up_s = end_s, min(unheard_s, RUN_UP_S)
 
     def _note_index(self, service_index: int) -> None:
         """The service has ended this turn: whatever else it says of it is a repeat."""

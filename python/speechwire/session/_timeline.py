@@ -89,6 +89,10 @@ class Timeline:
         """When something that ends at ``time_s`` on the connection ends for the caller."""
         return self._at(bisect_left, time_s, -_ROUNDED_S)
 
+    def is_silence(self, time_s: float) -> bool:
+        """Whether what ends at ``time_s`` on the connection ends in silence that was put in."""
+        return bool(self._pieces) and not self._piece(bisect_left, time_s, -_ROUNDED_S).moving
+
     def end_position(self, time_s: float) -> int:
         """The caller's position of an end at ``time_s`` on the connection, to the nearest frame."""
         return round(self.end_s(time_s) * self._frame_rate)
@@ -106,10 +110,12 @@ class Timeline:
         time_s = min(max(0.0, time_s), self.position_s)
         if self.identical:
             return time_s
-        position = time_s * self._frame_rate
-        piece = self._pieces[0]
-        if len(self._pieces) > 1:
-            near = position + rounded_s * self._frame_rate
-            piece = self._pieces[max(0, bisect(self._pieces, near, key=_CONNECTION) - 1)]
-        advance = max(0.0, position - piece.connection) if piece.moving else 0.0
+        piece = self._piece(bisect, time_s, rounded_s)
+        advance = max(0.0, time_s * self._frame_rate - piece.connection) if piece.moving else 0.0
         return (piece.caller + advance) / self._frame_rate
+
+    def _piece(self, bisect: Callable[..., int], time_s: float, rounded_s: float) -> _Piece:
+        if len(self._pieces) == 1:
+            return self._pieces[0]
+        near = (time_s + rounded_s) * self._frame_rate
+        return self._pieces[max(0, bisect(self._pieces, near, key=_CONNECTION) - 1)]
