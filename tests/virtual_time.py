@@ -16,6 +16,9 @@ from typing import Any
 __all__ = ["Deadlock", "VirtualTimeLoop"]
 
 
+_THREAD_S = 60.0  # of real time: the end of a test's patience is nearer
+
+
 class Deadlock(AssertionError):
     """Every task waits and no timer is set: real time would wait for ever."""
 
@@ -23,12 +26,26 @@ class Deadlock(AssertionError):
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
     """Runs callbacks as usual; where it would sleep, it moves the clock instead.
 
-    Not for real sockets: an idle loop never waits for them.
+    What a thread is asked to do takes no virtual time. Not for real sockets: an idle loop never waits for them.
+
+    Attributes:
+        in_threads: How many calls threads are still busy with.
     """
 
     def __init__(self) -> None:
         self._now = 0.0
+        self.in_threads = 0
         super().__init__(_VirtualSelector(self))
+
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]
+        """As usual; the clock stands still until it is done."""
+        done = super().run_in_executor(executor, func, *args)
+        self.in_threads += 1
+        done.add_done_callback(self._leave_thread)
+        return done
+
+    def _leave_thread(self, _: object) -> None:
+        self.in_threads -= 1
 
     def time(self) -> float:
         """Virtual seconds since the loop was made."""
@@ -50,6 +67,8 @@ class _VirtualSelector(selectors.BaseSelector):
         ready = self._real.select(0)
         if ready or timeout == 0:
             return ready
+        if self._loop.in_threads:
+            return self._real.select(_THREAD_S)
         if timeout is None:
             raise Deadlock("every task waits and no timer is set")
         self._loop.advance(max(timeout, 0.0))

@@ -186,7 +186,7 @@ def test_a_bad_word_costs_that_word(word: Any, heard: Make) -> None:
         ("start", "1.25", 1.25),
         ("start", -0.01, 0.0),
         ("end", 61, MINUTE_S),
-        ("end", 60.05, 60.05),
+        ("end", 60.05, 60.0),
         ("speaker", "1", 1),
         ("speaker", 1.0, 1),
         ("speaker", -1, None),
@@ -284,11 +284,11 @@ def test_a_later_result_counts_after_one_that_claimed_too_much() -> None:
 
 
 def test_rounding_is_no_claim(heard: Make) -> None:
-    """Events stay as they are within a tenth of a second; what is covered never exceeds what was sent."""
+    """Within a tenth of a second a result still shows what was heard; no time exceeds what was sent."""
     protocol: Any = heard("ListenV1")
     message = results(start=59.0, duration=1.09, is_final=True)
     (event,) = protocol.receive(json.dumps(message))
-    assert event.duration == 1.09
+    assert event.duration == 1.0
     assert (protocol.final_s, protocol.progress_s) == (60.0, 60.0)
 
 
@@ -315,12 +315,9 @@ def test_more_than_rounding_is_one(heard: Make) -> None:
         ({"type": "UtteranceEnd"}, "last_word_end", 1e308, -1.0),
         ({"type": "Metadata"}, "duration", 1000.0, 60.0),
         ({"type": "Metadata"}, "duration", 59.0, 59.0),
-        ({"type": "Metadata"}, "duration", 60.1, 60.1),
-        ({"type": "Metadata"}, "duration", 60.2, 60.0),
-        ({"type": "SpeechStarted"}, "timestamp", 60.1, 60.1),
-        ({"type": "SpeechStarted"}, "timestamp", 60.2, 60.0),
-        ({"type": "UtteranceEnd"}, "last_word_end", 60.1, 60.1),
-        ({"type": "UtteranceEnd"}, "last_word_end", 60.2, 60.0),
+        ({"type": "Metadata"}, "duration", 60.1, 60.0),
+        ({"type": "SpeechStarted"}, "timestamp", 60.1, 60.0),
+        ({"type": "UtteranceEnd"}, "last_word_end", 60.1, 60.0),
     ],
 )
 def test_the_other_times(message: dict[str, Any], field: str, value: Any, kept: float, heard: Make) -> None:
