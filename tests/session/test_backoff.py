@@ -36,6 +36,14 @@ def test_a_delay_is_at_least_half_its_bound(attempts: int, seed: int) -> None:
         assert bound_s / 2 <= delay <= bound_s
 
 
+@given(st.floats(0, 30), st.floats(0, 8))
+def test_a_slow_failure_is_part_of_the_delay_behind_it(attempt_s: float, delay_s: float) -> None:
+    policy = BackoffPolicy(cap_s=8)
+    left_s = Backoff(policy).behind(attempt_s, delay_s)
+    assert delay_s / 8 <= left_s <= delay_s, "some of it stays: streams must not come back in step"
+    assert left_s == delay_s if attempt_s + delay_s <= 8 else left_s == max(8 - attempt_s, delay_s / 8)
+
+
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404])
 def test_a_permanent_refusal_is_not_repeated(status: int) -> None:
     assert Backoff(BackoffPolicy()).refused(HandshakeRefused(status)) is None

@@ -123,7 +123,7 @@ class Dialing:
         """
         self._machine.step(Attempt.DIAL)
         self._wakeup.hurry = False
-        pushes = self._audio.ring.pushes
+        pushes, begun_at = self._audio.ring.pushes, self._now()
         try:
             opened = await self.open()
         except SpeechwireError as error:
@@ -133,7 +133,7 @@ class Dialing:
             return opened
         finally:
             self._has_url = False
-        await self._unreachable(failure, pushes)
+        await self._unreachable(failure, pushes, self._now() - begun_at)
         return None
 
     async def lost(self, ended: Ended, error: SpeechwireError, *, progressed: bool) -> None:
@@ -144,7 +144,7 @@ class Dialing:
         """
         throttled = ended.ending is Ending.THROTTLED
         delay_s = self._backoff.ended(lived_s=ended.lived_s, progressed=progressed, throttled=throttled)
-        await self._failed(error, delay_s, self._audio.ring.pushes)
+        await self._failed(error, delay_s, self._audio.ring.pushes, 0.0)
 
     def again_at_once(self, error: SpeechwireError | None) -> None:
         """A connection ended in good order, and the next follows without a wait."""
@@ -161,10 +161,10 @@ class Dialing:
             self._backoff.succeeded()
             self._emit(OutageEnded(lasted_s=lasted_s))
 
-    async def _unreachable(self, error: SpeechwireError, pushes: int) -> None:
+    async def _unreachable(self, error: SpeechwireError, pushes: int, attempt_s: float) -> None:
         if error.retryable:
             self._machine.step(Attempt.UNREACHABLE)
-            await self._failed(error, self._backoff.refused(error), pushes)
+            await self._failed(error, self._backoff.refused(error), pushes, attempt_s)
         elif not _is_of_the_project(error) and self._options.refused(error, self._dialed.unproven):
             # Without the changes, which nobody had accepted, it may work.
             self._machine.step(Attempt.UNREACHABLE)
@@ -173,11 +173,14 @@ class Dialing:
             self._machine.step(Attempt.REFUSED)
             raise error
 
-    async def _failed(self, error: SpeechwireError, delay_s: float | None, pushes: int) -> None:
+    async def _failed(
+        self, error: SpeechwireError, delay_s: float | None, pushes: int, attempt_s: float
+    ) -> None:
         self.error = error
         self.failures += 1
         self._options.adopt()
         if delay_s is not None and not self.is_outage:
+            delay_s = self._backoff.behind(attempt_s, delay_s)
             delay_s = max(delay_s, min(self._settings.backoff.cap_s, self._audio.overdraft_s()))
             self._say_retry(delay_s, error)
             await self._wakeup.pause(delay_s)
@@ -188,7 +191,7 @@ class Dialing:
             self._machine.step(Attempt.ABANDONED)
         else:
             self._begin_outage(error)
-            await self._wakeup.pause(self._backoff.patient_s())
+            await self._wakeup.pause(self._backoff.behind(attempt_s, self._backoff.patient_s()))
             while self._audio.ring.pushes == pushes and not self._wakeup.hurry:
                 await self._wakeup.look()  # nobody speaks: nobody waits for it
 

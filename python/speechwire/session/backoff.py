@@ -105,6 +105,13 @@ class Backoff:
         """How long to wait between the attempts that follow after all have been used up."""
         return self._uniform(self._policy.cap_s / 2, self._policy.cap_s)
 
+    def behind(self, attempt_s: float, delay_s: float) -> float:
+        """A delay that follows an attempt which took so long to fail: attempts begin at most ``cap_s`` apart.
+
+        Of the delay an eighth stays, so that streams whose attempts failed together do not try again together.
+        """
+        return min(delay_s, max(self._policy.cap_s - attempt_s, delay_s / 8))
+
     def succeeded(self) -> None:
         """A connection did its job: forget the failures."""
         self.attempts = 0

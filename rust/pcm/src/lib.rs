@@ -6,6 +6,7 @@
 //! chunks: sent at once or queued, and kept until a result acknowledges them.
 #![deny(unsafe_code)]
 
+mod blocks;
 mod cursor;
 mod downmix;
 mod error;

@@ -14,11 +14,11 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
+use crate::blocks::Blocks;
+
 /// How often what is open may be sent again.
 const MOST_RESENT: u64 = 3;
-/// Bytes that are kept for the next audio though there is none.
-const SPARE_BYTES: usize = 4096;
-/// The same of items.
+/// Items for which there is room though there are none.
 const SPARE_ITEMS: usize = 32;
 
 /// Bounds of a ring, in frames.
@@ -74,7 +74,7 @@ impl Item {
 #[derive(Debug, Clone)]
 pub struct Ring {
     bounds: Bounds,
-    bytes: VecDeque<u8>,
+    bytes: Blocks,
     items: VecDeque<Item>,
     /// The cursor: so many items were sent.
     sent_items: usize,
@@ -101,7 +101,7 @@ impl Ring {
         );
         Self {
             bounds,
-            bytes: VecDeque::new(),
+            bytes: Blocks::default(),
             items: VecDeque::new(),
             sent_items: 0,
             kept: 0,
@@ -170,17 +170,16 @@ impl Ring {
         self.next().map_or(self.end, |item| item.start)
     }
 
-    /// The bytes of [`Self::next`], in two parts.
+    /// How many bytes [`Self::next`] has.
     #[must_use]
-    pub fn next_bytes(&self) -> (&[u8], &[u8]) {
+    pub fn next_size(&self) -> usize {
+        self.next().map_or(0, |item| self.size(item.frames))
+    }
+
+    /// These bytes, in parts.
+    pub fn next_parts(&self) -> impl Iterator<Item = &[u8]> {
         let begin = self.size(self.kept);
-        let end = begin + self.next().map_or(0, |item| self.size(item.frames));
-        let (front, back) = self.bytes.as_slices();
-        let cut = front.len();
-        (
-            &front[begin.min(cut)..end.min(cut)],
-            &back[begin.saturating_sub(cut)..end.saturating_sub(cut)],
-        )
+        self.bytes.parts(begin..begin + self.next_size())
     }
 
     /// Queue whole frames; returns how many older ones, or of their own head, were dropped to make room.
@@ -190,7 +189,7 @@ impl Ring {
             return 0; // an item without frames is a flush
         }
         let head = frames.saturating_sub(self.bounds.queue);
-        self.store(&pcm[self.size(head)..]);
+        self.bytes.push(&pcm[self.size(head)..]);
         self.items.push_back(Item {
             start: self.end + head,
             frames: frames - head,
@@ -211,7 +210,7 @@ impl Ring {
             is_repeat: false,
         };
         self.end += frames;
-        self.store(pcm);
+        self.bytes.push(pcm);
         self.items.push_back(item);
         self.sent_items += 1;
         self.kept += frames;
@@ -302,7 +301,7 @@ impl Ring {
             .sum();
         let frames: u64 = self.repeats().map(|item| item.frames).sum();
         let begin = self.size(self.kept);
-        self.bytes.drain(begin..begin + self.size(frames));
+        self.bytes.remove(begin..begin + self.size(frames));
         self.queued -= frames;
         self.resent = 0;
         let waiting: Vec<Item> = self.items.drain(self.sent_items..).collect();
@@ -349,21 +348,9 @@ impl Ring {
             .filter(|item| item.is_repeat)
     }
 
-    /// Grow by half where there is no room: audio comes in small pieces.
-    fn store(&mut self, pcm: &[u8]) {
-        let capacity = self.bytes.capacity();
-        if self.bytes.len() + pcm.len() > capacity {
-            self.bytes.reserve_exact(pcm.len().max(capacity / 2));
-        }
-        self.bytes.extend(pcm);
-    }
-
-    /// Release memory that the audio does not need now.
+    /// Release memory that the accounts do not need now; the audio's goes with it.
     fn give_back(&mut self) {
-        let (bytes, items) = (self.bytes.len(), self.items.len());
-        if self.bytes.capacity() > SPARE_BYTES + 4 * bytes {
-            self.bytes.shrink_to(2 * bytes);
-        }
+        let items = self.items.len();
         if self.items.capacity() > SPARE_ITEMS + 4 * items {
             self.items.shrink_to(2 * items);
         }
@@ -382,7 +369,7 @@ impl Ring {
         }
         // Of what is not needed, nothing lies behind what is: it is at the front of the bytes.
         let skip = self.needed_from.saturating_sub(item.start).min(item.frames);
-        self.bytes.drain(..self.size(skip));
+        self.bytes.release(self.size(skip));
         self.queued -= skip;
         item.start += skip;
         item.frames -= skip;
@@ -399,7 +386,7 @@ impl Ring {
             && (item.end() <= self.needed_from || self.kept > self.bounds.replay)
         {
             self.items.pop_front();
-            self.bytes.drain(..self.size(item.frames));
+            self.bytes.release(self.size(item.frames));
             self.sent_items -= 1;
             self.kept -= item.frames;
             self.keep_nothing_of(item);
@@ -439,7 +426,7 @@ impl Ring {
                 self.items.remove(self.sent_items);
             }
             let begin = self.size(self.kept);
-            self.bytes.drain(begin..begin + self.size(gone.frames));
+            self.bytes.remove(begin..begin + self.size(gone.frames));
             self.queued -= gone.frames;
             dropped += gone.beyond(self.acknowledged);
         }

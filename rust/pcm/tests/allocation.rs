@@ -1,5 +1,5 @@
-//! After it is made a pipeline never allocates, whatever is pushed; nor does a ring once it is as large as the audio
-//! that is open.
+//! After it is made a pipeline never allocates, whatever is pushed; a ring allocates a block of 8 KiB for as much
+//! audio.
 #![allow(unsafe_code)]
 
 mod common;
@@ -66,7 +66,7 @@ fn pushing_does_not_allocate() {
 }
 
 #[test]
-fn a_live_stream_does_not_allocate() {
+fn a_live_stream_allocates_a_block_at_a_time() {
     let bounds = Bounds {
         frame_bytes: 2,
         queue: 480_000,
@@ -89,5 +89,5 @@ fn a_live_stream_does_not_allocate() {
         COUNT.get() - before
     };
     let seconds: Vec<usize> = (0..20).map(|_| second()).collect();
-    assert_eq!(seconds[5..], [0; 15], "results leave half a second open");
+    assert!(seconds[5..].iter().all(|&count| count <= 4), "32,000 bytes: {seconds:?}");
 }

@@ -167,10 +167,13 @@ impl NativeRing {
     /// The next message, where it begins on the connection and on the caller's clock; or None for a flush.
     #[pyo3(signature = (now, /))]
     fn take<'py>(&mut self, py: Python<'py>, now: f64) -> PyResult<Option<Bound<'py, PyTuple>>> {
-        let (front, back) = self.outgoing.ring().next_bytes();
-        let message = PyBytes::new_with(py, front.len() + back.len(), |bytes| {
-            bytes[..front.len()].copy_from_slice(front);
-            bytes[front.len()..].copy_from_slice(back);
+        let ring = self.outgoing.ring();
+        let message = PyBytes::new_with(py, ring.next_size(), |mut bytes| {
+            for part in ring.next_parts() {
+                let (now, later) = bytes.split_at_mut(part.len());
+                now.copy_from_slice(part);
+                bytes = later;
+            }
             Ok(())
         })?;
         match self.outgoing.take(now) {
