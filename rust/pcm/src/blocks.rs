@@ -10,7 +10,7 @@ const BLOCK_BYTES: usize = 8192;
 /// Bytes, taken in at the end and released at the front.
 #[derive(Debug, Clone, Default)]
 pub struct Blocks {
-    blocks: VecDeque<Box<[u8]>>,
+    held: VecDeque<Box<[u8]>>,
     /// Where the first byte is in the first block.
     begin: usize,
     len: usize,
@@ -19,15 +19,15 @@ pub struct Blocks {
 impl Blocks {
     /// Bytes of memory held.
     pub fn capacity(&self) -> usize {
-        self.blocks.len() * BLOCK_BYTES + self.blocks.capacity() * size_of::<Box<[u8]>>()
+        self.held.len() * BLOCK_BYTES + self.held.capacity() * size_of::<Box<[u8]>>()
     }
 
     /// Take bytes in.
     pub fn push(&mut self, bytes: &[u8]) {
         let start = self.len;
         self.len += bytes.len();
-        while self.blocks.len() * BLOCK_BYTES < self.begin + self.len {
-            self.blocks.push_back(vec![0; BLOCK_BYTES].into());
+        while self.held.len() * BLOCK_BYTES < self.begin + self.len {
+            self.held.push_back(vec![0; BLOCK_BYTES].into());
         }
         self.write(start, bytes);
     }
@@ -36,7 +36,7 @@ impl Blocks {
     pub fn release(&mut self, count: usize) {
         self.begin += count;
         self.len -= count;
-        self.blocks.drain(..self.begin / BLOCK_BYTES);
+        self.held.drain(..self.begin / BLOCK_BYTES);
         self.begin %= BLOCK_BYTES;
         self.trim();
     }
@@ -61,7 +61,7 @@ impl Blocks {
         std::iter::from_fn(move || {
             let offset = from % BLOCK_BYTES;
             let count = (BLOCK_BYTES - offset).min(to - from);
-            let block = &self.blocks.get(from / BLOCK_BYTES)?[offset..offset + count];
+            let block = &self.held.get(from / BLOCK_BYTES)?[offset..offset + count];
             from += count;
             (count > 0).then_some(block)
         })
@@ -78,7 +78,7 @@ impl Blocks {
     fn write(&mut self, start: usize, mut bytes: &[u8]) {
         let mut at = self.begin + start;
         while !bytes.is_empty() {
-            let room = &mut self.blocks[at / BLOCK_BYTES][at % BLOCK_BYTES..];
+            let room = &mut self.held[at / BLOCK_BYTES][at % BLOCK_BYTES..];
             let (now, later) = bytes.split_at(room.len().min(bytes.len()));
             room[..now.len()].copy_from_slice(now);
             at += now.len();
@@ -92,7 +92,7 @@ impl Blocks {
             *self = Self::default();
         } else {
             let needed = (self.begin + self.len).div_ceil(BLOCK_BYTES);
-            self.blocks.truncate(needed);
+            self.held.truncate(needed);
         }
     }
 }
@@ -150,7 +150,7 @@ mod tests {
                 let half = model.len() / 2;
                 prop_assert_eq!(&blocks.copy(half / 2..half), &model[half / 2..half]);
                 let most = if model.is_empty() { 0 } else { model.len() + 2 * BLOCK_BYTES };
-                prop_assert!(blocks.blocks.len() * BLOCK_BYTES <= most);
+                prop_assert!(blocks.held.len() * BLOCK_BYTES <= most);
             }
         }
     }

@@ -89,5 +89,8 @@ fn a_live_stream_allocates_a_block_at_a_time() {
         COUNT.get() - before
     };
     let seconds: Vec<usize> = (0..20).map(|_| second()).collect();
-    assert!(seconds[5..].iter().all(|&count| count <= 4), "32,000 bytes: {seconds:?}");
+    assert!(
+        seconds[5..].iter().all(|&count| count <= 4),
+        "32,000 bytes: {seconds:?}"
+    );
 }

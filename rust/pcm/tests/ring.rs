@@ -106,7 +106,10 @@ fn an_idle_ring_holds_next_to_nothing() {
     }
     while ring.take().is_some() {}
     assert!(ring.capacity_bytes() >= 500_000);
-    assert!(ring.capacity_bytes() <= 600_000, "a block more than there is, and the accounts");
+    assert!(
+        ring.capacity_bytes() <= 600_000,
+        "a block more than there is, and the accounts"
+    );
     ring.acknowledge(ring.end() - 500, 0);
     assert!(ring.capacity_bytes() <= 20_000, "two blocks hold it");
     ring.acknowledge(ring.end(), 0);
