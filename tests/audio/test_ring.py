@@ -161,17 +161,19 @@ class RingMachine(RuleBasedStateMachine):
         self.ask(lambda ring: ring.acknowledge(position, run_up))
         assert self.ring.acknowledged == max(before, position)
 
-    @rule()
-    def rewind(self) -> None:
+    @rule(replaced=st.booleans())
+    def rewind(self, replaced: bool) -> None:
         queued = self.ring.queued_frames
-        self.lost += self.ask(lambda ring: ring.rewind())
+        self.lost += self.ask(lambda ring: ring.rewind(replaced=replaced))
         assert self.ring.queued_frames >= queued
         self.position = min(self.position, self.ring.next_position)
 
-    @rule()
-    def give_up_repeats(self) -> None:
-        self.lost += self.ask(lambda ring: ring.give_up_repeats())
-        assert self.ring.overdrawn_frames() == 0
+    @rule(share=st.floats(0, 1) | st.none())
+    def give_up_repeats(self, share: float | None) -> None:
+        until = None if share is None else int(self.ring.end * share)
+        self.lost += self.ask(lambda ring: ring.give_up_repeats(until))
+        if until is None:
+            assert self.ring.overdrawn_frames() == 0
         self.position = max(self.position, self.ring.next_position)
 
     @rule()
@@ -411,6 +413,28 @@ def test_a_result_frees_what_was_sent_again_of_the_audio_it_finishes(build: Buil
     sent(ring, 2)
     ring.rewind()
     assert ring.overdrawn_frames() == 0
+
+
+def test_what_a_replacement_has_sent_again_does_not_count(build: Build) -> None:
+    ring = sent(build(), 3)
+    for _ in range(9):
+        ring.rewind(replaced=True)
+        assert ring.overdrawn_frames() == 0
+        drained(ring, 0.0)
+    for _ in range(3):
+        ring.rewind()
+        assert ring.overdrawn_frames() == 0
+        drained(ring, 0.0)
+    ring.rewind()
+    assert ring.overdrawn_frames() == 6
+
+
+def test_the_head_of_what_is_sent_again_can_be_given_up_alone(build: Build) -> None:
+    ring = sent(build(), 3)  # messages of two frames
+    ring.push(b"newone", 0.0)
+    ring.rewind()
+    assert ring.give_up_repeats(3) == 4
+    assert [taken[2] for taken in drained(ring, 0.0) if taken] == [4, 6]
 
 
 def test_results_that_come_slowly_do_not_have_the_rest_sent_for_ever(build: Build) -> None:

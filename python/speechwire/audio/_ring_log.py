@@ -73,7 +73,7 @@ class RingLog:
         self._replay_frames = replay_frames
         self._needed_from = 0
         self._sent: deque[Item] = deque()
-        self._resent = 0  # of what is needed, on average
+        self._resent = 0  # of what is needed, on average; below 0 while the replacement of a connection allows more
         self._forgotten: deque[tuple[int, int]] = deque()  # from where to where
 
     def fork(self) -> RingLog:
@@ -162,15 +162,18 @@ class RingLog:
                 break
         self._forget()
 
-    def rewind(self) -> int:
+    def rewind(self, replaced: bool) -> int:
         """Put what was sent and is needed back in front of what waits; returns the frames that are needed and
-        were released.
+        were released. If a connection was replaced that had not failed, this repeat does not count.
         """
+        queued = self.queued
         lost = sum(end - start for start, end in self._forgotten)
         self._forgotten.clear()
         while self._sent:
             self._requeue(self._sent.pop())
         self.kept = 0
+        if replaced:
+            self._resent -= self.queued - queued
         return lost
 
     def overdrawn(self) -> int:
@@ -182,12 +185,14 @@ class RingLog:
         open_frames = self.unanswered_frames() + self.acknowledged - self._needed_from
         return max(0, self._resent + again - _MOST_RESENT * open_frames)
 
-    def give_up_repeats(self) -> int:
-        """Send nothing again that was sent before; returns the frames of it that no result acknowledges."""
+    def give_up_repeats(self, until: int) -> int:
+        """Send nothing again that was sent before and begins before ``until``; returns the frames of it that no
+        result acknowledges.
+        """
         lost = self._resent = 0
         keep: deque[Item] = deque()
         for item in self.waiting:
-            if item.is_repeat:
+            if item.is_repeat and item.start < until:
                 self.queued -= item.frames
                 lost += item.beyond(self.acknowledged)
             elif not (item.is_flush and keep and keep[-1].is_flush):

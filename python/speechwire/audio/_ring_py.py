@@ -194,11 +194,11 @@ class PythonRing:
     def acknowledge(self, position: int, run_up: int = 0) -> None:
         self._log.acknowledge(position, run_up)
 
-    def rewind(self) -> int:
-        return self._log.rewind()
+    def rewind(self, *, replaced: bool = False) -> int:
+        return self._log.rewind(replaced)
 
-    def give_up_repeats(self) -> int:
-        return self._log.give_up_repeats()
+    def give_up_repeats(self, until: int | None = None) -> int:
+        return self._log.give_up_repeats(self._log.end if until is None else until)
 
     def overdrawn_frames(self) -> int:
         return self._log.overdrawn()

@@ -121,13 +121,20 @@ class AudioRing(Protocol):
             run_up: A replay must begin so much earlier, because the cut may lie inside a word.
         """
 
-    def rewind(self) -> int:
+    def rewind(self, *, replaced: bool = False) -> int:
         """Put what was sent and is needed back in front of what waits; returns the frames that are needed and
         were released.
+
+        Args:
+            replaced: The connection had not failed: that its audio is sent again does not count.
         """
 
-    def give_up_repeats(self) -> int:
-        """Send nothing again that was sent before; returns the frames of it that no result acknowledges."""
+    def give_up_repeats(self, until: int | None = None) -> int:
+        """Send nothing again that was sent before; returns the frames of it that no result acknowledges.
+
+        Args:
+            until: Only what begins before this position; ``None`` for all of it.
+        """
 
     def overdrawn_frames(self) -> int:
         """How much more would be sent again than three times what is open, if it were sent now."""

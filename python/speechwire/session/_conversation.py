@@ -7,6 +7,7 @@ from typing import Final, Generic, TypeVar
 
 from speechwire.errors import SessionClosed
 from speechwire.session._connection import Ended
+from speechwire.session._deaths import Deaths
 from speechwire.session._dialing import Dialing, Opened
 from speechwire.session._last_results import LastResults
 from speechwire.session._listen_traffic import ListenTraffic, Shared
@@ -64,6 +65,7 @@ class Conversation(Generic[EventT]):
         self._emit = emit
         self._now = now
         self._last: _Last | None = None
+        self._deaths = Deaths()
 
     @property
     def is_over(self) -> bool:
@@ -148,7 +150,7 @@ class Conversation(Generic[EventT]):
         if self._audio.has_sent and not self._rules.resumable(self._options.wanted):
             self._machine.step(Attempt.ABANDONED)
             raise error
-        await dialing.lost(ended, error, progressed=self._last.progressed)
+        await dialing.lost(ended, error, progressed=self._last.progressed or self._last.relieved)
         return not self._machine.over
 
     def _conclude(self, traffic: ListenTraffic[EventT], ended: Ended) -> _Last:
@@ -156,21 +158,36 @@ class Conversation(Generic[EventT]):
         ring = self._ring
         if traffic.settled() and self._now() - ring.last_push_at >= _QUIET_S:
             ring.acknowledge(ring.end)  # a word would have been heard by now
-        replayed_s = self._audio.rewind()
-        first_opened_at = self._last.first_opened_at if self._last else self._now() - ended.lived_s
-        unused_end = ring.end if ended.ending is Ending.UNUSED else 0
         replaced = ended.ending is Ending.REPLACED
         progressed = traffic.got_further or replaced or not ring.is_unanswered
-        return _Last(first_opened_at, replayed_s, unused_end, progressed)
+        sent_to = ring.next_position
+        replayed_s = self._audio.rewind(replaced=replaced)
+        deadly_to = self._deaths.ended(sent_to, progressed=progressed, heard=traffic.heard)
+        if deadly_to:
+            self._audio.give_up_repeats(deadly_to)
+        first_opened_at = self._last.first_opened_at if self._last else self._now() - ended.lived_s
+        unused_end = ring.end if ended.ending is Ending.UNUSED else 0
+        return _Last(first_opened_at, replayed_s, unused_end, progressed, relieved=deadly_to > 0)
 
 
 class _Last:
-    """What is known of the connections before."""
+    """What is known of the connections before.
 
-    __slots__ = ("first_opened_at", "progressed", "replayed_s", "unused_end")
+    Attributes:
+        first_opened_at: When the first one was opened.
+        replayed_s: How much is sent again.
+        unused_end: Up to where audio wants no connection of its own.
+        progressed: The last one got further than those before.
+        relieved: The audio at which they died has been given up.
+    """
 
-    def __init__(self, first_opened_at: float, replayed_s: float, unused_end: int, progressed: bool) -> None:
+    __slots__ = ("first_opened_at", "progressed", "relieved", "replayed_s", "unused_end")
+
+    def __init__(
+        self, first_opened_at: float, replayed_s: float, unused_end: int, progressed: bool, *, relieved: bool
+    ) -> None:
         self.first_opened_at = first_opened_at
         self.replayed_s = replayed_s
         self.unused_end = unused_end
         self.progressed = progressed
+        self.relieved = relieved

@@ -46,6 +46,7 @@ class Shared(Generic[EventT]):
         became_stable: Told once of each connection that lasts and gets on.
         fell_silent: Told when nothing comes after the end was asked for.
         stalled_in: After how many pushes a connection stalled last: in one pause only one is left for that.
+        close_by: When a session that is closing ends in any case, on the loop's clock.
     """
 
     rules: ListenRules[EventT]
@@ -57,6 +58,7 @@ class Shared(Generic[EventT]):
     became_stable: Callable[[], None]
     fell_silent: Callable[[], None]
     stalled_in: int = -1
+    close_by: float = math.inf
 
 
 class ListenTraffic(Generic[EventT]):
@@ -103,7 +105,7 @@ class ListenTraffic(Generic[EventT]):
             rules, shared.options, told, settings.configure_timeout_s, self.connection.wake
         )
         burst_s = min(_CAREFUL_BURST_S, settings.replay_burst_s) if self._careful else settings.replay_burst_s
-        self._ring.open(settings.replay_speed, burst_s)
+        self._ring.open(self._speed(), burst_s)
         self.sending = Sending(
             self.connection,
             rules,
@@ -133,6 +135,16 @@ class ListenTraffic(Generic[EventT]):
         if ended.ending is Ending.COMPLETE and (ended.was_said or not self._rules.needs_silence):
             return not (self._rules.open_text and self._rules.closes_text)
         return self.sending.finishing and self.settled()
+
+    @property
+    def heard(self) -> bool:
+        """Whether there were results."""
+        return self._protocol.progress_s > 0.0
+
+    def hurry(self) -> None:
+        """The session is closing: send what waits fast enough for an answer within the deadline."""
+        self._pace(self._shared.settings.replay_burst_s)
+        self.connection.wake()
 
     async def boundary(self, limit_s: float) -> None:
         """Wait for a moment between turns or utterances, or until nothing more can end one."""
@@ -184,8 +196,21 @@ class ListenTraffic(Generic[EventT]):
 
     def _send_freely(self) -> None:
         self._careful = False
-        self._ring.pace(self._shared.settings.replay_speed, self._shared.settings.replay_burst_s)
+        self._pace(self._shared.settings.replay_burst_s)
         self.connection.wake()
+
+    def _pace(self, burst_s: float) -> None:
+        self._ring.pace(self._speed(), burst_s)
+
+    def _speed(self) -> float | None:
+        """How fast a backlog is sent. What is still unsent at the deadline would be lost: half the time is for it,
+        and half for the answer.
+        """
+        speed, left_s = self._shared.settings.replay_speed, self._shared.close_by - self.connection.now()
+        if speed is None or left_s == math.inf:
+            return speed
+        backlog_s = self._ring.queued_frames / self._frame_rate if self._frame_rate else 0.0
+        return max(speed, backlog_s / max(left_s / 2, _UNREAD_S))
 
     def _acknowledge(self) -> None:
         until_s, run_up_s = self._rules.acknowledged()

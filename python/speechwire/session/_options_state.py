@@ -104,7 +104,6 @@ class OptionsState(Generic[OptionsT]):
         self.proven = options
         self._emit = emit
         self.latest = 0
-        self._is_new = True  # no connection has been made with any of them
         self._changes: list[Change[OptionsT]] = []
         # In `proven` already, but a connection that was opened before may have to be told.
         self._folded: list[Change[OptionsT]] = []
@@ -155,7 +154,6 @@ class OptionsState(Generic[OptionsT]):
 
     def made(self, snapshot: Snapshot[OptionsT]) -> None:
         """The service has accepted a connection that was made with these."""
-        self._is_new = False
         self.confirmed(snapshot.unproven)
 
     def confirmed(self, changes: Iterable[Change[OptionsT]]) -> None:
@@ -182,11 +180,8 @@ class OptionsState(Generic[OptionsT]):
     def adopt(self) -> None:
         """There is no connection: whatever is wanted will hold on the next one.
 
-        A change that asks for a new connection is settled by whoever asks. Before the first connection the
-        changes are as good as the options they change.
+        A change that asks for a new connection is settled by whoever asks.
         """
-        if self._is_new:
-            self._prove(tuple(self._changes))
         for change in self._changes:
             if change.configure is not None:
                 change.settle(None)

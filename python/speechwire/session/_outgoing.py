@@ -70,10 +70,10 @@ class OutgoingAudio:
         if frames:
             self.lose(frames, "buffer full" if has_begun else "")
 
-    def rewind(self) -> float:
+    def rewind(self, *, replaced: bool = False) -> float:
         """Have sent again what no result acknowledges; returns how many seconds that is."""
         queued = self.ring.queued_frames
-        lost = self.ring.rewind()
+        lost = self.ring.rewind(replaced=replaced)
         replayed = self.ring.queued_frames - queued
         self.lose(lost, "replay limit")
         return self.seconds(replayed)
@@ -82,6 +82,10 @@ class OutgoingAudio:
         """Give up what was sent again too often."""
         if self.ring.overdrawn_frames():
             self.lose(self.ring.give_up_repeats(), "replay limit")
+
+    def give_up_repeats(self, until: int) -> None:
+        """Give up what was sent before ``until``, at which connections die."""
+        self.lose(self.ring.give_up_repeats(until), "replay limit")
 
     def overdraft_s(self) -> float:
         """How much new audio makes room for what was sent to be sent again."""

@@ -83,6 +83,7 @@ class Runner(Generic[EventT]):
         self.binding = LoopBinding("session", LocalProtocolError)
         self._task: asyncio.Task[None] | None = None
         self._background: set[asyncio.Task[None]] = set()
+        self._closing = 0  # how many wait for the end
         self._last_results: LastResults[EventT] = LastResults(self.events.put, self.in_background)
         self._shared = Shared(
             rules=rules,
@@ -136,6 +137,7 @@ class Runner(Generic[EventT]):
         self.check_loop()
         if not self.machine.accepting:
             self.refuse()
+        self.machine.loop = self.binding.loop
 
     def refuse(self) -> NoReturn:
         """Raise `SessionClosed` with the reason."""
@@ -208,6 +210,9 @@ class Runner(Generic[EventT]):
         """Take no more audio: the session is closing."""
         self.audio.flush_converter()
         self.machine.step(Operation.CLOSE)
+        self._shared.close_by = min(self._shared.close_by, self.now() + self._settings.drain_timeout_s)
+        if self.traffic is not None:
+            self.traffic.hurry()
         self._watch(False)
         self._stop_changes(SessionClosed("the session has been closed"))
         self.notify(hurry=True)
@@ -221,15 +226,26 @@ class Runner(Generic[EventT]):
                 self._end(None)
             return
         nothing_left = self.conversation.is_over
+        self._closing += 1
         try:
             await asyncio.wait({self._task}, timeout=0 if nothing_left else self._settings.drain_timeout_s)
+        except asyncio.CancelledError:
+            if self._closing == 1:  # nobody else waits for the last results
+                await self._stop(self._task, nothing_left)
+            raise
+        else:
+            await self._stop(self._task, nothing_left)
         finally:
-            if not self._task.done():
-                self._last_results.shown = self._last_results.shown or nothing_left
-                if not self.over:
-                    self.machine.step(Attempt.DEADLINE)
-                self._task.cancel()
-                await asyncio.wait({self._task})
+            self._closing -= 1
+
+    async def _stop(self, task: asyncio.Task[None], nothing_left: bool) -> None:
+        """End a task that has not ended by the deadline."""
+        if not task.done():
+            self._last_results.shown = self._last_results.shown or nothing_left
+            if not self.over:
+                self.machine.step(Attempt.DEADLINE)
+            task.cancel()
+            await asyncio.wait({task})
 
     # The task
 

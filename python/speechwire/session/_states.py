@@ -7,6 +7,7 @@ ended; a column is the state it finds. `docs/maintainers/states.md` is drawn fro
 
 from __future__ import annotations
 
+import asyncio
 import enum
 from collections.abc import Callable, Mapping
 from typing import ClassVar, Final
@@ -150,6 +151,7 @@ class StateMachine:
     Attributes:
         state: The state now; to look at, not to set.
         accepting: Whether the session takes work: it is neither draining nor over.
+        loop: The event loop in which it takes work now, once it is known; ``None`` when it takes none.
         changed: Wakes whoever waits for another state.
         observer: Told of every step of every session, for tests and for whoever counts: the state before
             and what happened.
@@ -157,11 +159,12 @@ class StateMachine:
 
     observer: ClassVar[Callable[[State, Happening], None] | None] = None
 
-    __slots__ = ("accepting", "changed", "state")
+    __slots__ = ("accepting", "changed", "loop", "state")
 
     def __init__(self) -> None:
         self.state = State.IDLE
         self.accepting = True
+        self.loop: asyncio.AbstractEventLoop | None = None
         self.changed = Signal()
 
     @property
@@ -181,6 +184,8 @@ class StateMachine:
             raise AssertionError(f"{happening.name} cannot happen while {before.value}")
         self.state = after
         self.accepting = after is not State.DRAINING and after is not State.SHUTDOWN
+        if not self.accepting:
+            self.loop = None
         self.changed.notify()
         if StateMachine.observer is not None:
             StateMachine.observer(before, happening)

@@ -9,7 +9,8 @@
 //!   matters if the connection then dies, so it is *forgotten* and counted then;
 //! - a rewind moves the cursor back to what is *needed*: what is not acknowledged, and a run-up to it.
 //!
-//! As long as no connection gets further, what is sent again comes to three times what is open at most.
+//! As long as no connection gets further, what is sent again comes to three times what is open at most. What is sent
+//! again because a connection was replaced that had not failed does not count.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -17,7 +18,7 @@ use std::ops::Range;
 use crate::blocks::Blocks;
 
 /// How often what is open may be sent again.
-const MOST_RESENT: u64 = 3;
+const MOST_RESENT: i64 = 3;
 /// Items for which there is room though there are none.
 const SPARE_ITEMS: usize = 32;
 
@@ -83,7 +84,8 @@ pub struct Ring {
     end: u64,
     acknowledged: u64,
     needed_from: u64,
-    resent: u64,
+    /// Of what is needed; below zero while the replacement of a connection allows more.
+    resent: i64,
     /// Sent, not acknowledged, no longer kept.
     forgotten: VecDeque<Range<u64>>,
 }
@@ -238,7 +240,7 @@ impl Ring {
         self.queued -= item.frames;
         self.kept += item.frames;
         if item.is_repeat {
-            self.resent += item.frames;
+            self.resent += signed(item.frames);
         }
         if self.kept > self.bounds.replay {
             self.forget();
@@ -252,8 +254,10 @@ impl Ring {
         self.acknowledged = self.acknowledged.max(position);
         let needed = self.end - self.needed_from;
         self.needed_from = self.needed_from.max(position.saturating_sub(run_up));
-        let resent = self.resent * (self.end - self.needed_from);
-        self.resent = resent.checked_div(needed).unwrap_or(self.resent);
+        let resent = self.resent * signed(self.end - self.needed_from);
+        self.resent = resent
+            .checked_div_euclid(signed(needed))
+            .unwrap_or(self.resent);
         while let Some(first) = self.forgotten.front_mut()
             && first.start < self.acknowledged
         {
@@ -268,8 +272,9 @@ impl Ring {
     }
 
     /// Put what was sent and is needed back in front of what waits; returns the frames that are needed and were
-    /// released.
-    pub fn rewind(&mut self) -> u64 {
+    /// released. If a connection was `replaced` that had not failed, this repeat does not count.
+    pub fn rewind(&mut self, replaced: bool) -> u64 {
+        let queued = self.queued;
         let lost = self
             .forgotten
             .drain(..)
@@ -282,24 +287,29 @@ impl Ring {
         for item in sent.into_iter().rev() {
             self.requeue(item);
         }
+        if replaced {
+            self.resent -= signed(self.queued - queued);
+        }
         lost
     }
 
     /// How much more would be sent again than may be, if it were sent now; the run-up to what is open counts as open.
     #[must_use]
     pub fn overdrawn(&self) -> u64 {
-        let again: u64 = self.repeats().map(|item| item.frames).sum();
+        let again: u64 = self.repeats(u64::MAX).map(|item| item.frames).sum();
         let open = self.unanswered_frames() + self.acknowledged - self.needed_from;
-        (self.resent + again).saturating_sub(MOST_RESENT * open)
+        let most = MOST_RESENT * signed(open);
+        (self.resent + signed(again) - most).max(0).cast_unsigned()
     }
 
-    /// Send nothing again that was sent before; returns the frames of it that no result acknowledges.
-    pub fn give_up_repeats(&mut self) -> u64 {
+    /// Send nothing again that was sent before and begins before `until`; returns the frames of it that no result
+    /// acknowledges.
+    pub fn give_up_repeats(&mut self, until: u64) -> u64 {
         let lost = self
-            .repeats()
+            .repeats(until)
             .map(|item| item.beyond(self.acknowledged))
             .sum();
-        let frames: u64 = self.repeats().map(|item| item.frames).sum();
+        let frames: u64 = self.repeats(until).map(|item| item.frames).sum();
         let begin = self.size(self.kept);
         self.bytes.remove(begin..begin + self.size(frames));
         self.queued -= frames;
@@ -307,7 +317,8 @@ impl Ring {
         let waiting: Vec<Item> = self.items.drain(self.sent_items..).collect();
         for item in waiting {
             let beside = self.waiting() > 0 && self.items.back().is_some_and(Item::is_flush);
-            if !(item.is_repeat || item.is_flush() && beside) {
+            let given_up = item.is_repeat && item.start < until;
+            if !(given_up || item.is_flush() && beside) {
                 self.items.push_back(item);
             }
         }
@@ -342,10 +353,10 @@ impl Ring {
         frames as usize * self.bounds.frame_bytes
     }
 
-    fn repeats(&self) -> impl Iterator<Item = &Item> {
+    fn repeats(&self, until: u64) -> impl Iterator<Item = &Item> {
         self.items
             .range(self.sent_items..)
-            .filter(|item| item.is_repeat)
+            .filter(move |item| item.is_repeat && item.start < until)
     }
 
     /// Release memory that the accounts do not need now; the audio's goes with it.
@@ -435,4 +446,9 @@ impl Ring {
         }
         dropped
     }
+}
+
+/// Frames of a stream of centuries fit.
+fn signed(frames: u64) -> i64 {
+    frames.cast_signed()
 }

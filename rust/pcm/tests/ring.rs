@@ -36,8 +36,8 @@ enum Step {
     Flush,
     Take,
     Acknowledge(u64, u64),
-    Rewind,
-    GiveUp,
+    Rewind(bool),
+    GiveUp(u64),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -47,8 +47,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::Flush),
         6 => Just(Step::Take),
         2 => (0_u64..5000, 0_u64..80).prop_map(|(position, run_up)| Step::Acknowledge(position, run_up)),
-        1 => Just(Step::Rewind),
-        1 => Just(Step::GiveUp),
+        1 => any::<bool>().prop_map(Step::Rewind),
+        1 => (0_u64..5000).prop_map(Step::GiveUp),
     ];
     prop::collection::vec(step, 0..200)
 }
@@ -78,11 +78,11 @@ proptest! {
                     }
                 }
                 Step::Acknowledge(to, run_up) => ring.acknowledge(to.min(position), run_up),
-                Step::Rewind => {
-                    lost += ring.rewind();
+                Step::Rewind(replaced) => {
+                    lost += ring.rewind(replaced);
                     position = position.min(ring.next_position());
                 }
-                Step::GiveUp => lost += ring.give_up_repeats(),
+                Step::GiveUp(until) => lost += ring.give_up_repeats(until),
             }
             let (open, unanswered) = (ring.end() - ring.acknowledged(), ring.unanswered_frames());
             prop_assert!(unanswered <= open && open <= unanswered + lost);

@@ -237,12 +237,15 @@ impl NativeRing {
         self.outgoing.ring_mut().acknowledge(position, run_up);
     }
 
-    fn rewind(&mut self) -> u64 {
-        self.outgoing.ring_mut().rewind()
+    #[pyo3(signature = (*, replaced = false))]
+    fn rewind(&mut self, replaced: bool) -> u64 {
+        self.outgoing.ring_mut().rewind(replaced)
     }
 
-    fn give_up_repeats(&mut self) -> u64 {
-        self.outgoing.ring_mut().give_up_repeats()
+    #[pyo3(signature = (until = None))]
+    fn give_up_repeats(&mut self, until: Option<u64>) -> u64 {
+        let until = until.unwrap_or(u64::MAX);
+        self.outgoing.ring_mut().give_up_repeats(until)
     }
 
     fn overdrawn_frames(&self) -> u64 {
