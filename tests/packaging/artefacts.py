@@ -81,7 +81,7 @@ def read_sdist(path: Path) -> Archive:
 def given(pattern: str) -> Path | None:
     """Return the newest such file of ``SPEECHWIRE_DIST``; skip if that folder is given and has none."""
     folder = os.environ.get("SPEECHWIRE_DIST")
-    found = newest(Path(folder), pattern) if folder else None
+    found = newest(Path(folder).resolve(), pattern) if folder else None
     if folder and found is None:
         pytest.skip(f"{folder} was given, and has no {pattern}")
     return found

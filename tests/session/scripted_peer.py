@@ -82,6 +82,10 @@ class Line:
         while self.heard_s < seconds:
             await self._read()
 
+    async def hear_more(self) -> None:
+        """Read one more frame."""
+        await self._read()
+
     async def wait_for(self, kind: str) -> None:
         """Read until one more message of this type comes."""
         count = self.count(kind)

@@ -50,6 +50,40 @@ async def test_a_handshake_for_nothing_is_not_waited_for(endpoint: Endpoint) -> 
     await asyncio.gather(connecting, return_exceptions=True)
 
 
+@pytest.mark.parametrize("cancelled_s", [0.01, 0.3])
+async def test_one_that_stops_waiting_for_the_end_does_not_end_it_for_another(
+    endpoint: Endpoint, cancelled_s: float
+) -> None:
+    async def serve(line: Line) -> None:
+        await line.wait_for("CloseStream")
+        await asyncio.sleep(0.5)
+        end_well(line)
+
+    session = endpoint.session(Scripted(serve), drain_timeout_s=4.0)
+    reading = asyncio.create_task(collect(session))
+    await speak_into(session, 1.5)
+    impatient, patient = (asyncio.create_task(session.aclose()) for _ in range(2))
+    await asyncio.sleep(cancelled_s)
+    impatient.cancel()
+    await patient
+    assert impatient.cancelled()
+    assert (await reading)[-1].dropped_s == 0.0
+
+
+async def test_who_waits_alone_and_stops_ends_it(endpoint: Endpoint) -> None:
+    async def serve(line: Line) -> None:
+        await line.wait_for("CloseStream")
+
+    session = endpoint.session(Scripted(serve), drain_timeout_s=4.0)
+    reading = asyncio.create_task(collect(session))
+    await speak_into(session, 1.5)
+    closing = asyncio.create_task(session.aclose())
+    await asyncio.sleep(0.1)
+    closing.cancel()
+    (ended,) = [event for event in await reading if isinstance(event, SessionEnded)]
+    assert ended.dropped_s == 1.5
+
+
 # A service that does not answer the end as it should
 
 BREAKS: dict[str, Fault] = {

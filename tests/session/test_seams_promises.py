@@ -67,6 +67,20 @@ async def test_a_later_refusal_is_an_event_and_the_session_goes_on_without_the_c
     assert ["Oslo" in peer.request.url for peer in peers(session)] == [False, True, False]
 
 
+@pytest.mark.parametrize("how", ["configure", "reopen"])
+async def test_the_first_connection_may_refuse_a_change_as_well(endpoint: Endpoint, how: str) -> None:
+    service = endpoint.service(TURNS)
+    session = endpoint.session(refusing_oslo(service, 400), drain_timeout_s=60)
+    events = asyncio.create_task(collect(session))
+    change: Any = CHANGE if how == "configure" else tagged(endpoint)
+    await (session.configure(**change) if how == "configure" else session.reopen(change))
+    await speak_into(session, 10.0)
+    await all_heard(session, events, service)
+    [refused] = of(ChangeRefused, events.result())
+    assert refused.change == change
+    assert ["Oslo" in peer.request.url for peer in peers(session)] == [True, False]
+
+
 @pytest.mark.parametrize("status", [401, 402])
 async def test_a_refusal_of_the_key_or_the_balance_is_not_one_of_the_change(
     endpoint: Endpoint, status: int

@@ -159,14 +159,15 @@ class Conversation(Generic[EventT]):
         if traffic.settled() and self._now() - ring.last_push_at >= _QUIET_S:
             ring.acknowledge(ring.end)  # a word would have been heard by now
         replaced = ended.ending is Ending.REPLACED
-        progressed = traffic.got_further or replaced or not ring.is_unanswered
+        failed = not replaced and ring.is_unanswered
         sent_to = ring.next_position
         replayed_s = self._audio.rewind(replaced=replaced)
-        deadly_to = self._deaths.ended(sent_to, progressed=progressed, heard=traffic.heard)
+        deadly_to = 0 if self._shared.draining() else self._deaths.ended(sent_to, traffic.gain_s, failed=failed)
         if deadly_to:
             self._audio.give_up_repeats(deadly_to)
         first_opened_at = self._last.first_opened_at if self._last else self._now() - ended.lived_s
         unused_end = ring.end if ended.ending is Ending.UNUSED else 0
+        progressed = traffic.got_further or not failed
         return _Last(first_opened_at, replayed_s, unused_end, progressed, relieved=deadly_to > 0)
 
 

@@ -7,15 +7,17 @@ from typing import Final
 __all__ = ["Deaths"]
 
 _MOST: Final = 12
-# A connection that gives results and dies at the point where others have died hints at that audio; one that gives
-# none hints at the service.
-_HEARD, _UNHEARD = 4, 1
+# A connection that gives results up to the point where others have died hints at the audio there; one that dies
+# before hints at the service.
+_THERE, _BEFORE = 4, 1
+_NEAR_S: Final = 0.25
+_SAME_S: Final = 0.02
 
 
 class Deaths:
-    """Counts connections that ended without getting further than those before.
+    """Counts connections that failed without getting any further than those before.
 
-    After three of them that gave results, or twelve that gave none, the audio that all of them were sent is not
+    After three of them that came about as far, or twelve that did not, the audio that all of them were sent is not
     to be sent again: else a session would send it for ever, and stay deaf to what comes behind it.
     """
 
@@ -23,22 +25,22 @@ class Deaths:
         self._weight = 0
         self._until = 0
 
-    def ended(self, sent_to: int, *, progressed: bool, heard: bool) -> int:
+    def ended(self, sent_to: int, gain_s: float, *, failed: bool) -> int:
         """A connection has ended.
 
         Args:
             sent_to: The position up to which audio was sent on it.
-            progressed: It got further than any before, or has not failed.
-            heard: It has given results.
+            gain_s: How much further its results came than those of all before.
+            failed: It was not replaced, and has left audio open.
 
         Returns:
             The position up to which audio is to be given up; 0 for none.
         """
-        if progressed:
+        if not failed or gain_s > _SAME_S:
             self._weight = 0
             return 0
         self._until = min(sent_to, self._until) if self._weight else sent_to
-        self._weight += _HEARD if heard else _UNHEARD
+        self._weight += _THERE if gain_s > -_NEAR_S else _BEFORE
         if self._weight < _MOST:
             return 0
         self._weight = 0

@@ -137,9 +137,10 @@ class ListenTraffic(Generic[EventT]):
         return self.sending.finishing and self.settled()
 
     @property
-    def heard(self) -> bool:
-        """Whether there were results."""
-        return self._protocol.progress_s > 0.0
+    def gain_s(self) -> float:
+        """How much further results came than on the connections before; without any it is minus infinity."""
+        progress_s = self._protocol.progress_s
+        return self._timeline.end_s(progress_s) - self._reached_before_s if progress_s > 0.0 else -math.inf
 
     def hurry(self) -> None:
         """The session is closing: send what waits fast enough for an answer within the deadline."""
