@@ -108,18 +108,23 @@ async def test_a_backlog_is_sent_in_time_for_the_deadline(endpoint: Endpoint, *,
 
 
 def test_deaths_at_one_point_are_three_and_deaths_before_it_twelve() -> None:
-    deaths = Deaths()
-    there = [deaths.ended(to, gain_s, failed=True) for to, gain_s in ((50, 0.0), (40, -0.2), (60, 0.01))]
+    deaths = Deaths(100)
+    there = [deaths.ended(to, gain_s, 1.0, failed=True) for to, gain_s in ((50, 0.0), (40, -0.2), (60, 0.01))]
     assert there == [0, 0, 40], "what all of them were sent"
-    for gain_s in (-1.0, -math.inf):
-        before = [deaths.ended(90, gain_s, failed=True) for _ in range(12)]
+    for gain_s, unheard_s in ((-1.0, 1.0), (-math.inf, 1.0), (0.0, 5.0)):
+        before = [deaths.ended(90, gain_s, unheard_s, failed=True) for _ in range(12)]
         assert before == [0] * 11 + [90]
 
 
 @pytest.mark.parametrize(("gain_s", "failed"), [(0.1, True), (0.0, False)], ids=["further", "replaced"])
 def test_other_ends_clear_the_audio(gain_s: float, *, failed: bool) -> None:
-    deaths = Deaths()
-    assert not deaths.ended(50, 0.0, failed=True)
-    assert not deaths.ended(50, 0.0, failed=True)
-    assert not deaths.ended(70, gain_s, failed=failed)
-    assert [deaths.ended(60, 0.0, failed=True) for _ in range(3)] == [0, 0, 60]
+    deaths = Deaths(100)
+    assert not deaths.ended(50, 0.0, 1.0, failed=True)
+    assert not deaths.ended(50, 0.0, 1.0, failed=True)
+    assert not deaths.ended(70, gain_s, 1.0, failed=failed)
+    assert [deaths.ended(60, 0.0, 1.0, failed=True) for _ in range(3)] == [0, 0, 60]
+
+
+def test_connections_that_take_more_and_more_are_no_hint_at_the_audio() -> None:
+    deaths = Deaths(100)
+    assert not any(deaths.ended(to, 0.0, 1.0, failed=True) for to in range(100, 1000, 40))

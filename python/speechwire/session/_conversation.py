@@ -65,7 +65,7 @@ class Conversation(Generic[EventT]):
         self._emit = emit
         self._now = now
         self._last: _Last | None = None
-        self._deaths = Deaths()
+        self._deaths = Deaths(shared.audio.rate.frame_rate)
 
     @property
     def is_over(self) -> bool:
@@ -116,6 +116,8 @@ class Conversation(Generic[EventT]):
         self._machine.step(ended.ending)
         finished = traffic.has_finished(ended)
         self._last_results.shown = self._last_results.shown or finished
+        if finished:
+            dialing.end_outage()
         if self._last_results.shown:
             return False
         return await self._carry_on(traffic, ended, dialing)
@@ -162,7 +164,8 @@ class Conversation(Generic[EventT]):
         failed = not replaced and ring.is_unanswered
         sent_to = ring.next_position
         replayed_s = self._audio.rewind(replaced=replaced)
-        deadly_to = 0 if self._shared.draining() else self._deaths.ended(sent_to, traffic.gain_s, failed=failed)
+        failed_early = failed and not self._shared.draining()
+        deadly_to = self._deaths.ended(sent_to, traffic.gain_s, traffic.unheard_s, failed=failed_early)
         if deadly_to:
             self._audio.give_up_repeats(deadly_to)
         first_opened_at = self._last.first_opened_at if self._last else self._now() - ended.lived_s

@@ -128,7 +128,7 @@ class ListenTraffic(Generic[EventT]):
         """Whether results have reached the end of what was pushed, and leave no words open."""
         if self._rules.open_text or self._ring.waiting:
             return False
-        return self._unheard_s() <= _UNHEARD_S
+        return self.unheard_s <= _UNHEARD_S
 
     def has_finished(self, ended: Ended) -> bool:
         """Whether everything is done, now that the connection has ended."""
@@ -161,12 +161,13 @@ class ListenTraffic(Generic[EventT]):
         """Let whoever waits for a boundary look again."""
         self._advanced.notify()
 
-    def _unheard_s(self) -> float:
+    @property
+    def unheard_s(self) -> float:
         """How much of what was sent no result has reached."""
         return self._timeline.position_s - self._protocol.progress_s
 
     def _is_speech_open(self) -> bool:
-        if not self._rules.open_text and self._unheard_s() <= _LAG_S:
+        if not self._rules.open_text and self.unheard_s <= _LAG_S:
             return False
         flowing = self.connection.now() - self._pause.stopped_at() < FLOWING_S
         return flowing or self._shared.settings.pause_after_s is not None
@@ -264,7 +265,7 @@ class ListenTraffic(Generic[EventT]):
             self._shared.became_stable()
 
     def _check_progress(self, now: float) -> None:
-        behind_s = self._unheard_s()
+        behind_s = self.unheard_s
         if self._progress.is_probe_due(now, behind_s):
             if self._rules.probes:
                 self.sending.enqueue(*self._rules.flush())
@@ -277,7 +278,7 @@ class ListenTraffic(Generic[EventT]):
         self._stats.stalls += 1
         self._shared.stalled_in = self._ring.pushes
         stalled_s = self._progress.stood_still_s(now)
-        reason = f"no progress for {stalled_s:.1f} s with {self._unheard_s():.1f} s of audio unanswered"
+        reason = f"no progress for {stalled_s:.1f} s with {self.unheard_s:.1f} s of audio unanswered"
         self.connection.end(Ending.STALLED, reason)
 
     def _check_pause(self, now: float) -> None:
@@ -299,7 +300,7 @@ class ListenTraffic(Generic[EventT]):
 
     def _end_by_flush(self, now: float) -> None:
         self._pause.over()
-        owed_s = math.inf if self._rules.open_text else self._unheard_s()
+        owed_s = math.inf if self._rules.open_text else self.unheard_s
         if owed_s > _UNHEARD_S:
             self.sending.enqueue(*self._rules.flush())
             if self._shared.stalled_in != self._ring.pushes:
