@@ -238,8 +238,7 @@ async def live_through(story: list[tuple[float, str]], handshake_s: float, endpo
     events = await converse(session, 12.0)
     check_turns(events)
     if not events[-1].complete:  # the end was asked for, and the one connection that may follow failed too
-        assert sum(what in FAILING for _, what in story) >= 2
-        assert len(service.heard) == len(story)
+        assert sum(what in FAILING for _, what in story[: len(peers(session))]) >= 2
         assert events[-1].dropped_s > 0
     else:
         check_words(service, events)
