@@ -2,8 +2,8 @@
 
     python -m benches.python.server --calls 50 200 1000 --seconds 10 --out benches/report
 
-Everyone takes turns at each number of calls, each run in processes of its own that are ended after two minutes
-at the latest. Who cannot keep pace with a number is not tried with more.
+Everyone takes turns at each number of calls, each run in processes of its own that are ended after two
+minutes at the latest. Who cannot keep pace with a number is not tried with more.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from benches.python.server import report
 from benches.python.server.callers import KINDS
 from benches.python.server.contenders import CATALOG, Contender
-from benches.python.server.report import draw_again, write
 from benches.python.server.result import Result
 
 __all__ = ["main"]
@@ -105,7 +105,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     if arguments.again:
-        print(draw_again(arguments.out, arguments.stem))
+        print(report.draw_again(arguments.out, arguments.stem))
         return
     failures: list[str] = []
     contenders = [CATALOG[name] for name in arguments.contenders]
@@ -115,10 +115,8 @@ def main() -> None:
     results: list[Result] = []
     for result in matrix(contenders, arguments, failures):
         results.append(result)
-        write(
-            results, failures, arguments.seconds, arguments.out, arguments.stem
-        )  # whatever becomes of the rest
-    print(write(results, failures, arguments.seconds, arguments.out, arguments.stem))
+        report.write(results, failures, arguments)  # whatever becomes of the rest
+    print(report.write(results, failures, arguments))
 
 
 if __name__ == "__main__":

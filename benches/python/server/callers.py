@@ -13,13 +13,14 @@ from typing import Final, cast
 
 from benches.python.server import stamps
 from benches.python.server.contenders import Line
+
 from speechwire.load._wire import BINARY, TEXT, Frames, frame, request
 
 __all__ = ["KINDS", "Callers", "Kind"]
 
 _TICK_S: Final = 0.001
 _FIRST_MS: Final = 80
-"""How much a caller says at once, right behind its first messages: time to the wire is then the server's own."""
+"""What a caller says at once, behind its first messages: the time until it is on the wire is the server's."""
 _sent_at = re.compile(rb"\d{16}").search
 _STREAM: Final = "MZ18ad3ab5a668481ce02b83e7395059f0"
 
@@ -170,7 +171,7 @@ class Callers:
         return sum(caller.transport.is_closing() for caller in self._callers)
 
     async def dial(self, count: int) -> None:
-        """Have so many more on, one after the other; each says its first 80 ms at once, stamped as it dials."""
+        """Have so many more on, in turn; each says its first 80 ms at once, stamped as it dials."""
         loop = asyncio.get_running_loop()
         for _ in range(count):
             on: asyncio.Future[None] = loop.create_future()

@@ -1,4 +1,4 @@
-"""Who takes part: how each server is started, and how callers reach it. Nothing of a peer is imported here."""
+"""Who takes part: how each server is started, and how callers reach it. No peer is imported here."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -34,16 +35,15 @@ _METHOD: Final = """\
 ## How it was measured
 
 Processes
-:   The server is alone on core 0. The callers and the service, which answers like Flux, share core 1. Sockets are
-    plain `ws://` on loopback. Each row is a run of its own, and all rows are of one session in which the servers
-    take turns.
+:   The server is alone on core 0. The callers and the service, which answers like Flux, share core 1. Sockets
+    are plain `ws://` on loopback. Each row is a run with processes of its own, and the servers take turns.
 
 Servers
-:   `speechwire serve` with the extra `fast`. *FastAPI + deepgram-sdk* forwards messages both ways with a task
-    for each direction, as Deepgram's starters do, without their tokens and prints. *pipecat's FastAPI transport*
-    has Pipecat's serializer for Twilio, or for Vonage where audio is binary, its Flux service, and a processor
-    that sends each transcript back: the shortest pipeline that captions. Both run on uvicorn with uvloop and
-    httptools.
+:   `speechwire serve` with the extra `fast`. *FastAPI + deepgram-sdk* forwards messages, with a task for
+    the way back, as Deepgram's starters do, without their tokens and prints. *pipecat's FastAPI
+    transport* has Pipecat's serializer for Twilio, or the one for Vonage where audio is binary, its Flux
+    service, and a processor that sends each transcript back. Both of them run on uvicorn, and all three
+    run on uvloop.
 
 Calls
 :   All callers talk at real pace, spread evenly over a frame's length. Each has captions back.
@@ -52,37 +52,35 @@ CPU
 :   Of the whole server process, all threads, over the window, for each second of one call's audio.
 
 Frame → wire
-:   From the caller's send to the arrival at the service, for the last frame of each message. A message of 80 ms
-    that is made of 20 ms frames keeps the first of them 60 ms longer.
+:   From the caller's send to the arrival at the service, for the last frame of each message. Where a message
+    of 80 ms is made of 20 ms frames, the first of them waits 60 ms longer.
 
 Dial → first audio
-:   From the caller's TCP connect to its first audio at the service, one call dialed after the other. The caller
-    sends its first 80 ms right behind the call's first messages, so this is the server's own time and the
-    service's handshake.
+:   From the caller's TCP connect to its first audio at the service, one call dialed after the other. The
+    caller sends its first 80 ms right behind the call's first messages, so this is the server's own time and
+    the service's handshake.
 
 Memory
 :   Private memory of the server's process less that before the calls, divided by them. *Silent* is after the
     first 80 ms; *talking* is at the end. Open audio is what is kept to be sent again after a lost connection.
 
 Without a core
-:   Share of the window in which the server was ready to run and had no core: what other users of the machine
-    took, and where a core is full, threads of its own.
+:   Share of the window in which threads of the server were ready to run and had no core.
 
 Right answers
-:   The seconds of audio that arrived are those that were sent but for the message that was not full, for each
-    call; every message with a transcript came back as a caption, and every end of a turn. Captions that newer
-    ones replaced, for a caller who reads slowly, are counted as had. What fails this is marked.
+:   The seconds of audio that arrived are those that were sent, for each call, but for a message that was not
+    full. Each of the service's messages that becomes a caption came back, and so did every end of a turn.
+    What fails this is marked.
 """
 
 
-def write(
-    results: Sequence[Result], failures: Sequence[str], seconds: float, folder: Path, stem: str
-) -> Path:
-    """Write both; returns the report's path."""
+def write(results: Sequence[Result], failures: Sequence[str], arguments: Namespace) -> Path:
+    """Write both files into ``arguments.out``; returns the report's path."""
+    folder, stem = arguments.out, arguments.stem
     folder.mkdir(parents=True, exist_ok=True)
     numbers = json.dumps([asdict(result) for result in results], indent=1)
     (folder / f"{stem}.json").write_text(numbers + "\n", encoding="utf-8")
-    head = f"{datetime.now(UTC):%Y-%m-%d}. {machine()}; windows of {seconds:g} s."
+    head = f"{datetime.now(UTC):%Y-%m-%d}. {machine()}; windows of {arguments.seconds:g} s."
     return _draw(results, [head, *failures], folder / f"{stem}.md")
 
 

@@ -11,7 +11,7 @@ TOO_LATE_MS = 500.0
 """A server whose frames are later than this at p99 does not keep up with its callers."""
 
 Spread = dict[str, float]
-"""``p50``, ``p99``, ``p999`` and ``most`` in milliseconds, and ``count``; the latter alone where that is 0."""
+"""``p50``, ``p99``, ``p999`` and ``most`` in milliseconds, and ``count``; that alone where it is 0."""
 
 
 @dataclass

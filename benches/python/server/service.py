@@ -1,9 +1,9 @@
 """The service behind the server: as in the streams' benchmark, and it reads when each piece was sent.
 
 Each frame of audio begins with the microsecond it was sent, on the machine's monotonic clock
-(:mod:`benches.python.server.stamps`). ``GET /lateness`` gives how late the last frame of each message was, for
-the first message of a connection and for the others; ``GET /forget`` begins anew. ``GET /counts`` gives what
-came and went by connection, and ``GET /quiet`` ends the results.
+(:mod:`benches.python.server.stamps`). ``GET /lateness`` gives how late the last frame of each message was,
+for the first message of a connection and for the others; ``GET /forget`` begins anew. ``GET /counts`` gives
+what came and went by connection, and ``GET /quiet`` ends the results.
 """
 
 from __future__ import annotations

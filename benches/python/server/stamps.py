@@ -1,7 +1,7 @@
 """When a frame was sent, written into its audio so that every way of carrying it leaves it readable.
 
-The stamp is a number of microseconds in eight bytes of six bits each. As mu-law these are sixty-four loud codes
-that no two share a sample: a server that decodes mu-law to 16-bit samples keeps them apart.
+The stamp is a number of microseconds in eight bytes of six bits each. As mu-law these are sixty-four codes,
+each with a sample of its own: a server that decodes mu-law to 16-bit samples keeps them apart.
 """
 
 from __future__ import annotations

@@ -17,7 +17,8 @@ __all__ = ["Trial"]
 _WARM_UP_S: Final = 3.0
 _SETTLE_S: Final = 2.0  # a session brings what was said to its end, with silence of its own
 _TAIL_S: Final = 0.3
-_OVER_S: Final = 30.0
+_LOOKS: Final = 100
+_LOOK_EVERY_S: Final = 0.2
 
 
 class Trial:
@@ -117,9 +118,10 @@ class Trial:
 
     async def _dropped(self) -> int:
         """Captions that newer ones replaced; the server tells when the calls are over."""
-        async with asyncio.timeout(_OVER_S):
-            while metric(self._port, "speechwire_calls") > 0:
-                await asyncio.sleep(0.2)
+        for _ in range(_LOOKS):
+            if not metric(self._port, "speechwire_calls"):
+                break
+            await asyncio.sleep(_LOOK_EVERY_S)
         return int(metric(self._port, "speechwire_captions_dropped_total"))
 
     def _counts(self) -> list[dict[str, Any]]:

@@ -1,1 +1,1 @@
-"""Servers as people write them today, each in a process of its own; they live in the environment of other clients."""
+"""Servers as people write them today; they live in the environment of other people's clients."""

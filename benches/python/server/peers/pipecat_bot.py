@@ -1,4 +1,4 @@
-"""Pipecat's FastAPI transport, its serializers and its Deepgram Flux service; transcripts go back as messages.
+"""Pipecat's FastAPI transport, its serializers and its Flux service; transcripts go back as messages.
 
 The pipeline is the shortest that captions: transport, service, transport. ``/twilio`` has the serializer for
 Twilio, ``/pcm`` the one for Vonage, which takes binary PCM as it is.
@@ -66,7 +66,6 @@ async def answer(websocket: WebSocket, serializer: Any, rate: int) -> None:
     await runner.run()
 
 
-@app.websocket("/twilio")
 async def twilio(websocket: WebSocket) -> None:
     """A telephone call."""
     await websocket.accept()
@@ -75,7 +74,6 @@ async def twilio(websocket: WebSocket) -> None:
     await answer(websocket, TwilioFrameSerializer(call["stream_id"], params=params), 8000)
 
 
-@app.websocket("/pcm")
 async def pcm(websocket: WebSocket) -> None:
     """A caller with binary messages."""
     await websocket.accept()
@@ -86,6 +84,8 @@ def main() -> None:
     """Serve; the service's address is the argument."""
     logger.remove()
     app.state.service_url = sys.argv[1]
+    app.add_api_websocket_route("/twilio", twilio)
+    app.add_api_websocket_route("/pcm", pcm)
     serve(app)
 
 

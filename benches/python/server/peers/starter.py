@@ -1,4 +1,4 @@
-"""FastAPI and the vendor's SDK: one client for all, a socket of its own for each caller, two loops that forward.
+"""FastAPI and the vendor's SDK: one client for all, a socket for each caller, two loops that forward.
 
 As the vendor's starters for FastAPI do it, without their tokens and prints: audio goes up message by message,
 and every message of the service goes back as the SDK's model writes it. ``/twilio`` takes the audio out of
@@ -26,7 +26,6 @@ async def forward(websocket: WebSocket, connection: Any) -> None:
         await websocket.send_text(message.model_dump_json())
 
 
-@app.websocket("/pcm")
 async def pcm(websocket: WebSocket) -> None:
     """A caller with binary messages."""
     await websocket.accept()
@@ -41,7 +40,6 @@ async def pcm(websocket: WebSocket) -> None:
             forwarding.cancel()
 
 
-@app.websocket("/twilio")
 async def twilio(websocket: WebSocket) -> None:
     """A telephone call: mu-law passes as it is."""
     await websocket.accept()
@@ -74,6 +72,8 @@ def main() -> None:
         agent_rest=url.replace("ws", "http", 1),
     )
     app.state.deepgram = AsyncDeepgramClient(api_key="key-1", environment=environment)
+    app.add_api_websocket_route("/twilio", twilio)
+    app.add_api_websocket_route("/pcm", pcm)
     serve(app)
 
 
