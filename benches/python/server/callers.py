@@ -98,6 +98,7 @@ class _Caller(asyncio.Protocol):
 
     def __init__(self, line: Line, opening: bytes, tally: Tally, on: asyncio.Future[None]) -> None:
         self.captions = 0
+        self.is_gone = False
         self._line = line
         self._marker = line.caption
         self._opening = opening
@@ -131,6 +132,7 @@ class _Caller(asyncio.Protocol):
         return rest
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.is_gone = True
         if not self._on.done():
             self._on.set_exception(exc or ConnectionError("closed"))
 
@@ -168,7 +170,7 @@ class Callers:
     @property
     def gone(self) -> int:
         """Calls that the server has ended."""
-        return sum(caller.transport.is_closing() for caller in self._callers)
+        return sum(caller.is_gone for caller in self._callers)
 
     async def dial(self, count: int) -> None:
         """Have so many more on, in turn; each says its first 80 ms at once, stamped as it dials."""
@@ -216,5 +218,6 @@ class Callers:
             if slot:
                 data = self.frame()
                 for caller in slot:
-                    caller.transport.write(data)
+                    if not caller.is_gone:
+                        caller.transport.write(data)
                 self.sent += len(slot)
