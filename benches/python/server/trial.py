@@ -15,7 +15,8 @@ from benches.python.server.result import Result
 __all__ = ["Trial"]
 
 _WARM_UP_S: Final = 3.0
-_SETTLE_S: Final = 2.0  # a session brings what was said to its end, with silence of its own
+_SETTLE_S: Final = 1.0
+_MOST_WAITS: Final = 12
 _TAIL_S: Final = 0.3
 _LOOKS: Final = 100
 _LOOK_EVERY_S: Final = 0.2
@@ -60,10 +61,9 @@ class Trial:
         ended = len(self._counts())
         empty_kib = private_kib(self._server)
         await callers.dial(result.calls)
-        await asyncio.sleep(_SETTLE_S)
+        before = await self._silent(ended)
         result.first_ms = get_json(self._service, "/lateness")["first"]
         result.idle_kib = (private_kib(self._server) - empty_kib) / result.calls
-        before = self._counts()[ended:]
         await callers.talk(_WARM_UP_S)
         await self._steady(callers)
         result.live_kib = (private_kib(self._server) - empty_kib) / result.calls
@@ -84,6 +84,16 @@ class Trial:
         callers.hang_up()
         await asyncio.sleep(_SETTLE_S)
         get(self._service, "/forget")
+
+    async def _silent(self, ended: int) -> list[dict[str, Any]]:
+        """Wait until nothing comes to the service: a session says silence of its own to end a turn."""
+        counts = self._counts()[ended:]
+        for _ in range(_MOST_WAITS):
+            await asyncio.sleep(1.0)
+            before, counts = counts, self._counts()[ended:]
+            if counts == before:
+                break
+        return counts
 
     async def _steady(self, callers: Callers) -> None:
         result, clock = self._result, asyncio.get_running_loop().time
