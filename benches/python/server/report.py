@@ -29,6 +29,7 @@ HEAD: Final = (
     "audio sent / received, s",
     "captions due / had",
     "without a core",
+    "other core",
 )
 
 _METHOD: Final = """\
@@ -66,6 +67,9 @@ Memory
 
 Without a core
 :   Share of the window in which threads of the server were ready to run and had no core.
+
+Other core
+:   How much of core 1 the callers and the service took. Where it is full, lateness is theirs.
 
 Right answers
 :   The seconds of audio that arrived are those that were sent, for each call, but for a message that was not
@@ -129,6 +133,7 @@ def row(result: Result) -> list[str]:
         f"{result.sent_s:,.0f} / {result.received_s:,.0f}",
         f"{result.due:,} / {result.captions:,}{replaced}",
         f"{result.starved:.0%}",
+        f"{result.load_share:.0%}",
     ]
 
 

@@ -26,6 +26,7 @@ class Result:
         cpu_ms: CPU of the server's process for each second of one call.
         core_share: How much of a core it took.
         starved: Share of the window in which it was ready to run and had no core.
+        load_share: How much of the other core the callers and the service took together.
         wire_ms: From the caller's send of a frame to the service, for the last frame of each message.
         caption_ms: From the service's send to the caller.
         first_ms: From a caller's dialing to its first audio at the service.
@@ -51,6 +52,7 @@ class Result:
     cpu_ms: float = 0.0
     core_share: float = 0.0
     starved: float = 0.0
+    load_share: float = 0.0
     wire_ms: Spread = field(default_factory=dict)
     caption_ms: Spread = field(default_factory=dict)
     first_ms: Spread = field(default_factory=dict)

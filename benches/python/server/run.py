@@ -28,7 +28,7 @@ __all__ = ["main"]
 _LIMIT_S = 120.0
 
 
-async def measure(arguments: argparse.Namespace, server: int, port: int, service: int) -> None:
+async def measure(arguments: argparse.Namespace, server: int, port: int, service: tuple[int, int]) -> None:
     """Run once, and print."""
     contender = CATALOG[arguments.contender]
     trial = Trial(
@@ -37,8 +37,9 @@ async def measure(arguments: argparse.Namespace, server: int, port: int, service
         arguments.calls,
         arguments.seconds,
         server=server,
+        load=[os.getpid(), service[0]],
         port=port,
-        service=service,
+        service=service[1],
     )
     async with asyncio.timeout(_LIMIT_S + arguments.seconds):
         print(json.dumps(asdict(await trial.run())), flush=True)
@@ -62,13 +63,13 @@ def main() -> None:
         if arguments.awake:
             stack.enter_context(kept_awake())
         os.sched_setaffinity(0, {1})
-        service = int(stack.enter_context(started(["benches.python.server.service", "--core", "1"], 1))[1])
-        command = contender.command(service, arguments.calls)
+        service, line = stack.enter_context(started(["benches.python.server.service", "--core", "1"], 1))
+        command = contender.command(int(line), arguments.calls)
         process, where = stack.enter_context(
             started(command, 0, python=arguments.server_python, DEEPGRAM_API_KEY="key-1")
         )
         port = int(where.rpartition(":")[2])
-        run(measure(arguments, process.pid, port, service), uvloop=uvloop_installed())
+        run(measure(arguments, process.pid, port, (service.pid, int(line))), uvloop=uvloop_installed())
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ class Trial:
         calls: How many.
         seconds: Length of the window measured.
         server: Its process.
+        load: The processes of the callers and the service.
         port: Where it is.
         service: The service's port.
     """
@@ -43,6 +44,7 @@ class Trial:
         seconds: float,
         *,
         server: int,
+        load: Sequence[int],
         port: int,
         service: int,
     ) -> None:
@@ -51,6 +53,7 @@ class Trial:
         self._line = contender.lines[kind]
         self._result = Result(contender.name, kind, calls, seconds)
         self._server = server
+        self._load = load
         self._port = port
         self._service = service
 
@@ -100,7 +103,7 @@ class Trial:
         get(self._service, "/forget")
         callers.late_s, sent = 0.0, callers.sent
         del callers.tally.latencies_us[:]
-        before_s = cpu_s(self._server), waited_s(self._server)
+        before_s = cpu_s(self._server), waited_s(self._server), sum(map(cpu_s, self._load))
         began_s = clock()
         await callers.talk(result.seconds)
         lasted_s = clock() - began_s
@@ -108,6 +111,7 @@ class Trial:
         result.cpu_ms = 1000 * used_s / ((callers.sent - sent) * self._kind.frame_ms / 1000)
         result.core_share = used_s / lasted_s
         result.starved = (waited_s(self._server) - before_s[1]) / lasted_s
+        result.load_share = (sum(map(cpu_s, self._load)) - before_s[2]) / lasted_s
         result.generator_late_ms = callers.late_s * 1000
         result.wire_ms = get_json(self._service, "/lateness")["others"]
         result.caption_ms = _spread_ms(callers.tally.latencies_us)
