@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import os
 import re
+import socket
 import time
 from array import array
 from dataclasses import dataclass
@@ -109,7 +111,24 @@ class _Caller(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
+        self._socket = socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno()))
         self.transport.write(request(self._line.path, "127.0.0.1"))
+
+    def say(self, data: bytes) -> None:
+        """Send a frame: past the transport, which costs as much again, unless something waits there."""
+        if self.is_gone:
+            return
+        if not self.transport.get_write_buffer_size():
+            try:
+                sent = self._socket.send(data)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                return  # the loop will say so
+            if sent == len(data):
+                return
+            data = data[sent:]
+        self.transport.write(data)
 
     def data_received(self, data: bytes) -> None:
         if not self._on.done():
@@ -133,6 +152,7 @@ class _Caller(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_gone = True
+        self._socket.close()
         if not self._on.done():
             self._on.set_exception(exc or ConnectionError("closed"))
 
@@ -218,6 +238,5 @@ class Callers:
             if slot:
                 data = self.frame()
                 for caller in slot:
-                    if not caller.is_gone:
-                        caller.transport.write(data)
+                    caller.say(data)
                 self.sent += len(slot)
