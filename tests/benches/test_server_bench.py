@@ -137,11 +137,17 @@ def test_a_server_that_is_late_has_no_lateness_in_the_table() -> None:
 
 
 def test_the_report_can_be_drawn_again_from_its_numbers(tmp_path: Path) -> None:
-    arguments = Namespace(out=tmp_path, stem="server", seconds=5.0)
+    arguments = Namespace(
+        out=tmp_path, stem="server", seconds=5.0, awake=True, clients_python=tmp_path / "none"
+    )
     result = replace(right(), wire_ms=LATE, caption_ms=LATE, first_ms=LATE)
     path = write([result, replace(result, kind="pcm")], ["One is left out."], arguments)
     text = path.read_text(encoding="utf-8")
     assert re.search(r"^\| speechwire serve \| 4 \|", text, re.M) and "One is left out." in text
+    assert (
+        re.search(r"; aiohttp|, aiohttp", text)
+        and "without the others; windows of 5 s, no core asleep" in text
+    )
     assert draw_again(tmp_path, "server").read_text(encoding="utf-8") == text
 
 

@@ -1,6 +1,6 @@
 """The server under load, beside servers as others write them; writes ``server.md`` and ``server.json``.
 
-    python -m benches.python.server --calls 50 200 1000 --seconds 10 --out benches/report
+    python -m benches.python.server --calls 50 100 200 1000 --seconds 10 --out benches/report
 
 Everyone takes turns at each number of calls, each run in processes of its own that are ended after two
 minutes at the latest. Who cannot keep pace with a number is not tried with more.
@@ -92,7 +92,7 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--calls", type=int, nargs="+", default=[50, 200, 1000])
+    parser.add_argument("--calls", type=int, nargs="+", default=[50, 100, 200, 1000])
     parser.add_argument("--kinds", nargs="+", choices=sorted(KINDS), default=sorted(KINDS, reverse=True))
     parser.add_argument("--seconds", type=float, default=10.0, help="of the window that is measured")
     parser.add_argument("--contenders", nargs="+", choices=sorted(CATALOG), default=list(CATALOG))

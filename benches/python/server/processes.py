@@ -7,12 +7,12 @@ import os
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["cpu_s", "get", "get_json", "metric", "private_kib", "started", "waited_s"]
+__all__ = ["cpu_s", "get", "get_json", "metric", "private_kib", "started", "versions", "waited_s"]
 
 
 @contextmanager
@@ -69,6 +69,19 @@ def metric(port: int, name: str) -> float:
     """A number of ``/metrics`` that has no labels."""
     lines = get(port, "/metrics").decode().splitlines()
     return float(next(line.split()[1] for line in lines if line.startswith(f"{name} ")))
+
+
+def versions(python: str, packages: Sequence[str]) -> str:
+    """Which of these an interpreter has, in words; empty where there is no such interpreter."""
+    script = (
+        "import sys; from importlib.metadata import distributions;"
+        "found = {d.metadata['Name'].lower(): d.version for d in distributions()};"
+        "print(', '.join(f'{name} {found[name]}' for name in sys.argv[1:] if name in found))"
+    )
+    if not Path(python).exists():
+        return ""
+    done = subprocess.run([python, "-c", script, *packages], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
 
 
 def get(port: int, path: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -13,6 +14,7 @@ from typing import Final
 from benches.python.audio.report import machine, table
 from benches.python.server.callers import KINDS
 from benches.python.server.contenders import CATALOG
+from benches.python.server.processes import versions
 from benches.python.server.result import Result
 
 __all__ = ["draw_again", "row", "write"]
@@ -31,6 +33,9 @@ HEAD: Final = (
     "without a core",
     "other core",
 )
+
+_OURS: Final = ("speechwire", "aiohttp", "picows", "uvloop")
+_THEIRS: Final = ("fastapi", "deepgram-sdk", "pipecat-ai", "uvicorn", "uvloop")
 
 _METHOD: Final = """\
 ## How it was measured
@@ -84,7 +89,12 @@ def write(results: Sequence[Result], failures: Sequence[str], arguments: Namespa
     folder.mkdir(parents=True, exist_ok=True)
     numbers = json.dumps([asdict(result) for result in results], indent=1)
     (folder / f"{stem}.json").write_text(numbers + "\n", encoding="utf-8")
-    head = f"{datetime.now(UTC):%Y-%m-%d}. {machine()}; windows of {arguments.seconds:g} s."
+    awake = ", no core asleep" if arguments.awake else ""
+    with_what = versions(str(arguments.clients_python), _THEIRS) or "without the others"
+    head = (
+        f"{datetime.now(UTC):%Y-%m-%d}. {machine().partition(';')[0]}; {versions(sys.executable, _OURS)};"
+        f" {with_what}; windows of {arguments.seconds:g} s{awake}."
+    )
     return _draw(results, [head, *failures], folder / f"{stem}.md")
 
 
