@@ -38,7 +38,7 @@ else echo "Chromium is not installed: the tests are skipped. On Debian: sudo apt
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve check test test-rust test-python test-oldest test-clients test-page test-cluster storm bench bench-streams soak mutants reliability chaos lint types wheel wheel-pure wheel-portable sdist test-wheels test-alone audit workflows deployments docs docs-serve dev lock clean
+.PHONY: help demo serve check test test-rust test-python test-oldest test-clients test-page test-cluster storm bench bench-streams bench-server soak mutants reliability chaos lint types wheel wheel-pure wheel-portable sdist test-wheels test-alone audit workflows deployments docs docs-serve dev lock clean
 
 help:            ## list the verbs
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -97,6 +97,10 @@ bench: $(STAMP)/bench  ## compare the audio engine with its peers; writes benche
 
 bench-streams: $(STAMP)/bench $(CLIENTS)/.stamps/installed  ## a thousand live streams beside everyone else; writes benches/report/streams.md and the pages
 	$(BIN)/python -m benches.python.streams --clients-python $(CLIENTS)/bin/python $(BENCH_ARGS)
+	$(BIN)/python scripts/docs_figures.py
+
+bench-server: $(STAMP)/bench $(CLIENTS)/.stamps/installed  ## the server under calls, beside servers as others write them; writes benches/report/server.md and the pages
+	$(BIN)/python -m benches.python.server --clients-python $(CLIENTS)/bin/python $(BENCH_ARGS)
 	$(BIN)/python scripts/docs_figures.py
 
 soak: $(STAMP)/installed  ## live streams for half an hour while their connections are killed; writes benches/report/soak.md and the pages

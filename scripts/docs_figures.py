@@ -17,11 +17,14 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # for a script that is run by its name
 
+from benches.python.server.callers import KINDS  # noqa: E402
+from benches.python.server.contenders import CATALOG as SERVERS  # noqa: E402
+from benches.python.server.result import Result as ServerResult  # noqa: E402
 from benches.python.streams.contenders.catalog import CATALOG  # noqa: E402
 from benches.python.streams.result import TOO_LATE_S  # noqa: E402
 
 REPORTS = ROOT / "benches" / "report"
-PAGES = ("README.md", "docs/performance.md", "python/videosdk-plugins-deepgram/README.md")
+PAGES = ("README.md", "docs/performance.md", "docs/server.md", "python/videosdk-plugins-deepgram/README.md")
 
 _PLACE = re.compile(r"(?P<begin><!-- figures: (?P<name>[\w-]+) -->\n).*?(?P<end><!-- end -->\n)", re.S)
 _COMPARED_AT = 200
@@ -44,6 +47,15 @@ _CONVERTERS = (
     ("`PcmPipeline`, `balanced`, numpy engine", "speechwire balanced, numpy"),
     ("scipy.signal.resample for each frame", "scipy.signal.resample (first version)"),
     ("audio-resampler", "audio-resampler"),
+)
+
+SERVER_HEAD = (
+    "server",
+    "calls",
+    "CPU ms per call-second",
+    "99 % of frames sent within",
+    "dial → first audio, p50 / p99",
+    "KiB per call + open audio",
 )
 
 Runs = Sequence[Mapping[str, Any]]
@@ -179,6 +191,37 @@ def memory() -> str:
     )
 
 
+def servers() -> str:
+    """Each server with the most calls that it kept pace with, of those tried, by kind of call."""
+    found = json.loads((REPORTS / "server.json").read_text(encoding="utf-8"))
+    results = [ServerResult.read(one) for one in found]
+    parts = []
+    for kind in KINDS.values():
+        tried = [
+            [one for one in results if (one.kind, one.contender) == (kind.name, name)] for name in SERVERS
+        ]
+        rows = [server_row(runs) for runs in tried if runs]
+        parts.append(f"{kind.title}:\n\n{table(SERVER_HEAD, rows)}")
+    return "\n".join(parts)
+
+
+def server_row(runs: Sequence[ServerResult]) -> Sequence[str]:
+    """The figures of one server: of the run with the most calls in which it kept pace and was right."""
+    right = [run for run in runs if run.keeps_pace and not run.faults]
+    if not right:
+        fewest = min(run.calls for run in runs)
+        return (SERVERS[runs[0].contender].title, f"not even {fewest}", "-", "cannot keep pace", "-", "-")
+    best = max(right, key=lambda run: run.calls)
+    return (
+        SERVERS[best.contender].title,
+        f"{best.calls:,}",
+        f"{best.cpu_ms:.2f}",
+        f"{best.wire_ms['p99']:.0f} ms",
+        f"{best.first_ms['p50']:.0f} / {best.first_ms['p99']:.0f} ms",
+        f"{best.live_kib - best.open_kib:.0f} + {best.open_kib:.0f}",
+    )
+
+
 def soak() -> str:
     """The soak's outcome in a sentence."""
     report = (REPORTS / "soak.md").read_text(encoding="utf-8")
@@ -269,6 +312,7 @@ FIGURES: Mapping[str, Callable[[], str]] = {
     "evidence": evidence,
     "conclusions": conclusions,
     "plugin-cost": plugin_cost,
+    "servers": servers,
 }
 
 if __name__ == "__main__":

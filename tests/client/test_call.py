@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.server.page.network import network
-from tests.server.page.tone_engine import TONE_HZ, ToneEngine, tone, turns_of_tones
+from tests.server.page.tone_engine import GAP_S, TONE_HZ, WORD_S, ToneEngine, tone, turns_of_tones
 from tests.server.serving import serving
 
 from speechwire.client import (
@@ -88,6 +88,21 @@ async def test_words_come_back_and_the_call_ends_with_the_last() -> None:
     assert isinstance(ended, Ended)
     assert (ended.code, ended.dropped_s) == (1000, 0.0)
     assert ended.pushed_s == pytest.approx(len(pcm) / 2 / RATE)
+
+
+async def test_push_to_talk_ends_a_turn_where_the_key_was_let_go() -> None:
+    pcm, words = turns_of_tones(1, 4, RATE)
+    key_up = 2 * round(2 * (WORD_S + GAP_S) * RATE)
+    events: list[CallEvent] = []
+    async with calling() as call:
+        call.push(pcm[:key_up])
+        call.end_turn()
+        call.push(pcm[key_up:])  # at once: no pause tells the turns apart
+        call.finish()
+        await collect(call, events)
+    turns = [one for one in events if isinstance(one, Caption) and one.event == "EndOfTurn"]
+    assert [one.transcript for one in turns] == [" ".join(words[:2]), " ".join(words[2:])]
+    assert [one.turn for one in turns] == [0, 1]
 
 
 async def test_a_cut_line_and_a_dead_worker_lose_no_word() -> None:

@@ -20,6 +20,9 @@ from speechwire.server.server import Phase
 pytestmark = pytest.mark.usefixtures("each_socket")
 
 PACE_S = 0.02
+TEXT = " ".join(f"word{number}" for number in range(10, 24))
+GREETING = 5 * 800
+"""Bytes of its speech: the engine speaks a character in 0.1 s."""
 
 
 async def test_ten_lines_hold_a_conversation() -> None:
@@ -51,13 +54,15 @@ async def test_a_caller_who_speaks_is_heard_and_what_it_heard_is_known() -> None
                 events.append(event)
 
         listening = asyncio.create_task(listen())
-        said.append(await call.say("x" * 100))
+        said.append(await call.say("hello"))
+        said.append(await call.say(TEXT))
         await listening
 
     caller = Twilio()
     async with serving(answer, engine=ContentEngine()) as where:
         async with dial(where, caller) as call:
-            await until(lambda: caller.heard.speech)
+            await until(lambda: len(caller.heard.speech) > GREETING)
+            call.first_speech_s = asyncio.get_running_loop().time()
             await call.say(spoken([7, 8], pause_s=0.5), pace=PACE_S)
             await until(lambda: caller.heard.clears)
             played_s = call.first_clear_s - call.first_speech_s
@@ -68,11 +73,15 @@ async def test_a_caller_who_speaks_is_heard_and_what_it_heard_is_known() -> None
             await call.hang_up()
         assert where.server.counters.barge_ins == 1
     (barge_in,) = [event for event in events if isinstance(event, BargeIn)]
-    (one,) = said
+    greeting, one = said
+    assert (greeting.heard_text, greeting.interrupted) == ("hello", False)
     assert one.interrupted and one.heard_s == barge_in.heard_s
     assert 0 < one.heard_s < one.seconds < 10.5
     # Known to what a mark and the clock can tell.
     assert abs(one.heard_s - played_s) < 1.0
+    # The engine speaks a character in 0.1 s: so many of the words, which are as long as their number says.
+    assert TEXT.startswith(one.heard_text) and one.text == TEXT
+    assert abs(len(one.heard_text) / 10 - one.heard_s) < 1.0
     assert [event.text for event in events if isinstance(event, Turn)] == ["7 8"]
 
 

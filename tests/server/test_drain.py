@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -162,3 +163,24 @@ async def test_a_server_without_calls_ends_at_once(tmp_path: Path) -> None:
     async with served(tmp_path) as process:
         process.signal(signal.SIGTERM)
         assert await process.ended() == 0
+
+
+APPLICATION = """
+import gc
+
+async def answer(call):
+    call.log.info("%d objects are kept", gc.get_freeze_count())
+"""
+
+
+async def test_the_collector_leaves_alone_what_a_serving_process_has_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "counts_kept_objects.py").write_text(APPLICATION, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    async with served(tmp_path, "counts_kept_objects:answer") as process:
+        async with dial(process.url, Twilio()) as call:
+            assert await call.ended() == 1000
+        messages = [json.loads(line).get("message", "") for line in process.log.read_text().splitlines()]
+    (kept,) = [int(one.split()[0]) for one in messages if "objects are kept" in one]
+    assert kept > 10_000

@@ -1,157 +1,122 @@
-"""Load the server.
+"""The server under load, beside servers as others write them; writes ``server.md`` and ``server.json``.
 
-python -m benches.python.server --calls 200 --seconds 10 --kind twilio
+    python -m benches.python.server --calls 50 100 200 1000 --seconds 10 --out benches/report
 
-The server, ``speechwire serve``, is alone on core 0; the callers and the service share core 1.
+Everyone takes turns at each number of calls, each run in processes of its own that are ended after two
+minutes at the latest. Who cannot keep pace with a number is not tried with more.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Final
 
-from benches.python.server.callers import PCM, TWILIO, Callers
-from benches.python.streams.loop import run, uvloop_installed
-from benches.python.streams.server import raise_descriptor_limit
+from benches.python.server import report
+from benches.python.server.callers import KINDS
+from benches.python.server.contenders import CATALOG, Contender
+from benches.python.server.result import Result
 
 __all__ = ["main"]
 
-_WARM_UP_S = 4.0
-_TICKS = os.sysconf("SC_CLK_TCK")
+ROOT: Final = Path(__file__).resolve().parents[3]
+_DEADLINE_S: Final = 150.0
 
 
-@contextmanager
-def started(
-    command: list[str], core: int | None = None, **environment: str
-) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A process, on a core if one is given, and the first line it prints."""
-    pinned = ["taskset", "-c", str(core)] if core is not None else []
-    process = subprocess.Popen(
-        [*pinned, sys.executable, "-m", *command],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env={**os.environ, **environment},
-    )
-    assert process.stdout is not None and process.stdin is not None
+def once(contender: Contender, kind: str, calls: int, arguments: argparse.Namespace) -> Result:
+    """Run one.
+
+    Raises:
+        RuntimeError: It gave no result.
+    """
+    python = sys.executable if contender.ours else str(arguments.clients_python)
+    command = [sys.executable, "-m", "benches.python.server.run", "--contender", contender.name]
+    command += ["--kind", kind, "--calls", str(calls), "--seconds", str(arguments.seconds)]
+    command += ["--server-python", python, *(["--awake"] if arguments.awake else [])]
     try:
-        yield process, process.stdout.readline().strip()
-    finally:
-        process.stdin.close()
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "python"), str(ROOT)])},
+            capture_output=True,
+            text=True,
+            timeout=_DEADLINE_S + arguments.seconds,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise RuntimeError("no result in time") from error
+    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
+    if not lines:
+        raise RuntimeError((done.stderr.strip().splitlines() or ["no result"])[-1])
+    return Result.read(json.loads(lines[-1]))
 
 
-def cpu_s(pid: int) -> float:
-    """CPU time of a process."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
+def matrix(
+    contenders: list[Contender], arguments: argparse.Namespace, failures: list[str]
+) -> Iterator[Result]:
+    """All runs."""
+    late: set[tuple[str, str]] = set()
+    for calls in sorted(arguments.calls):
+        for kind in arguments.kinds:
+            for contender in contenders:
+                if calls > contender.most or (contender.name, kind) in late:
+                    continue
+                words = f"{contender.title}, {calls} calls, {KINDS[kind].title}"
+                try:
+                    result = once(contender, kind, calls, arguments)
+                except RuntimeError as error:
+                    failures.append(f"{words}: {error}.")
+                    late.add((contender.name, kind))
+                    print(failures[-1], flush=True)
+                    continue
+                if not result.keeps_pace:
+                    late.add((contender.name, kind))
+                print(f"{words}: {_summary(result)}", flush=True)
+                yield result
 
 
-def memory_kib(pid: int) -> int:
-    """Its share of memory (PSS)."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return int(next(line.split()[1] for line in lines if line.startswith("Pss:")))
-
-
-def buffered_kib(port: int) -> float:
-    """Audio that the server keeps, to be sent or sent again."""
-    metrics = _get(port, "/metrics", parse=False).decode()
-    line = next(line for line in metrics.splitlines() if line.startswith("speechwire_buffered_bytes"))
-    return float(line.split()[1]) / 1024
-
-
-def waited_s(pid: int) -> float:
-    """How long it was ready to run and did not get to, in seconds."""
-    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
-
-
-async def measure(arguments: argparse.Namespace, server: int, port: int, service: int) -> dict[str, Any]:
-    """Dial, talk, and look."""
-    kind = {"twilio": TWILIO, "pcm": PCM}[arguments.kind]
-    callers = Callers(kind, port)
-    empty_kib = memory_kib(server)
-    await callers.dial(arguments.calls)
-    await asyncio.sleep(1.0)
-    idle_kib = memory_kib(server)
-    await callers.talk(_WARM_UP_S)
-    first = _get(service, "/lateness")["first"]
-    _get(service, "/forget", parse=False)
-    callers.late_s, callers.sent, captions = 0.0, 0, callers.captions
-    before_s, waited_before_s = cpu_s(server), waited_s(server)
-    clock = asyncio.get_running_loop().time
-    began_s = clock()
-    await callers.talk(arguments.seconds)
-    lasted_s = clock() - began_s
-    used_s = cpu_s(server) - before_s
-    audio_s = callers.sent * kind.frame_ms / 1000
-    live_kib = memory_kib(server)
-    return {
-        "kind": arguments.kind,
-        "calls": arguments.calls,
-        "asked_s": arguments.seconds,
-        "lasted_s": round(lasted_s, 2),
-        "frames_per_s": round(callers.sent / lasted_s),
-        "captions_per_s": round((callers.captions - captions) / lasted_s),
-        "cpu_ms_per_audio_s": round(1000 * used_s / audio_s, 3),
-        "server_core_share": round(used_s / lasted_s, 3),
-        "server_kept_waiting": round((waited_s(server) - waited_before_s) / lasted_s, 3),
-        "generator_late_ms": round(callers.late_s * 1000, 1),
-        "frame_to_wire_ms": _get(service, "/lateness")["others"],
-        "first_audio_ms": first,
-        "memory_kib": {
-            "empty": empty_kib,
-            "per_idle_call": round((idle_kib - empty_kib) / arguments.calls, 1),
-            "per_live_call": round((live_kib - empty_kib) / arguments.calls, 1),
-            "of_that_open_audio": round(buffered_kib(port) / arguments.calls, 1),
-        },
-    }
-
-
-def _get(port: int, path: str, *, parse: bool = True) -> Any:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as response:
-        body = response.read()
-    return json.loads(body) if parse else body
+def _summary(result: Result) -> str:
+    late = f"p99 {result.wire_ms['p99']:.1f} ms" if result.wire_ms.get("count") else "nothing on the wire"
+    wrong = f", WRONG: {'; '.join(result.faults)}" if result.faults else ""
+    return f"{result.cpu_ms:.2f} ms, {late}, without a core {result.starved:.0%}{wrong}"
 
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m benches.python.server",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--calls", type=int, default=200)
+    parser.add_argument("--calls", type=int, nargs="+", default=[50, 100, 200, 1000])
+    parser.add_argument("--kinds", nargs="+", choices=sorted(KINDS), default=sorted(KINDS, reverse=True))
     parser.add_argument("--seconds", type=float, default=10.0, help="of the window that is measured")
-    parser.add_argument("--kind", choices=("twilio", "pcm"), default="twilio")
+    parser.add_argument("--contenders", nargs="+", choices=sorted(CATALOG), default=list(CATALOG))
+    parser.add_argument("--clients-python", type=Path, default=ROOT / ".venv-clients" / "bin" / "python")
+    parser.add_argument("--out", type=Path, default=ROOT / "benches" / "report")
+    parser.add_argument("--stem", default="server", help="of the report's file names")
+    parser.add_argument("--awake", action="store_true", help="let no core fall asleep")
+    parser.add_argument(
+        "--again", action="store_true", help="measure nothing: write the report from its numbers"
+    )
     arguments = parser.parse_args()
-    raise_descriptor_limit()
-    os.sched_setaffinity(0, {1})
-    with ExitStack() as stack:
-        service, line = stack.enter_context(started(["benches.python.server.service", "--core", "1"], 1))
-        port = int(line)
-        serve = ["speechwire", "serve", "--port", "0", "--base-url", f"ws://127.0.0.1:{port}"]
-        serve += ["--max-calls", str(arguments.calls), "--drain-s", "0"]
-        server, url = stack.enter_context(started(serve, 0, DEEPGRAM_API_KEY="key-1"))
-        result: dict[str, Any] = {}
-
-        async def work() -> None:
-            result.update(await measure(arguments, server.pid, int(url.rpartition(":")[2]), port))
-
-        run(work(), uvloop=uvloop_installed())
-        print(json.dumps(result, indent=1))
-        sys.stdout.flush()
+    if arguments.again:
+        print(report.draw_again(arguments.out, arguments.stem))
+        return
+    failures: list[str] = []
+    contenders = [CATALOG[name] for name in arguments.contenders]
+    if not arguments.clients_python.exists():
+        contenders = [contender for contender in contenders if contender.ours]
+        failures.append(f"Others are left out: no {arguments.clients_python.name}, see `make test-clients`.")
+    results: list[Result] = []
+    for result in matrix(contenders, arguments, failures):
+        results.append(result)
+        report.write(results, failures, arguments)  # whatever becomes of the rest
+    print(report.write(results, failures, arguments))
 
 
 if __name__ == "__main__":

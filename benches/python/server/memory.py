@@ -15,11 +15,11 @@ import asyncio
 import json
 import sys
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any, Final
 
-from benches.python.server.__main__ import buffered_kib, started
-from benches.python.server.callers import PCM, TWILIO, Callers
+from benches.python.server.callers import KINDS, Callers
+from benches.python.server.contenders import CATALOG
+from benches.python.server.processes import metric, private_kib, started
 from benches.python.streams.loop import run, uvloop_installed
 from benches.python.streams.server import raise_descriptor_limit
 
@@ -28,21 +28,16 @@ __all__ = ["main"]
 _SETTLED_S: Final = 11.0  # what was freed has been returned by then
 
 
-def private_kib(pid: int) -> int:
-    """Memory of a process that is nobody else's, whatever else runs on the machine."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return int(next(line.split()[1] for line in lines if line.startswith("Anonymous:")))
-
-
 async def measure(arguments: argparse.Namespace, server: int, port: int) -> dict[str, Any]:
     """Look twice."""
-    callers = Callers({"twilio": TWILIO, "pcm": PCM}[arguments.kind], port)
+    ours = CATALOG["speechwire"]
+    callers = Callers(KINDS[arguments.kind], ours.lines[arguments.kind], port)
     looks = []
     for _ in range(2):
         await callers.dial(arguments.calls // 2)
         await callers.talk(arguments.seconds, speed=arguments.speed, catches_up=False)
         await asyncio.sleep(_SETTLED_S)
-        looks.append((private_kib(server), buffered_kib(port)))
+        looks.append((private_kib(server), metric(port, "speechwire_buffered_bytes") / 1024))
     (first_kib, first_audio_kib), (kib, audio_kib) = looks
     added = arguments.calls // 2
     call_kib, open_kib = (kib - first_kib) / added, (audio_kib - first_audio_kib) / added
@@ -66,7 +61,7 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=600)
     parser.add_argument("--seconds", type=float, default=12.0, help="how long each of both halves is on")
     parser.add_argument("--speed", type=float, default=1.0, help="in multiples of real time")
-    parser.add_argument("--kind", choices=("twilio", "pcm"), default="twilio")
+    parser.add_argument("--kind", choices=sorted(KINDS), default="twilio")
     parser.add_argument(
         "--limit", type=float, default=64.0, help="KiB beyond open audio that a call may take"
     )

@@ -9,35 +9,34 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterable
 from contextlib import suppress
-from typing import Any
 
 from speechwire.errors import SpeechwireError
 from speechwire.server import _ending as endings
 from speechwire.server import _spans as spans
+from speechwire.server._answering import run_application
+from speechwire.server._arrival import Arrival
 from speechwire.server._ears import Ears
 from speechwire.server._ending import Ending
+from speechwire.server._listening import Listening
 from speechwire.server._mouth import Mouth, Said
 from speechwire.server._outbox import Outbox, Weight
 from speechwire.server._pacing import AudioPace, CallTimers
+from speechwire.server._reports import Reports
 from speechwire.server._shared import Shared
 from speechwire.server._speaking import Speaking
 from speechwire.server.admission import Place
-from speechwire.server.call import BargeIn, Call, CallEnded, CallLogger, Turn
+from speechwire.server.call import Answer, Call, CallLogger
 from speechwire.server.codec import (
     Accepted,
-    Acknowledged,
     Audio,
-    Caption,
     Codec,
     Digit,
     EndTurn,
     FormatChanged,
     Incoming,
     Malformed,
-    Notice,
     Outgoing,
     PeerError,
-    Queued,
     Reply,
     Speech,
     Started,
@@ -62,6 +61,7 @@ class Line:
         outbox: What is to be sent.
         call: For the application, once the caller has said who it is.
         end: Why the call ended.
+        log: For this call.
         pace: How much audio came.
     """
 
@@ -74,22 +74,20 @@ class Line:
         self.call: Call | None = None
         self.call_id = call_id
         self.end: Ending | None = None
+        self.log = log
         self.pace = AudioPace(limits, self._heard_at_s)
         self._codec = codec
         self._place = place
         self._shared = shared
         self._limits = limits
         self._counters = shared.counters
-        self._log = log
         self._over: asyncio.Future[Ending] = loop.create_future()
-        self._started: asyncio.Future[Started] = loop.create_future()
-        self._ears: Ears | None = None
-        self._speech = Speaking(None, self, most_texts=limits.texts)
+        self._arrival = Arrival(place, limits, self._over, self.finish)
+        self._reports = Reports(self, shared.counters)
+        self._listening = Listening(None, log, self.finish)
+        self._speech = Speaking(None, self._reports, most_texts=limits.texts)
         self._malformed = 0
-        self._early_s = 0.0
-        self._early: list[Text | Digit] = []  # before the call was on
         self._seconds_per_byte = 0.0
-        self._is_deaf = False
         self._span: object | None = None
 
     @property
@@ -140,13 +138,11 @@ class Line:
         """Live from the first message to the last; returns why the call ended. Never raises for a caller."""
         try:
             ending = await self._live()
-        except asyncio.CancelledError:
-            raise
         except SpeechwireError as error:
-            self._log.error("the call could not be served: %s", error)
+            self.log.error("the call could not be served: %s", error)
             ending = endings.service("the speech service cannot be used")
         except Exception:
-            self._log.exception("the call ended by a fault of the server")
+            self.log.exception("the call ended by a fault of the server")
             ending = endings.INTERNAL
         finally:
             try:
@@ -170,7 +166,11 @@ class Line:
         """See :meth:`Call.hang_up`."""
         self.finish(Ending("done", reason))
 
-    # For ears and speech
+    # For hearing and speech
+
+    def barge_in(self) -> None:
+        """Stop the speech: the caller speaks."""
+        self._speech.barge_in()
 
     def send(self, outgoing: Outgoing, weight: Weight = Weight.KEPT) -> bool:
         """Say something to the caller; whether its protocol has words for it."""
@@ -189,52 +189,14 @@ class Line:
         """Wait until the caller has taken what waits."""
         await self.outbox.room()
 
-    def on_caption(self, caption: Caption) -> None:
-        """A turn has a new state."""
-        self._counters.captions += 1
-        if caption.is_interim:
-            self.send(caption, Weight.INTERIM)
-            return
-        if caption.event == "StartOfTurn" and caption.transcript:
-            self._speech.barge_in()
-        self.send(caption)
-        if self.call is not None:
-            self.call.put(caption)
-            if caption.is_final and caption.transcript:
-                self.call.put(_turn(caption))
-        if caption.is_final:
-            self._counters.turns += 1
-
-    def on_acknowledged(self, acknowledged: Acknowledged) -> None:
-        """Audio is covered by captions."""
-        self.send(acknowledged)
-
-    def on_notice(self, notice: Notice) -> None:
-        """Something happened on the way to the service."""
-        self._log.warning("%s: %s", notice.code, notice.description)
-        self._counters.notices[notice.code] += 1
-        self.send(notice)
-        if self.call is not None:
-            self.call.put(notice)
-
-    def on_barge_in(self, barge_in: BargeIn) -> None:
-        """The caller has cut speech short."""
-        self._counters.barge_ins += 1
-        if self.call is not None:
-            self.call.put(barge_in)
-
     # What comes in
 
     def _on_audio(self, data: bytes) -> float:
         seconds = len(data) * self._seconds_per_byte
-        if self._ears is None:
-            self._early_s += seconds
+        if not self._listening.active:
+            self._arrival.early_s += seconds
             return 0.0
-        if not self._is_deaf:
-            try:
-                self._ears.push(data)
-            except SpeechwireError:  # listening has failed or ended; who waits for it says why
-                self._is_deaf = True
+        self._listening.push(data)
         return self.pace.add(seconds, self._heard_at_s)
 
     def _on(self, incoming: Incoming) -> None:
@@ -243,64 +205,54 @@ class Line:
                 self.outbox.put(Weight.KEPT, [incoming.message])
             case Malformed():
                 self._on_malformed(incoming.reason)
-            case Started() if not self._started.done():
+            case Started() if not self._arrival.has_started:
                 self._on_started(incoming)
             case Stopped():
                 self.finish(endings.HUNG_UP)
             case Text() | Digit() if self.call is None:
-                self._early = [*self._early, incoming][: self._limits.texts]
+                self._arrival.keep(incoming)
             case Digit():
-                self._on_digit(incoming)
+                self._reports.on_digit(incoming)
             case PeerError():
-                self._log.warning("the caller's side reports: %s", incoming.description)
+                self.log.warning("the caller's side reports: %s", incoming.description)
             case FormatChanged():
-                self._on_format(incoming)
-            case EndTurn() if self._ears is not None:
-                with suppress(SpeechwireError):
-                    self._ears.end_turn()
+                self._seconds_per_byte = 1 / incoming.format.bytes_per_s
+                self._listening.change_format(incoming.format)
+            case EndTurn():
+                self._listening.end_turn()
             case _:
                 self._speech.receive(incoming)
 
     def _on_started(self, started: Started) -> None:
         """Listen from the first sample on, where there is a place already."""
-        self._started.set_result(started)
+        self._arrival.on_started(started)
         self._seconds_per_byte = 1 / started.format.bytes_per_s
         if self._place.is_taken:
             self._ready(started)
 
-    def _on_digit(self, digit: Digit) -> None:
-        self._counters.digits += 1
-        if self.call is not None:
-            self.call.put(digit)
-
     def _on_malformed(self, reason: str) -> None:
         self._malformed += 1
         self._counters.malformed += 1
-        if self._malformed >= self._limits.malformed or not self._started.done():
+        if self._malformed >= self._limits.malformed or not self._arrival.has_started:
             self.finish(endings.malformed(reason))
-
-    def _on_format(self, changed: FormatChanged) -> None:
-        self._seconds_per_byte = 1 / changed.format.bytes_per_s
-        if self._ears is not None:
-            try:
-                self._ears.change_format(changed.format)
-            except SpeechwireError as error:
-                self.finish(endings.malformed(str(error)))
 
     # The course of the call
 
     async def _live(self) -> Ending:
-        started = await self._wait_for_start()
+        started = await self._arrival.wait_for_start()
         if started is None:
             return self._over.result()
-        if not self._place.is_taken and not await self._wait_for_place():
-            return self._over.result()
+        if not self._place.is_taken:
+            if not await self._arrival.wait_for_place(self.send):
+                return self._over.result()
+            self._ready(started)
+            self._reports.on_early_audio(self._arrival.early_s)
         if self.call is None:  # listening could not begin
             self.finish(endings.INTERNAL)
             return self._over.result()
         timers = CallTimers(self._limits, self._quiet_s, self.finish)
-        listening = asyncio.create_task(self._hear())
-        answering = asyncio.create_task(self._run_application()) if self._shared.answer else None
+        listening = asyncio.create_task(self._listening.run())
+        answering = asyncio.create_task(self._answer(self._shared.answer)) if self._shared.answer else None
         try:
             ending = await asyncio.shield(self._over)
             await self._close(listening, answering)
@@ -311,58 +263,30 @@ class Line:
                     task.cancel()
                     with suppress(asyncio.CancelledError):
                         await task
-        is_heard = self._ears is None or self._ears.is_complete or not started.may_resume
+        is_heard = self._listening.is_complete or not started.may_resume
         return ending if is_heard or ending != endings.HUNG_UP else endings.UNFINISHED
-
-    async def _wait_for_start(self) -> Started | None:
-        if not self._started.done():
-            both: set[asyncio.Future[Any]] = {self._started, self._over}
-            await asyncio.wait(both, timeout=self._limits.start_s, return_when=asyncio.FIRST_COMPLETED)
-        if self._started.done() and not (self._over.done() and self._over.result().is_failure):
-            return self._started.result()
-        self.finish(endings.NO_START)
-        return None
-
-    async def _wait_for_place(self) -> bool:
-        position, timeout_s = self._place.queued
-        self.send(Queued(position=position, timeout_s=timeout_s))
-        waiting = asyncio.ensure_future(self._place.wait())
-        both: set[asyncio.Future[Any]] = {waiting, self._over}
-        try:
-            await asyncio.wait(both, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            waiting.cancel()
-            with suppress(asyncio.CancelledError):
-                await waiting
-        if self._over.done() or not self._place.is_taken:
-            self.finish(endings.BUSY)
-            return False
-        self._ready(self._started.result())
-        if self._early_s:
-            words = "audio came before there was a place for the call"
-            self.on_notice(Notice(code="audio_dropped", description=words, seconds=self._early_s))
-        return not self._over.done()
 
     def _ready(self, started: Started) -> None:
         """The call is on."""
-        shared = self._shared
+        self.log = CallLogger(self.log.logger, {"call_id": self.call_id, "dialect": self.dialect})
         try:
-            self._ears = Ears(
-                shared.pool, started, shared.listen, self, session_settings=shared.session_settings
-            )
-            self._speech = Speaking(self._mouth(started), self, most_texts=self._limits.texts)
+            self._listening = Listening(self._ears(started), self.log, self.finish)
+            self._speech = Speaking(self._mouth(started), self._reports, most_texts=self._limits.texts)
         except SpeechwireError as error:
-            self._log.error("the call cannot begin: %s", error)
+            self.log.error("the call cannot begin: %s", error)
             self.finish(endings.service("the server's options are refused"))
             return
-        self._log = CallLogger(self._log.logger, {"call_id": self.call_id, "dialect": self.dialect})
         self.call = self._make_call(started)
         self.send(Accepted(call_id=self.call_id, speech=self._speech.format))
-        self._log.info("the call began", extra={"provider_id": started.call_id, "resumed": started.resumed})
+        self.log.info("the call began", extra={"provider_id": started.call_id, "resumed": started.resumed})
         self._span = spans.begin(self.call_id, self.dialect)
-        early, self._early = self._early, []
-        for incoming in early:
+        for incoming in self._arrival.take_early():
             self._on(incoming)
+
+    def _ears(self, started: Started) -> Ears:
+        shared = self._shared
+        settings = shared.session_settings
+        return Ears(shared.pool, started, shared.listen, self._reports, session_settings=settings)
 
     def _mouth(self, started: Started) -> Mouth | None:
         if started.speech is None:
@@ -379,7 +303,7 @@ class Line:
             dialect=self.dialect,
             parameters=started.parameters,
             format=started.format,
-            log=self._log,
+            log=self.log,
             event_limit=self._limits.events if self._shared.answer else 0,
             resumed=started.resumed,
         )
@@ -388,27 +312,9 @@ class Line:
         """For how long nothing has come; no time at all while something is being said."""
         return 0.0 if self.speaking else self._clock() - self._heard_at_s
 
-    async def _hear(self) -> None:
-        if self._ears is None:
-            return
-        try:
-            await self._ears.listen()
-        except SpeechwireError as error:
-            self._log.error("listening failed: %s", error)
-            self.finish(endings.service("the speech service cannot be used"))
-
-    async def _run_application(self) -> None:
-        answer = self._shared.answer
-        assert answer is not None and self.call is not None
-        try:
-            await answer(self.call)
-        except CallEnded:
-            pass
-        except Exception:
-            self._log.exception("the application failed")
-            self._counters.application_failures += 1
-            self.finish(endings.APPLICATION)
-        self.finish(endings.DONE)
+    async def _answer(self, answer: Answer) -> None:
+        assert self.call is not None
+        self.finish(await run_application(answer, self.call, self._counters))
 
     async def _close(self, listening: asyncio.Task[None], answering: asyncio.Task[None] | None) -> None:
         """Take the last results, and let the application finish."""
@@ -416,17 +322,15 @@ class Line:
         assert self.call is not None
         self.call.end()
         self._speech.interrupt()
-        if self._ears is not None:
-            await self._ears.aclose()
-            await asyncio.wait({listening}, timeout=self._limits.hangup_s)
+        await self._listening.aclose()
+        await asyncio.wait({listening}, timeout=self._limits.hangup_s)
         self.call.complete()
         if answering is not None and ending not in (endings.APPLICATION,):
             await asyncio.wait({answering}, timeout=self._limits.hangup_s)
 
     async def _let_go(self) -> None:
-        if self._ears is not None:
-            self._counters.audio_s += self._ears.pushed_s
-            await self._ears.aclose()
+        self._counters.audio_s += self._listening.pushed_s
+        await self._listening.aclose()
         await self._speech.aclose()
 
     def _say_goodbye(self, ending: Ending) -> None:
@@ -438,18 +342,6 @@ class Line:
         self._counters.interims_dropped += self.outbox.interims_dropped
         self._counters.ended[ending.code] += 1
         spans.end(self._span, ending.code, self.pace.audio_s)
-        self._log.info(
-            "the call ended",
-            extra={"ending": ending.code, "audio_s": round(self.pace.audio_s, 3), "words": ending.words},
-        )
-
-
-def _turn(caption: Caption) -> Turn:
-    return Turn(
-        index=caption.turn_index,
-        text=caption.transcript,
-        words=caption.words,
-        start_s=caption.start_s,
-        end_s=caption.end_s,
-        channel=caption.channel,
-    )
+        audio_s = round(self.pace.audio_s, 3)
+        extra = {"ending": ending.code, "audio_s": audio_s, "words": ending.words}
+        self.log.info("the call ended", extra=extra)

@@ -1,4 +1,4 @@
-"""Memory that was freed goes back to the system.
+"""Memory of a serving process: what is loaded is kept, and what was freed goes back to the system.
 
 glibc keeps it where something that is in use lies behind it, as it always does between many calls: each keeps
 audio until it is answered, and after some minutes the pages between come to as much as the calls.
@@ -7,14 +7,25 @@ audio until it is answered, and after some minutes the pages between come to as 
 from __future__ import annotations
 
 import ctypes
+import gc
 from collections.abc import Callable
 from typing import Final
 
-__all__ = ["Trimming"]
+__all__ = ["Trimming", "keep_what_is_loaded"]
 
 _EVERY_S: Final = 10.0
 _SHARE: Final = 0.001
 """Of the time; nothing else runs meanwhile."""
+
+
+def keep_what_is_loaded() -> None:
+    """Have the garbage collector leave alone what is loaded by now, for as long as the process lives.
+
+    Each of its full collections stops all calls, and looks through some 70,000 objects of modules that never
+    become garbage: as many as 260 calls have.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 class Trimming:

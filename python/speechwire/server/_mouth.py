@@ -14,6 +14,7 @@ from speechwire.server._playback import Playback
 from speechwire.server._voice import Voice
 from speechwire.server.codec import AudioFormat, Clear, Mark, Outgoing, Speech, SpeechEnded, SpeechStarted
 from speechwire.session import SessionPool, SpeakRequest
+from speechwire.session.word_times import SpeakingRate, WordTimes
 
 __all__ = ["Mouth", "Said", "Sink"]
 
@@ -30,12 +31,15 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
         text: What was to be said, as far as it was given.
         seconds: Length of the speech that was sent.
         heard_s: How much of it was heard, in seconds.
+        heard_text: The words of `text` that had begun by then: exact at the end, else to the word or two that
+            the voice's rate of speaking is good for. What a language model may believe to have said.
         interrupted: Whether it was cut short, by the caller or by the application.
     """
 
     text: str
     seconds: float
     heard_s: float
+    heard_text: str
     interrupted: bool
 
 
@@ -62,6 +66,7 @@ class _Utterance:
         self.text: list[str] = []
         self.is_in_pieces = False
         self.interrupted = False
+        self.is_whole = False  # all of it has been sent
         self.heard_s = 0.0
         self.changed: asyncio.Future[None] | None = None
 
@@ -118,6 +123,7 @@ class Mouth:
         self._free_at_s = 0.0
         self._paused = False
         self._session: Any = None
+        self._rate = SpeakingRate()
 
     @property
     def format(self) -> AudioFormat:
@@ -154,10 +160,12 @@ class Mouth:
                 await feeding
         finally:
             await self._end(utterance, feeding)
+        said = "".join(utterance.text)
         return Said(
-            text="".join(utterance.text),
+            text=said,
             seconds=utterance.playback.sent_s,
             heard_s=utterance.heard_s,
+            heard_text=self._heard_text(utterance, said) if utterance.interrupted else said,
             interrupted=utterance.interrupted,
         )
 
@@ -234,6 +242,8 @@ class Mouth:
         for piece in convert.flush():
             await self._send(utterance, piece, marks)
         if not utterance.interrupted:
+            utterance.is_whole = True
+            self._rate.learn(len("".join(utterance.text)), utterance.playback.sent_s)
             self._sink.send(SpeechEnded(utterance=utterance.number), Weight.SPEECH)
             has_marks = marks.last(self._sink)
             await self._heard(utterance, has_marks=has_marks)
@@ -271,6 +281,12 @@ class Mouth:
             await utterance.wait(left_s)
         if not utterance.interrupted:
             utterance.heard_s = playback.sent_s
+
+    def _heard_text(self, utterance: _Utterance, text: str) -> str:
+        """The words that had begun: by the whole length, or as fast as the voice has spoken so far."""
+        sent_s = utterance.playback.sent_s
+        rate = SpeakingRate(len(text) / sent_s) if utterance.is_whole and sent_s and text else self._rate
+        return " ".join(word for word, _ in WordTimes(text, rate).advance(utterance.heard_s))
 
     async def _end(self, utterance: _Utterance, feeding: asyncio.Task[None] | None) -> None:
         if feeding is not None and not feeding.done():

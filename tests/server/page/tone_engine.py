@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from speechwire.emulator import Heard, StreamInfo, Word
 
-__all__ = ["TONE_HZ", "ToneEngine", "record", "tone", "turns_of_tones"]
+__all__ = ["GAP_S", "TONE_HZ", "WORD_S", "ToneEngine", "record", "tone", "turns_of_tones"]
 
 STEP_S = 0.05
 LOWEST_HZ, APART_HZ, MOST_WORDS = 600.0, 90.0, 24

@@ -12,7 +12,10 @@ const agent = document.getElementById("agent");
 const view = new View();
 const READY = "Press and speak";
 const HEADPHONES = "With headphones the agent cannot hear itself.";
-const READY_HINT = matchMedia("(pointer: coarse)").matches ? HEADPHONES : `or hit the space bar. ${HEADPHONES}`;
+const HAS_KEYS = !matchMedia("(pointer: coarse)").matches;
+const READY_HINT = HAS_KEYS ? `or hit the space bar. ${HEADPHONES}` : HEADPHONES;
+const INTERRUPT_HINT = HAS_KEYS ? "Just talk to interrupt, or press Escape." : "Just talk to interrupt.";
+const STOP_HINT = HAS_KEYS ? "Escape stops it." : "";
 
 class Conversation {
   constructor() {
@@ -310,7 +313,7 @@ class Conversation {
     }
     if (this.slowS) return ["Slow network", `${Math.round(this.slowS)} s of audio wait to be sent. Nothing is lost.`];
     if (this.state === "connecting") return ["Connecting", ""];
-    if (this.saying !== null) return ["Speaking", this.listening ? "Just talk to interrupt, or press Escape." : "Escape stops it."];
+    if (this.saying !== null) return ["Speaking", this.listening ? INTERRUPT_HINT : STOP_HINT];
     if (this.listening) return ["Listening", "Press again to stop."];
     if (this.call?.finishing) return ["Finishing", ""];
     return [READY, READY_HINT];

@@ -1,0 +1,23 @@
+"""The application's run in one call."""
+
+from __future__ import annotations
+
+from speechwire.server import _ending as endings
+from speechwire.server._counters import Counters
+from speechwire.server._ending import Ending
+from speechwire.server.call import Answer, Call, CallEnded
+
+__all__ = ["run_application"]
+
+
+async def run_application(answer: Answer, call: Call, counters: Counters) -> Ending:
+    """Run it to its end; how the call ends by that. What it raises is logged, with its traceback."""
+    try:
+        await answer(call)
+    except CallEnded:
+        return endings.DONE
+    except Exception:
+        call.log.exception("the application failed")
+        counters.application_failures += 1
+        return endings.APPLICATION
+    return endings.DONE

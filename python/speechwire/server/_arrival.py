@@ -1,0 +1,88 @@
+"""A caller before its call is on: it says who it is, and waits for a place."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from speechwire.server import _ending as endings
+from speechwire.server._ending import Ending
+from speechwire.server.admission import Place
+from speechwire.server.codec import Digit, Queued, Started, Text
+from speechwire.server.limits import Limits
+
+__all__ = ["Arrival"]
+
+
+class Arrival:
+    """What happens until a call is on.
+
+    Args:
+        place: In the quota, perhaps still to be waited for.
+        limits: ``start_s`` and ``texts``.
+        over: Done when the caller is gone, or is given up.
+        finish: Ends the call.
+
+    Attributes:
+        early_s: Seconds of audio that came before there was a place.
+    """
+
+    __slots__ = ("_early", "_finish", "_limits", "_over", "_place", "_started", "early_s")
+
+    def __init__(
+        self, place: Place, limits: Limits, over: asyncio.Future[Ending], finish: Callable[[Ending], None]
+    ) -> None:
+        self.early_s = 0.0
+        self._place = place
+        self._limits = limits
+        self._over = over
+        self._finish = finish
+        self._started: asyncio.Future[Started] = asyncio.get_running_loop().create_future()
+        self._early: list[Text | Digit] = []
+
+    @property
+    def has_started(self) -> bool:
+        """Whether the caller has said who it is."""
+        return self._started.done()
+
+    def on_started(self, started: Started) -> None:
+        """It says so now."""
+        self._started.set_result(started)
+
+    def keep(self, incoming: Text | Digit) -> None:
+        """Keep what came early, as far as it is not too much."""
+        self._early = [*self._early, incoming][: self._limits.texts]
+
+    def take_early(self) -> list[Text | Digit]:
+        """Take what came early."""
+        early, self._early = self._early, []
+        return early
+
+    async def wait_for_start(self) -> Started | None:
+        """Wait until the caller has said who it is; ``None`` where it does not."""
+        if not self._started.done():
+            both: set[asyncio.Future[Any]] = {self._started, self._over}
+            await asyncio.wait(both, timeout=self._limits.start_s, return_when=asyncio.FIRST_COMPLETED)
+        if self._started.done() and not (self._over.done() and self._over.result().is_failure):
+            return self._started.result()
+        self._finish(endings.NO_START)
+        return None
+
+    async def wait_for_place(self, send: Callable[[Queued], bool]) -> bool:
+        """Tell the caller its position in the queue, and wait; whether there is a place now."""
+        position, timeout_s = self._place.queued
+        send(Queued(position=position, timeout_s=timeout_s))
+        waiting = asyncio.ensure_future(self._place.wait())
+        both: set[asyncio.Future[Any]] = {waiting, self._over}
+        try:
+            await asyncio.wait(both, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+            with suppress(asyncio.CancelledError):
+                await waiting
+        if self._over.done() or not self._place.is_taken:
+            self._finish(endings.BUSY)
+            return False
+        return True
