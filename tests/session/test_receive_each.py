@@ -6,12 +6,14 @@ import asyncio
 from typing import Any
 
 import pytest
+from tests.session.driving import speak_into
+from tests.session.fake_service import FakeFlux
 from tests.session.fake_voice import FakeAura, heard
 
 from speechwire.errors import SessionClosed, SpeechwireError
 from speechwire.protocol import ListenV2Options
 from speechwire.protocol.listen_v2_events import Connected
-from speechwire.session import ListenV2Session, SpeakSession
+from speechwire.session import ListenV2Session, SessionEnded, SpeakSession
 from speechwire.transport import MemoryPeer, MemoryTransport
 
 KEY = "key-of-the-tests"
@@ -101,3 +103,29 @@ async def test_events_until_the_end() -> None:
     assert await session.receive_each(lambda event: True), "the end stays the end"
     with pytest.raises(SessionClosed):
         session.push(bytes(100))
+
+
+@pytest.mark.parametrize("index", [0, 5], ids=["waiting already", "as it comes"])
+async def test_what_the_function_raises_reaches_its_owner_and_nobody_else(index: int) -> None:
+    service = FakeFlux([(0.5, 2.0)])
+    session = ListenV2Session(KEY, transport=MemoryTransport(service))
+    got: list[Any] = []
+
+    def take(event: object) -> bool:
+        got.append(event)
+        if len(got) == index + 1:
+            raise ZeroDivisionError
+        return True
+
+    if not index:
+        await speak_into(session, 1.0)
+    receiving = asyncio.create_task(session.receive_each(take))
+    await speak_into(session, 2.0, start_s=1.0 if not index else 0.0)
+    with pytest.raises(ZeroDivisionError):
+        await receiving
+    rest = asyncio.create_task(session.receive_each(lambda event: bool(got.append(event)) or True))
+    await session.aclose()
+    assert await rest
+    assert len(service.heard) == 1
+    assert isinstance(got[-1], SessionEnded)
+    assert got[-1].complete

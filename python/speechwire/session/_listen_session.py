@@ -78,8 +78,8 @@ class ListeningSession(Generic[EventT]):
         which spares a task switch each. For one consumer, in place of the iteration.
 
         Args:
-            take: Takes an event; returns whether it wants the next. Must neither raise nor wait. It is called
-                in no particular context: not in this task's, and not always in a task.
+            take: Takes an event; returns whether it wants the next. Must not wait. It is called in no
+                particular context: not in this task's, and not always in a task.
 
         Returns:
             True at the end; false once ``take`` has returned false: what comes then waits for the next call.
@@ -87,6 +87,7 @@ class ListeningSession(Generic[EventT]):
         Raises:
             SpeechwireError: The session failed for good; raised once, after the last event.
             RuntimeError: Another task is waiting for the events.
+            Exception: What ``take`` raised; the session goes on, and the next call gets what comes then.
         """
         return await self._runner.events.get_each(take)
 
@@ -279,7 +280,8 @@ class ListeningSession(Generic[EventT]):
     async def aclose(self) -> None:
         """Send what is left, take the last results, and close, all within ``drain_timeout_s``. Idempotent.
 
-        The results can be read afterwards; the last event is :class:`SessionEnded`.
+        The results can be read afterwards; the last event is :class:`SessionEnded`. Cancelled, it ends the
+        session at once, unless another task waits in ``aclose`` as well.
 
         Raises:
             LocalProtocolError: The session belongs to another event loop that still exists: close it there.
