@@ -26,7 +26,8 @@ class Deadlock(AssertionError):
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
     """Runs callbacks as usual; where it would sleep, it moves the clock instead.
 
-    What a thread is asked to do takes no virtual time. Not for real sockets: an idle loop never waits for them.
+    What a thread is asked to do takes no virtual time. Not for real sockets: an idle loop never waits for
+    them.
 
     Attributes:
         in_threads: How many calls threads are still busy with.

@@ -62,7 +62,9 @@ def test_silence_before_the_clock_began_is_not_taken_for_what_it_pushed() -> Non
         arrived_ns=np.concatenate([silence.arrived_ns, late.arrived_ns]),
         received=np.concatenate([silence.received, late.received + 2 * BYTES_PER_S]),
     )
-    schedule = Schedule(1000.0, 50, BYTES_PER_S)  # a second was pushed to connect, and a second of silence put in
+    schedule = Schedule(
+        1000.0, 50, BYTES_PER_S
+    )  # a second was pushed to connect, and a second of silence put in
     found, _ = lateness_ms(schedule, {0: both}, (0.0, 2000.0))
     np.testing.assert_allclose(found, [1.0] * 10, atol=0.01)
     sink = Sink()

@@ -43,7 +43,7 @@ class Schedule:
 
     Attributes:
         start_s: When the ticker began, on the monotonic clock.
-        primed: Frames pushed to connect, before that. A session that is pushed nothing for a moment after them
+        primed: Frames pushed to connect, before that. A session that is pushed nothing for a moment then
             puts in silence.
         bytes_per_s: Of the audio on the wire.
     """

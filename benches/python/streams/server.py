@@ -3,8 +3,8 @@
     python -m benches.python.streams.server
 
 prints its port and serves until its standard input ends. ``GET /report`` gives what arrived since the start,
-``GET /forget`` begins anew, ``GET /quiet`` ends the results. A stream is known by the digits at the end of its API
-key.
+``GET /forget`` begins anew, ``GET /quiet`` ends the results. A stream is known by the digits at the end of
+its API key.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ __all__ = ["Trial"]
 
 WARM_UP_S = 2.0
 _PACING_S = 4.0
-# The plugin's last stream is pushed nothing for so long after it has connected: its session puts in its silence.
+# The plugin's last stream is pushed nothing for so long after it has connected: its session puts in silence.
 _SETTLE_S = 2.0
 _GRACE_S = 1.0
 # What comes later than this after the last frame is not the audio pushed: our sessions put in silence then.

@@ -73,7 +73,9 @@ class RingLog:
         self._replay_frames = replay_frames
         self._needed_from = 0
         self._sent: deque[Item] = deque()
-        self._resent = 0  # of what is needed, on average; below 0 while the replacement of a connection allows more
+        self._resent = (
+            0  # of what is needed, on average; below 0 while the replacement of a connection allows more
+        )
         self._forgotten: deque[tuple[int, int]] = deque()  # from where to where
 
     def fork(self) -> RingLog:
@@ -186,8 +188,8 @@ class RingLog:
         return max(0, self._resent + again - _MOST_RESENT * open_frames)
 
     def give_up_repeats(self, until: int) -> int:
-        """Send nothing again that was sent before and begins before ``until``; returns the frames of it that no
-        result acknowledges.
+        """Send nothing again that was sent before and begins before ``until``; returns the frames of it that
+        no result acknowledges.
         """
         lost = self._resent = 0
         keep: deque[Item] = deque()

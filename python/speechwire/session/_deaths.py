@@ -7,8 +7,8 @@ from typing import Final
 __all__ = ["Deaths"]
 
 _MOST: Final = 12
-# A connection that gives results up to the point where others have died hints at the audio there; one that dies
-# before hints at the service.
+# A connection that gives results up to the point where others have died hints at the audio there; one that
+# dies before hints at the service.
 _THERE, _BEFORE = 4, 1
 _NEAR_S: Final = 0.25
 _SAME_S: Final = 0.02
@@ -19,9 +19,9 @@ _MOST_UNHEARD_S: Final = 3.0  # one that was sent more without an answer stood s
 class Deaths:
     """Counts connections that failed without getting any further than those before.
 
-    After three of them that came about as far, or twelve that did not, the audio that all of them were sent is not
-    to be sent again: else a session would send it for ever, and stay deaf to what comes behind it. Connections
-    that take more and more audio are about to recover; with each of them the count begins anew.
+    After three of them that came about as far, or twelve that did not, the audio that all of them were sent is
+    not to be sent again: else a session would send it for ever, and stay deaf to what comes behind it.
+    Connections that take more and more audio are about to recover: with each the count begins anew.
 
     Args:
         frame_rate: Frames per second.

@@ -205,8 +205,8 @@ class ListenTraffic(Generic[EventT]):
         self._ring.pace(self._speed(), burst_s)
 
     def _speed(self) -> float | None:
-        """How fast a backlog is sent. What is still unsent at the deadline would be lost: half the time is for it,
-        and half for the answer.
+        """How fast a backlog is sent. What is unsent at the deadline would be lost: half the time is for
+        sending it, and half for the answer.
         """
         speed, left_s = self._shared.settings.replay_speed, self._shared.close_by - self.connection.now()
         if speed is None or left_s == math.inf:

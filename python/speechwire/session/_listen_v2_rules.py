@@ -172,7 +172,7 @@ class ListenV2Rules:
         return () if repeated else self._continued(event)
 
     def _note_forced(self, event: TurnInfo, timeline: Timeline) -> None:
-        """Take note of a turn that was ended by force, or by silence that was put in, on the connection's clock."""
+        """Take note of a turn that was ended by force, or by silence put in, on the connection's clock."""
         end_s = event.audio_window_end
         if end_s < self._forced_s or any(word.end is None for word in event.words):
             return

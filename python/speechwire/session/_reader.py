@@ -23,8 +23,8 @@ class Reader(Generic[T]):
     def offer(self, item: T) -> bool:
         """Give an item to the task that waits for it, in this call; false if it has to wait for the task.
 
-        Calls what the task has left for that; what it raises is raised in the task. While it runs, and after it
-        has returned false, other items wait.
+        Calls what the task has left for that; what it raises is raised in the task. While it runs, and after
+        it has returned false, other items wait.
         """
         take, waiter = self._take, self._waiter
         if take is None or waiter is None or waiter.done():

@@ -108,7 +108,7 @@ class Backoff:
     def behind(self, attempt_s: float, delay_s: float) -> float:
         """A delay that follows an attempt which took so long to fail: attempts begin at most ``cap_s`` apart.
 
-        Of the delay an eighth stays, so that streams whose attempts failed together do not try again together.
+        An eighth of the delay stays, so that streams whose attempts failed together do not retry together.
         """
         return min(delay_s, max(self._policy.cap_s - attempt_s, delay_s / 8))
 
