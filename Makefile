@@ -27,21 +27,22 @@ CORE   := dist/speechwire-*-cp311-abi3-*.whl
 endif
 BUILT  := $(CORE) $(foreach name,$(PURE),dist/$(subst -,_,$(name))-*-py3-none-any.whl)
 
-# The browser is Debian's package. Elsewhere, and without root, the tests say that they are skipped.
-define CHROMIUM
-if command -v chromium >/dev/null || command -v chromium-browser >/dev/null; then :; \
+# A program that tests want is a package of Debian's: $(call PROGRAM,package,commands that it may be called by).
+# Elsewhere, and without root, the tests say that they are skipped.
+define PROGRAM
+if for each in $(2); do command -v $$each && break; done >/dev/null; then :; \
 elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	echo "Installing Chromium ..."; \
-	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null \
-		|| echo "Chromium could not be installed: the tests are skipped."; \
-else echo "Chromium is not installed: the tests are skipped. On Debian: sudo apt-get install chromium"; fi
+	echo "Installing $(1) ..."; \
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1) >/dev/null \
+		|| echo "$(1) could not be installed: the tests that want it are skipped."; \
+else echo "$(1) is missing, and the tests that want it are skipped. On Debian: sudo apt-get install $(1)"; fi
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve check test test-rust test-python test-oldest test-clients test-page test-cluster storm bench bench-streams bench-server soak mutants reliability chaos lint types wheel wheel-pure wheel-portable sdist test-wheels test-alone audit workflows deployments docs docs-serve dev lock clean
+.PHONY: help demo serve check test test-rust test-python test-oldest test-clients test-page test-cluster programs storm bench bench-streams bench-server soak mutants reliability chaos stories lint types wheel wheel-pure wheel-portable sdist test-wheels test-wheels-quick test-alone audit workflows deployments docs docs-serve dev lock clean
 
 help:            ## list the verbs
-	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
 
 # Each framework has an environment of its own.
 FRAMEWORK ?= videosdk
@@ -75,10 +76,14 @@ test-python: $(STAMP)/installed  ## run pytest against the installed wheel, on a
 	$(PYTEST) -m "not paced" $(PARALLEL) $(PYTEST_ARGS)
 	$(PYTEST) -m paced $(PYTEST_ARGS) || test $$? = 5  # PYTEST_ARGS may leave none of them
 
+programs:        ## install the programs that tests want: chromium, haproxy, redis-server (by apt, where root may)
+	@$(call PROGRAM,chromium,chromium chromium-browser)
+	@$(call PROGRAM,haproxy,haproxy)
+	@$(call PROGRAM,redis-server,redis-server valkey-server)
+
 test-cluster: $(STAMP)/installed  ## four workers behind HAProxy, with Redis, under load while parts of it fail (installs both by apt where root may)
-	@command -v haproxy >/dev/null && command -v redis-server >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
-		&& apt-get update -qq && apt-get install -y -qq --no-install-recommends haproxy redis-server; } \
-		|| echo "haproxy or redis-server is missing, and what wants them is skipped: apt-get install haproxy redis-server"
+	@$(call PROGRAM,haproxy,haproxy)
+	@$(call PROGRAM,redis-server,redis-server valkey-server)
 	$(BIN)/python -m pytest tests/cluster --figures $(PYTEST_ARGS)
 
 storm: $(STAMP)/installed  ## a hundred workers and one quota in virtual time; draws docs/images/storm.svg
@@ -91,7 +96,7 @@ test-clients: $(CLIENTS)/.stamps/installed  ## drive other people's clients agai
 	$(CLIENTS)/bin/python -m pytest tests/clients $(if $(TABLE),--write-table) $(PYTEST_ARGS)
 
 test-page: $(STAMP)/installed  ## drive the server's page in Chromium; installs Debian's package where it may
-	@$(CHROMIUM)
+	@$(call PROGRAM,chromium,chromium chromium-browser)
 	$(BIN)/python -m pytest tests/server/page --figures $(PYTEST_ARGS)
 
 bench: $(STAMP)/bench  ## compare the audio engine with its peers; writes benches/report and the pages
@@ -118,6 +123,9 @@ reliability: $(STAMP)/installed  ## run the fault matrix and write docs/reliabil
 
 chaos: $(STAMP)/installed  ## play 100,000 random stories against a failing service and write docs/chaos.md (CHAOS_ARGS=--stories=1000)
 	$(BIN)/python -m tests.model --write docs/chaos.md $(CHAOS_ARGS)
+
+stories: $(STAMP)/installed  ## the first 20,000 of these stories; writes nothing (STORIES=1000)
+	$(BIN)/python -m tests.model --stories $(or $(STORIES),20000)
 
 lint: $(STAMP)/environment  ## ruff, rustfmt, clippy
 	$(BIN)/ruff check .
@@ -165,6 +173,11 @@ test-alone: wheel wheel-pure sdist  ## install each wheel alone into an empty en
 
 test-wheels: test-alone  ## the same, and run the tests against each artefact on each Python found (WHEELS_ARGS=--quick)
 	$(BIN)/python -m scripts.wheel_matrix $(WHEELS_ARGS)
+
+# What CI runs: the native wheel, the pure one and the sdist on this Python, each with the tests of the scope `quick`.
+test-wheels-quick: wheel wheel-pure sdist  ## install each artefact into a clean environment and run a part of the suite there
+	$(BIN)/python -m scripts.wheel_matrix --scope quick --python $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])') \
+		--artefact native --artefact pure --artefact sdist
 
 audit: $(TOOLS)/.stamps/installed  ## check licences, sources, known vulnerabilities (AUDIT_ARGS=--strict)
 	$(TOOLS)/bin/python scripts/audit.py $(AUDIT_ARGS)
