@@ -69,14 +69,17 @@ else
 	cargo test --workspace --locked --quiet
 endif
 
-# One process for each core, where the tests of a file stay together; then one process for the tests marked `paced`,
-# which depend on the pace of the machine. `make test PARALLEL=` runs all in one process at a time.
+# $(call TESTS,interpreter,paths): one process for each core, where the tests of a file stay together; then one process
+# for the tests marked `paced`, which depend on the pace of the machine. PARALLEL= runs one process at a time.
 PARALLEL ?= -n auto --dist loadfile
-PYTEST := SPEECHWIRE_EXPECT_ENGINE=$(ENGINE) $(BIN)/python -m pytest
+define TESTS
+$(1) -m pytest $(2) -m "not paced" $(PARALLEL) $(PYTEST_ARGS)
+$(1) -m pytest $(2) -m paced $(PYTEST_ARGS) || test $$? = 5  # 5: PYTEST_ARGS leaves none of them
+endef
 
+test-python: export SPEECHWIRE_EXPECT_ENGINE = $(ENGINE)
 test-python: $(STAMP)/installed  ## run pytest against the installed wheel, on all cores
-	$(PYTEST) -m "not paced" $(PARALLEL) $(PYTEST_ARGS)
-	$(PYTEST) -m paced $(PYTEST_ARGS) || test $$? = 5  # PYTEST_ARGS may leave none of them
+	$(call TESTS,$(BIN)/python)
 
 programs:        ## install the programs that tests want: chromium, haproxy, redis-server (by apt, where root may)
 	@$(call PROGRAM,chromium,chromium chromium-browser)
@@ -92,7 +95,7 @@ storm: $(STAMP)/installed  ## a hundred workers and one quota in virtual time; d
 	$(BIN)/python -m benches.python.storm
 
 test-oldest: $(STAMP)/oldest  ## run the plugins' tests on the oldest framework of the stated range
-	$(OLDEST)/bin/python -m pytest tests/plugin $(PARALLEL) $(PYTEST_ARGS)
+	$(call TESTS,$(OLDEST)/bin/python,tests/plugin)
 
 test-clients: $(CLIENTS)/.stamps/installed  ## drive other people's clients against the emulator (TABLE=1 renews the table)
 	$(CLIENTS)/bin/python -m pytest tests/clients $(if $(TABLE),--write-table) $(PYTEST_ARGS)
