@@ -19,9 +19,9 @@ _MOST_UNHEARD_S: Final = 3.0  # one that was sent more without an answer stood s
 class Deaths:
     """Counts connections that failed without getting any further than those before.
 
-    After three of them that came about as far, or twelve that did not, the audio that all of them were sent is
-    not to be sent again: else a session would send it for ever, and stay deaf to what comes behind it.
-    Connections that take more and more audio are about to recover: with each the count begins anew.
+    After three of them that came about as far, or twelve that did not, the audio that all of them were sent
+    is not to be sent again: else a session would send it for ever, and stay deaf to what comes behind it.
+    Connections that take more and more audio are about to recover; with each of them the count begins anew.
 
     Args:
         frame_rate: Frames per second.
