@@ -15,6 +15,8 @@ PURE   := $(patsubst python/%/pyproject.toml,%,$(sort $(wildcard python/*/pyproj
 SOURCES := pyproject.toml README.md LICENSE THIRD_PARTY_LICENSES.txt $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed -o -name '*.toml' -o -name README.md -o -path '*/speechwire/server/*')
 RUST_SOURCES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml)
 REQUIREMENTS := requirements/dev.lock
+# uv, of the locked version, takes a tenth of pip's time. Then: the interpreter to install for, what to install.
+INSTALL := $(BIN)/python -m uv pip install --quiet --python
 
 ifeq ($(RUST),)
 ENGINE := numpy
@@ -27,21 +29,22 @@ CORE   := dist/speechwire-*-cp311-abi3-*.whl
 endif
 BUILT  := $(CORE) $(foreach name,$(PURE),dist/$(subst -,_,$(name))-*-py3-none-any.whl)
 
-# The browser is Debian's package. Elsewhere, and without root, the tests say that they are skipped.
-define CHROMIUM
-if command -v chromium >/dev/null || command -v chromium-browser >/dev/null; then :; \
+# A program that tests want is a package of Debian's: $(call PROGRAM,package,commands that it may be called by).
+# Elsewhere, and without root, the tests say that they are skipped.
+define PROGRAM
+if for each in $(2); do command -v $$each && break; done >/dev/null; then :; \
 elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	echo "Installing Chromium ..."; \
-	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null \
-		|| echo "Chromium could not be installed: the tests are skipped."; \
-else echo "Chromium is not installed: the tests are skipped. On Debian: sudo apt-get install chromium"; fi
+	echo "Installing $(1) ..."; \
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1) >/dev/null \
+		|| echo "$(1) could not be installed: the tests that want it are skipped."; \
+else echo "$(1) is missing, and the tests that want it are skipped. On Debian: sudo apt-get install $(1)"; fi
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve check test test-rust test-python test-oldest test-clients test-page test-cluster storm bench bench-streams bench-server soak mutants reliability chaos lint types wheel wheel-pure wheel-portable sdist test-wheels test-alone audit workflows deployments docs docs-serve dev lock clean
+.PHONY: help demo serve check test test-rust test-python test-oldest test-clients test-page test-cluster programs storm bench bench-streams bench-server soak mutants reliability chaos stories lint types wheel wheel-pure wheel-portable sdist test-wheels test-wheels-quick test-alone audit workflows deployments docs docs-serve dev lock clean
 
 help:            ## list the verbs
-	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
 
 # Each framework has an environment of its own.
 FRAMEWORK ?= videosdk
@@ -66,29 +69,39 @@ else
 	cargo test --workspace --locked --quiet
 endif
 
-# One process for each core; `make test PARALLEL=` runs in one. The tests of a file stay together.
+# $(call TESTS,interpreter,paths): one process for each core, where the tests of a file stay together; then one process
+# for the tests marked `paced`, which depend on the pace of the machine. PARALLEL= runs one process at a time.
 PARALLEL ?= -n auto --dist loadfile
+define TESTS
+$(1) -m pytest $(2) -m "not paced" $(PARALLEL) $(PYTEST_ARGS)
+$(1) -m pytest $(2) -m paced $(PYTEST_ARGS) || test $$? = 5  # 5: PYTEST_ARGS leaves none of them
+endef
 
+test-python: export SPEECHWIRE_EXPECT_ENGINE = $(ENGINE)
 test-python: $(STAMP)/installed  ## run pytest against the installed wheel, on all cores
-	SPEECHWIRE_EXPECT_ENGINE=$(ENGINE) $(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
+	$(call TESTS,$(BIN)/python)
+
+programs:        ## install the programs that tests want: chromium, haproxy, redis-server (by apt, where root may)
+	@$(call PROGRAM,chromium,chromium chromium-browser)
+	@$(call PROGRAM,haproxy,haproxy)
+	@$(call PROGRAM,redis-server,redis-server valkey-server)
 
 test-cluster: $(STAMP)/installed  ## four workers behind HAProxy, with Redis, under load while parts of it fail (installs both by apt where root may)
-	@command -v haproxy >/dev/null && command -v redis-server >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
-		&& apt-get update -qq && apt-get install -y -qq --no-install-recommends haproxy redis-server; } \
-		|| echo "haproxy or redis-server is missing, and what wants them is skipped: apt-get install haproxy redis-server"
+	@$(call PROGRAM,haproxy,haproxy)
+	@$(call PROGRAM,redis-server,redis-server valkey-server)
 	$(BIN)/python -m pytest tests/cluster --figures $(PYTEST_ARGS)
 
 storm: $(STAMP)/installed  ## a hundred workers and one quota in virtual time; draws docs/images/storm.svg
 	$(BIN)/python -m benches.python.storm
 
 test-oldest: $(STAMP)/oldest  ## run the plugins' tests on the oldest framework of the stated range
-	$(OLDEST)/bin/python -m pytest tests/plugin $(PYTEST_ARGS)
+	$(call TESTS,$(OLDEST)/bin/python,tests/plugin)
 
 test-clients: $(CLIENTS)/.stamps/installed  ## drive other people's clients against the emulator (TABLE=1 renews the table)
 	$(CLIENTS)/bin/python -m pytest tests/clients $(if $(TABLE),--write-table) $(PYTEST_ARGS)
 
 test-page: $(STAMP)/installed  ## drive the server's page in Chromium; installs Debian's package where it may
-	@$(CHROMIUM)
+	@$(call PROGRAM,chromium,chromium chromium-browser)
 	$(BIN)/python -m pytest tests/server/page --figures $(PYTEST_ARGS)
 
 bench: $(STAMP)/bench  ## compare the audio engine with its peers; writes benches/report and the pages
@@ -115,6 +128,9 @@ reliability: $(STAMP)/installed  ## run the fault matrix and write docs/reliabil
 
 chaos: $(STAMP)/installed  ## play 100,000 random stories against a failing service and write docs/chaos.md (CHAOS_ARGS=--stories=1000)
 	$(BIN)/python -m tests.model --write docs/chaos.md $(CHAOS_ARGS)
+
+stories: $(STAMP)/installed  ## the first 20,000 of these stories; writes nothing (STORIES=1000)
+	$(BIN)/python -m tests.model --stories $(or $(STORIES),20000)
 
 lint: $(STAMP)/environment  ## ruff, rustfmt, clippy
 	$(BIN)/ruff check .
@@ -163,6 +179,11 @@ test-alone: wheel wheel-pure sdist  ## install each wheel alone into an empty en
 test-wheels: test-alone  ## the same, and run the tests against each artefact on each Python found (WHEELS_ARGS=--quick)
 	$(BIN)/python -m scripts.wheel_matrix $(WHEELS_ARGS)
 
+# What CI runs: the native wheel, the pure one and the sdist on this Python, each with the tests of the scope `quick`.
+test-wheels-quick: wheel wheel-pure sdist  ## install each artefact into a clean environment and run a part of the suite there
+	$(BIN)/python -m scripts.wheel_matrix --scope quick --python $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])') \
+		--artefact native --artefact pure --artefact sdist
+
 audit: $(TOOLS)/.stamps/installed  ## check licences, sources, known vulnerabilities (AUDIT_ARGS=--strict)
 	$(TOOLS)/bin/python scripts/audit.py $(AUDIT_ARGS)
 
@@ -205,7 +226,8 @@ $(STAMP)/environment: $(REQUIREMENTS)
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11, 3.12 or 3.13 is needed, this is " + sys.version)'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing what the tests and the demo need into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(REQUIREMENTS)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(shell grep ^uv== $(REQUIREMENTS))
+	@$(INSTALL) $(BIN)/python -r $(REQUIREMENTS)
 	@mkdir -p $(STAMP) && touch $@
 
 $(STAMP)/installed: $(STAMP)/environment $(SOURCES) $(RUST_SOURCES)
@@ -228,8 +250,8 @@ endif
 $(STAMP)/oldest: $(STAMP)/installed
 	@test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)
 	@echo "Installing the oldest framework of the range into $(OLDEST) ..."
-	@$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check -r $(REQUIREMENTS)
-	@$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check "videosdk-agents==1.0.29"
+	@$(INSTALL) $(OLDEST)/bin/python -r $(REQUIREMENTS)
+	@$(INSTALL) $(OLDEST)/bin/python "videosdk-agents==1.0.29"
 	@$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(BUILT)
 	@touch $@
 
@@ -243,10 +265,10 @@ $(STAMP)/bench: $(STAMP)/installed
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/bench.lock
 	@touch $@
 
-$(CLIENTS)/.stamps/environment: requirements/clients.lock
+$(CLIENTS)/.stamps/environment: requirements/clients.lock | $(STAMP)/environment
 	@test -x $(CLIENTS)/bin/python || $(PYTHON) -m venv $(CLIENTS)
 	@echo "Installing other people's clients into $(CLIENTS) ..."
-	@$(CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/clients.lock
+	@$(INSTALL) $(CLIENTS)/bin/python -r requirements/clients.lock
 	@mkdir -p $(@D) && touch $@
 
 $(DOCS)/.stamps/environment: requirements/docs.lock
@@ -269,14 +291,14 @@ test-livekit: $(LIVEKIT)/.stamps/installed $(LIVEKIT)-oldest/.stamps/installed  
 	$(LIVEKIT)/bin/python -m pytest tests/livekit $(if $(TABLE),--write-faults) $(PYTEST_ARGS)
 	$(LIVEKIT)-oldest/bin/python -m pytest tests/livekit --ignore tests/livekit/test_faults.py $(PYTEST_ARGS)
 
-$(LIVEKIT)/.stamps/environment $(LIVEKIT)-oldest/.stamps/environment: %/.stamps/environment: requirements/livekit.lock
+$(LIVEKIT)/.stamps/environment $(LIVEKIT)-oldest/.stamps/environment: %/.stamps/environment: requirements/livekit.lock | $(STAMP)/environment
 	@test -x $*/bin/python || $(PYTHON) -m venv $*
 	@echo "Installing LiveKit Agents into $* ..."
-	@$*/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/livekit.lock
+	@$(INSTALL) $*/bin/python -r requirements/livekit.lock
 	@mkdir -p $(@D) && touch $@
 
 $(LIVEKIT)-oldest/.stamps/oldest: $(LIVEKIT)-oldest/.stamps/environment
-	@$(LIVEKIT)-oldest/bin/python -m pip install --quiet --disable-pip-version-check \
+	@$(INSTALL) $(LIVEKIT)-oldest/bin/python \
 		"livekit-agents==$(LIVEKIT_OLDEST)" "livekit-plugins-deepgram==$(LIVEKIT_OLDEST)"
 	@touch $@
 
@@ -295,17 +317,17 @@ test-pipecat: $(PIPECAT)/.stamps/installed $(PIPECAT)-newest/.stamps/installed  
 	$(PIPECAT)/bin/python -m pytest tests/pipecat $(PYTEST_ARGS)
 	SPEECHWIRE_PIPECAT_FAULTS=$(FAULTS) $(PIPECAT)-newest/bin/python -m pytest tests/pipecat $(PYTEST_ARGS)
 
-$(PIPECAT)/.stamps/environment: requirements/pipecat.lock
+$(PIPECAT)/.stamps/environment: requirements/pipecat.lock | $(STAMP)/environment
 	@test -x $(PIPECAT)/bin/python || $(PYTHON) -m venv $(PIPECAT)
 	@echo "Installing the oldest Pipecat of the range into $(PIPECAT) ..."
-	@$(PIPECAT)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/pipecat.lock
+	@$(INSTALL) $(PIPECAT)/bin/python -r requirements/pipecat.lock
 	@mkdir -p $(@D) && touch $@
 
-$(PIPECAT)-newest/.stamps/environment: requirements/pipecat.lock
+$(PIPECAT)-newest/.stamps/environment: requirements/pipecat.lock | $(STAMP)/environment
 	@test -x $(PIPECAT)-newest/bin/python || $(PYTHON) -m venv $(PIPECAT)-newest
 	@echo "Installing the newest Pipecat of the range into $(PIPECAT)-newest ..."
-	@$(PIPECAT)-newest/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/pipecat.lock
-	@$(PIPECAT)-newest/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "$(PIPECAT_RANGE)"
+	@$(INSTALL) $(PIPECAT)-newest/bin/python -r requirements/pipecat.lock
+	@$(INSTALL) $(PIPECAT)-newest/bin/python --upgrade-package pipecat-ai "$(PIPECAT_RANGE)"
 	@mkdir -p $(@D) && touch $@
 
 $(PIPECAT)/.stamps/installed $(PIPECAT)-newest/.stamps/installed: %/.stamps/installed: %/.stamps/environment $(STAMP)/installed

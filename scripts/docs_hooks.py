@@ -38,7 +38,7 @@ _PICTURE = re.compile(r'<img alt="(?P<alt>[^"]*)" src="(?:\.\./)*images/(?P<name
 _CELL = re.compile(r"<td>(?P<content>.*?)</td>", re.S)
 _CODE = re.compile(r"<code>.*?</code>", re.S)
 _BREAK = re.compile(r"(?<=\w)[_=/.,](?=[\w\"])|(?<=\w)&amp;(?=\w)")
-_SHORT = 16  # characters that need no room of their own on a narrow screen
+_SHORT = 22  # characters that stay on one line, and need no more room on a narrow screen
 _STYLE = re.compile(r"<style>.*?</style>\s*", re.S)
 
 

@@ -8,8 +8,9 @@
 
 The tests come out of the sdist, and run in a folder that holds none of the packages: what is imported can
 only be what was installed, and the sdist is shown to hold what its tests need. ``full`` and ``quick`` install
-every distribution and the framework, the others ``speechwire`` alone. Prints a line as each combination ends,
-and a table of counts.
+every distribution and the framework, the others ``speechwire`` alone. They run on all cores, without the
+tests marked ``paced``; ``core`` runs in one process. Prints a line as each combination ends, and a table of
+counts.
 """
 
 from __future__ import annotations
@@ -59,6 +60,8 @@ SCOPES = {"full": FULL, "quick": QUICK, "alone": ALONE, "core": BARE}
 WITH_PLUGINS = ("full", "quick")
 # Longer than the longest of pip's installs, whose tests have a limit of their own.
 PATIENT = ("-o", "faulthandler_timeout=900")
+# pytest-xdist is among the needs of all scopes but the core's.
+PARALLEL = ("-n", "auto", "--dist", "loadfile", "-m", "not paced")
 BARE_NEEDS = ("numpy", "aiohttp", "msgspec", "pytest", "pytest-asyncio", "pytest-timeout", "hypothesis")
 _COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped|xfailed)")
 
@@ -202,6 +205,7 @@ def run(
     files += find_plugins(arguments.dist, artefact) if scope in WITH_PLUGINS else []
     interpreter = install(folder, python, files, needs(scope, tree, files[0]))
     command = [str(interpreter), "-m", "pytest", "-q", "-p", "no:cacheprovider", *PATIENT, *SCOPES[scope]]
+    command += () if scope == "core" else PARALLEL
     variables = environment(ARTEFACTS[artefact], arguments.dist)
     output, status = suite(command, tree, variables, arguments.timeout)
     if status:

@@ -236,6 +236,7 @@ def quiet(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL, "speechwire")
 
 
+@pytest.mark.paced
 @pytest.mark.usefixtures("quiet")
 async def test_ten_streams_for_ten_seconds_lose_nothing(tmp_path_factory: pytest.TempPathFactory) -> None:
     plan = Plan(streams=10, seconds=10.0, kill_every_s=1.0, call_s=6.0, warm_up_s=0.0, seed=3)

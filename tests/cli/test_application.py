@@ -41,6 +41,12 @@ def test_the_front_page_names_every_command(run: Run, arguments: tuple[str, ...]
     assert all(f"\n  {name} " in outcome.out for name in COMMANDS)
 
 
+@pytest.mark.parametrize("name", ["", *COMMANDS, "serve", "load"])
+def test_no_line_of_the_help_is_wider_than_a_terminal(run: Run, name: str) -> None:
+    lines = run(*filter(None, [name]), "--help").out.splitlines()
+    assert [line for line in lines if len(line) > 80] == []
+
+
 def test_the_version(run: Run) -> None:
     assert run("--version").out == f"speechwire {__version__}\n"
 

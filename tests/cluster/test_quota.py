@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -103,6 +103,34 @@ async def test_a_worker_that_ends_gives_its_places_back_at_once(redis_server: Re
         await stays.connect()
         places = await redis_server.client().hkeys("speechwire:{eu/flux}:places")
         assert leaving.quota.worker.encode() not in places
+
+
+class Swallowing:
+    """A Redis whose calls are answered when they are cancelled."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+
+    def register_script(self, _: str) -> Callable[..., Any]:
+        return self._answer
+
+    async def _answer(self, **_: Any) -> list[int]:
+        self.asked.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(LEASE_S / 10)
+        return [4, 4, 0]
+
+
+async def test_a_cancellation_that_redis_swallows_ends_the_lease() -> None:
+    redis = Swallowing()
+    quota = SharedQuota(
+        cast(Redis, redis), ConnectionLimiter(), name="eu/flux", limit=20, workers=1, lease_s=LEASE_S
+    )
+    async with asyncio.timeout(WAIT_S) as limit:
+        async with quota:
+            redis.asked.clear()
+            await redis.asked.wait()  # the call is under way
+    assert not limit.expired()
 
 
 async def test_without_redis_a_worker_keeps_its_lease_and_then_its_reserve(redis_server: RedisServer) -> None:

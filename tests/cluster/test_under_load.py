@@ -27,6 +27,7 @@ from speechwire.load.ledger import Ledger, Script
 from speechwire.session import BackoffPolicy
 
 pytestmark = [
+    pytest.mark.paced,
     pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="wants POSIX signals"),
     pytest.mark.timeout(300),
 ]

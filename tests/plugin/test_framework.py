@@ -31,6 +31,8 @@ from speechwire.session import ListenSettings
 
 from .conftest import KEY, Figure, Listener, speak
 
+pytestmark = pytest.mark.paced  # after 2 s without a final result the framework makes one itself
+
 LONG_ANSWER = "This is an answer of many words that takes its time to be spoken. " * 5
 
 

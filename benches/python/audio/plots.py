@@ -30,6 +30,7 @@ _COLORS = {
     "samplerate sinc_medium": "#4dabf7",
 }
 _OTHER = "#ced4da"
+_WIDTH = 5.2  # inches: with a font of 12 points, readable on a telephone
 
 
 def time_per_frame(times: dict[str, float], path: Path) -> None:
@@ -48,7 +49,7 @@ def time_per_frame(times: dict[str, float], path: Path) -> None:
 
 def response(results: dict[str, Quality], path: Path, low_hz: float, high_hz: float, low_db: float) -> None:
     """Level against frequency, one line per contender."""
-    figure, axes = plt.subplots(figsize=(7, 6))
+    figure, axes = plt.subplots(figsize=(_WIDTH, 4.2 + 0.2 * len(results)))
     for name, result in results.items():
         ours = name.startswith("speechwire")
         axes.plot(
@@ -57,21 +58,21 @@ def response(results: dict[str, Quality], path: Path, low_hz: float, high_hz: fl
             label=name,
             color=_COLORS.get(name, _OTHER),
             lw=1.8 if ours else 1,
-            ls="-" if ours else "--",
+            ls=":" if name.endswith("numpy") else "-" if ours else "--",  # the twins' lines are the same
         )
     axes.axvline(OUT_RATE / 2000, color="black", lw=0.6)
     axes.set(xlim=(low_hz / 1000, high_hz / 1000), ylim=(low_db, 3 if low_db < -5 else 0.3))
     axes.set(xlabel="frequency of the tone that goes in (kHz)", ylabel="level that comes out (dB)")
-    axes.legend(fontsize=9, ncols=1)
+    axes.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.16), frameon=False)
     _save(figure, path)
 
 
 def spectrograms(sweeps: dict[str, Floats], path: Path) -> None:
     """A sweep to 24 kHz, over which only the first third should remain: all that folds back is an alias."""
-    columns = 3
+    columns = 2
     rows = -(-len(sweeps) // columns)
     figure, axes = plt.subplots(
-        rows, columns, figsize=(9, 2.3 * rows), sharex=True, sharey=True, squeeze=False
+        rows, columns, figsize=(_WIDTH, 1.9 * rows), sharex=True, sharey=True, squeeze=False
     )
     for place, (name, output) in zip(axes.flat, sweeps.items(), strict=False):
         place.imshow(
@@ -83,13 +84,17 @@ def spectrograms(sweeps: dict[str, Floats], path: Path) -> None:
             extent=(0, 24, 0, 8),
             cmap="magma",
         )
-        place.set_title(name, fontsize=8)
+        place.set_title(_in_two_lines(name), fontsize=9)
         place.grid(visible=False)
     for place in axes.flat[len(sweeps) :]:
         place.axis("off")
     figure.supxlabel("frequency that goes in (kHz)")
     figure.supylabel("frequency that comes out (kHz)")
     _save(figure, path)
+
+
+def _in_two_lines(name: str) -> str:
+    return name.replace(" (", "\n(")
 
 
 def _spectrogram(output: Floats, size: int = 512) -> Floats:

@@ -31,7 +31,7 @@ _COMMANDS = ("transcribe", "speak", "convert", "serve", "load", "emulator", "ben
 
 _EPILOG = "\n\n".join(
     [
-        "\b\nExamples:\n  speechwire speak 'I would like to book a table for two.' -o call.wav --emulator"
+        "\b\nExamples:\n  speechwire speak 'Please book a table for two.' -o call.wav --emulator"
         "\n  speechwire transcribe call.wav --emulator",
         "\b\nExit codes:\n" + "\n".join(f"  {code:<3}  {words}" for code, words in EXIT_CODES.items()),
     ]

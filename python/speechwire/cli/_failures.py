@@ -35,7 +35,7 @@ FAILED, USAGE, UNREACHABLE, INTERRUPTED, TERMINATED = 1, 2, 3, 130, 143
 
 EXIT_CODES = {
     0: "done",
-    FAILED: "failed on the way: an output cannot be written, audio was lost, the service made an error",
+    FAILED: "failed on the way: unwritable output, lost audio, a service error",
     USAGE: "wrong usage, or an input that cannot be read",
     UNREACHABLE: "the service refused, or cannot be reached",
     INTERRUPTED: "interrupted with Ctrl-C",

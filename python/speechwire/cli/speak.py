@@ -23,7 +23,7 @@ __all__ = ["speak"]
 
 @click.command(
     short_help="Turn text into an audio file.",
-    epilog="\b\nExample:\n  speechwire speak 'I would like to book a table for two.' -o call.wav --emulator",
+    epilog="\b\nExample:\n  speechwire speak 'Please book a table for two.' -o call.wav --emulator",
 )
 @click.argument("text")
 @click.option(

@@ -26,7 +26,7 @@ _PIPE_STEM = "stdin"
 @click.command(
     short_help="Turn recordings into text or subtitles.",
     epilog="\b\nExamples:\n  speechwire transcribe call.wav --emulator"
-    "\n  speechwire transcribe call.wav other.wav --flux --srt --json --output-dir subtitles --emulator",
+    "\n  speechwire transcribe call.wav other.wav --srt --output-dir out --emulator",
 )
 @click.argument("files", nargs=-1, required=True, type=FILE)
 @click.option("--flux", is_flag=True, help="Use Flux: turns instead of utterances.")

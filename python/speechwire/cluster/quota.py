@@ -133,9 +133,12 @@ class SharedQuota:
         self._changed = asyncio.Event()
         self._held_s = 0.0  # how long this worker holds back because of a 429 that the others do not know of
         self._task: asyncio.Task[None] | None = None
+        # A call to Redis may swallow a cancellation, as asyncio.wait_for does before Python 3.12.
+        self._ending = False
 
     async def __aenter__(self) -> Self:
         """Lease the first block. Without an answer from Redis the worker has its reserve."""
+        self._ending = False
         self._limiter.watch(on_demand=self._changed.set, on_throttled=self._throttled)
         self._limiter.limit(self.reserved)
         await self._request(self._wanted())
@@ -145,6 +148,7 @@ class SharedQuota:
     async def __aexit__(self, *_: object) -> None:
         """Give all places back. The limiter lets nobody in any more."""
         assert self._task is not None
+        self._ending = True
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
@@ -168,7 +172,7 @@ class SharedQuota:
 
     async def _keep(self) -> None:
         """Renew the lease, and change it as demand does."""
-        while True:
+        while not self._ending:
             await self._pause()
             self._changed.clear()
             if self._held_s:

@@ -67,7 +67,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=_port, default=8765, help="0 for any free one (default: %(default)s)")
-    parser.add_argument("--engine", choices=tuple(_ENGINES), default="offline")
+    parser.add_argument(
+        "--engine",
+        choices=tuple(_ENGINES),
+        default="offline",
+        help="; ".join(f"{name}: {what}" for name, what in _ENGINES.items()) + " (default: %(default)s)",
+    )
     parser.add_argument("--script", type=_script, metavar="FILE", help="JSON file for the scripted engine")
     parser.add_argument(
         "--key", type=_key, action="append", help="accept only this API key (repeatable; default: any)"
