@@ -92,4 +92,4 @@ def _panel(place: Any, lines: dict[str, tuple[Contender, list[tuple[int, float]]
             style |= {"lw": 1.4, "ls": ":"}
         place.plot(*zip(*points, strict=True), marker="o", ms=5, label=title, color=color(contender), **style)
     if lines:
-        place.legend(fontsize=11, ncols=1, loc="upper center", bbox_to_anchor=(0.5, -0.14), frameon=False)
+        place.legend(fontsize=11, ncols=1, loc="upper center", bbox_to_anchor=(0.5, -0.18), frameon=False)
