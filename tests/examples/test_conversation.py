@@ -23,6 +23,8 @@ from examples.conversation.timeline import draw
 from examples.shared.journal import Journal
 from speechwire.emulator import tag_of
 
+pytestmark = pytest.mark.paced  # a caller who speaks at real pace
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
