@@ -60,8 +60,8 @@ SCOPES = {"full": FULL, "quick": QUICK, "alone": ALONE, "core": BARE}
 WITH_PLUGINS = ("full", "quick")
 # Longer than the longest of pip's installs, whose tests have a limit of their own.
 PATIENT = ("-o", "faulthandler_timeout=900")
-# pytest-xdist is among the needs of all scopes but the core's.
-PARALLEL = ("-n", "auto", "--dist", "loadfile", "-m", "not paced")
+# One process: with several, a worker of pytest-xdist ended before its tests (3.12, scope `alone`).
+UNPACED = ("-m", "not paced")
 BARE_NEEDS = ("numpy", "aiohttp", "msgspec", "pytest", "pytest-asyncio", "pytest-timeout", "hypothesis")
 _COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped|xfailed)")
 
@@ -205,7 +205,7 @@ def run(
     files += find_plugins(arguments.dist, artefact) if scope in WITH_PLUGINS else []
     interpreter = install(folder, python, files, needs(scope, tree, files[0]))
     command = [str(interpreter), "-m", "pytest", "-q", "-p", "no:cacheprovider", *PATIENT, *SCOPES[scope]]
-    command += () if scope == "core" else PARALLEL
+    command += () if scope == "core" else UNPACED
     variables = environment(ARTEFACTS[artefact], arguments.dist)
     output, status = suite(command, tree, variables, arguments.timeout)
     if status:
