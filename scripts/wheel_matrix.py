@@ -8,9 +8,8 @@
 
 The tests come out of the sdist, and run in a folder that holds none of the packages: what is imported can
 only be what was installed, and the sdist is shown to hold what its tests need. ``full`` and ``quick`` install
-every distribution and the framework, the others ``speechwire`` alone. They run on all cores, without the
-tests marked ``paced``; ``core`` runs in one process. Prints a line as each combination ends, and a table of
-counts.
+every distribution and the framework, the others ``speechwire`` alone. Tests marked ``paced`` are left out.
+Prints a line as each combination ends, and a table of counts.
 """
 
 from __future__ import annotations

@@ -73,9 +73,7 @@ class RingLog:
         self._replay_frames = replay_frames
         self._needed_from = 0
         self._sent: deque[Item] = deque()
-        self._resent = (
-            0  # of what is needed, on average; below 0 while the replacement of a connection allows more
-        )
+        self._resent = 0  # of what is needed, on average; below 0 while a replacement allows more
         self._forgotten: deque[tuple[int, int]] = deque()  # from where to where
 
     def fork(self) -> RingLog:

@@ -143,8 +143,8 @@ class ListenTraffic(Generic[EventT]):
         return self._timeline.end_s(progress_s) - self._reached_before_s if progress_s > 0.0 else -math.inf
 
     def hurry(self) -> None:
-        """The session is closing: send what waits fast enough for an answer within the deadline."""
-        self._pace(self._shared.settings.replay_burst_s)
+        """Send what waits at full speed; of a session that is closing, fast enough for an answer in time."""
+        self._ring.pace(self._speed(), self._shared.settings.replay_burst_s)
         self.connection.wake()
 
     async def boundary(self, limit_s: float) -> None:
@@ -198,11 +198,7 @@ class ListenTraffic(Generic[EventT]):
 
     def _send_freely(self) -> None:
         self._careful = False
-        self._pace(self._shared.settings.replay_burst_s)
-        self.connection.wake()
-
-    def _pace(self, burst_s: float) -> None:
-        self._ring.pace(self._speed(), burst_s)
+        self.hurry()
 
     def _speed(self) -> float | None:
         """How fast a backlog is sent. What is unsent at the deadline would be lost: half the time is for

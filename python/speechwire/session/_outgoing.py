@@ -81,10 +81,10 @@ class OutgoingAudio:
     def bound_repeats(self) -> None:
         """Give up what was sent again too often."""
         if self.ring.overdrawn_frames():
-            self.lose(self.ring.give_up_repeats(), "replay limit")
+            self.give_up_repeats()
 
-    def give_up_repeats(self, until: int) -> None:
-        """Give up what was sent before ``until``, at which connections die."""
+    def give_up_repeats(self, until: int | None = None) -> None:
+        """Send nothing again that begins before ``until``, or nothing at all."""
         self.lose(self.ring.give_up_repeats(until), "replay limit")
 
     def overdraft_s(self) -> float:

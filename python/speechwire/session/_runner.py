@@ -210,7 +210,7 @@ class Runner(Generic[EventT]):
         """Take no more audio: the session is closing."""
         self.audio.flush_converter()
         self.machine.step(Operation.CLOSE)
-        self._shared.close_by = min(self._shared.close_by, self.now() + self._settings.drain_timeout_s)
+        self._shared.close_by = self.now() + self._settings.drain_timeout_s
         if self.traffic is not None:
             self.traffic.hurry()
         self._watch(False)

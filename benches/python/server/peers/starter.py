@@ -11,6 +11,8 @@ import asyncio
 import base64
 import json
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from benches.python.server.peers.host import serve
@@ -26,34 +28,34 @@ async def forward(websocket: WebSocket, connection: Any) -> None:
         await websocket.send_text(message.model_dump_json())
 
 
-async def pcm(websocket: WebSocket) -> None:
-    """A caller with binary messages."""
+@asynccontextmanager
+async def listening(websocket: WebSocket, encoding: str, sample_rate: str) -> AsyncIterator[Any]:
+    """The service's connection for a caller, whose results are passed on until the caller hangs up."""
     await websocket.accept()
     async with client().listen.v2.connect(
-        model="flux-general-en", encoding="linear16", sample_rate="16000"
+        model="flux-general-en", encoding=encoding, sample_rate=sample_rate
     ) as connection:
         forwarding = asyncio.create_task(forward(websocket, connection))
         try:
-            while True:
-                await connection.send_media(await websocket.receive_bytes())
+            yield connection
         except WebSocketDisconnect:
             forwarding.cancel()
+
+
+async def pcm(websocket: WebSocket) -> None:
+    """A caller with binary messages."""
+    async with listening(websocket, "linear16", "16000") as connection:
+        while True:
+            await connection.send_media(await websocket.receive_bytes())
 
 
 async def twilio(websocket: WebSocket) -> None:
     """A telephone call: mu-law passes as it is."""
-    await websocket.accept()
-    async with client().listen.v2.connect(
-        model="flux-general-en", encoding="mulaw", sample_rate="8000"
-    ) as connection:
-        forwarding = asyncio.create_task(forward(websocket, connection))
-        try:
-            while True:
-                message = json.loads(await websocket.receive_text())
-                if message["event"] == "media":
-                    await connection.send_media(base64.b64decode(message["media"]["payload"]))
-        except WebSocketDisconnect:
-            forwarding.cancel()
+    async with listening(websocket, "mulaw", "8000") as connection:
+        while True:
+            message = json.loads(await websocket.receive_text())
+            if message["event"] == "media":
+                await connection.send_media(base64.b64decode(message["media"]["payload"]))
 
 
 def client() -> AsyncDeepgramClient:
