@@ -63,7 +63,7 @@ BLOWS: dict[str, Blow] = {
 
 FAULTS: dict[str, list[Fault]] = {
     "slow upgrade": [SlowUpgrade(delay_s=0.3)],
-    "upgrade beyond the deadline": [SlowUpgrade(delay_s=1.0, connections=FIRST)],
+    "upgrade beyond the deadline": [SlowUpgrade(delay_s=4.0, connections=FIRST)],
     "503 at first": [RefuseUpgrade(503, connections={0, 1})],
     "429 at first": [RefuseUpgrade(429, connections={0, 1})],
     "three resets in a row": [Reset(at_s=0.9, connections={0, 1, 2})],

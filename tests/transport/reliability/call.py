@@ -66,8 +66,13 @@ class Service(Emulator):
     async def accepted(self, count: int) -> None:
         """Wait until so many connections have been accepted."""
         async with asyncio.timeout(_PATIENCE_S):
-            while len(self._outlets) < count:
+            while self.opened < count:
                 await asyncio.sleep(0.005)
+
+    @property
+    def opened(self) -> int:
+        """How many connections have been accepted so far."""
+        return len(self._outlets)
 
     async def _serve(
         self, request: web.BaseRequest, record: Connection, faults: FaultSession, serve: Serve
@@ -110,7 +115,7 @@ def make_session(endpoint: str, base_url: str, **changes: Any) -> Any:
     """A session that is as patient as a fast test can be: a slow machine is neither a stall nor a pause."""
     settings = ListenSettings(
         **{
-            "connect_timeout_s": 0.5,
+            "connect_timeout_s": 2.0,
             "send_timeout_s": 0.5,
             "progress_timeout_s": 2.0,
             "pause_after_s": None,
