@@ -51,7 +51,6 @@ class ListeningSession(Generic[EventT]):
         self._runner = Runner(rules, options, base_url, access, self._settings, converter, self._watch)
         self._ring = self._runner.audio.ring
         self._machine = self._runner.machine
-        self._now = self._runner.now
         self._replacing = Replacing(self._runner, self._settings)
 
     async def __aenter__(self) -> Self:
@@ -155,12 +154,12 @@ class ListeningSession(Generic[EventT]):
         """
         # Each object that is looked at here is a cache miss per stream and frame.
         if self._machine.loop is not get_running_loop():
-            self._enter()
-        now = self._now()
+            self._runner.check_usable()
+        runner = self._runner
+        now = runner.now()
         outcome = self._ring.push(pcm, now)
         if outcome is None:
             return
-        runner = self._runner
         if isinstance(outcome, list):
             runner.pushed(outcome, now)
         elif (traffic := runner.conversation.traffic) is not None:  # it is: a closed ring hands nothing over
@@ -298,12 +297,6 @@ class ListeningSession(Generic[EventT]):
         else:
             runner.close_input()
         await runner.close()
-
-    def _enter(self) -> None:
-        """See that the session takes audio here, and by which clock."""
-        self._runner.check_usable()
-        self._runner.now()
-        self._now = self._runner.now
 
     async def _reopen(self, change: Change[Any] | None) -> None:
         runner = self._runner

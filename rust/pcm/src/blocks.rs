@@ -10,7 +10,8 @@ const BLOCK_BYTES: usize = 8192;
 /// Bytes, taken in at the end and released at the front.
 #[derive(Debug, Clone, Default)]
 pub struct Blocks {
-    held: VecDeque<Box<[u8]>>,
+    /// Each is full but the last.
+    held: VecDeque<Vec<u8>>,
     /// Where the first byte is in the first block.
     begin: usize,
     len: usize,
@@ -19,17 +20,18 @@ pub struct Blocks {
 impl Blocks {
     /// Bytes of memory held.
     pub fn capacity(&self) -> usize {
-        self.held.len() * BLOCK_BYTES + self.held.capacity() * size_of::<Box<[u8]>>()
+        self.held.len() * BLOCK_BYTES + self.held.capacity() * size_of::<Vec<u8>>()
     }
 
     /// Take bytes in.
-    pub fn push(&mut self, bytes: &[u8]) {
-        let start = self.len;
+    pub fn push(&mut self, mut bytes: &[u8]) {
         self.len += bytes.len();
-        while self.held.len() * BLOCK_BYTES < self.begin + self.len {
-            self.held.push_back(vec![0; BLOCK_BYTES].into());
+        while !bytes.is_empty() {
+            let block = self.block_with_room();
+            let (now, later) = bytes.split_at(bytes.len().min(BLOCK_BYTES - block.len()));
+            block.extend_from_slice(now);
+            bytes = later;
         }
-        self.write(start, bytes);
     }
 
     /// Drop the first `count` bytes.
@@ -67,6 +69,19 @@ impl Blocks {
         })
     }
 
+    fn block_with_room(&mut self) -> &mut Vec<u8> {
+        if self
+            .held
+            .back()
+            .is_none_or(|block| block.len() == BLOCK_BYTES)
+        {
+            self.held.push_back(Vec::with_capacity(BLOCK_BYTES));
+        }
+        self.held
+            .back_mut()
+            .expect("one was pushed if there was none")
+    }
+
     fn copy(&self, range: Range<usize>) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(range.len());
         for part in self.parts(range) {
@@ -75,6 +90,7 @@ impl Blocks {
         bytes
     }
 
+    /// Overwrite what is held.
     fn write(&mut self, start: usize, mut bytes: &[u8]) {
         let mut at = self.begin + start;
         while !bytes.is_empty() {
@@ -91,8 +107,11 @@ impl Blocks {
         if self.len == 0 {
             *self = Self::default();
         } else {
-            let needed = (self.begin + self.len).div_ceil(BLOCK_BYTES);
-            self.held.truncate(needed);
+            let end = self.begin + self.len;
+            self.held.truncate(end.div_ceil(BLOCK_BYTES));
+            if let Some(last) = self.held.back_mut() {
+                last.truncate(end - (end - 1) / BLOCK_BYTES * BLOCK_BYTES);
+            }
         }
     }
 }
