@@ -132,6 +132,26 @@ class PicowsClient:
 class _PicowsConnection(NotCopyable, picows.WSListener):
     """One open WebSocket: picows calls it with frames, the session takes them from it."""
 
+    __slots__ = (
+        "_arrived",
+        "_close",
+        "_drained",
+        "_ended",
+        "_farewell",
+        "_fragments",
+        "_frames",
+        "_max_message_bytes",
+        "_pong_due",
+        "_reading",
+        "_redact",
+        "_siblings",
+        "_socket",
+        "_take_frame",
+        "_transport",
+        "ready",
+        "request_id",
+    )
+
     def __init__(self, siblings: set[_PicowsConnection], max_message_bytes: int, redact: Redactor) -> None:
         self.request_id: str | None = None
         self.ready = False  # open, and the buffer empty: picows then writes to the socket in the call
