@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
+from textwrap import fill
 from typing import Any
 
 import matplotlib as mpl
@@ -46,14 +47,42 @@ def color(contender: Contender) -> str:
 
 
 def cpu(outcomes: Sequence[Outcome], path: Path) -> None:
-    """CPU against the number of streams."""
-    _draw(outcomes, lambda result: result.cpu_ms, "CPU ms per stream-second", path)
+    """CPU of each client, a bar each, at the number of streams at which most were measured."""
+    measured = [outcome for outcome in outcomes if outcome.results]
+    streams = max((o.streams for o in measured), key=[o.streams for o in measured].count)
+    bars = {name: shown for name in _ENDPOINTS if (shown := _bars(measured, name, streams))}
+    heights = [len(shown) for shown in bars.values()]
+    figure, places = plt.subplots(
+        len(bars), 1, figsize=(6.4, 11), layout="constrained", height_ratios=heights, squeeze=False
+    )
+    for place, (endpoint, shown) in zip(places[:, 0], bars.items(), strict=True):
+        place.grid(axis="y", alpha=0)
+        place.tick_params(axis="y", labelsize=11)
+        drawn = place.barh(*zip(*((fill(title, 30), value) for title, value, _ in shown), strict=True))
+        place.bar_label(drawn, [f"{value:.2f}" for _, value, _ in shown], padding=4)
+        for bar, (_, _, contender) in zip(drawn, shown, strict=True):
+            bar.set_color(color(contender))
+        place.margins(x=0.2, y=0.01)
+        place.set_title(f"{endpoint}: CPU ms per second, {streams} streams", loc="right")
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+
+
+def _bars(outcomes: Sequence[Outcome], endpoint: str, streams: int) -> list[tuple[str, float, Contender]]:
+    """Title, median and client, the cheapest last: bars are drawn upwards."""
+    shown = [
+        (o.contender.title, median(result.cpu_ms for result in o.results), o.contender)
+        for o in outcomes
+        if o.contender.endpoint == endpoint and o.streams == streams
+    ]
+    return sorted(shown, key=lambda bar: -bar[1])
 
 
 def lateness(outcomes: Sequence[Outcome], path: Path) -> None:
-    """The 99th percentile from frame to wire against the number of streams."""
+    """The 99th percentile from frame to wire against the number of streams, of those who keep pace."""
     label = "frame → wire, 99 % (ms)"
-    _draw(outcomes, lambda result: result.lateness.p99 if result.lateness else None, label, path)
+    in_pace = [outcome for outcome in outcomes if not outcome.behind_s]
+    _draw(in_pace, lambda result: result.lateness.p99 if result.lateness else None, label, path)
 
 
 def _draw(

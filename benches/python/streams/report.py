@@ -201,7 +201,10 @@ def ratios(outcomes: Sequence[Outcome], streams: int) -> list[list[str]]:
     cpu_ms = {
         outcome.contender.name: median(result.cpu_ms for result in outcome.results)
         for outcome in outcomes
-        if outcome.streams == streams and outcome.results and outcome.contender.endpoint == "Flux"
+        if outcome.streams == streams
+        and outcome.results
+        and outcome.contender.endpoint == "Flux"
+        and (outcome.contender.name in _REFERENCES or not outcome.contender.ours)
     }
     titles = {outcome.contender.name: outcome.contender.title for outcome in outcomes}
     ours = [name for name in _REFERENCES if name in cpu_ms]
@@ -215,7 +218,7 @@ def ratios(outcomes: Sequence[Outcome], streams: int) -> list[list[str]]:
 def _sections(outcomes: Sequence[Outcome], head: str, stem: str) -> Iterator[str]:
     yield "# Many live streams in one process\n"
     yield f"{head}\n"
-    yield f"![CPU against the number of streams]({stem}-cpu.svg)\n"
+    yield f"![CPU of each client]({stem}-cpu.svg)\n"
     yield f"![Lateness against the number of streams]({stem}-lateness.svg)\n"
     for streams in sorted({outcome.streams for outcome in outcomes}):
         yield f"## {streams} streams\n"
