@@ -10,18 +10,21 @@ import asyncio
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+import numpy as np
 import pytest
 import pytest_asyncio
 from livekit.agents import APIConnectOptions
 from tests.livekit.calls import STRIKE_S, Call, Outcome, hold
-from tests.livekit.faults_page import ListenRow, SpeakRow, page
+from tests.livekit.faults_page import BargeInRow, ListenRow, SpeakRow, page
 from tests.livekit.parties import NAMES, RATE, Told, text_to_speech
 from tests.livekit.spoken import spoken
 
 from speechwire.emulator import (
+    Behaviour,
     CloseWith,
+    Delivery,
     Emulator,
     Fault,
     HalfOpen,
@@ -175,17 +178,65 @@ async def test_the_text_is_heard_whole(speeches: dict[Key, SpeakRow], fault: str
     assert speeches[Key(fault, endpoint, "speechwire")].is_whole
 
 
+# Interruptions
+
+NEXT = "Thank you."
+
+
+async def barge_in(plugin: str, endpoint: str) -> BargeInRow:
+    """Interrupt a reply that is being heard, ask for the next at once, and count what is heard of each."""
+    delivery = Behaviour(delivery=Delivery(pace=2.0))
+    async with (
+        Emulator(ScriptedEngine(), behaviour=delivery) as emulator,
+        text_to_speech(plugin, emulator.http_url, endpoint, sample_rate=RATE) as tts,
+    ):
+        async with tts.stream() as stream:
+            stream.push_text(TEXT)
+            stream.end_input()
+            heard_s = 0.0
+            while heard_s < 0.3:
+                heard_s += (await anext(stream)).frame.duration
+        asked_s = time.monotonic()
+        async with tts.stream() as stream:
+            stream.push_text(NEXT)
+            stream.end_input()
+            first = (await anext(stream)).frame.data.tobytes()
+            waited_s = time.monotonic() - asked_s
+            rest = [audio.frame.data.tobytes() async for audio in stream]
+        connections = len(emulator.connections)
+    # The other plugin sends a blank behind each word, which the engine speaks, too.
+    expected = spoken(NEXT if plugin == "speechwire" else f"{NEXT} ")
+    samples, wanted = np.frombuffer(first + b"".join(rest), "<u2"), np.frombuffer(expected, "<u2")
+    fresh = int(np.count_nonzero(samples == wanted[0]))
+    stale_ms, lost_ms = ((count * 1000 / RATE) for count in (len(samples) - fresh, len(wanted) - fresh))
+    return BargeInRow(endpoint, plugin, stale_ms, lost_ms, waited_s * 1000, connections)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def interruptions() -> list[BargeInRow]:
+    return [await barge_in(plugin, endpoint) for endpoint in SPEAKING for plugin in NAMES]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_only_the_next_reply_is_heard_and_on_the_same_connection(
+    interruptions: list[BargeInRow],
+) -> None:
+    for row in interruptions:
+        if row.plugin == "speechwire":
+            assert (row.stale_ms, row.lost_ms, row.connections) == (0.0, 0.0, 1)
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.asyncio(loop_scope="module")
 async def test_the_page_can_be_made(
-    matrix: Matrix, speeches: dict[Key, SpeakRow], request: pytest.FixtureRequest
+    matrix: Matrix,
+    speeches: dict[Key, SpeakRow],
+    interruptions: list[BargeInRow],
+    request: pytest.FixtureRequest,
 ) -> None:
     listening = [ListenRow.of(key.fault, outcome) for key, outcome in matrix.items()]
     speaking = [row._replace(fault=key.fault) for key, row in speeches.items()]
-    text = page(listening, speaking)
-    assert text.count("\n| ") >= len(FAULTS) * 2 + len(SPEAK_FAULTS) * 2
+    text = page(listening, speaking, interruptions)
+    assert text.count("\n| ") >= len(matrix) + len(speeches) + len(interruptions)
     if request.config.getoption("--write-faults"):
         (ROOT / "docs" / "livekit-faults.md").write_text(text, encoding="utf-8")
-
-
-def _unused() -> Any: ...

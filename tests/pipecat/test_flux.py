@@ -188,6 +188,21 @@ async def test_an_open_turn_is_ended_by_silence(start: Start) -> None:
     assert endings(passed)[0] == ["Two tickets."]
 
 
+async def test_an_open_turn_is_ended_when_that_is_asked_for(start: Start) -> None:
+    """pipecat #5584: whoever owns the turns has a way to say so."""
+    emulator = await start(ScriptedEngine(Script(Phrase(0.2, "Two tickets.", 1.0, end_of_turn=0.1))))
+    service = flux(emulator, watchdog_min_timeout=60.0)
+    service.end_turn()  # before there is a session: nothing is open
+    async with running_frames(service) as (worker, passed):
+        await push(worker, AUDIO[: 3 * RATE])
+        await until(lambda: emulator.connections and emulator.connections[0].audio_bytes == 3 * RATE)
+        assert endings(passed)[0] == []
+        service.end_turn()
+        await until(lambda: frames_of(passed, TranscriptionFrame))
+    assert endings(passed)[0] == ["Two tickets."]
+    assert emulator.connections[0].types.count("ForceEndTurn") == 1
+
+
 async def test_rates_that_flux_does_not_take_are_converted(start: Start) -> None:
     emulator = await start(ScriptedEngine(SCRIPT))
     service = flux(emulator, sample_rate=32_000)

@@ -86,6 +86,18 @@ async def test_a_fatal_error_is_told_in_the_services_words(start: Start) -> None
 
 
 @pytest.mark.parametrize("make", [nova, flux])
+async def test_a_stream_ends_with_close_stream_and_nothing_else(start: Start, make: Any) -> None:
+    """pipecat #5498: another message at the end is no message of the service's, which says so."""
+    emulator = await start(ScriptedEngine(SCRIPT))
+    async with running_frames(make(emulator)) as (worker, passed):
+        await push(worker, AUDIO)
+    [connection] = emulator.connections
+    assert [kind for kind in connection.types if kind not in ("Finalize", "KeepAlive")] == ["CloseStream"]
+    assert connection.close_code == 1000
+    assert endings(passed)[2] == []
+
+
+@pytest.mark.parametrize("make", [nova, flux])
 @pytest.mark.parametrize("ending", [Reset, CloseWith])
 async def test_a_drop_is_no_error(start: Start, make: Any, ending: Any, complaints: list[str]) -> None:
     """pipecat #4153: an error for each frame after a drop."""
