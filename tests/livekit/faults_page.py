@@ -10,6 +10,16 @@ from tests.livekit.calls import STRIKE_S, Outcome
 
 __all__ = ["BargeInRow", "ListenRow", "SpeakRow", "page"]
 
+NEVER_STRUCK = (
+    "none",
+    "429 at first",
+    "503 at first",
+    "three resets in a row",
+    "upgrade beyond the deadline",
+    "junk, unknown types, binary",
+)
+"""The faults without a moment from which the time to notice counts."""
+
 
 class ListenRow(NamedTuple):
     """One call."""
@@ -42,7 +52,7 @@ class ListenRow(NamedTuple):
         )
 
     def texts(self) -> list[str]:
-        strikes = self.fault not in ("none", "429 at first")
+        strikes = self.fault not in NEVER_STRUCK
         never = f"not within {self.seconds - STRIKE_S:.0f} s"
         noticed = "" if not strikes else never if self.noticed_s is None else f"{self.noticed_s:.1f} s"
         lost = f"{self.lost_ms:.0f} ms"
@@ -95,10 +105,11 @@ options.
 
 ## Listening
 
-Audio at real pace whose samples say which they are, one word in every quarter of a second of speech, and a
-fault {STRIKE_S:g} s into it, in the middle of a turn. *Words* is how many of those spoken came in final
-transcripts, *doubled* how many of them again. *Lost* is audio that the service never heard on any connection.
-*Noticed* is the time from the fault to the first error or the next connection, whichever came first.
+Audio at real pace whose samples say which they are, one word in every quarter of a second of speech. Faults
+strike {STRIKE_S:g} s into it, in the middle of a turn; *three resets* each 0.9 s into its connection; *at first* and
+*at reconnect* as the connection is made. *Words* is how many of those spoken came in final transcripts,
+*doubled* how many of them again. *Lost* is audio that the service never heard on any connection. *Noticed* is
+the time from the fault to the first error or the next connection, whichever came first.
 
 | fault | endpoint | plugin | words | doubled | lost | noticed | connections | errors reported |
 |---|---|---|---|---|---|---|---|---|
