@@ -106,10 +106,11 @@ options.
 ## Listening
 
 Audio at real pace whose samples say which they are, one word in every quarter of a second of speech. Faults
-strike {STRIKE_S:g} s into it, in the middle of a turn; *three resets* each 0.9 s into its connection; *at first* and
-*at reconnect* as the connection is made. *Words* is how many of those spoken came in final transcripts,
-*doubled* how many of them again. *Lost* is audio that the service never heard on any connection. *Noticed* is
-the time from the fault to the first error or the next connection, whichever came first.
+strike {STRIKE_S:g} s into it, in the middle of a turn; *three resets* each 0.9 s into its connection;
+*at first* and *at reconnect* as the connection is made. *Words* is how many of those spoken came in final
+transcripts, *doubled* how many of them again. *Lost* is audio that the service never heard on any
+connection. *Noticed* is the time from the fault to the first error or the next connection, whichever came
+first.
 
 | fault | endpoint | plugin | words | doubled | lost | noticed | connections | errors reported |
 |---|---|---|---|---|---|---|---|---|
