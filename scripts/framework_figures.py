@@ -38,6 +38,8 @@ def pipecat_cost() -> str:
 
 
 def _table(columns: Sequence[tuple[str, str]], kinds: dict[str, str]) -> str:
+    if not REPORT.exists():
+        return "Not measured in this tree.\n"
     results = [Result.read(one) for one in json.loads(REPORT.read_text(encoding="utf-8"))]
     rows = [
         [f"{streams}{title}", *(_cell(results, f"{name}{suffix}", streams) for _, name in columns)]

@@ -50,3 +50,7 @@ def test_a_client_that_was_not_measured_is_named(report: Path) -> None:
     report.write_text(measured(*(Result(name, 50, 1.0) for name in NAMES[1:])), encoding="utf-8")
     with pytest.raises(KeyError, match="no livekit_speechwire_v2 at 50 streams"):
         figures.livekit_cost()
+
+
+def test_a_tree_without_the_report_says_so(report: Path) -> None:
+    assert figures.livekit_cost() == figures.pipecat_cost() == "Not measured in this tree.\n"
