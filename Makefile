@@ -41,7 +41,7 @@ else echo "$(1) is missing, and the tests that want it are skipped. On Debian: s
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve check test test-rust test-python test-oldest test-clients test-page test-cluster programs storm bench bench-streams bench-server soak mutants reliability chaos stories lint types wheel wheel-pure wheel-portable sdist test-wheels test-wheels-quick test-alone audit workflows deployments docs docs-serve dev lock clean
+.PHONY: help demo serve check test test-rust test-python test-oldest test-clients test-page test-cluster programs storm bench bench-streams bench-frameworks bench-server soak mutants reliability chaos stories lint types wheel wheel-pure wheel-portable sdist test-wheels test-wheels-quick test-alone audit workflows deployments docs docs-serve dev lock clean
 
 help:            ## list the verbs
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -110,6 +110,13 @@ bench: $(STAMP)/bench  ## compare the audio engine with its peers; writes benche
 
 bench-streams: $(STAMP)/bench $(CLIENTS)/.stamps/installed  ## a thousand live streams beside everyone else; writes benches/report/streams.md and the pages
 	$(BIN)/python -m benches.python.streams --clients-python $(CLIENTS)/bin/python $(BENCH_ARGS)
+	$(BIN)/python scripts/docs_figures.py
+
+COMPARED := $(addprefix livekit_,v2 speechwire_v2 v1 speechwire_v1) $(addprefix pipecat_,v2 speechwire_v2 v1 speechwire_v1) \
+	$(addprefix pipecat_,v2_pipeline speechwire_v2_pipeline v1_pipeline speechwire_v1_pipeline)
+bench-frameworks: $(STAMP)/bench $(CLIENTS)/.stamps/installed  ## LiveKit's and Pipecat's own plugins beside ours; writes benches/report/frameworks.md and the pages
+	$(BIN)/python -m benches.python.streams --clients-python $(CLIENTS)/bin/python --stem frameworks \
+		--streams 50 200 --contenders $(COMPARED) $(BENCH_ARGS)
 	$(BIN)/python scripts/docs_figures.py
 
 bench-server: $(STAMP)/bench $(CLIENTS)/.stamps/installed  ## the server under calls, beside servers as others write them; writes benches/report/server.md and the pages
@@ -278,7 +285,7 @@ $(DOCS)/.stamps/environment: requirements/docs.lock
 	@mkdir -p $(@D) && touch $@
 
 $(CLIENTS)/.stamps/installed: $(CLIENTS)/.stamps/environment $(STAMP)/installed
-	@$(CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(CORE) $(PIPECAT_WHEEL)
+	@$(CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(CORE) $(LIVEKIT_WHEEL) $(PIPECAT_WHEEL)
 	@touch $@
 
 # LiveKit Agents: the newest and the oldest version of the range that python/livekit-plugins-speechwire states.

@@ -22,9 +22,17 @@ from benches.python.server.contenders import CATALOG as SERVERS  # noqa: E402
 from benches.python.server.result import Result as ServerResult  # noqa: E402
 from benches.python.streams.contenders.catalog import CATALOG  # noqa: E402
 from benches.python.streams.result import TOO_LATE_S  # noqa: E402
+from scripts.framework_figures import livekit_cost, pipecat_cost  # noqa: E402
 
 REPORTS = ROOT / "benches" / "report"
-PAGES = ("README.md", "docs/performance.md", "docs/server.md", "python/videosdk-plugins-deepgram/README.md")
+PAGES = (
+    "README.md",
+    "docs/livekit.md",
+    "docs/performance.md",
+    "docs/pipecat.md",
+    "docs/server.md",
+    "python/videosdk-plugins-deepgram/README.md",
+)
 
 _PLACE = re.compile(r"(?P<begin><!-- figures: (?P<name>[\w-]+) -->\n).*?(?P<end><!-- end -->\n)", re.S)
 _COMPARED_AT = 200
@@ -319,6 +327,8 @@ FIGURES: Mapping[str, Callable[[], str]] = {
     "conclusions": conclusions,
     "plugin-cost": plugin_cost,
     "servers": servers,
+    "livekit-cost": livekit_cost,
+    "pipecat-cost": pipecat_cost,
 }
 
 if __name__ == "__main__":

@@ -43,9 +43,10 @@ def draw(path: Path, call: Call, journal: Journal, recording: Recording, *, titl
     )
     _turn_events(events, journal, rows)
     replies = [(reply.at_s, f"“{_short(reply.text)}”") for reply in journal.of("agent", "reply")]
-    _captions(agent, replies, AGENT, top=-0.98)
-    for row in rows:
-        _latency(events, agent, row)
+    for row in (0, 1):  # in turns, since a long one would run into the next
+        _captions(agent, replies[row::2], AGENT, top=-0.9 - 0.16 * row)
+    for each in rows:
+        _latency(events, agent, each)
     agent.set_xlabel("seconds since the caller's first frame")
     agent.set_xlim(0, call.duration_s)
     figure.suptitle(title, fontsize=13, fontweight="bold", x=0.01, ha="left")

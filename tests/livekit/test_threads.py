@@ -1,19 +1,29 @@
 """Threads about the framework's own plugin: what was reported there does not happen here.
 
-Others have their tests where they belong: the close code and reason (livekit/agents #4569), half-open sockets
-(#7206), options that change (#2643, #6277), flushes (#931, #7389), request ids (#3195, #1866), keys in errors
-(#3519, #7031, #7158), a service that stops answering (#5718).
+Those that the other files try are listed in ``docs/livekit.md``.
 """
 
 from __future__ import annotations
 
 import asyncio
+import weakref
 from typing import Any
 
+import numpy as np
 import pytest
 from livekit.agents.stt import SpeechEventType
 from tests.livekit.conftest import Start
-from tests.livekit.parties import RATE, Told, frames, listen, speak, speech_to_text, text_to_speech, until
+from tests.livekit.parties import (
+    NAMES,
+    RATE,
+    Told,
+    frames,
+    listen,
+    speak,
+    speech_to_text,
+    text_to_speech,
+    until,
+)
 from tests.livekit.spoken import AUDIO, SCRIPT, TURNS, spoken
 from tests.session.counted import counted
 from tests.transport.counted_engine import CountedEngine
@@ -24,6 +34,7 @@ from speechwire.session import ListenSettings, SpeakSettings
 NOVA, FLUX = "/v1/listen", "/v2/listen"
 # The service's limits and the sessions' keep-alives scaled: a minute passes in 3.6 s.
 SCALE = 0.06
+TONE_HZ, TONE_PEAK = 1000.0, 8000.0
 
 
 def finals(events: list[Any]) -> str:
@@ -145,6 +156,55 @@ async def test_usage_counts_what_the_service_heard_replays_included(start: Start
     # What was in the socket when it closed was sent, and not heard.
     assert heard_s <= used_s + 1e-6
     assert used_s >= 6.0
+
+
+async def test_frames_are_let_go_when_they_have_been_sent(start: Start) -> None:
+    """livekit/agents-js #1950, #2053: memory grew with each frame until the stream was closed."""
+    emulator = await start(ScriptedEngine(SCRIPT))
+    async with speech_to_text("speechwire", emulator.http_url, FLUX) as stt, stt.stream() as stream:
+        held = []
+        for each in frames(AUDIO):
+            stream.push_frame(each)
+            held.append(weakref.ref(each))
+        del each
+        await until(lambda: emulator.connections and emulator.connections[0].audio_s >= 5.9)
+        assert [frame for frame in held if frame() is not None] == []
+        stream.end_input()
+        assert finals(await _read(stream)) == " ".join(TURNS)
+
+
+@pytest.mark.parametrize("rate", [8_000, 24_000, 44_100, 48_000])
+async def test_a_tone_in_short_frames_arrives_as_it_was(start: Start, rate: int) -> None:
+    """livekit/agents #294, python-sdks #389, node-sdks #679: dull, noisy or near-silent after conversion."""
+    emulator = await start(ScriptedEngine())
+    async with speech_to_text("speechwire", emulator.http_url, NOVA) as stt:
+        await listen(stt, tone(rate), rate=rate, ms=10)
+    heard = np.frombuffer(emulator.connections[0].audio, "<i2")[RATE // 4 : -RATE // 4].astype(float)
+    at_s = np.arange(len(heard)) / RATE
+    basis = np.stack([np.sin(2 * np.pi * TONE_HZ * at_s), np.cos(2 * np.pi * TONE_HZ * at_s)], axis=1)
+    parts = np.linalg.lstsq(basis, heard, rcond=None)[0]
+    assert np.hypot(*parts) == pytest.approx(TONE_PEAK, rel=0.01)
+    assert np.std(heard - basis @ parts) < 2.0  # of 16 bits: what rounding leaves, and little more
+
+
+def tone(rate: int) -> bytes:
+    """Two seconds."""
+    wave = TONE_PEAK * np.sin(2 * np.pi * TONE_HZ * np.arange(2 * rate) / rate)
+    return np.round(wave).astype("<i2").tobytes()
+
+
+async def test_who_said_it_is_told(start: Start) -> None:
+    """livekit/agents #4477: with diarization, on finals, named as the framework's own plugin names them."""
+    told = {}
+    for name in NAMES:
+        emulator = await start(ScriptedEngine(SCRIPT))
+        async with speech_to_text(name, emulator.http_url, NOVA, enable_diarization=True) as stt:
+            events = await listen(stt, AUDIO)
+        told[name] = {
+            (event.type.value, event.alternatives[0].speaker_id) for event in events if event.alternatives
+        }
+    assert ("final_transcript", "S0") in told["speechwire"]
+    assert told["speechwire"] == told["deepgram"]
 
 
 async def test_a_connect_that_takes_too_long_freezes_nobody(start: Start) -> None:

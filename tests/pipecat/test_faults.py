@@ -22,22 +22,47 @@ from tests.pipecat.running import KEY
 from tests.pipecat.services import aura, their_aura
 
 from pipecat_speechwire import SpeechwireFluxSTTService, SpeechwireSTTService
-from speechwire.emulator import CloseWith, Emulator, HalfOpen, RefuseUpgrade, Reset, Stall
+from speechwire.emulator import (
+    CloseWith,
+    Emulator,
+    Fault,
+    HalfOpen,
+    Inject,
+    RefuseUpgrade,
+    Reset,
+    SlowUpgrade,
+    Stall,
+)
 
 FIRST = {0}
 LONG_S = 70.0
+JUNK: list[Fault] = [
+    Inject(1.0, "{"),
+    Inject(1.2, {"type": "New", "x": [1]}),
+    Inject(1.4, b"\0\1"),
+    Inject(2.0, "[" * 5000),
+]
 FAULTS = {
     "none": Call([]),
     "close 1000 unasked": Call([CloseWith(1000, at_s=STRUCK_AT_S, connections=FIRST)]),
     "close 1011 NET-0000": Call([CloseWith(1011, "NET-0000", at_s=STRUCK_AT_S, connections=FIRST)]),
+    "close 1012 (restart)": Call([CloseWith(1012, "restart", at_s=STRUCK_AT_S, connections=FIRST)]),
     "TCP reset (1006)": Call([Reset(at_s=STRUCK_AT_S, connections=FIRST)]),
+    "TCP end without a close frame": Call([Reset(at_s=STRUCK_AT_S, hard=False, connections=FIRST)]),
+    "three resets in a row": Call([Reset(at_s=1.6, connections={0, 1, 2})]),
+    "503 at reconnect": Call(
+        [Reset(at_s=STRUCK_AT_S, connections=FIRST), RefuseUpgrade(503, connections={1, 2})]
+    ),
     "429 at first": Call([RefuseUpgrade(429, connections={0, 1})]),
     "503 at first": Call([RefuseUpgrade(503, connections={0, 1})]),
+    "upgrade beyond the deadline": Call([SlowUpgrade(delay_s=60.0, connections=FIRST)]),
+    "junk, unknown types, binary": Call(JUNK),
     "stall": Call([Stall(at_s=STRUCK_AT_S, connections=FIRST)], LONG_S),
     "half-open TCP": Call([HalfOpen(at_s=STRUCK_AT_S, connections=FIRST)], LONG_S),
 }
-# Those that take long at the same time.
-GROUPS = [[fault] for fault, call in FAULTS.items() if call.seconds < LONG_S]
+# The short ones two at a time, so that figures tell of the services and not of a busy machine.
+SHORT = [fault for fault, call in FAULTS.items() if call.seconds < LONG_S]
+GROUPS = [SHORT[at : at + 2] for at in range(0, len(SHORT), 2)]
 GROUPS.append([fault for fault, call in FAULTS.items() if call.seconds == LONG_S])
 
 SPEAK_FAULTS: dict[str, list[Any]] = {
@@ -46,6 +71,7 @@ SPEAK_FAULTS: dict[str, list[Any]] = {
     "close 1011 NET-0000": [CloseWith(1011, "NET-0000", at_s=2.0, connections=FIRST)],
     "TCP reset (1006)": [Reset(at_s=2.0, connections=FIRST)],
     "stall": [Stall(at_s=2.0, connections=FIRST)],
+    "half-open TCP": [HalfOpen(at_s=2.0, connections=FIRST)],
     "503 at first": [RefuseUpgrade(503, connections={0, 1})],
 }
 

@@ -26,6 +26,7 @@ from tests.pipecat.services import flux, their_flux
 from pipecat_speechwire import SpeechwireFluxSTTService
 from speechwire.emulator import Phrase, Script, ScriptedEngine
 
+CHUNK_BYTES = 80 * RATE // 1000 * 2  # of what the service sends at a time
 EVENTS = ("start_of_turn", "eager_end_of_turn", "turn_resumed", "end_of_turn", "update")
 
 
@@ -185,6 +186,22 @@ async def test_an_open_turn_is_ended_by_silence(start: Start) -> None:
     async with running_frames(flux(emulator)) as (worker, passed):
         await push(worker, AUDIO[: 2 * RATE])
         await until(lambda: frames_of(passed, TranscriptionFrame))
+    assert endings(passed)[0] == ["Two tickets."]
+
+
+async def test_an_open_turn_is_ended_when_that_is_asked_for(start: Start) -> None:
+    """pipecat #5584: whoever owns the turns has a way to say so."""
+    emulator = await start(ScriptedEngine(Script(Phrase(0.2, "Two tickets.", 1.0, end_of_turn=0.1))))
+    service = flux(emulator, watchdog_min_timeout=60.0)
+    service.end_turn()  # before there is a session: nothing is open
+    audio = AUDIO[: 20 * CHUNK_BYTES]
+    async with running_frames(service) as (worker, passed):
+        await push(worker, audio)
+        await until(lambda: emulator.connections and emulator.connections[0].audio_bytes == len(audio))
+        assert endings(passed)[0] == []
+        service.end_turn()
+        await until(lambda: frames_of(passed, TranscriptionFrame))
+        assert emulator.connections[0].types == ["ForceEndTurn"]
     assert endings(passed)[0] == ["Two tickets."]
 
 

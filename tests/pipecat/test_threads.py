@@ -86,6 +86,19 @@ async def test_a_fatal_error_is_told_in_the_services_words(start: Start) -> None
 
 
 @pytest.mark.parametrize("make", [nova, flux])
+async def test_a_stream_ends_with_close_stream(start: Start, make: Any) -> None:
+    """pipecat #5498: a message that the service does not know ended it with an error."""
+    emulator = await start(ScriptedEngine(SCRIPT))
+    async with running_frames(make(emulator)) as (worker, passed):
+        await push(worker, AUDIO)
+    [connection] = emulator.connections
+    assert connection.types[-1] == "CloseStream"
+    assert set(connection.types[:-1]) <= {"Finalize", "ForceEndTurn", "KeepAlive"}
+    assert connection.closed_by == "server"
+    assert endings(passed)[2] == []
+
+
+@pytest.mark.parametrize("make", [nova, flux])
 @pytest.mark.parametrize("ending", [Reset, CloseWith])
 async def test_a_drop_is_no_error(start: Start, make: Any, ending: Any, complaints: list[str]) -> None:
     """pipecat #4153: an error for each frame after a drop."""

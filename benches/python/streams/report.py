@@ -208,6 +208,8 @@ def ratios(outcomes: Sequence[Outcome], streams: int) -> list[list[str]]:
     }
     titles = {outcome.contender.name: outcome.contender.title for outcome in outcomes}
     ours = [name for name in _REFERENCES if name in cpu_ms]
+    if not ours:
+        return []
     return [
         [titles[name], *(f"{value / cpu_ms[our]:.1f}×" for our in ours)]
         for name, value in sorted(cpu_ms.items(), key=lambda item: item[1])

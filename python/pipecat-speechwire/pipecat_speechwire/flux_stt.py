@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,7 @@ from pipecat.turns.eager_end_of_turn_mixin import EagerEndOfTurnSTTServiceMixin
 from pipecat.utils.time import time_now_iso8601
 
 from speechwire.audio import PcmPipeline
+from speechwire.errors import SessionClosed
 from speechwire.protocol import ListenV2Options
 from speechwire.protocol.listen_v2_events import TurnInfo
 from speechwire.session import ListenSettings, ListenV2Session
@@ -148,6 +150,13 @@ class SpeechwireFluxSTTService(EagerEndOfTurnSTTServiceMixin, ListeningService):
         self._chunk_ms = chunk_ms
         self._allow_insecure = allow_insecure
         self._new_session(sample_rate or _RATE)  # for its checks: a bad argument raises here
+
+    def end_turn(self) -> None:
+        """Ask Flux to end the open turn (``ForceEndTurn``), behind the audio so far; returns at once."""
+        session = self._session
+        if session is not None:
+            with suppress(SessionClosed):  # whoever reads its events says why
+                session.flush()
 
     @property
     def supports_ttfs(self) -> bool:

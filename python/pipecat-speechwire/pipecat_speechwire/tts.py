@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 from typing import Any
 
@@ -21,12 +21,12 @@ from pipecat.services.deepgram.tts import format_deepgram_pronunciation  # needs
 from pipecat.services.tts_service import TTSService
 from pipecat.utils.tracing.service_decorators import traced_tts
 
-from speechwire.audio import PcmPipeline
 from speechwire.errors import SessionClosed, SpeechwireError
 from speechwire.protocol import SpeakV1Options
 from speechwire.session import Reconnecting, SpeakSession, SpeakSettings, SpeakStats
 from speechwire.session.word_times import SpeakingRate, WordTimes
 
+from ._decoding import FORMATS, decoded
 from ._errors import category_of
 from ._listening import ApiKey
 from ._options import speak_v1_options, websocket_url
@@ -37,7 +37,6 @@ from .settings import SpeechwireTTSSettings
 __all__ = ["SpeechwireTTSService"]
 
 _CHECKED_RATE = 24_000
-_FORMATS = {"linear16": "s16le", "mulaw": "mulaw", "alaw": "alaw"}
 _SAMPLE_BYTES = 2
 # How long a context waits for audio before Pipecat drops it; every utterance here ends by itself.
 _CONTEXT_PATIENCE_S = 60.0
@@ -71,7 +70,7 @@ class SpeechwireTTSService(TTSService):
     """
 
     Settings = SpeechwireTTSSettings
-    SUPPORTED_ENCODINGS = ("linear16", "mulaw", "alaw")
+    SUPPORTED_ENCODINGS = tuple(FORMATS)
 
     def __init__(
         self,
@@ -224,7 +223,8 @@ class SpeechwireTTSService(TTSService):
         """Play a text that begins at ``start_s`` of the context's audio; returns where it ends."""
         times, heard_s = WordTimes(text, self._speaking_rate, start_s), 0.0
         request = utterance.request = utterance.session.speak(text)
-        async for pcm in self._decoded(request, utterance.session):
+        rate = self._options(self.sample_rate).output_rate
+        async for pcm in decoded(request, self._encoding, rate, self.sample_rate):
             if utterance.interrupted:
                 return start_s
             frame = TTSAudioRawFrame(pcm, self.sample_rate, 1, context_id=context_id)
@@ -238,22 +238,6 @@ class SpeechwireTTSService(TTSService):
     async def _tell(self, words: list[tuple[str, float]], context_id: str) -> None:
         if words and self._tells_words:
             await self.add_word_timestamps(words, context_id)
-
-    async def _decoded(self, request: Any, session: SpeakSession) -> AsyncIterator[bytes]:
-        """The audio as mono s16le at the pipeline's rate."""
-        rate = self._options(self.sample_rate).output_rate
-        if self._encoding == "linear16" and rate == self.sample_rate:
-            async for pcm in request:
-                yield pcm
-            return
-        decoder = PcmPipeline(
-            in_rate=rate, out_rate=self.sample_rate, channels=1, format=_FORMATS[self._encoding]
-        )
-        async for pcm in request:
-            for piece in decoder.push(pcm):
-                yield piece
-        for piece in decoder.flush():
-            yield piece
 
     def _interrupt_all(self) -> None:
         utterances, self._utterances = self._utterances, {}

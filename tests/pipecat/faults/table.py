@@ -20,12 +20,13 @@ real sockets.
 
 ## Listening
 
-Calls at real pace in frames of 100 ms, 14 s long, or 70 s for *stall* and *half-open TCP*; the fault strikes
-after {STRUCK_AT_S:g} s, in the middle of a turn. The short ones end half a second
-behind the last word. *Words*: heard, of those spoken. *Again*: told twice.
-*Transcripts*: final ones; Flux has one for each turn. *Lost*: audio in seconds that the service never
-received. *Noticed*: seconds from the fault to the next attempt to connect. *Held up*: the longest in seconds
-that a frame of audio took through the service.
+Calls at real pace in frames of 100 ms, 14 s long, or 70 s for *stall* and *half-open TCP*. Faults strike
+after {STRUCK_AT_S:g} s, in the middle of a turn; *three resets* each after 1.6 s of its connection;
+*at first* and *at reconnect* as the connection is made. The short calls end half a second behind the last
+word. *Words*: heard, of those spoken. *Again*: told twice. *Transcripts*: final ones; Flux has one for each
+turn. *Lost*: audio in seconds that the service never received. *Noticed*: seconds from the fault, or from
+the first refusal, to the next attempt to connect. *Held up*: the longest in seconds that a frame of audio
+took through the service.
 
 """
 
