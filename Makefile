@@ -69,9 +69,10 @@ else
 	cargo test --workspace --locked --quiet
 endif
 
-# $(call TESTS,interpreter,paths): one process for each core, where the tests of a file stay together; then one process
-# for the tests marked `paced`, which depend on the pace of the machine. PARALLEL= runs one process at a time.
-PARALLEL ?= -n auto --dist loadfile
+# $(call TESTS,interpreter,paths): two processes for each core, since half of the time tests wait for sockets and other
+# processes; the tests of a file stay together. Then one process for the tests marked `paced`, which depend on the pace
+# of the machine. PARALLEL= runs one process at a time.
+PARALLEL ?= -n $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))') --dist loadfile
 define TESTS
 $(1) -m pytest $(2) -m "not paced" $(PARALLEL) $(PYTEST_ARGS)
 $(1) -m pytest $(2) -m paced $(PYTEST_ARGS) || test $$? = 5  # 5: PYTEST_ARGS leaves none of them
