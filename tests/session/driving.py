@@ -115,7 +115,11 @@ def words_of(final: Any) -> Any:
 
 
 def check_turns(events: list[Any]) -> None:
-    """Turns are numbered on, each starts once and ends once; results never run backwards."""
+    """Turns are numbered on, each starts once and ends once; results never run backwards.
+
+    A final result may end before interim results of a connection that was lost: a service that has heard
+    only a part of what is sent again, and is asked to `Finalize`, answers so.
+    """
     turns = [event for event in events if isinstance(event, TurnInfo)]
     ended = [turn.turn_index for turn in finals(events) if isinstance(turn, TurnInfo)]
     assert ended == list(range(len(ended)))
@@ -123,9 +127,17 @@ def check_turns(events: list[Any]) -> None:
         kinds = [turn.event for turn in turns if turn.turn_index == index]
         assert kinds.count("StartOfTurn") == 1
         assert kinds[-1] == "EndOfTurn"
-    ends = [turn.audio_window_end for turn in turns]
-    ends += [result.end for result in events if isinstance(result, Results)]
-    assert ends == sorted(ends)
+    _check_rising("turns", [turn.audio_window_end for turn in turns])
+    results = [event for event in events if isinstance(event, Results)]
+    _check_rising("final results", [result.end for result in results if result.is_final])
+    _check_rising("interim results", [result.end for result in results if not result.is_final])
+    for place, result in enumerate(results):
+        final_s = max((each.end for each in results[:place] if each.is_final), default=0.0)
+        assert result.is_final or result.end > final_s, (result, final_s)
+
+
+def _check_rising(name: str, ends: list[float]) -> None:
+    assert ends == sorted(ends), (name, ends)
 
 
 def of(kind: type | tuple[type, ...], events: list[Any]) -> list[Any]:
