@@ -19,6 +19,7 @@ from tests.session.driving import (
     words_of,
 )
 from tests.session.fake_service import FakeNova, NovaVoice, close, stall
+from tests.session.scripted_peer import Chunks, Line, Scripted
 from tests.virtual_time import VirtualTimeLoop
 
 from speechwire.errors import (
@@ -163,6 +164,18 @@ async def test_flush_asks_for_results_behind_the_audio(endpoint: Endpoint) -> No
     await session.aclose()
     texts = [[word.word for word in words_of(final)] for final in finals(await events)]
     assert texts == [["0", "1", "2", "3", "4", "5", "6", "7"], ["8", "9", "10", "11", "12", "13", "14", "15"]]
+
+
+async def test_a_flush_sends_what_has_not_filled_a_chunk_first() -> None:
+    service = Scripted(Line.listen)
+    session = Endpoint("nova").session(service, converter=Chunks(0.1), pause_after_s=None)
+    await speak_into(session, 0.26)
+    session.flush()
+    await asyncio.sleep(1)
+    (line,) = service.lines
+    assert line.heard_s == 0.26
+    assert line.order == ["audio", "Finalize"]
+    await session.aclose()
 
 
 async def test_an_unanswered_flush_is_repeated_after_a_reconnect(endpoint: Endpoint) -> None:

@@ -67,6 +67,17 @@ async def test_closing_at_the_age_limit_loses_nothing(endpoint: Endpoint, late_s
     await all_heard(session, events, service)
 
 
+async def test_a_replacement_is_kept_alive_though_there_is_no_audio(endpoint: Endpoint) -> None:
+    service = endpoint.service([(0.5, 1.0)])
+    session = endpoint.session(service)
+    await speak_into(session, 2.0)
+    await asyncio.sleep(10)
+    await session.reopen()
+    await asyncio.sleep(30)
+    assert peers(session)[1].pings or service.heard[1].texts
+    await session.aclose()
+
+
 @pytest.mark.parametrize("steps", range(0, 40, 3))
 async def test_closing_right_after_a_replacement_loses_nothing(endpoint: Endpoint, steps: int) -> None:
     service = endpoint.service([(0.5, 1.0)])

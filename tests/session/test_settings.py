@@ -33,6 +33,7 @@ def test_listening_nonsense_is_refused_by_name(wrong: dict[str, Any]) -> None:
     [
         ({"fence_timeout_s": 0}, "fence_timeout_s must be above 0, got 0"),
         ({"audio_limit_s": -1}, "audio_limit_s must be above 0, got -1"),
+        ({"text_limit": 0}, "text_limit must be above 0, got 0"),
         ({"max_resends": -1}, "max_resends must be at least 0, got -1"),
     ],
 )
