@@ -19,6 +19,7 @@ from tests.session.driving import (
     words_of,
 )
 from tests.session.fake_service import FakeNova, NovaVoice, close, stall
+from tests.session.handshakes import silent
 from tests.session.scripted_peer import Chunks, Line, Scripted
 from tests.virtual_time import VirtualTimeLoop
 
@@ -242,6 +243,15 @@ async def test_closing_again_or_before_anything_happened(endpoint: Endpoint) -> 
         session.flush()
     with pytest.raises(SessionClosed):
         await session.connect()
+
+
+async def test_closing_while_connecting_tells_whoever_waits_for_the_connection(endpoint: Endpoint) -> None:
+    session = endpoint.session(silent)
+    connecting = asyncio.create_task(session.connect())
+    await asyncio.sleep(1)
+    await session.aclose()
+    with pytest.raises(SessionClosed, match="^the session was closed while connecting$"):
+        await connecting
 
 
 async def test_two_tasks_close_at_once(endpoint: Endpoint) -> None:

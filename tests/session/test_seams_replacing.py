@@ -52,7 +52,7 @@ async def test_closing_while_a_replacement_is_under_way_loses_nothing(
         await asyncio.sleep(0)
     service.words = [word for word in service.words if word < (at_s + wait_s) * 4 - 0.01]
     await all_heard(session, events, service)
-    with pytest.raises(SessionClosed):
+    with pytest.raises(SessionClosed, match="^the session was closed before its connection was replaced$"):
         await reopening
     assert len(peers(session)) <= 2
     await transport_of(session).aclose()
