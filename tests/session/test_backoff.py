@@ -92,8 +92,20 @@ def test_patience_is_between_half_the_cap_and_the_cap() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"base_s": -1}, {"factor": 0.5}, {"max_attempts": 0}, {"max_quick_failures": 0}]
+    ("name", "wrong", "least", "allowed"),
+    [
+        ("base_s", -0.1, 0, "made of durations of at least 0 s"),
+        ("cap_s", -0.1, 0, "made of durations of at least 0 s"),
+        ("throttled_base_s", -0.1, 0, "made of durations of at least 0 s"),
+        ("quick_failure_s", -0.1, 0, "made of durations of at least 0 s"),
+        ("factor", 0.9, 1, "at least 1"),
+        ("max_attempts", 0, 1, "made of counts of at least 1"),
+        ("max_quick_failures", 0, 1, "made of counts of at least 1"),
+    ],
 )
-def test_nonsense_is_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(InvalidArgument):
-        BackoffPolicy(**wrong)  # type: ignore[arg-type]
+def test_nonsense_is_refused(name: str, wrong: float, least: int, allowed: str) -> None:
+    with pytest.raises(InvalidArgument) as refused:
+        BackoffPolicy(**{name: wrong})  # type: ignore[arg-type]
+    assert refused.value.argument == (name if name == "factor" else "BackoffPolicy")
+    assert refused.value.allowed == allowed
+    BackoffPolicy(**{name: least})  # type: ignore[arg-type]
