@@ -25,6 +25,30 @@ def test_bounds_grow_to_the_cap_and_then_it_gives_up() -> None:
     assert bounds == [1, 2, 4, 5, 5]
 
 
+def test_how_patient_a_session_is_by_default() -> None:
+    refused = Backoff(BackoffPolicy(), uniform=lambda low, high: high)
+    delays = [refused.refused(FAILED) for _ in range(10)]
+    assert delays == [0.25, 0.5, 1, 2, 4, 8, 8, 8, 8, None]
+    throttled = Backoff(BackoffPolicy(), uniform=lambda low, high: high)
+    assert [throttled.refused(HandshakeRefused(429)) for _ in range(4)] == [2, 4, 8, 8]
+    ended = Backoff(BackoffPolicy(), uniform=lambda low, high: high)
+    assert [ended.is_quick(lived_s) for lived_s in (4.99, 5.0)] == [True, False]
+    assert [ended.ended(lived_s=1.0, progressed=False) for _ in range(3)] == [0.25, 0.5, None]
+
+
+def test_success_forgets_every_failure() -> None:
+    backoff = Backoff(BackoffPolicy(max_quick_failures=2), uniform=lambda low, high: high)
+    for _ in range(3):
+        assert backoff.ended(lived_s=1.0, progressed=False) == 0.25
+        backoff.succeeded()
+        assert backoff.attempts == 0
+
+
+def test_endless_attempts_reach_no_overflow() -> None:
+    backoff = Backoff(BackoffPolicy(factor=1e4, max_attempts=10_000))
+    assert all(backoff.refused(FAILED) is not None for _ in range(5000))
+
+
 @given(st.integers(1, 20), st.integers(0, 2**32))
 def test_a_delay_is_at_least_half_its_bound(attempts: int, seed: int) -> None:
     policy = BackoffPolicy(max_attempts=30)
