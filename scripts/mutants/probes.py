@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 __all__ = ["PLUGIN", "Block", "blocks_of", "probed", "write_plugin"]
@@ -119,10 +120,8 @@ def _start(statement: ast.stmt) -> int:
 
 def _first_import(source: str) -> int:
     """Where the first import that is not from ``__future__`` may stand."""
-    return max(
-        (statement.end_lineno or 0 for statement in ast.parse(source).body if _comes_first(statement)),
-        default=0,
-    )
+    first = takewhile(_comes_first, ast.parse(source).body)
+    return max((statement.end_lineno or 0 for statement in first), default=0)
 
 
 def _comes_first(statement: ast.stmt) -> bool:

@@ -25,3 +25,13 @@ async def test_the_worker_is_out_of_reach_of_the_terminals_ctrl_c(monkeypatch: p
     await process.start()
     await process.aclose()
     assert given["start_new_session"]
+
+
+async def test_the_worker_ends_by_itself_once_nothing_is_asked_any_more() -> None:
+    process = _process.RecognitionProcess()
+    await process.start()
+    worker = process._process
+    assert worker is not None
+    await process.aclose()
+    assert worker.returncode == 0
+    await process.aclose()

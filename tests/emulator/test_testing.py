@@ -10,7 +10,16 @@ import numpy as np
 import pytest
 
 from speechwire.audio import PcmPipeline
-from speechwire.emulator import EmulatedCall, KnownWords, RefuseUpgrade, Reset, StreamInfo, tag_of
+from speechwire.emulator import (
+    Behaviour,
+    Delivery,
+    EmulatedCall,
+    KnownWords,
+    RefuseUpgrade,
+    Reset,
+    StreamInfo,
+    tag_of,
+)
 from speechwire.emulator._audio_format import AudioFormat, Decoder, encode
 from speechwire.emulator._seen import interruptions
 from speechwire.emulator.journal import Journal
@@ -151,6 +160,14 @@ def test_a_test_without_asyncio_can_wait(deepgram_call: EmulatedCall) -> None:
     asyncio.run(say())
     assert deepgram_call.wait_for(lambda: deepgram_call.heard(ORDER))
     assert not deepgram_call.wait_for(lambda: deepgram_call.heard("goodbye"), within_s=0.05)
+
+
+def test_calls_speak_at_real_pace_unless_told_otherwise(
+    make_deepgram_call: Callable[..., EmulatedCall],
+) -> None:
+    assert make_deepgram_call().emulator.behaviour.delivery.pace == 1.0
+    behaviour = Behaviour(delivery=Delivery(pace=5.0))
+    assert make_deepgram_call(behaviour=behaviour).emulator.behaviour is behaviour
 
 
 def test_another_engine_has_no_known_words(make_deepgram_call: Callable[..., EmulatedCall]) -> None:

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from videosdk.plugins.deepgram._conversion import conversion, conversion_of_channels
 from videosdk.plugins.deepgram._input import InputFormat
 
-from speechwire.errors import InvalidArgument
-from speechwire.session.converter import ChunkedPassthrough, Converter, Passthrough
+from speechwire.session.converter import Converter, Passthrough
 
 RATES = st.sampled_from([8_000, 16_000, 24_000, 44_100, 48_000])
 FORMATS = st.builds(InputFormat, RATES, st.integers(1, 6))
@@ -104,9 +103,3 @@ def test_chunks_of_what_is_not_converted(
     assert len(rest) < size
     assert b"".join(chunks) + rest == pcm + bytes(-len(pcm) % format.frame_bytes)
     assert made.flush() == []
-
-
-@pytest.mark.parametrize("chunk_ms", [0, -1, 10_001, 1.5, True])
-def test_a_length_of_chunks_that_is_none(chunk_ms: int) -> None:
-    with pytest.raises(InvalidArgument, match="chunk_ms"):
-        ChunkedPassthrough(4, 48_000, chunk_ms)

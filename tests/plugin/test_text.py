@@ -55,6 +55,18 @@ def test_tokens_that_carry_their_blanks_are_joined_as_written(pieces: tuple[str,
     assert join(pieces, patience) == "".join(pieces)
 
 
+ABBREVIATIONS = (
+    *("al", "approx", "ca", "cf", "co", "corp", "dr", "etc", "inc", "ltd", "max", "min", "mr", "mrs", "ms"),
+    *("no", "pp", "prof", "st", "vol", "vs"),
+)
+
+
+@pytest.mark.parametrize("word", ABBREVIATIONS)
+def test_a_point_behind_an_abbreviation_ends_a_word(word: str) -> None:
+    assert join(("It", "says", word, ".", "page")) == f"It says {word}. page"
+    assert join(("It", "says", f"{word}x", ".", "page")) == f"It says {word}x.page"
+
+
 @given(st.data(), st.sampled_from(sorted(SCRIPTS)), st.sampled_from([AURA, FLUX]))
 def test_a_text_cut_anywhere_is_spoken_as_it_was(data: st.DataObject, script: str, patience: int) -> None:
     text = SCRIPTS[script]

@@ -329,7 +329,7 @@ async def test_closing_ends_the_answer_and_those_that_wait_and_opens_nothing() -
         await tts.aclose()
         await asyncio.wait_for(asyncio.gather(first, second), 2.0)
         await tts.synthesize("Too late.")
-        with pytest.raises(SessionClosed):
+        with pytest.raises(SessionClosed, match="^the component has been closed$"):
             async for _ in tts.stream_synthesize(pieces("Too late.")):
                 pass
         await tts.prewarm()

@@ -315,41 +315,42 @@ def test_the_first_end_counts(protocol: Endpoint[Any]) -> None:
 
 
 def test_after_the_close_message_nothing_may_be_sent(make: Make) -> None:
-    calls: dict[str, list[Callable[[Any], object]]] = {
+    calls: dict[str, list[tuple[str, Callable[[Any], object]]]] = {
         "ListenV1": [
-            lambda p: p.send_audio(b"12"),
-            lambda p: p.keep_alive(),
-            lambda p: p.finalize(),
-            lambda p: p.configure(keyterms=[]),
-            lambda p: p.close_stream(),
+            ("audio", lambda p: p.send_audio(b"12")),
+            ("KeepAlive", lambda p: p.keep_alive()),
+            ("Finalize", lambda p: p.finalize()),
+            ("Configure", lambda p: p.configure(keyterms=[])),
+            ("CloseStream", lambda p: p.close_stream()),
         ],
         "ListenV2": [
-            lambda p: p.send_audio(b"12"),
-            lambda p: p.force_end_turn(),
-            lambda p: p.configure(numerals=True),
-            lambda p: p.close_stream(),
+            ("audio", lambda p: p.send_audio(b"12")),
+            ("ForceEndTurn", lambda p: p.force_end_turn()),
+            ("Configure", lambda p: p.configure(numerals=True)),
+            ("CloseStream", lambda p: p.close_stream()),
         ],
         "SpeakV1": [
-            lambda p: p.speak("a"),
-            lambda p: p.flush(),
-            lambda p: p.clear(),
-            lambda p: p.close(),
+            ("Speak", lambda p: p.speak("a")),
+            ("Flush", lambda p: p.flush()),
+            ("Clear", lambda p: p.clear()),
+            ("Close", lambda p: p.close()),
         ],
         "SpeakV2": [
-            lambda p: p.speak("a"),
-            lambda p: p.flush(),
-            lambda p: p.interrupt(5),
-            lambda p: p.configure(speed=1.0),
-            lambda p: p.close(),
+            ("Speak", lambda p: p.speak("a")),
+            ("Flush", lambda p: p.flush()),
+            ("Interrupt", lambda p: p.interrupt(5)),
+            ("Configure", lambda p: p.configure(speed=1.0)),
+            ("Close", lambda p: p.close()),
         ],
     }
     for name, attempts in calls.items():
-        for attempt in attempts:
+        for what, attempt in attempts:
             protocol = make(name)
             _ask(protocol)
-            with pytest.raises(LocalProtocolError, match="the connection is closing, it must be open"):
+            refused = f"^cannot send {what}: the connection is {{}}, it must be open$"
+            with pytest.raises(LocalProtocolError, match=refused.format("closing")):
                 attempt(protocol)
             protocol.receive_close(1000)
-            with pytest.raises(LocalProtocolError, match="the connection is closed, it must be open"):
+            with pytest.raises(LocalProtocolError, match=refused.format("closed")):
                 attempt(protocol)
             assert protocol.state is State.CLOSED

@@ -242,6 +242,12 @@ def test_numbers_that_other_writers_of_json_write(number: str, heard: Make) -> N
     assert junk.reason == "left out of it: Results.start"
 
 
+@pytest.mark.parametrize(("digits", "kept"), [(40, 0.5), (41, 0.0)])
+def test_a_number_in_a_string_has_an_end(digits: int, kept: float, heard: Make) -> None:
+    (event, *_) = heard("ListenV1").receive(json.dumps(results(start="0.5".ljust(digits, "0"))))
+    assert event.start == kept
+
+
 def test_flags_in_other_words(heard: Make) -> None:
     message = results(is_final="true", speech_final=1, from_finalize="yes")
     event = heard("ListenV1").receive(json.dumps(message))[0]

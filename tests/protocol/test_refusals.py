@@ -17,6 +17,8 @@ CLASSES: dict[str, type[Any]] = {
 }
 
 ENCODINGS = "one of alaw, amr-nb, amr-wb, flac, g729, linear16, linear32, mulaw, ogg-opus, opus, speex"
+# Models of the first generation, which go by their use alone.
+FIRST = ("conversationalai", "finance", "general", "meeting", "phonecall", "video", "voicemail")
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("v1", {"model": ""}, "model must be a non-empty string, got ''"),
     (
@@ -126,11 +128,14 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         {"extra": {"extra": "a:b"}},
         "extra must be parameters without an argument of their own, got 'extra'",
     ),
-    (
-        "v2",
-        {"model": "nova-3"},
-        "model must be a Flux model (Nova is on /v1/listen, Aura on /v1/speak), got 'nova-3'",
-    ),
+    *[
+        (
+            "v2",
+            {"model": model},
+            f"model must be a Flux model (Nova is on /v1/listen, Aura on /v1/speak), got '{model}'",
+        )
+        for model in ("nova-3", "nova", "enhanced-general", "base-meeting", "whisper-large", *FIRST)
+    ],
     (
         "v2",
         {"encoding": "flac"},
@@ -238,6 +243,11 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ),
     ("v1", {"extra": "a=b"}, "extra must be a mapping or a sequence of pairs, got str"),
     ("v1", {"extra": 3}, "extra must be a mapping or a sequence of pairs, got int"),
+    (
+        "v1",
+        {"extra": {"a": {}}},
+        "extra must be values of str, int, float, bool or a list of them, got dict",
+    ),
     ("v1", {"extra": [("a",)]}, "extra must be pairs of a parameter's name and value, got tuple"),
     ("v2", {"eot_threshold": "0.7"}, "eot_threshold must be a number, got str"),
     ("v2", {"eot_threshold": True}, "eot_threshold must be a number, got bool"),

@@ -37,6 +37,8 @@ def test_the_pieces_are_the_text(text: str, limit: int) -> None:
         ("abcdefgh", 3, ["abc", "def", "gh"]),
         ("abce\u0301f", 4, ["abc", "e\u0301f"]),
         ("ab👩\u200d👧c", 4, ["ab", "👩\u200d👧c"]),
+        ("abc\u0915\u0903d", 4, ["abc", "\u0915\u0903d"]),
+        ("abce\u20ddf", 4, ["abc", "e\u20ddf"]),
         ("\u0301" * 5, 2, ["\u0301" * 2, "\u0301" * 2, "\u0301"]),
         ("a    b", 3, ["a  ", "  b"]),
         ("。abcd", 4, ["。", "abcd"]),

@@ -401,6 +401,8 @@ class A:
     def nothing(self):
         """Words."""
     def short(self): return 5
+LIMIT = 1
+"""Words."""
 '''
 
 

@@ -25,6 +25,30 @@ def test_bounds_grow_to_the_cap_and_then_it_gives_up() -> None:
     assert bounds == [1, 2, 4, 5, 5]
 
 
+def test_how_patient_a_session_is_by_default() -> None:
+    refused = Backoff(BackoffPolicy(), uniform=lambda low, high: high)
+    delays = [refused.refused(FAILED) for _ in range(10)]
+    assert delays == [0.25, 0.5, 1, 2, 4, 8, 8, 8, 8, None]
+    throttled = Backoff(BackoffPolicy(), uniform=lambda low, high: high)
+    assert [throttled.refused(HandshakeRefused(429)) for _ in range(4)] == [2, 4, 8, 8]
+    ended = Backoff(BackoffPolicy(), uniform=lambda low, high: high)
+    assert [ended.is_quick(lived_s) for lived_s in (4.99, 5.0)] == [True, False]
+    assert [ended.ended(lived_s=1.0, progressed=False) for _ in range(3)] == [0.25, 0.5, None]
+
+
+def test_success_forgets_every_failure() -> None:
+    backoff = Backoff(BackoffPolicy(max_quick_failures=2), uniform=lambda low, high: high)
+    for _ in range(3):
+        assert backoff.ended(lived_s=1.0, progressed=False) == 0.25
+        backoff.succeeded()
+        assert backoff.attempts == 0
+
+
+def test_endless_attempts_reach_no_overflow() -> None:
+    backoff = Backoff(BackoffPolicy(factor=1e4, max_attempts=10_000))
+    assert all(backoff.refused(FAILED) is not None for _ in range(5000))
+
+
 @given(st.integers(1, 20), st.integers(0, 2**32))
 def test_a_delay_is_at_least_half_its_bound(attempts: int, seed: int) -> None:
     policy = BackoffPolicy(max_attempts=30)
@@ -92,8 +116,20 @@ def test_patience_is_between_half_the_cap_and_the_cap() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"base_s": -1}, {"factor": 0.5}, {"max_attempts": 0}, {"max_quick_failures": 0}]
+    ("name", "wrong", "least", "allowed"),
+    [
+        ("base_s", -0.1, 0, "made of durations of at least 0 s"),
+        ("cap_s", -0.1, 0, "made of durations of at least 0 s"),
+        ("throttled_base_s", -0.1, 0, "made of durations of at least 0 s"),
+        ("quick_failure_s", -0.1, 0, "made of durations of at least 0 s"),
+        ("factor", 0.9, 1, "at least 1"),
+        ("max_attempts", 0, 1, "made of counts of at least 1"),
+        ("max_quick_failures", 0, 1, "made of counts of at least 1"),
+    ],
 )
-def test_nonsense_is_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(InvalidArgument):
-        BackoffPolicy(**wrong)  # type: ignore[arg-type]
+def test_nonsense_is_refused(name: str, wrong: float, least: int, allowed: str) -> None:
+    with pytest.raises(InvalidArgument) as refused:
+        BackoffPolicy(**{name: wrong})  # type: ignore[arg-type]
+    assert refused.value.argument == (name if name == "factor" else "BackoffPolicy")
+    assert refused.value.allowed == allowed
+    BackoffPolicy(**{name: least})  # type: ignore[arg-type]

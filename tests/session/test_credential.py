@@ -38,13 +38,15 @@ async def test_schemes(key: ApiKey, header: str) -> None:
 def test_a_key_that_cannot_be_one_is_refused_without_showing_it(key: str) -> None:
     with pytest.raises(InvalidArgument) as raised:
         Credential(key)
+    assert raised.value.argument == "api_key"
+    assert raised.value.allowed == "a non-empty string of printable ASCII characters"
     assert "hidden" in str(raised.value)
     if key.strip():
         assert key not in str(raised.value)
 
 
 def test_a_key_of_another_type_is_refused() -> None:
-    with pytest.raises(InvalidArgumentType):
+    with pytest.raises(InvalidArgumentType, match="must be a str or a callable that returns one, got"):
         Credential(None)  # type: ignore[arg-type]
 
 
@@ -157,13 +159,17 @@ def test_loopback_may_be_plain(host: str) -> None:
 
 @pytest.mark.parametrize("host", ["api.deepgram.com", "10.0.0.1", "localhost.evil.com", "0.0.0.0", "[::]"])
 def test_any_other_host_may_not(host: str) -> None:
-    with pytest.raises(InvalidArgument, match="wss"):
-        check_secrecy(f"ws://{host}/v1/listen", allow_insecure=False)
+    with pytest.raises(InvalidArgument) as refused:
+        check_secrecy(f"ws://{host}/v1/listen?a=b", allow_insecure=False)
+    assert (refused.value.argument, refused.value.value) == ("base_url", f"ws://{host}/v1/listen")
+    assert refused.value.allowed == (
+        "wss:// unless the host is loopback: the key would travel in the clear (see allow_insecure)"
+    )
     check_secrecy(f"ws://{host}/v1/listen", allow_insecure=True)
     check_secrecy(f"wss://{host}/v1/listen", allow_insecure=False)
 
 
 @pytest.mark.parametrize("url", ["ftp://x/", "api.deepgram.com", ""])
 def test_other_schemes(url: str) -> None:
-    with pytest.raises(InvalidArgument):
+    with pytest.raises(InvalidArgument, match="^base_url must be a ws:// or wss:// URL, got"):
         check_secrecy(url, allow_insecure=True)

@@ -19,6 +19,8 @@ from tests.session.driving import (
     words_of,
 )
 from tests.session.fake_service import FakeNova, NovaVoice, close, stall
+from tests.session.handshakes import silent
+from tests.session.scripted_peer import Chunks, Line, Scripted
 from tests.virtual_time import VirtualTimeLoop
 
 from speechwire.errors import (
@@ -165,6 +167,18 @@ async def test_flush_asks_for_results_behind_the_audio(endpoint: Endpoint) -> No
     assert texts == [["0", "1", "2", "3", "4", "5", "6", "7"], ["8", "9", "10", "11", "12", "13", "14", "15"]]
 
 
+async def test_a_flush_sends_what_has_not_filled_a_chunk_first() -> None:
+    service = Scripted(Line.listen)
+    session = Endpoint("nova").session(service, converter=Chunks(0.1), pause_after_s=None)
+    await speak_into(session, 0.26)
+    session.flush()
+    await asyncio.sleep(1)
+    (line,) = service.lines
+    assert line.heard_s == 0.26
+    assert line.order == ["audio", "Finalize"]
+    await session.aclose()
+
+
 async def test_an_unanswered_flush_is_repeated_after_a_reconnect(endpoint: Endpoint) -> None:
     service = endpoint.service([(0.0, 2.0)], {0: (2.0, stall)})
     session = endpoint.session(service, drain_timeout_s=60)
@@ -229,6 +243,15 @@ async def test_closing_again_or_before_anything_happened(endpoint: Endpoint) -> 
         session.flush()
     with pytest.raises(SessionClosed):
         await session.connect()
+
+
+async def test_closing_while_connecting_tells_whoever_waits_for_the_connection(endpoint: Endpoint) -> None:
+    session = endpoint.session(silent)
+    connecting = asyncio.create_task(session.connect())
+    await asyncio.sleep(1)
+    await session.aclose()
+    with pytest.raises(SessionClosed, match="^the session was closed while connecting$"):
+        await connecting
 
 
 async def test_two_tasks_close_at_once(endpoint: Endpoint) -> None:

@@ -120,7 +120,8 @@ async def test_a_cancelled_handshake_gives_its_place_back() -> None:
 
 @pytest.mark.parametrize("wrong", [{"max_connections": 0}, {"max_handshakes": 0}])
 def test_a_governor_that_would_let_nobody_in_is_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(InvalidArgument):
+    (name,) = wrong
+    with pytest.raises(InvalidArgument, match=f"^{name} must be (None, or )?at least 1(, or None)?, got 0$"):
         ConnectionLimiter(**wrong)
 
 

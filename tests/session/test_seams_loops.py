@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -105,6 +106,32 @@ def test_a_session_whose_loop_has_ended_can_be_read_to_its_end(endpoint: Endpoin
         assert isinstance(watch.error, SessionClosed)
 
     in_a_loop(read)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_loop_that_was_closed_without_a_word(endpoint: Endpoint, name: str) -> None:
+    loop = VirtualTimeLoop()
+
+    async def begin() -> Listening:
+        session = endpoint.session(endpoint.service())
+        await speak_into(session, 0.5)
+        return session
+
+    session = loop.run_until_complete(begin())
+    thrown_away = asyncio.all_tasks(loop)
+    loop.close()
+
+    async def use() -> None:
+        for _ in range(2):
+            with pytest.raises(SessionClosed, match="loop has ended: make a session in this one"):
+                await call(session, name)
+
+    in_a_loop(use)
+    assert session.closed
+    for task in thrown_away:
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
+        with suppress(RuntimeError):  # what they would do at their end needs the loop
+            task.get_coro().close()
 
 
 def test_a_session_can_be_made_outside_of_the_loop_it_is_used_in(endpoint: Endpoint) -> None:

@@ -52,7 +52,7 @@ async def test_closing_while_a_replacement_is_under_way_loses_nothing(
         await asyncio.sleep(0)
     service.words = [word for word in service.words if word < (at_s + wait_s) * 4 - 0.01]
     await all_heard(session, events, service)
-    with pytest.raises(SessionClosed):
+    with pytest.raises(SessionClosed, match="^the session was closed before its connection was replaced$"):
         await reopening
     assert len(peers(session)) <= 2
     await transport_of(session).aclose()
@@ -65,6 +65,17 @@ async def test_closing_at_the_age_limit_loses_nothing(endpoint: Endpoint, late_s
     events = asyncio.create_task(collect(session))
     await speak_into(session, 4.0)
     await all_heard(session, events, service)
+
+
+async def test_a_replacement_is_kept_alive_though_there_is_no_audio(endpoint: Endpoint) -> None:
+    service = endpoint.service([(0.5, 1.0)])
+    session = endpoint.session(service)
+    await speak_into(session, 2.0)
+    await asyncio.sleep(10)
+    await session.reopen()
+    await asyncio.sleep(30)
+    assert peers(session)[1].pings or service.heard[1].texts
+    await session.aclose()
 
 
 @pytest.mark.parametrize("steps", range(0, 40, 3))

@@ -7,40 +7,47 @@ import pytest
 from speechwire.errors import InvalidArgument
 from speechwire.session import ListenSettings, SpeakSettings
 
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"connect_timeout_s": 0},
-        {"drain_timeout_s": -1},
-        {"progress_timeout_s": 0},
-        {"pause_after_s": -0.5},
-        {"max_age_s": 0},
-        {"event_limit": 0},
-        {"replay_s": -1},
-        {"replay_speed": 1.0},
-        {"buffer_s": float("nan")},
-    ],
+LISTENING = (
+    *("connect_timeout_s", "send_timeout_s", "drain_timeout_s", "keep_alive_s", "buffer_s"),
+    *("configure_timeout_s", "max_age_s", "rollover_wait_s", "ping_s", "progress_timeout_s"),
+    *("pause_after_s", "event_limit"),
 )
-def test_listening_nonsense_is_refused_by_name(wrong: dict[str, Any]) -> None:
-    (name,) = wrong
-    with pytest.raises(InvalidArgument, match=name):
-        ListenSettings(**wrong)
-
-
-@pytest.mark.parametrize(
-    ("wrong", "words"),
-    [
-        ({"fence_timeout_s": 0}, "fence_timeout_s must be above 0, got 0"),
-        ({"audio_limit_s": -1}, "audio_limit_s must be above 0, got -1"),
-        ({"max_resends": -1}, "max_resends must be at least 0, got -1"),
-    ],
+SPEAKING = (
+    *("connect_timeout_s", "send_timeout_s", "progress_timeout_s", "fence_timeout_s", "close_timeout_s"),
+    *("ping_s", "max_age_s", "audio_limit_s", "text_limit", "request_limit"),
 )
-def test_speaking_nonsense_is_refused_by_name(wrong: dict[str, Any], words: str) -> None:
+
+
+@pytest.mark.parametrize("value", [0, -0.5, float("nan")])
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [*((ListenSettings, name) for name in LISTENING), *((SpeakSettings, name) for name in SPEAKING)],
+)
+def test_durations_and_limits_are_above_0(settings: type, name: str, value: float) -> None:
     with pytest.raises(InvalidArgument) as refused:
-        SpeakSettings(**wrong)
+        settings(**{name: value})
+    assert str(refused.value) == f"{name} must be above 0, got {value}"
+    settings(**{name: 1})
+
+
+@pytest.mark.parametrize(
+    ("settings", "wrong", "words"),
+    [
+        (ListenSettings, {"replay_s": -1}, "replay_s must be at least 0 s, got -1"),
+        (
+            ListenSettings,
+            {"replay_speed": 1.0},
+            "replay_speed must be above 1 (or the backlog never ends), or None, got 1.0",
+        ),
+        (SpeakSettings, {"max_resends": -1}, "max_resends must be at least 0, got -1"),
+    ],
+)
+def test_other_nonsense_is_refused_by_name(settings: type, wrong: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidArgument) as refused:
+        settings(**wrong)
     assert str(refused.value) == words
 
 
 def test_what_can_be_turned_off() -> None:
     ListenSettings(progress_timeout_s=None, pause_after_s=None, max_age_s=None, replay_speed=None, replay_s=0)
+    SpeakSettings(max_resends=0)

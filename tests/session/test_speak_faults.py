@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 from tests.session.fake_service import reset
 from tests.session.fake_voice import FakeAura, FakeFlux, heard
+from tests.session.handshakes import refusing
 from tests.session.test_speak_states import fail_once
 
 from speechwire.errors import (
@@ -106,6 +107,27 @@ async def test_the_requests_that_wait_are_bounded() -> None:
         second.interrupt()
         fourth = session.speak("Four.")
         assert [await listen_to(request) for request in (first, third, fourth)] == ["One.", "Three.", "Four."]
+
+
+# Connections that are lost
+
+
+async def test_a_request_that_gets_further_each_time_is_sent_again_more_often_than_the_limit() -> None:
+    service = FakeAura({number: (3 * number + 3, reset) for number in range(4)})
+    async with session_with(service, max_resends=1) as session:
+        assert await listen_to(session.speak("ABCDEFGHIJKLMN")) == "ABCDEFGHIJKLMN"
+    assert len(service.messages) == 5
+
+
+async def test_every_request_that_no_connection_is_to_be_had_for_counts_as_failed() -> None:
+    transport = MemoryTransport(refusing(HandshakeRefused(401)))
+    async with SpeakSession("k", transport=transport) as session:
+        requests = [session.speak("One."), session.speak("Two."), session.speak("Three.")]
+        requests[1].interrupt()
+        for request in (requests[0], requests[2]):
+            with pytest.raises(HandshakeRefused):
+                await request.wait()
+        assert session.stats().failed == 2
 
 
 # Faults of ours and of those we call

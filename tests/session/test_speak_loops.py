@@ -6,10 +6,11 @@ import asyncio
 import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pytest
 from tests.session.fake_voice import FakeAura, heard
+from tests.session.handshakes import silent
 from tests.virtual_time import VirtualTimeLoop
 
 from speechwire.errors import SessionClosed
@@ -102,6 +103,26 @@ def test_a_loop_that_stands_still(session: SpeakSession) -> None:
     loop.run_until_complete(session.aclose())
     assert asyncio.all_tasks(loop) == set()
     loop.close()
+
+
+def test_who_waits_in_a_loop_that_stands_still_is_told_when_it_goes_on() -> None:
+    session = SpeakSession("k", transport=MemoryTransport(silent))
+
+    async def begin_to_wait() -> set[asyncio.Task[Any]]:
+        request = session.speak("Nobody answers.")
+        tasks = [asyncio.create_task(work) for work in (request.wait(), drain(request), session.prewarm())]
+        await asyncio.sleep(0.1)
+        return {*tasks, *asyncio.all_tasks()} - {cast(asyncio.Task[Any], asyncio.current_task())}
+
+    async def outcomes(tasks: set[asyncio.Task[Any]]) -> list[str]:
+        ended, _ = await asyncio.wait(tasks, timeout=1)
+        return sorted(repr(task.cancelled() or task.exception()) for task in ended)
+
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        tasks = runner.run(begin_to_wait())
+        run(session.aclose())
+        told = repr(SessionClosed("the session's task was cancelled: make a new session"))
+        assert runner.run(outcomes(tasks)) == [told, told, told, "True"]
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.session.fed_timeline import FedTimeline
 
+from speechwire.session._timeline import Timeline
+
 RATE = 16000
 NEAR = 8  # half a millisecond
 
@@ -86,6 +88,66 @@ def test_silence_put_in_takes_no_time_of_the_callers() -> None:
     clock.send(RATE, RATE)
     assert clock.start_s(3.0) == clock.end_s(7.0) == 1.0
     assert clock.end_s(7.5) == pytest.approx(1.5)
+
+
+def test_what_ends_in_silence_that_was_put_in() -> None:
+    clock = timeline()
+    assert not clock.is_silence(0.0)
+    clock.send(0, RATE)
+    assert not clock.is_silence(0.5)
+    clock.put_in(RATE, RATE)
+    clock.send(RATE, RATE)
+    assert [clock.is_silence(time_s) for time_s in (0.5, 1.0, 1.5, 2.0, 2.5)] == [
+        *(False, False, True, True, False)
+    ]
+
+
+def test_before_anything_was_sent_there_is_only_the_beginning() -> None:
+    clock = timeline()
+    assert (clock.identical, clock.start_s(1.0), clock.end_position(1.0)) == (True, 0.0, 0)
+
+
+@pytest.mark.parametrize(("rounded_s", "is_beyond"), [(0.0004, False), (0.0006, True)])
+def test_times_are_rounded_by_half_a_millisecond(rounded_s: float, is_beyond: bool) -> None:
+    clock = timeline()
+    clock.send(0, RATE)
+    clock.send(3 * RATE, RATE)
+    assert clock.start_s(1.0 - rounded_s) == pytest.approx(1.0 - rounded_s if is_beyond else 3.0)
+    assert clock.end_s(1.0 + rounded_s) == pytest.approx((3.0 if is_beyond else 1.0) + rounded_s)
+
+
+def test_audio_that_goes_on_is_one_piece() -> None:
+    clock = timeline()
+    for number in range(5):
+        clock.send((10 + number) * RATE, RATE)
+    assert len(clock._pieces) == 1
+    assert clock.start_s(4.5) == 14.5
+
+
+@pytest.mark.parametrize("now", [5, 16, 17, 30])
+def test_the_last_sixteen_pieces_are_kept(now: int) -> None:
+    clock = timeline()
+    for second in range(40):
+        clock.send(2 * second * RATE, RATE)
+    clock.forget(now + 0.5)
+    first = max(0, now - 16)
+    assert [clock.start_s(second + 0.5) for second in range(first, 40)] == [
+        2 * second + 0.5 for second in range(first, 40)
+    ]
+    assert len(clock._pieces) == 40 - first
+
+
+@pytest.mark.parametrize("offset_s", [0.0, 12.5])
+def test_of_compressed_audio_only_the_beginning_tells_whether_the_clocks_agree(offset_s: float) -> None:
+    clock = FedTimeline(0, offset_s)
+    assert clock.identical is not bool(offset_s)
+    clock.send(7, 100)
+    assert clock.identical is not bool(offset_s)
+    assert Timeline(Pushed(), 0).identical, "it begins with the caller's clock unless it is told otherwise"
+
+
+class Pushed:
+    connection_frames = 0
 
 
 def test_compressed_audio_is_only_shifted() -> None:

@@ -72,6 +72,14 @@ async def test_first_connections_at_once_share_one_client(make: Any, monkeypatch
     assert beside.calls == 1
 
 
+async def test_what_is_prepared_needs_no_thread(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    transport = make()
+    async with raw_peer(greet) as listening:
+        await transport.prepare(listening.url)
+        monkeypatch.delattr("speechwire.transport._network.ThreadPoolExecutor")
+        await greeting(transport, listening.url)
+
+
 async def test_a_pool_prepares_its_transport_as_it_opens(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server makes its pool when it starts; the first call is not to wait for an import."""
     transport = make()

@@ -220,12 +220,21 @@ async def test_a_socks_proxy_that_refuses(make: Any) -> None:
 
 @pytest.mark.parametrize(
     "proxy",
-    ["", "proxy.test:3128", "https://user:s3cret@proxy.test", "ftp://proxy.test", "http://", "http://h:x"],
+    [
+        "",
+        "proxy.test:3128",
+        "http://[::1",
+        "https://user:s3cret@proxy.test",
+        "ftp://proxy.test",
+        "http://",
+        "http://h:x",
+    ],
 )
 def test_what_is_no_proxy_is_refused(make: Any, proxy: str) -> None:
     with pytest.raises(InvalidArgument) as raised:
         make(proxy=proxy)
     assert raised.value.argument == "proxy"
+    assert raised.value.allowed == ("http://, socks4:// or socks5://host:port, with or without user:password")
     assert "s3cret" not in str(raised.value)
     with pytest.raises(InvalidArgumentType, match="^proxy must be a str, got int$"):
         make(proxy=3128)

@@ -25,6 +25,7 @@ from speechwire.transport import (
     Secret,
     shared_transport,
 )
+from speechwire.transport._client import words
 from speechwire.transport._secret import Redactor
 from speechwire.transport.picows_ws import PicowsTransport
 
@@ -256,6 +257,18 @@ def test_the_longer_secret_first() -> None:
     redact = Redactor([Secret("password1"), Secret("user:password1")])
     assert redact("user:password1 password1") == "(hidden) (hidden)"
     assert redact.optional(None) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ConnectionResetError(104, "reset by peer"), "ConnectionResetError: [Errno 104] reset by peer"),
+        (OSError(), "OSError"),
+        (ValueError("Authorization: Token abcdefgh1"), "ValueError"),
+    ],
+)
+def test_only_the_words_of_the_network_are_shown(error: Exception, said: str) -> None:
+    assert words(error, Redactor([])) == said
 
 
 # Pickles and copies

@@ -89,21 +89,21 @@ class Decoder:
         if len(data) < 12 and b"RIFF".startswith(data[:4]):
             return data, b""
         if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
-            raise Undecodable("neither headerless audio with an encoding nor WAV")
+            raise Undecodable  # neither headerless audio with an encoding nor WAV
         at, position = data.find(b"data", 12), data.find(b"fmt ", 12)
         if at < 0 or len(data) < at + 8:
             if len(data) > _MAX_HEADER:
-                raise Undecodable("no audio within the first 64 KiB of the WAV header")
+                raise Undecodable  # no audio within the first 64 KiB of the WAV header
             return data, b""
         self._read_format(data[position + 8 : position + 24] if position >= 0 else b"")
         return b"", data[at + 8 :]
 
     def _read_format(self, chunk: bytes) -> None:
         if len(chunk) < 16:
-            raise Undecodable("a WAV header without a format")
+            raise Undecodable  # a WAV header without a format
         code, channels, rate, _, _, bits = struct.unpack("<HHIIHH", chunk)
         if code != 1 or bits != 16 or not 1 <= channels <= 32 or not 4000 <= rate <= 192_000:
-            raise Undecodable("WAV is decoded here only around 16-bit PCM")
+            raise Undecodable  # WAV is decoded here only around 16-bit PCM
         self.format = AudioFormat("linear16", rate, channels)
 
 

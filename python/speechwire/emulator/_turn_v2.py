@@ -90,7 +90,7 @@ class Turn:
         """What had been played of it once ``offset_ms`` of the session were; texts only if that is known."""
         if offset_ms is None:
             return {"audio_played_ms": round(self.start_ms + self.audio_ms), "metadata": self.metadata()}
-        spoken, remaining = self._split(min(max(offset_ms - self.start_ms, 0.0), self.audio_ms))
+        spoken, remaining = self._split(min(offset_ms - self.start_ms, self.audio_ms))
         texts = {"text_spoken": spoken, "text_remaining": remaining}
         return {"audio_played_ms": round(offset_ms)} | texts | {"metadata": self.metadata()}
 

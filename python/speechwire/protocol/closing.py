@@ -44,7 +44,6 @@ ON_SPEAK: Mapping[str, EndKind] = {"DATA-0001": EndKind.THROTTLE}
 """Too many characters a minute."""
 
 BY_CLOSE_CODE: Mapping[int, EndKind] = {
-    1002: EndKind.TRANSIENT,
     1003: EndKind.PERMANENT,
     1007: EndKind.PERMANENT,
     1008: EndKind.PERMANENT,

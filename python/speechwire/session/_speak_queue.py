@@ -78,12 +78,10 @@ class SpeakQueue:
         self._settle(error)
 
     def abandon(self, error: SpeechwireError) -> None:
-        """As :meth:`fail`, where those who wait stand still with their event loop: nobody is woken."""
+        """As :meth:`fail`, where those who wait stand still with their loop: it wakes them if it goes on."""
         for request in self._requests:
             if not request.done:
                 request.error = error
-        self._requests.clear()
-        self._waiters.clear()
 
     def _settle(self, error: SpeechwireError | None) -> None:
         waiters, self._waiters = self._waiters, []

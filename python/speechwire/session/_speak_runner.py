@@ -189,7 +189,7 @@ class SpeakRunner:
             if self.machine.accepting:
                 self._over_because = _CANCELLED
                 self.machine.step(Operation.CANCEL)
-            else:
+            elif self.machine.allows(Attempt.DEADLINE):  # else it was closed from another event loop
                 self.machine.step(Attempt.DEADLINE)
             raise
         finally:

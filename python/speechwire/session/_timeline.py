@@ -51,7 +51,7 @@ class Timeline:
     def __init__(self, sent: Sent, frame_rate: int, offset_s: float = 0.0) -> None:
         self._sent = sent
         self._frame_rate = frame_rate
-        self._offset_s = 0.0 if frame_rate else offset_s
+        self._offset_s = offset_s
         self._pieces: list[_Piece] = []
 
     @property
@@ -99,9 +99,8 @@ class Timeline:
 
     def forget(self, time_s: float) -> None:
         """Drop what lies long before ``time_s`` on the connection."""
-        past = bisect_left(self._pieces, time_s * self._frame_rate, key=_CONNECTION) - 1 - _MOST_PAST
-        if past > 0:
-            del self._pieces[:past]
+        now = bisect_left(self._pieces, time_s * self._frame_rate, key=_CONNECTION) - 1
+        del self._pieces[: max(0, now - _MOST_PAST)]
 
     def _at(self, bisect: Callable[..., int], time_s: float, rounded_s: float) -> float:
         if not self._frame_rate:
@@ -115,7 +114,5 @@ class Timeline:
         return (piece.caller + advance) / self._frame_rate
 
     def _piece(self, bisect: Callable[..., int], time_s: float, rounded_s: float) -> _Piece:
-        if len(self._pieces) == 1:
-            return self._pieces[0]
         near = (time_s + rounded_s) * self._frame_rate
         return self._pieces[max(0, bisect(self._pieces, near, key=_CONNECTION) - 1)]

@@ -216,8 +216,9 @@ class SpeakRequest:
         """End with an error; what was delivered can still be read."""
         if not self.done:
             self.error = error
+        if self.error is not None:
             self._let_go()
-            self._notify()
+            self._notify()  # also those who stood still with their event loop when it was given its error
 
     async def room(self, limit: int) -> None:
         """Wait until less than ``limit`` bytes of audio wait for the consumer."""

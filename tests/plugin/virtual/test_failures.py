@@ -111,8 +111,12 @@ async def test_after_a_refusal_audio_is_counted_and_one_attempt_is_made(
     assert stt.ignored_s > 119.0
     told = [record.getMessage() for record in caplog.records if "ignore" in record.getMessage()]
     assert len(told) == 2
-    assert "ignores the audio until its key or an option is changed" in told[0]
-    assert told[1].endswith(f"has ignored {stt.ignored_s:.1f} s of audio so far")
+    name = type(stt).__name__
+    assert told == [
+        f"{name} ignores the audio until its key or an option is changed, because: {error}",
+        f"{name} has ignored {stt.ignored_s:.1f} s of audio so far",
+    ]
+    assert f"{name}: {error}" in [record.getMessage() for record in caplog.records]
 
 
 async def test_another_key_is_tried_at_once(service: Serving, endpoint: str) -> None:
