@@ -100,9 +100,10 @@ test-oldest: $(STAMP)/oldest  ## run the plugins' tests on the oldest framework 
 test-clients: $(CLIENTS)/.stamps/installed  ## drive other people's clients against the emulator (TABLE=1 renews the table)
 	$(CLIENTS)/bin/python -m pytest tests/clients $(if $(TABLE),--write-table) $(PYTEST_ARGS)
 
-test-page: $(STAMP)/installed  ## drive the server's page in Chromium; installs Debian's package where it may
+test-page: $(STAMP)/installed  ## drive the server's page in Chromium; installs Debian's package where it may (PICTURES=1 renews docs/images/page-*.png)
 	@$(call PROGRAM,chromium,chromium chromium-browser)
 	$(BIN)/python -m pytest tests/server/page --figures $(PYTEST_ARGS)
+	$(if $(PICTURES),$(BIN)/python -m tests.server.page.pictures)
 
 bench: $(STAMP)/bench  ## compare the audio engine with its peers; writes benches/report and the pages
 	OMP_NUM_THREADS=1 $(BIN)/python -m benches.python.audio.report
