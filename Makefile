@@ -41,7 +41,7 @@ else echo "$(1) is missing, and the tests that want it are skipped. On Debian: s
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve check test test-rust test-python test-oldest test-clients test-page test-cluster programs storm bench bench-streams bench-server soak mutants reliability chaos stories lint types wheel wheel-pure wheel-portable sdist test-wheels test-wheels-quick test-alone audit workflows deployments docs docs-serve dev lock clean
+.PHONY: help demo serve check test test-rust test-python test-oldest test-clients test-page test-cluster programs storm bench bench-streams bench-server limits soak mutants reliability chaos stories lint types wheel wheel-pure wheel-portable sdist test-wheels test-wheels-quick test-alone audit workflows deployments docs docs-serve dev lock clean
 
 help:            ## list the verbs
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -115,6 +115,10 @@ bench-streams: $(STAMP)/bench $(CLIENTS)/.stamps/installed  ## a thousand live s
 
 bench-server: $(STAMP)/bench $(CLIENTS)/.stamps/installed  ## the server under calls, beside servers as others write them; writes benches/report/server.md and the pages
 	$(BIN)/python -m benches.python.server --clients-python $(CLIENTS)/bin/python $(BENCH_ARGS)
+	$(BIN)/python scripts/docs_figures.py
+
+limits: $(STAMP)/bench  ## how many calls one worker and two carry, in six minutes; writes benches/report/limits.json and the pages
+	$(BIN)/python -m benches.python.server.limits $(LIMITS_ARGS)
 	$(BIN)/python scripts/docs_figures.py
 
 soak: $(STAMP)/installed  ## live streams for half an hour while their connections are killed; writes benches/report/soak.md and the pages
