@@ -41,7 +41,7 @@ else echo "$(1) is missing, and the tests that want it are skipped. On Debian: s
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve check test test-rust test-python test-oldest test-clients test-page test-cluster programs storm bench bench-streams bench-frameworks bench-server soak mutants reliability chaos stories lint types wheel wheel-pure wheel-portable sdist test-wheels test-wheels-quick test-alone audit workflows deployments docs docs-serve dev lock clean
+.PHONY: help demo serve check test test-rust test-python test-oldest test-clients test-page test-cluster programs storm bench bench-streams bench-frameworks bench-server limits soak mutants reliability chaos stories lint types wheel wheel-pure wheel-portable sdist test-wheels test-wheels-quick test-alone audit workflows deployments docs docs-serve dev lock clean
 
 help:            ## list the verbs
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -101,9 +101,10 @@ test-oldest: $(STAMP)/oldest  ## run the plugins' tests on the oldest framework 
 test-clients: $(CLIENTS)/.stamps/installed  ## drive other people's clients against the emulator (TABLE=1 renews the table)
 	$(CLIENTS)/bin/python -m pytest tests/clients $(if $(TABLE),--write-table) $(PYTEST_ARGS)
 
-test-page: $(STAMP)/installed  ## drive the server's page in Chromium; installs Debian's package where it may
+test-page: $(STAMP)/installed  ## drive the server's page in Chromium; installs Debian's package where it may (PICTURES=1 renews docs/images/page-*.png)
 	@$(call PROGRAM,chromium,chromium chromium-browser)
 	$(BIN)/python -m pytest tests/server/page --figures $(PYTEST_ARGS)
+	$(if $(PICTURES),$(BIN)/python -m tests.server.page.pictures)
 
 bench: $(STAMP)/bench  ## compare the audio engine with its peers; writes benches/report and the pages
 	OMP_NUM_THREADS=1 $(BIN)/python -m benches.python.audio.report
@@ -122,6 +123,10 @@ bench-frameworks: $(STAMP)/bench $(CLIENTS)/.stamps/installed  ## LiveKit's and 
 
 bench-server: $(STAMP)/bench $(CLIENTS)/.stamps/installed  ## the server under calls, beside servers as others write them; writes benches/report/server.md and the pages
 	$(BIN)/python -m benches.python.server --clients-python $(CLIENTS)/bin/python $(BENCH_ARGS)
+	$(BIN)/python scripts/docs_figures.py
+
+limits: $(STAMP)/bench  ## how many calls one worker and two carry, in six minutes; writes benches/report/limits.json and the pages
+	$(BIN)/python -m benches.python.server.limits $(LIMITS_ARGS)
 	$(BIN)/python scripts/docs_figures.py
 
 soak: $(STAMP)/installed  ## live streams for half an hour while their connections are killed; writes benches/report/soak.md and the pages

@@ -223,7 +223,7 @@ def test_too_little_has_no_trend() -> None:
     assert report.trend(samples(0.0), warm_up_s=18 * 60.0) is None
 
 
-@pytest.mark.parametrize("streams", [7, 10, 20, 200, 1000])
+@pytest.mark.parametrize("streams", [8, 10, 20, 200, 1000])
 def test_the_mix_has_all_kinds(streams: int) -> None:
     counts = mix(streams)
     assert sum(counts.values()) == streams

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from tests.server.page.pictures import NAMES
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -106,6 +107,18 @@ def test_every_picture_is_shown_with_words(name: str) -> None:
     pages = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs").rglob("*.md"))
     assert f"images/{shown})" in pages
     assert f"![]({shown}" not in pages
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_picture_of_the_page_is_shown(name: str) -> None:
+    assert (ROOT / "docs" / "images" / f"{name}.png").exists()
+    assert f"](images/{name}.png)" in (ROOT / "docs" / "page.md").read_text(encoding="utf-8")
+
+
+def test_no_picture_is_left_over() -> None:
+    pages = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs").rglob("*.md"))
+    pictures_of_pages = sorted((ROOT / "docs" / "images").glob("*.png"))
+    assert [file.name for file in pictures_of_pages if f"images/{file.name}" not in pages] == []
 
 
 def test_the_matrix_bears_out_what_the_pages_say_of_it() -> None:

@@ -85,6 +85,38 @@ async def test_a_caller_who_speaks_is_heard_and_what_it_heard_is_known() -> None
     assert [event.text for event in events if isinstance(event, Turn)] == ["7 8"]
 
 
+async def test_a_flux_voice_is_told_how_much_was_heard_when_the_caller_cut_in() -> None:
+    said: list[Said] = []
+
+    async def answer(call: Call) -> None:
+        await call.say("hello.")
+        said.append(await call.say(unfinished()))
+        async for _ in call.turns():
+            pass
+
+    async def unfinished() -> AsyncIterator[str]:
+        """Sentences, and then nothing for a while: the service waits for more."""
+        yield TEXT + ". "
+        await asyncio.sleep(60)
+
+    caller = Twilio()
+    async with serving(answer, engine=ContentEngine(), speak={"model": "flux-alexis-en"}) as where:
+        async with dial(where, caller) as call:
+            await until(lambda: len(caller.heard.speech) > 6 * 800 + 8000)
+            await call.say(spoken([7, 8], pause_s=0.5), pace=PACE_S)
+            await until(lambda: said)
+            await call.hang_up()
+        (voice,) = [each for each in where.emulator.connections if each.endpoint == "/v2/speak"]
+    (interrupt,) = [message for message in voice.received if message["type"] == "Interrupt"]
+    (answered,) = [message for message in voice.sent if message["type"] == "SpeechInterrupted"]
+    # The greeting was heard, which is 0.6 s of the connection's audio.
+    offset_ms = int(600 + 1000 * said[0].heard_s)
+    assert 0 < said[0].heard_s < said[0].seconds
+    assert interrupt["playback_offset"] == {"type": "time_ms", "value": offset_ms}
+    assert answered["audio_played_ms"] == offset_ms
+    assert answered["text_spoken"] and TEXT.startswith(answered["text_spoken"])
+
+
 @pytest.mark.parametrize("kind", [k for k in CALLERS if k is not FreeSwitch], ids=lambda kind: kind.__name__)
 async def test_keys_reach_the_application(kind: type[Caller]) -> None:
     digits: list[str] = []

@@ -2,9 +2,9 @@
 
     python -m benches.python.soak --streams 200 --minutes 30 --kill-every-s 1 --out benches/report/soak.md
 
-All streams live in this process: sessions of the core, the plugins, and some that speak; the service is
-another. Ctrl-C ends it early, with the report of what was. The exit code is 1 if anything was lost, doubled
-or left behind, or if memory grew.
+All streams live in this process: sessions of the core, the plugins, some that speak, and calls of a server
+that lose the caller's connection as well, twice a minute; the service is another. Ctrl-C ends it early, with
+the report of what was. The exit code is 1 if anything was lost, doubled or left behind, or if memory grew.
 """
 
 from __future__ import annotations

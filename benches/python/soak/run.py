@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from benches.python.soak.callers import ListenCaller
+from benches.python.soak.calls import SERVER_CALL, CallLine, serving
 from benches.python.soak.ledger import CallAccount, Ledger
 from benches.python.soak.lines import KEY, LISTENING
 from benches.python.soak.service import Service
@@ -24,13 +25,14 @@ __all__ = ["Outcome", "Plan", "mix", "soak"]
 
 # Of every twenty streams.
 _SHARES: Final = {
-    "ListenV2Session": 8,
+    "ListenV2Session": 6,
     "ListenV1Session": 5,
     "DeepgramSTTV2": 2,
     "DeepgramSTT, 16 kHz mono": 1,
     "DeepgramSTT, 48 kHz stereo": 1,
     "SpeakSession": 2,
     "DeepgramTTS": 1,
+    SERVER_CALL: 2,
 }
 _LOOK_EVERY_S = 5.0
 _GRACE_S = 2.0
@@ -116,7 +118,7 @@ async def _watched(plan: Plan, service: Service, stop: asyncio.Event) -> Outcome
 
 
 def mix(streams: int) -> dict[str, int]:
-    """How many streams of each kind; at least one of each from seven streams on."""
+    """How many streams of each kind; at least one of each from eight streams on."""
     total = sum(_SHARES.values())
     counts = {kind: max(1, streams * share // total) for kind, share in _SHARES.items()}
     first = next(iter(counts))
@@ -126,8 +128,8 @@ def mix(streams: int) -> dict[str, int]:
 
 async def _live(plan: Plan, outcome: Outcome, base_url: str, stop: asyncio.Event) -> None:
     ticker, stopping = Ticker(), asyncio.Event()
-    async with SessionPool(KEY, base_url=base_url) as pool:
-        callers = _callers(plan, outcome, pool, base_url, stopping)
+    async with SessionPool(KEY, base_url=base_url) as pool, serving(pool) as socket_url:
+        callers = _callers(plan, outcome, pool, (base_url, socket_url), stopping)
         for caller in callers:
             if isinstance(caller, ListenCaller):
                 ticker.add(caller.tick)
@@ -147,14 +149,16 @@ async def _live(plan: Plan, outcome: Outcome, base_url: str, stop: asyncio.Event
 
 
 def _callers(
-    plan: Plan, outcome: Outcome, pool: SessionPool, base_url: str, stopping: asyncio.Event
+    plan: Plan, outcome: Outcome, pool: SessionPool, urls: tuple[str, str], stopping: asyncio.Event
 ) -> list[ListenCaller | VoiceCaller]:
+    base_url, socket_url = urls
     callers: list[ListenCaller | VoiceCaller] = []
     for kind, count in mix(plan.streams).items():
         for index in range(count):
             name, ledger = f"{kind} {index}", outcome.ledgers[kind]
-            if kind in LISTENING:
-                line = _bound(LISTENING[kind], pool, base_url)
+            if kind in LISTENING or kind == SERVER_CALL:
+                is_call = kind == SERVER_CALL
+                line = _bound(CallLine, socket_url) if is_call else _bound(LISTENING[kind], pool, base_url)
                 callers.append(ListenCaller(line, ledger, name, plan.call_s, stopping))
             else:
                 voice = _bound(SPEAKING[kind], pool, base_url)

@@ -183,7 +183,7 @@ class Mouth:
         for utterance in self._open:
             utterance.heard_s = utterance.playback.heard_s(now_s)
             utterance.interrupted = True
-            utterance.request.interrupt()
+            utterance.request.interrupt(utterance.heard_s)
             utterance.notify()
         self._free_at_s = now_s
         self.barge_ins += 1

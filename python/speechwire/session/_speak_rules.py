@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 from speechwire.errors import ServiceError
 from speechwire.session._connection import EndpointProtocol
 
-__all__ = ["Finished", "Meaning", "Refused", "SpeakProtocol", "SpeakRules"]
+__all__ = ["Finished", "Meaning", "Refused", "SpeakProtocol", "SpeakRules", "StopRefused"]
 
 EventT = TypeVar("EventT")
 
@@ -29,8 +29,13 @@ class Refused:
     error: ServiceError | None
 
 
-Meaning = bytes | Finished | Refused | None
-"""What an event means: audio, one of the answers to a flush, or nothing to the traffic."""
+@dataclass(frozen=True, slots=True)
+class StopRefused:
+    """The service does not take what it was told of listening, and goes on with what it was to forget."""
+
+
+Meaning = bytes | Finished | Refused | StopRefused | None
+"""What an event means: audio, an answer to a flush or to a stop, or nothing to the traffic."""
 
 
 class SpeakProtocol(EndpointProtocol[EventT], Protocol[EventT]):
@@ -57,8 +62,8 @@ class SpeakRules(Protocol[EventT]):
     def stopping(self) -> bool:
         """Whether a stop waits for its answer; audio is thrown away until then."""
 
-    def stop(self) -> str:
-        """The frame that has the service forget what it was given."""
+    def stop(self, heard_s: float | None) -> str:
+        """The frame that has the service forget what it was given, when so much of its audio was heard."""
 
     def flush(self, now: float) -> str:
         """The frame that has the service speak what it was given."""

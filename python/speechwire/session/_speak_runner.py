@@ -169,12 +169,12 @@ class SpeakRunner:
         if self._traffic is not None:
             self._traffic.connection.wake()
 
-    def on_interrupt(self, request: SpeakRequest) -> None:
-        """A request was interrupted."""
+    def on_interrupt(self, request: SpeakRequest, heard_s: float | None) -> None:
+        """A request was interrupted, when so much of it had been heard."""
         self.machine.step(Operation.INTERRUPT)
         self.stats.interrupted += 1
         if self._traffic is not None:
-            self._traffic.stop(request)
+            self._traffic.stop(request, heard_s)
         self._changed.notify()
 
     # The task
@@ -268,14 +268,13 @@ class SpeakRunner:
     def _new_traffic(self, websocket: WebSocket) -> SpeakTraffic[Any]:
         options = self._options
         rules = SpeakV2Rules(options) if isinstance(options, SpeakV2Options) else SpeakV1Rules(options)
-        audio_limit_bytes = int(self._settings.audio_limit_s * options.output_rate * self._sample_bytes)
         return SpeakTraffic[Any](
             websocket,
             rules,
             self._queue.first,
             self._settings,
             self.stats,
-            audio_limit_bytes=audio_limit_bytes,
+            bytes_per_s=options.output_rate * self._sample_bytes,
             has_header=options.encoding == "linear16",
         )
 

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from speechwire.protocol import State as ProtocolState
 from speechwire.session._connection import Connection
-from speechwire.session._speak_rules import Finished, Refused, SpeakRules
+from speechwire.session._speak_rules import Finished, Refused, SpeakRules, StopRefused
 from speechwire.session._states import Ending
 from speechwire.session._wave_header import WaveHeader
 from speechwire.session.metrics import SpeakStats
@@ -54,10 +54,12 @@ class _Stop:
 
     Args:
         at: When.
+        heard_s: How much of the batch had been heard, if that is known.
         sent: Whether it was sent to the service.
     """
 
     at: float
+    heard_s: float | None = None
     sent: bool = False
 
 
@@ -70,7 +72,7 @@ class SpeakTraffic(Generic[EventT]):
         next_request: The first request that is not done, if any.
         settings: Limits and deadlines.
         stats: Counted into.
-        audio_limit_bytes: Bound of the audio that waits for a request's consumer.
+        bytes_per_s: Of the audio.
         has_header: Whether the encoding is one that comes with a WAVE header at times.
 
     Attributes:
@@ -87,7 +89,7 @@ class SpeakTraffic(Generic[EventT]):
         settings: SpeakSettings,
         stats: SpeakStats,
         *,
-        audio_limit_bytes: int,
+        bytes_per_s: int,
         has_header: bool,
     ) -> None:
         self.connection: Connection[EventT] = Connection(
@@ -103,7 +105,8 @@ class SpeakTraffic(Generic[EventT]):
         self._next_request = next_request
         self._settings = settings
         self._stats = stats
-        self._audio_limit_bytes = audio_limit_bytes
+        self._bytes_per_s = bytes_per_s
+        self._audio_limit_bytes = int(settings.audio_limit_s * bytes_per_s)
         self._has_header = has_header
         self._in_flight: _InFlight | None = None
         self._stop: _Stop | None = None
@@ -111,13 +114,15 @@ class SpeakTraffic(Generic[EventT]):
         self._progress_at = self.connection.now()
         self._paused = False  # our consumer is behind, which is not the service's fault
 
-    def stop(self, request: SpeakRequest) -> None:
-        """Have the service forget a request, if it knows of it."""
+    def stop(self, request: SpeakRequest, heard_s: float | None = None) -> None:
+        """Have the service forget a request, if it knows of it; so much of its audio had been heard."""
         if self._in_flight is not None and self._in_flight.request is request:
             known = self._in_flight.sent > 0
             self._in_flight = None
             if known:
-                self._stop = _Stop(self.connection.now())
+                if heard_s is not None:
+                    heard_s -= request.begun_bytes / self._bytes_per_s
+                self._stop = _Stop(self.connection.now(), heard_s)
         self.connection.wake()
 
     def retire(self) -> None:
@@ -137,6 +142,9 @@ class SpeakTraffic(Generic[EventT]):
                 self._on_audio(meaning)
             elif isinstance(meaning, Finished):
                 self._on_finished()
+            elif isinstance(meaning, StopRefused):
+                self._stop = _Stop(now)  # once more, without what was refused
+                self.connection.wake()
             else:
                 self._on_refused(meaning)
         if self._stop is not None and self._stop.sent and not self._rules.stopping:
@@ -233,7 +241,7 @@ class SpeakTraffic(Generic[EventT]):
             return None
         if self._stop is not None and not self._stop.sent:
             self._stop.sent = True
-            await self.connection.send(self._rules.stop())
+            await self.connection.send(self._rules.stop(self._stop.heard_s))
             return 0.0
         if self.retired:
             self._retired_at = self.connection.now()

@@ -37,8 +37,8 @@ class SpeakV1Rules:
         """Whether ``Clear`` waits for ``Cleared``."""
         return self.protocol.clearing
 
-    def stop(self) -> str:
-        """``Clear``."""
+    def stop(self, heard_s: float | None) -> str:
+        """``Clear``, which says nothing of listening."""
         self._flush_index = None
         return self.protocol.clear()
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from speechwire.protocol import SpeakV2, SpeakV2Options
 from speechwire.protocol import speak_v2_events as speak
-from speechwire.session._speak_rules import Finished, Meaning
+from speechwire.session._playback_offset import PlaybackOffset
+from speechwire.session._speak_rules import Finished, Meaning, StopRefused
 
 __all__ = ["SpeakV2Rules"]
 
@@ -22,16 +23,17 @@ class SpeakV2Rules:
     def __init__(self, options: SpeakV2Options) -> None:
         self.protocol = SpeakV2(options)
         self._flushing = False  # the turn's flush has been sent, its end has not come
+        self._offset = PlaybackOffset(options.output_rate * (2 if options.encoding == "linear16" else 1))
 
     @property
     def stopping(self) -> bool:
         """Whether ``Interrupt`` waits for its answer."""
         return self.protocol.interrupting
 
-    def stop(self) -> str:
-        """``Interrupt``."""
+    def stop(self, heard_s: float | None) -> str:
+        """``Interrupt``, with the place up to which the connection's audio was heard, if that is known."""
         self._flushing = False
-        return self.protocol.interrupt()
+        return self.protocol.interrupt(None if heard_s is None else self._offset.at_ms(heard_s))
 
     def flush(self, now: float) -> str:
         """``Flush``."""
@@ -40,9 +42,12 @@ class SpeakV2Rules:
 
     def read(self, event: speak.Event, now: float) -> Meaning:
         """What an event means."""
+        self._offset.read(event)
         match event:
             case speak.Audio():
                 return event.data
+            case speak.Warning(code="INVALID_INTERRUPT_OFFSET"):
+                return StopRefused()
             case speak.SpeechMetadata(repeated=False) | speak.Warning(refuses_flush=True) if self._flushing:
                 self._flushing = False
                 return Finished()

@@ -20,8 +20,8 @@ class RequestOwner(Protocol):
     def wake(self) -> None:
         """There is something to send."""
 
-    def on_interrupt(self, request: SpeakRequest) -> None:
-        """A request was interrupted."""
+    def on_interrupt(self, request: SpeakRequest, heard_s: float | None) -> None:
+        """A request was interrupted, when so many seconds of it had been heard, if that is known."""
 
     def check_loop(self) -> None:
         """Raise where waiting would never end, since the session lives in another event loop."""
@@ -115,8 +115,18 @@ class SpeakRequest:
             self._ended = True
             self._settle()
 
-    def interrupt(self) -> None:
-        """Stop: from this moment on no audio is delivered. Returns at once, before the service knows."""
+    def interrupt(self, heard_s: float | None = None) -> None:
+        """Stop: from this moment on no audio is delivered. Returns at once, before the service knows.
+
+        Args:
+            heard_s: How much of this request's audio a listener has heard, in seconds. Flux TTS is told
+                (``playback_offset``) when it still speaks the request; Aura has no words for it.
+
+        Raises:
+            InvalidArgument: `heard_s` is below 0.
+        """
+        if heard_s is not None and not heard_s >= 0:
+            raise InvalidArgument("heard_s", heard_s, "0 or more")
         if self.interrupted or self.error is not None or (self._complete and not self._audio):
             return
         unknown = self._complete  # its last audio has come: the service has nothing to forget
@@ -126,7 +136,7 @@ class SpeakRequest:
         self._waiting_bytes = 0
         self._notify()
         if not unknown:
-            self._owner.on_interrupt(self)
+            self._owner.on_interrupt(self, heard_s)
 
     async def wait(self) -> None:
         """Wait until nothing more will come.
@@ -182,6 +192,11 @@ class SpeakRequest:
                 return False
 
     # For the session
+
+    @property
+    def begun_bytes(self) -> int:
+        """Audio delivered of the batches before the first one that is left, give or take half a sample."""
+        return self.audio_bytes - self.batch_bytes
 
     def deliver(self, data: bytes) -> None:
         """Take audio of the first batch, none of it heard before; it is cut at whole samples."""
