@@ -23,7 +23,7 @@ class Configurable:
     Args:
         service: Says the rest.
         answer: Given the message; ``None`` gives no answer.
-        delay_s: How long an answer takes.
+        delay_s: How long the answer to a message takes.
 
     Attributes:
         asked: Every ``Configure`` of each connection.
@@ -34,13 +34,13 @@ class Configurable:
         self,
         service: FakeService,
         answer: Callable[[Message], Message | None] = lambda _: ACCEPTED,
-        delay_s: float = 0.0,
+        delay_s: float | Callable[[Message], float] = 0.0,
     ) -> None:
         self.service = service
         self.asked: dict[int, list[Message]] = {}
         self.heard_s: dict[int, list[float]] = {}
         self._answer = answer
-        self._delay_s = delay_s
+        self._delay_s = delay_s if callable(delay_s) else lambda _: delay_s
 
     async def __call__(self, peer: MemoryPeer) -> None:
         receive, asked = peer.receive, self.asked.setdefault(peer.number, [])
@@ -57,7 +57,9 @@ class Configurable:
                 asked.append({name: value for name, value in message.items() if name != "type"})
                 heard_s.append(samples / 16000)
                 if (answer := self._answer(message)) is not None:
-                    asyncio.get_running_loop().call_later(self._delay_s, peer.send, json.dumps(answer))
+                    asyncio.get_running_loop().call_later(
+                        self._delay_s(message), peer.send, json.dumps(answer)
+                    )
             return frame
 
         peer.receive = look  # type: ignore[method-assign]

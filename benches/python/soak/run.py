@@ -121,8 +121,9 @@ def mix(streams: int) -> dict[str, int]:
     """How many streams of each kind; at least one of each from eight streams on."""
     total = sum(_SHARES.values())
     counts = {kind: max(1, streams * share // total) for kind, share in _SHARES.items()}
-    first = next(iter(counts))
-    counts[first] = max(1, streams - sum(counts.values()) + counts[first])
+    while (over := sum(counts.values()) - streams) != 0 and max(counts.values()) > 1:
+        largest = max(counts, key=lambda kind: counts[kind])
+        counts[largest] -= 1 if over > 0 else over
     return counts
 
 

@@ -140,6 +140,8 @@ class ListenV1(ListenEndpoint[Event]):
         return event
 
     def _on_results(self, results: Results) -> Results:
+        if not results.duration:
+            results = _with_duration(results)
         latest_s, claimed_s = self._latest_s, results.start + results.duration
         within = claimed_s <= latest_s
         for alternative in results.channel.alternatives:
@@ -174,6 +176,12 @@ class ListenV1(ListenEndpoint[Event]):
 
     def _delivered(self) -> bool | None:
         return True if self._summarized else self._has_heard(self.final_s)
+
+
+def _with_duration(results: Results) -> Results:
+    """Up to the end of its last word, where the service does not say how long it is."""
+    ends = (word.end for alternative in results.channel.alternatives for word in alternative.words)
+    return replace(results, duration=max(0.0, max(ends, default=0.0) - results.start))
 
 
 def _position(channel_index: tuple[int, ...]) -> tuple[int, int]:

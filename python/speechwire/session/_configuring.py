@@ -1,10 +1,15 @@
-"""Bringing one connection to the options that are wanted, by one ``Configure`` at a time."""
+"""Bringing one connection to the options that are wanted, by one ``Configure`` at a time.
+
+Answers come in the order of the questions, and do not name them. One that comes after it was given up is
+counted too: else it would be taken for the answer to the next question.
+"""
 
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from speechwire.errors import ServiceError, SpeechwireError
 from speechwire.session._options_state import Change, OptionsState
@@ -13,6 +18,8 @@ from speechwire.session._rules import ListenRules
 __all__ = ["Configuring"]
 
 EventT = TypeVar("EventT")
+
+_MOST_UNANSWERED: Final = 16
 
 
 class Configuring(Generic[EventT]):
@@ -26,11 +33,11 @@ class Configuring(Generic[EventT]):
         wake: Called when the next ``Configure`` may be sent.
 
     Attributes:
-        pending: The changes that the ``Configure`` in flight asks for.
-        overdue_at: When its answer is overdue, on the loop's clock.
+        unanswered: What each ``Configure`` without an answer asked for; all but the last are given up.
+        overdue_at: When the answer to the last one is overdue, on the loop's clock, unless it is given up.
     """
 
-    __slots__ = ("_options", "_rules", "_timeout_s", "_told", "_wake", "overdue_at", "pending")
+    __slots__ = ("_options", "_rules", "_timeout_s", "_told", "_wake", "overdue_at", "unanswered")
 
     def __init__(
         self,
@@ -40,7 +47,7 @@ class Configuring(Generic[EventT]):
         timeout_s: float,
         wake: Callable[[], None],
     ) -> None:
-        self.pending: list[Change[Any]] = []
+        self.unanswered: deque[list[Change[Any]]] = deque(maxlen=_MOST_UNANSWERED)
         self.overdue_at = math.inf
         self._rules = rules
         self._options = options
@@ -54,7 +61,7 @@ class Configuring(Generic[EventT]):
         Args:
             position: Up to where audio has been sent.
         """
-        if self._options.latest <= self._told or self.pending:
+        if self._options.latest <= self._told or self.overdue_at < math.inf:
             return []
         return self._options.to_configure(self._told, position)
 
@@ -70,7 +77,8 @@ class Configuring(Generic[EventT]):
         except SpeechwireError as error:  # an earlier change was refused, and this one does not go without it
             self._options.refused(error, changes)
             return None
-        self.pending, self.overdue_at = changes, now + self._timeout_s
+        self.unanswered.append(changes)
+        self.overdue_at = now + self._timeout_s
         return frame
 
     def take(self, event: EventT) -> None:
@@ -78,7 +86,9 @@ class Configuring(Generic[EventT]):
         outcome = self._rules.outcome(event)
         if outcome is False:
             return
-        changes = self._finish()
+        changes = self.unanswered.popleft()
+        if not self.unanswered:
+            self._finish()
         if outcome is True:
             self._options.confirmed(changes)
         else:
@@ -88,13 +98,12 @@ class Configuring(Generic[EventT]):
         """Wait no longer for an answer that does not come: what was asked for stays wanted."""
         if now < self.overdue_at:
             return
-        changes = self._finish()
+        self._finish()
         self._rules.protocol.give_up_configure()
         words = f"no answer to Configure within {self._timeout_s:g} s: it holds on the next connection"
-        for change in changes:
+        for change in self.unanswered[-1]:
             change.settle(ServiceError("", words, retryable=True))
 
-    def _finish(self) -> list[Change[Any]]:
-        changes, self.pending, self.overdue_at = self.pending, [], math.inf
+    def _finish(self) -> None:
+        self.overdue_at = math.inf
         self._wake()
-        return changes

@@ -165,8 +165,8 @@ class Dialing:
         if error.retryable:
             self._machine.step(Attempt.UNREACHABLE)
             await self._failed(error, self._backoff.refused(error), pushes, attempt_s)
-        elif not _is_of_the_project(error) and self._options.refused(error, self._dialed.unproven):
-            # Without the changes, which nobody had accepted, it may work.
+        elif not _is_of_the_project(error) and self._options.refused_together(error, self._dialed.unproven):
+            # Without changes that nobody had accepted it may work.
             self._machine.step(Attempt.UNREACHABLE)
             self._say_retry(_AT_ONCE_S, error)
         else:

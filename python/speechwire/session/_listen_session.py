@@ -186,6 +186,8 @@ class ListeningSession(Generic[EventT]):
 
         Raises:
             SessionClosed: The session was closed or failed.
+            LocalProtocolError: The session belongs to another event loop.
+            RuntimeError: No event loop runs here.
         """
         runner = self._runner
         runner.check_usable()

@@ -179,7 +179,7 @@ class ListenTraffic(Generic[EventT]):
         progress.answered()
         delivered = rules.deliver(event, self._timeline)
         stats.service_s += rules.billed_s(event)
-        if self._configuring.pending:
+        if self._configuring.unanswered:
             self._configuring.take(event)
         progress_s = self._protocol.progress_s
         if progress_s > progress.reached_s:

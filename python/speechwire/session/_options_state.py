@@ -170,6 +170,14 @@ class OptionsState(Generic[OptionsT]):
             change.settle(error)
         return bool(doomed)
 
+    def refused_together(self, error: SpeechwireError, changes: Iterable[Change[OptionsT]]) -> bool:
+        """The service has refused these without saying which: the newer half is dropped, or the only one.
+
+        False if there was none to drop.
+        """
+        doubted = [change for change in changes if change in self._changes and not change.holds]
+        return self.refused(error, doubted[len(doubted) // 2 :])
+
     def withdraw(self, change: Change[OptionsT]) -> None:
         """Want a change no longer, if it does not hold yet."""
         if change in self._changes and not change.holds:

@@ -31,6 +31,7 @@ EventT = TypeVar("EventT")
 
 _logger = logging.getLogger("speechwire.session")
 
+_CANCELLED: Final = "the session's task was cancelled, as at the end of its event loop: make a new session"
 _LOOP_ENDED: Final = "the session's event loop has ended: make a session in this one"
 
 
@@ -270,7 +271,7 @@ class Runner(Generic[EventT]):
             error = failure
         except asyncio.CancelledError:
             if not self.over:  # not by us: all tasks of the loop are being cancelled, as at its end
-                error = SessionClosed("the session's task was cancelled")
+                error = SessionClosed(_CANCELLED)
         except Exception as fault:
             _logger.error("a session failed by a fault of speechwire's own", exc_info=fault)
             error = InternalError(fault)
@@ -325,7 +326,7 @@ class Runner(Generic[EventT]):
         """A task that was cancelled before it began has not said how the session ended."""
         if not self.over:
             self.machine.step(Operation.CANCEL)
-            self._end(SessionClosed("the session's task was cancelled"))
+            self._end(SessionClosed(_CANCELLED))
 
     # Inside
 
