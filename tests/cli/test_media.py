@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import math
 import os
 import random
@@ -26,6 +27,7 @@ from speechwire.cli import _pyav
 from speechwire.cli._audio_in import INSTALL_MEDIA, ffmpeg_command, open_audio
 from speechwire.cli._audio_out import audio_writer
 from speechwire.cli._failures import InputError
+from speechwire.cli._ffmpeg import _feed
 
 pytest.importorskip("av")
 
@@ -222,3 +224,24 @@ def test_ffmpeg_leaves_no_process_behind(ffmpeg: None, monkeypatch: pytest.Monke
         assert next(pieces)
     assert [process.poll() is None for process in started] == [False]
     assert math.isclose(audio.read_s, 0.01)
+
+
+def test_each_piece_is_on_its_way_to_ffmpeg_before_the_next_is_read() -> None:
+    """Audio that comes as it is spoken must not wait in a buffer of ours."""
+    arrived = io.BytesIO()
+
+    class Pipe(io.RawIOBase):
+        def writable(self) -> bool:
+            return True
+
+        def write(self, data: Any) -> int:
+            return arrived.write(data)
+
+    def pieces() -> Iterator[bytes]:
+        for number in range(3):
+            yield b"piece"
+            assert arrived.getvalue() == b"piece" * (number + 1)
+
+    stdin = io.BufferedWriter(Pipe())
+    _feed(stdin, pieces())
+    assert stdin.closed

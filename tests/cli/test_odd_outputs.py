@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import wave
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import OUTCOMES, emulators, header, riff
 from tests.cli.processes import Done, Zygote, zygotes
+
+from speechwire.cli._files import _whole_file
 
 AUDIO = bytes(8_000)
 LONG = "x" * 300 + ".wav"
@@ -167,3 +170,16 @@ def test_odd_keys(zygote: Zygote, base_url: str, content: bytes | None, why: str
     assert done == Done(2 if why else 0, [], [f"speechwire speak: {why}"] if why else [])
     assert {*os.listdir()} == (before if why else before | {"out.wav"})
     count("speak with odd keys", done, terminal=terminal)
+
+
+def test_a_disk_that_is_full_at_the_end_is_told_by_the_name_that_was_asked_for(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    path = tmp_path / "asked-for.wav"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        with pytest.raises(OSError, match=re.escape(str(path))), _whole_file(path) as file:
+            file.write(b"waits in the buffer")
+            resource.setrlimit(resource.RLIMIT_FSIZE, (4, before[1]))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from videosdk.agents import CustomAudioStreamTrack, FlushMarker
-from videosdk.plugins.deepgram import DeepgramTTS
+from videosdk.plugins.deepgram import DeepgramTTS, _framework
 
 from speechwire.emulator import CloseWith, Emulator, RefuseUpgrade, tag_of
 from speechwire.errors import ConnectionLost, HandshakeRefused, SessionClosed
@@ -23,6 +23,19 @@ OTHERS = [f"aura-2-{name}-en" for name in ("zeus", "luna", "hera", "iris", "apol
 async def stream(tts: DeepgramTTS, text: str, voice: str) -> int:
     """Milliseconds of a text spoken beside the track."""
     return sum([len(piece) async for piece in tts.stream_synthesize(text, voice_id=voice)]) // 48
+
+
+async def test_closing_forgets_whom_to_tell_of_the_first_audio() -> None:
+    tts = DeepgramTTS(api_key=KEY)
+    told = asyncio.Event()
+
+    async def tell() -> None:
+        told.set()
+
+    tts.on_first_audio_byte(tell)
+    assert _framework.first_audio_callback(tts) is tell
+    await tts.aclose()
+    assert _framework.first_audio_callback(tts) is None
 
 
 # Voices

@@ -132,4 +132,4 @@ def test_nonsense_is_refused(name: str, wrong: float, least: int, allowed: str) 
         BackoffPolicy(**{name: wrong})  # type: ignore[arg-type]
     assert refused.value.argument == (name if name == "factor" else "BackoffPolicy")
     assert refused.value.allowed == allowed
-    BackoffPolicy(**{name: least})  # type: ignore[arg-type]
+    BackoffPolicy(**{name: least})

@@ -264,12 +264,12 @@ def _whole_file(path: Path) -> Iterator[BinaryIO]:
     with naming(path):
         file = part.open("xb")
     try:
-        with file:
-            yield file
-            with naming(path):
-                file.flush()
+        yield file
         with naming(path):
+            file.close()  # writes what waits in the buffer: the disk may be full
             os.replace(part, target)
     except BaseException:
+        with suppress(OSError):
+            file.close()
         part.unlink(missing_ok=True)
         raise

@@ -80,6 +80,7 @@ async def test_before_the_first_audio_they_are_in_the_url(flux: Flux) -> None:
     assert query(served.peers[0])["keyterm"] == "Oslo"
     assert query(served.peers[0])["numerals"] == "true"
     await stt.aclose()
+    assert not stt._changes._open, "what holds is not kept as what may be refused"
 
 
 async def test_during_the_handshake_they_are_told_to_the_connection(flux: Flux) -> None:

@@ -7,14 +7,16 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Final
 
-__all__ = ["QUOTES", "needs_blank"]
+__all__ = ["CONTEXT", "QUOTES", "needs_blank"]
 
 QUOTES: Final = '"„“'
 """The quotation marks whose meaning depends on those before them."""
 
+CONTEXT: Final = 40
+"""How many characters on each side of a cut decide."""
+
 # Where one piece ends and the next begins.
 _CUT: Final = "\u2038"
-_CONTEXT: Final = 40
 _JOINER: Final = "\u200d"
 
 _WITHOUT_BLANKS: Final = re.compile(
@@ -79,7 +81,7 @@ def needs_blank(before: str, last: str, after: str, quotes: Mapping[str, int]) -
         return False
     if _opens(left, quotes) or _closes(right, quotes):
         return False
-    cut = f"{before[-_CONTEXT:]}{_CUT}{after[:_CONTEXT]}"
+    cut = f"{before[-CONTEXT:]}{_CUT}{after[:CONTEXT]}"
     if _ANYWHERE.search(cut):
         return False
     is_mark = not any(character.isalnum() for character in last)

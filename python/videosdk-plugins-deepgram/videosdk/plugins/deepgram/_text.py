@@ -5,11 +5,9 @@ from __future__ import annotations
 import enum
 from collections import Counter
 
-from ._blanks import QUOTES, needs_blank
+from ._blanks import CONTEXT, QUOTES, needs_blank
 
 __all__ = ["TextJoiner"]
-
-_CONTEXT = 64
 
 
 class _Pieces(enum.Enum):
@@ -75,7 +73,7 @@ class TextJoiner:
         blank = " " if self._pieces is _Pieces.TRIMMED and self._needs_blank(piece) else ""
         joined, self._blanks = self._blanks + blank + piece, ""
         self._last = piece
-        self._context = (self._context + joined)[-_CONTEXT:]
+        self._context = (self._context + joined)[-CONTEXT:]
         for mark in QUOTES:
             self._quotes[mark] += joined.count(mark)
         return joined

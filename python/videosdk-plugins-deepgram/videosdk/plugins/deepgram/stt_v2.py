@@ -171,21 +171,20 @@ class DeepgramSTTV2(SessionSTT):
             ListenV2(self._options(self.target_sample_rate)).configure(**changes)
         change = self._changes.begin(wanted)
         self._note_changes(wanted)
+        holds = True  # also if this is cancelled
         try:
             for stream in tuple(self._streams()):
                 with suppress(SessionClosed):  # the next one has them
                     await stream.session.configure(**changes)
         except SpeechwireError as error:
-            if not error.retryable:
+            holds = error.retryable
+            raise
+        finally:
+            if holds:
+                self._changes.keep(change)
+            else:
                 self._changes.withdraw(change)
                 self._note_changes(wanted)
-                raise
-            self._changes.keep(change)
-            raise
-        except BaseException:  # cancelled: they stay wanted
-            self._changes.keep(change)
-            raise
-        self._changes.keep(change)
 
     def _note_changes(self, names: Iterable[str]) -> None:
         """A change that a running session takes needs no new session."""

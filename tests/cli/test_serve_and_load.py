@@ -1,0 +1,63 @@
+"""What `speechwire serve` and `speechwire load` show and pass on; their calls are tests of the server's."""
+
+from __future__ import annotations
+
+from collections import Counter
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from click.testing import CliRunner
+
+import speechwire.session
+from speechwire.cli._service import Access, Service
+from speechwire.cli.load import _table
+from speechwire.cli.serve import _Serving, serve
+from speechwire.load.result import Result
+from speechwire.server.config import Config
+
+
+class Asked(Exception):
+    """Ends a command once the pool has been asked for."""
+
+    def __init__(self, api_key: object, **arguments: object) -> None:
+        self.arguments = arguments
+
+
+@pytest.mark.parametrize(("given", "passed_on"), [(7, 7), (0, None)])
+async def test_the_limits_of_calls_are_those_of_the_pool(
+    given: int, passed_on: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(api_key: object, **arguments: object) -> Any:
+        raise Asked(api_key, **arguments)
+
+    monkeypatch.setattr(speechwire.session, "SessionPool", asked)
+    serving = _Serving(None, None, cast(Service, SimpleNamespace(emulator=False)), {})
+    access = Access("key", "wss://gateway.test")
+    with pytest.raises(Asked) as raised:
+        await serving._serve(Config(max_calls=given, max_speaking=given), None, access, None)
+    assert raised.value.arguments == {
+        "base_url": "wss://gateway.test",
+        "max_listen": passed_on,
+        "max_speak": passed_on,
+    }
+
+
+def test_the_help_of_serve_shows_each_default() -> None:
+    shown = " ".join(CliRunner().invoke(serve, ["--help"]).output.split())
+    for default in ("(default: none).", "(default: true).", "(default: 127.0.0.1)."):
+        assert default in shown
+
+
+def test_the_table_of_load() -> None:
+    result = Result("twilio", 3, 10.0, answered=2, refused=Counter({"503": 1}))
+    table = _table([result])
+    assert [column.header for column in table.columns] == [
+        *("calls", "refused", "ended", "words lost", "twice"),
+        *("turn p50 ms", "p99", "most", "late here p99 ms"),
+    ]
+    assert table.title == "dialect twilio"
+    assert list(table.columns[0].cells) == ["2 of 3"]
+    assert list(table.columns[1].cells) == ["1 (503)"]
+    assert list(table.columns[2].cells) == ["0"]
+    assert list(table.columns[3].cells) == ["not counted"]
