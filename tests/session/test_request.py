@@ -100,7 +100,7 @@ def test_text_behind_the_last_word_is_sent_as_well() -> None:
 @pytest.mark.parametrize("over", [SpeakRequest.interrupt, lambda request: request.fail(ERROR)])
 def test_nothing_is_taken_once_it_is_over(over: Callable[[SpeakRequest], None]) -> None:
     request, owner = made()
-    request.push("Text.")
+    request.push("Text.\ud83d")
     over(request)
     told = list(owner.told)
     request.push("More.")
@@ -137,17 +137,21 @@ def test_the_text_may_be_as_long_as_the_limit_in_all() -> None:
     ],
     ids=["text", "audio", "interrupted", "failed", "complete", "all audio has come"],
 )
-def test_an_interruption(begin: Callable[[SpeakRequest], None], interrupted: bool, told: list[str]) -> None:
+async def test_an_interruption(begin: Callable[[SpeakRequest], None], interrupted: bool, told: list[str]) -> None:
     request, owner = made()
     begin(request)
     owner.told.clear()
     request.interrupt()
     assert (request.interrupted, owner.told, request.waiting_bytes) == (interrupted, told, 0)
+    if interrupted:
+        with pytest.raises(StopAsyncIteration):
+            await anext(request)
 
 
 async def test_audio_comes_in_whole_samples_and_is_counted() -> None:
     request, _ = made()
     request.push("Text.")
+    assert request.resends == 0
     request.resends = 2
     for piece in (b"a", b"", b"bcd", b"e", b"fgh"):
         request.deliver(piece)
@@ -220,6 +224,20 @@ async def test_delivered_audio_can_still_be_read_after_a_failure() -> None:
     assert await anext(request) == b"abcd"
     with pytest.raises(SessionClosed):
         await anext(request)
+
+
+async def test_audio_wakes_who_waits_for_it() -> None:
+    request, _ = made()
+    request.push("Text.")
+    next_one = asyncio.ensure_future(anext(request))
+    await asyncio.sleep(1)
+    request.deliver(b"ab")
+    assert await next_one == b"ab"
+    last_one = asyncio.create_task(request.receive_each(lambda pcm: False))
+    await asyncio.sleep(1)
+    request.deliver(b"cd")
+    assert (request.audio_bytes, request.waiting_bytes) == (4, 0)
+    assert await last_one is False
 
 
 async def test_what_is_not_taken_waits_for_the_next_call() -> None:
