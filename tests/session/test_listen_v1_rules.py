@@ -45,12 +45,24 @@ class Story:
     [
         (ListenV1Options(encoding=None, sample_rate=None), 5.0, ByteRate(1, 0), False),
         (OPTIONS, 5.0, ByteRate(2, 32000), True),
-        (ListenV1Options(encoding="mulaw", sample_rate=8000, channels=2), 5.0, ByteRate(2, 16000, 0xFF), True),
-        (ListenV1Options(encoding="alaw", sample_rate=8000, interim_results=True), 1.0, ByteRate(1, 8000, 0xD5), True),
+        (
+            ListenV1Options(encoding="mulaw", sample_rate=8000, channels=2),
+            5.0,
+            ByteRate(2, 16000, 0xFF),
+            True,
+        ),
+        (
+            ListenV1Options(encoding="alaw", sample_rate=8000, interim_results=True),
+            1.0,
+            ByteRate(1, 8000, 0xD5),
+            True,
+        ),
         (ListenV1Options(encoding="opus", sample_rate=48000), 5.0, ByteRate(1, 0), True),
     ],
 )
-def test_what_options_mean(options: ListenV1Options, patience: float, rate: ByteRate, resumable: bool) -> None:
+def test_what_options_mean(
+    options: ListenV1Options, patience: float, rate: ByteRate, resumable: bool
+) -> None:
     rules = ListenV1Rules(options)
     assert (rules.patience(options), rules.byte_rate(options), rules.resumable(options)) == (
         *(patience, rate, resumable),
@@ -65,7 +77,10 @@ def test_what_options_mean(options: ListenV1Options, patience: float, rate: Byte
         ([results(3.0, ("a", 1.0, 2.0), **FLAGS)], (3.0, 0.0)),
         ([results(3.0, ("a", 1.0, 2.0), **FORCED)], (3.0, 1.0)),  # a word may have been cut
         ([results(3.0, ("a", 1.0, 2.0), **FORCED), results(3.005, ("a", 1.0, 2.0), **FLAGS)], (3.005, 1.0)),
-        ([results(3.0, ("a", 1.0, 2.0), **FORCED), results(4.0, ("b", 3.0, 4.0), start=3.0, **FLAGS)], (4.0, 0.0)),
+        (
+            [results(3.0, ("a", 1.0, 2.0), **FORCED), results(4.0, ("b", 3.0, 4.0), start=3.0, **FLAGS)],
+            (4.0, 0.0),
+        ),
         ([results(3.0)], (1.0, 0.0)),  # silence: a word may have begun at its end
         ([results(1.5)], (0.0, 0.0)),
         ([results(3.0, ("a", 1.0, 2.0))], (0.0, 0.0)),

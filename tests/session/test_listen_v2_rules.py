@@ -53,10 +53,17 @@ A, B = ("a", 1.0, 1.5), ("b", 2.0, 2.5)
     [
         (ListenV2Options(encoding=None, sample_rate=None), 10.0, ByteRate(1, 0), False),
         (OPTIONS, 10.0, ByteRate(2, 32000), True),
-        (ListenV2Options(encoding="mulaw", sample_rate=8000, eot_timeout_ms=3000), 8.0, ByteRate(1, 8000, 0xFF), True),
+        (
+            ListenV2Options(encoding="mulaw", sample_rate=8000, eot_timeout_ms=3000),
+            8.0,
+            ByteRate(1, 8000, 0xFF),
+            True,
+        ),
     ],
 )
-def test_what_options_mean(options: ListenV2Options, turn_end_s: float, rate: ByteRate, resumable: bool) -> None:
+def test_what_options_mean(
+    options: ListenV2Options, turn_end_s: float, rate: ByteRate, resumable: bool
+) -> None:
     rules = ListenV2Rules(options, force_end_turn=True)
     assert (rules.longest_turn_end_s(options), rules.byte_rate(options), rules.resumable(options)) == (
         *(turn_end_s, rate, resumable),

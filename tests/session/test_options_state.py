@@ -143,5 +143,3 @@ def test_so_many_changes_are_remembered(caller: Caller, prove: bool) -> None:
     assert known == [str(number) for number in range(24 if prove else 8, 40)]
     first_proven = caller.outcomes[:24]
     assert first_proven == [(str(number), None) for number in range(24)]
-
-

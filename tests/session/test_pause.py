@@ -56,7 +56,8 @@ def test_it_can_be_turned_off() -> None:
 
 
 @pytest.mark.parametrize(
-    ("longest_s", "pieces"), [(0.0, [0.5, 0.5, 0.0, 0.0]), (2.5, [0.5, 0.5, 1.0, 0.0]), (4.0, [0.5, 0.5, 1.0, 0.25])]
+    ("longest_s", "pieces"),
+    [(0.0, [0.5, 0.5, 0.0, 0.0]), (2.5, [0.5, 0.5, 1.0, 0.0]), (4.0, [0.5, 0.5, 1.0, 0.25])],
 )
 def test_silence_takes_the_time_that_has_passed_a_second_at_most(
     longest_s: float, pieces: list[float]

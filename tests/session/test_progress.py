@@ -18,7 +18,9 @@ def test_a_service_that_is_asked_why_results_stand_still_has_a_moment_to_answer(
     assert progress.is_stalled(14.5)
 
 
-def progress(timeout_s: float | None = 3.0, patience: float = 2.0, *, while_flowing: bool = False) -> Progress:
+def progress(
+    timeout_s: float | None = 3.0, patience: float = 2.0, *, while_flowing: bool = False
+) -> Progress:
     return Progress(timeout_s, patience, while_flowing, now=10.0)
 
 

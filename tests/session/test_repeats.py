@@ -38,7 +38,9 @@ def test_before_any_word_nothing_repeats() -> None:
     assert not last().repeats(-1.0, 0.0)
 
 
-@pytest.mark.parametrize("words", [[(1.0, 2.0), (0.0, 0.5)], [(1.0, 2.0), (1.5, 2.0)], [(0.0, 0.5), (1.0, 2.0)]])
+@pytest.mark.parametrize(
+    "words", [[(1.0, 2.0), (0.0, 0.5)], [(1.0, 2.0), (1.5, 2.0)], [(0.0, 0.5), (1.0, 2.0)]]
+)
 def test_the_word_that_ends_last_counts(words: list[Word]) -> None:
     word = last(*words)
     assert (word.start, word.end) == (1.0, 2.0)

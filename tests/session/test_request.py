@@ -120,7 +120,8 @@ def test_the_text_may_be_as_long_as_the_limit_in_all() -> None:
         with pytest.raises(InvalidArgument) as refused:
             request.push(text)
         assert str(refused.value) == (
-            f"text must be at most 10 characters in one request (SpeakSettings.text_limit), got '{wanted} characters'"
+            "text must be at most 10 characters in one request (SpeakSettings.text_limit), "
+            f"got '{wanted} characters'"
         )
     assert batches_of(request) == [(["1234", "567890"], False)]
 
@@ -137,7 +138,9 @@ def test_the_text_may_be_as_long_as_the_limit_in_all() -> None:
     ],
     ids=["text", "audio", "interrupted", "failed", "complete", "all audio has come"],
 )
-async def test_an_interruption(begin: Callable[[SpeakRequest], None], interrupted: bool, told: list[str]) -> None:
+async def test_an_interruption(
+    begin: Callable[[SpeakRequest], None], interrupted: bool, told: list[str]
+) -> None:
     request, owner = made()
     begin(request)
     owner.told.clear()

@@ -43,9 +43,7 @@ async def test_only_requests_that_are_not_done_take_room() -> None:
     queue.add(SpeakRequest(Owner(), sample_bytes=2, text_limit=100))
     with pytest.raises(LocalProtocolError) as refused:
         queue.check_room()
-    assert str(refused.value) == (
-        "cannot make another request: 3 wait already (SpeakSettings.request_limit)"
-    )
+    assert str(refused.value) == ("cannot make another request: 3 wait already (SpeakSettings.request_limit)")
     requests[1].interrupt()
     queue.check_room()
     assert queue.first() is requests[0]

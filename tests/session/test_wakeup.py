@@ -13,7 +13,9 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-@pytest.mark.parametrize(("at_s", "hurry", "until_s"), [(1.0, True, 1.0), (1.0, False, 5.0), (9.0, True, 5.0)])
+@pytest.mark.parametrize(
+    ("at_s", "hurry", "until_s"), [(1.0, True, 1.0), (1.0, False, 5.0), (9.0, True, 5.0)]
+)
 async def test_a_pause_ends_in_its_time_or_in_a_hurry(at_s: float, hurry: bool, until_s: float) -> None:
     wakeup, begin = Wakeup(), now()
     asyncio.get_running_loop().call_later(at_s, lambda: wakeup.notify(hurry=hurry))
