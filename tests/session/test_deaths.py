@@ -34,8 +34,8 @@ def test_so_many_deaths_give_up_what_they_were_sent(gain_s: float, unheard_s: fl
 
 def test_hints_of_both_kinds_add_up() -> None:
     deaths = Deaths(RATE)
-    row = [THERE, BEFORE, BEFORE, BEFORE, BEFORE, THERE]
-    assert [deaths.ended(5000, **how, failed=True) for how in row] == [0, 0, 0, 0, 0, 5000]
+    row = [THERE, *[BEFORE] * 8]
+    assert [deaths.ended(5000, **how, failed=True) for how in row] == [0] * 8 + [5000]
 
 
 def test_only_what_all_of_them_were_sent_is_given_up() -> None:
@@ -45,6 +45,11 @@ def test_only_what_all_of_them_were_sent_is_given_up() -> None:
 def test_connections_that_take_more_audio_are_about_to_recover() -> None:
     assert deaths_of([5000, 5300, 5600], **THERE) == [0, 0, 5000], "so little more is no more"
     assert deaths_of([5000, 5000, 5301, 5301, 5301], **THERE) == [0, 0, 0, 0, 5301]
+    assert deaths_of([5000, *[5301] * 12], **BEFORE) == [0] * 12 + [5301]
+
+
+def test_audio_at_the_very_beginning_is_given_up_as_well() -> None:
+    assert deaths_of([200] * 12, **BEFORE) == [0] * 11 + [200]
 
 
 @pytest.mark.parametrize(("gain_s", "failed"), [(0.03, True), (0.0, False)])

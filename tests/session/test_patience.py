@@ -64,3 +64,14 @@ def test_no_wait_is_longer_than_the_cap(happenings: list[str]) -> None:
                 tries.ended(now, lived_s=1, progressed=progressed, throttled=False, short=short)
         assert 0 < tries.not_before - now <= 8.0
         now = tries.not_before
+
+
+def test_nothing_has_to_be_waited_for_at_first() -> None:
+    tries = patience()
+    assert (tries.not_before, tries.is_short(0.0)) == (0.0, False)
+
+
+def test_a_service_that_asks_for_less_is_tried_later() -> None:
+    tries = patience()
+    assert tries.ended(10.0, lived_s=60, progressed=True, throttled=True, short=False) == 2.0
+    assert tries.not_before == 12.0

@@ -55,13 +55,17 @@ def test_it_can_be_turned_off() -> None:
     assert Pause(None, cast(Any, Pushed())).due_at() == math.inf
 
 
-@pytest.mark.parametrize(("longest_s", "most_s"), [(0.0, 1.0), (2.5, 2.5)])
-def test_silence_takes_the_time_that_has_passed_a_second_at_most(longest_s: float, most_s: float) -> None:
-    ring = Pushed()
+@pytest.mark.parametrize(
+    ("longest_s", "pieces"),
+    [(0.0, [0.5, 0.5, 0.0, 0.0]), (2.5, [0.5, 0.5, 1.0, 0.0]), (4.0, [0.5, 0.5, 1.0, 0.25])],
+)
+def test_silence_takes_the_time_that_has_passed_a_second_at_most(
+    longest_s: float, pieces: list[float]
+) -> None:
+    ring = Pushed(piece_s=0.25)
     pause = Pause(0.5, cast(Any, ring))
-    pieces = [pause.silence_s(10.02 + seconds, longest_s) for seconds in (0.6, 1.6, 3.2, 3.3)]
-    assert pieces == pytest.approx([0.6, 1.0, 1.0 if most_s > 1.6 else 0.0, 0.0])
-    assert pause.due_at() == math.inf
+    assert [pause.silence_s(10.25 + seconds, longest_s) for seconds in (0.5, 1.0, 2.5, 2.75)] == pieces
+    assert (pause.due_at() == math.inf) is (not pieces[-1])
     ring.pushes, ring.last_push_at = 2, 14.0
-    assert pause.silence_s(14.52, longest_s) == pytest.approx(0.5)
-    assert pause.due_at() == pytest.approx(14.77)
+    assert pause.silence_s(14.75, longest_s) == 0.5
+    assert pause.due_at() == 15.0

@@ -118,10 +118,11 @@ def test_times_are_rounded_by_half_a_millisecond(rounded_s: float, is_beyond: bo
 
 def test_audio_that_goes_on_is_one_piece() -> None:
     clock = timeline()
-    for number in range(5):
-        clock.send((10 + number) * RATE, RATE)
-    assert len(clock._pieces) == 1
-    assert clock.start_s(4.5) == 14.5
+    for first in (10, 20):
+        for number in range(5):
+            clock.send((first + number) * RATE, RATE)
+    assert len(clock._pieces) == 2
+    assert (clock.start_s(4.5), clock.start_s(9.5)) == (14.5, 24.5)
 
 
 @pytest.mark.parametrize("now", [5, 16, 17, 30])

@@ -29,7 +29,7 @@ class Deaths:
 
     def __init__(self, frame_rate: int) -> None:
         self._weight = 0
-        self._until = 0
+        self._until: int  # while there is weight
         self._last_to = 0
         self._more = int(_MORE_S * frame_rate)
 

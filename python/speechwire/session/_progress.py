@@ -57,7 +57,6 @@ class Progress:
         is_idle = self._while_flowing and now - self.last_audio > FLOWING_S
         if behind_s <= _BEHIND_S or is_idle:
             self._restart(now)
-            return False
         if self._deadline < math.inf or now - self.advanced_at < self._timeout_s:
             return False
         self._deadline = now + _PROBE_S
