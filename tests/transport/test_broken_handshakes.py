@@ -139,7 +139,7 @@ def hints(early: bytes) -> Serve:
 
 @pytest.mark.parametrize("early", [EARLY, b"HTTP/1.1 100 Continue\r\n\r\n", EARLY * 15])
 async def test_informational_answers(early: bytes, transport: str) -> None:
-    """aiohttp skips them. picows cannot: a failure that may be over at the next attempt; it quotes nothing."""
+    """aiohttp skips them. picows cannot: a failure that is tried again and quotes nothing."""
     async with asyncio.timeout(PATIENCE_S), raw_peer(hints(early)) as listening:
         opening = new_transport()
         if transport == "aiohttp":
