@@ -379,7 +379,7 @@ def _wake(waiter: asyncio.Future[None] | None) -> None:
 
 
 def _untold(transport: picows.WSTransport, redact: Redactor) -> CloseEvent:
-    """Why a connection ended without a close frame of the peer's own: what picows could not take, or nothing."""
+    """Why a connection ended without the peer's own close frame: what picows could not take, or nothing."""
     sent = getattr(transport.close_handshake, "sent", None)  # there may have been no handshake
     if sent is None or not sent.reason:  # ours have no words
         return CloseEvent(ABNORMAL, NO_CLOSE_FRAME)
