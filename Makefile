@@ -27,6 +27,7 @@ ENGINE := native
 WHEEL  := wheel
 CORE   := dist/speechwire-*-cp311-abi3-*.whl
 endif
+EXTENSION := python/speechwire/_native.abi3
 BUILT  := $(CORE) $(foreach name,$(PURE),dist/$(subst -,_,$(name))-*-py3-none-any.whl)
 
 # A program that tests want is a package of Debian's: $(call PROGRAM,package,commands that it may be called by).
@@ -252,11 +253,13 @@ endif
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(BUILT)
 	@touch $@
 
-# The extension beside the sources, for tests of the tree as it is.
+# The extension beside the sources, for tests of the tree as it is. It is renamed into its place: a copy over the file
+# would change it under the processes that have loaded it, and they would crash at their next call.
 $(STAMP)/extension: $(STAMP)/environment $(RUST_SOURCES)
 ifneq ($(RUST),)
 	cargo build --release --locked --quiet --package speechwire-py
-	cp $(or $(CARGO_TARGET_DIR),target)/release/lib_native.$(if $(filter Darwin,$(shell uname)),dylib,so) python/speechwire/_native.abi3.so
+	cp $(or $(CARGO_TARGET_DIR),target)/release/lib_native.$(if $(filter Darwin,$(shell uname)),dylib,so) $(EXTENSION).new.so
+	mv -f $(EXTENSION).new.so $(EXTENSION).so
 endif
 	@touch $@
 

@@ -9,7 +9,7 @@
     ├── LocalProtocolError              the caller did what the protocol's state forbids
     ├── SessionClosed                   a session was used after it had been closed
     ├── ConnectFailed                   no connection: DNS, TCP, TLS, a proxy, the deadline
-    ├── HandshakeRefused                the service answered the upgrade with an HTTP error
+    ├── HandshakeRefused                the upgrade was answered by HTTP alone: an error, a page
     ├── ConnectionLost                  an open connection ended before its work was done
     ├── ServiceError                    the service reported an error on an open connection
     └── InternalError                   speechwire itself failed: a bug, please report it   (retryable)
@@ -110,10 +110,10 @@ class ConnectFailed(SpeechwireError):
 
 
 class HandshakeRefused(SpeechwireError):
-    """The service answered the WebSocket upgrade with an HTTP error.
+    """The service, or something before it, answered the WebSocket upgrade with no WebSocket.
 
     Args:
-        status: HTTP status code.
+        status: HTTP status code. Retryable are 408, 425, 429, 5xx and 2xx, which the service does not send.
         body: The response body, decoded and cut to a readable length.
         dg_error: The ``dg-error`` response header, if any.
         request_id: The ``dg-request-id`` response header, if any: what Deepgram's support asks for.
@@ -128,7 +128,8 @@ class HandshakeRefused(SpeechwireError):
         self.body = body
         self.dg_error = dg_error
         self.request_id = request_id
-        self.retryable = status >= 500 or status in _RETRYABLE_STATUS
+        # Success is no refusal: a page of something in between, which may soon be gone.
+        self.retryable = status < 300 or status >= 500 or status in _RETRYABLE_STATUS
 
 
 class ConnectionLost(SpeechwireError):

@@ -46,6 +46,15 @@ def test_makes_list_is_the_same() -> None:
     assert all(distribution.folder == "" for distribution in PURE)
 
 
+def test_the_extension_is_renamed_into_its_place() -> None:
+    """A file that is written over changes under whoever has loaded it: the next call jumps to nowhere."""
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (extension,) = re.findall(r"^EXTENSION +:= (.*)$", text, re.M)
+    recipes = [line.replace("$(EXTENSION)", extension) for line in re.findall(r"^\t(.*)$", text, re.M)]
+    writing = [line.split()[0] for line in recipes if line.endswith("_native.abi3.so")]
+    assert writing == ["mv"]
+
+
 @pytest.mark.parametrize("distribution", DISTRIBUTIONS, ids=lambda distribution: distribution.name)
 def test_its_package_is_there_and_the_namespaces_above_it_stay_namespaces(distribution: Distribution) -> None:
     sources = ROOT / distribution.sources

@@ -121,7 +121,7 @@ def test_what_an_error_says(
 
 @pytest.mark.parametrize("status", range(400, 600))
 def test_which_refusals_may_be_tried_again(status: int) -> None:
-    assert HandshakeRefused(status).retryable is (status in (408, 425, 429) or status >= 500)
+    assert HandshakeRefused(status).retryable is (status in (200, 204, 408, 425, 429) or status >= 500)
 
 
 def test_each_is_what_its_callers_catch() -> None:

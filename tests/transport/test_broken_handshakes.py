@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.transport.raw_peer import PATIENCE_S, RawPeer, Serve, raw_peer
+from tests.transport.raw_peer import GREETING, PATIENCE_S, RawPeer, Serve, acceptance, raw_peer
 
 from speechwire.errors import ConnectFailed, HandshakeRefused, SpeechwireError
 from speechwire.transport import ConnectRequest, new_transport
+from speechwire.transport._http import parsed_answer
 
 pytestmark = pytest.mark.usefixtures("quiet", "transport")
 
@@ -79,6 +80,24 @@ HANDSHAKES: dict[str, tuple[Serve, type[SpeechwireError], str | None, int | None
         "wrong key",
         401,
     ),
+    "a page": (
+        answers(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>"),
+        HandshakeRefused,
+        "<html>",
+        200,
+    ),
+    "nothing at all": (
+        answers(b"HTTP/1.1 204 No Content\r\n\r\n"),
+        HandshakeRefused,
+        "no reason given",
+        204,
+    ),
+    "another answer behind the body": (
+        answers(b"HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy" + UPGRADE + b"\r\n"),
+        HandshakeRefused,
+        "busy",
+        503,
+    ),
     "a body cut off": (
         answers(b"HTTP/1.1 500 No\r\nContent-Length: 100\r\n\r\nhalf"),
         HandshakeRefused,
@@ -103,6 +122,56 @@ async def test_a_handshake_that_fails(fault: str) -> None:
     assert getattr(error, "status", None) == status
     assert error.retryable is (status != 401)
     assert said is None or str(error).endswith(f": {said}")
+
+
+EARLY = b"HTTP/1.1 103 Early Hints\r\nLink: </secret-path>\r\n\r\n"
+
+
+def hints(early: bytes) -> Serve:
+    """Accept, behind these informational answers."""
+
+    async def serve(peer: RawPeer) -> None:
+        await peer.send(early + acceptance(await peer.read_request(), "X-Private: theirs") + GREETING)
+        await peer.stay()
+
+    return serve
+
+
+@pytest.mark.parametrize("early", [EARLY, b"HTTP/1.1 100 Continue\r\n\r\n", EARLY * 15])
+async def test_informational_answers(early: bytes, transport: str) -> None:
+    """aiohttp skips them. picows cannot: a failure that is tried again and quotes nothing."""
+    async with asyncio.timeout(PATIENCE_S), raw_peer(hints(early)) as listening:
+        opening = new_transport()
+        if transport == "aiohttp":
+            connection = await opening.connect(ConnectRequest(listening.url))
+            assert await connection.receive() == "hello"
+        else:
+            with pytest.raises(ConnectFailed) as raised:
+                await opening.connect(ConnectRequest(listening.url))
+            status = early[9:12].decode()
+            said = f"HTTP {status} came before the answer: the aiohttp transport skips it, picows cannot"
+            assert (raised.value.cause, raised.value.retryable) == (said, True)
+        await opening.aclose()
+
+
+@pytest.mark.parametrize("count", [16, 50_000])
+async def test_informational_answers_without_end(count: int) -> None:
+    """Their number is bounded, and the time until that is seen."""
+    async with asyncio.timeout(PATIENCE_S), raw_peer(hints(EARLY * count)) as listening:
+        opening = new_transport()
+        with pytest.raises(ConnectFailed) as raised:
+            await opening.connect(ConnectRequest(listening.url, connect_timeout_s=PATIENCE_S))
+        await opening.aclose()
+    assert raised.value.retryable
+    assert "secret-path" not in str(raised.value)
+    assert "theirs" not in str(raised.value)
+
+
+@pytest.mark.parametrize("size", ["9" * 5000, "-1", "\u0661", "1, 2", ""])
+def test_a_size_that_is_none_leaves_the_body_whole(size: str) -> None:
+    answer = parsed_answer(f"HTTP/1.1 503 Busy\r\nContent-Length: {size}".encode(), b"busy")
+    assert answer is not None
+    assert answer.body == b"busy"
 
 
 async def test_headers_without_an_end_are_not_kept() -> None:

@@ -69,6 +69,8 @@ MID_STREAM: dict[str, Serve] = {
     "a ping too long": sends(b"\x89\x7e\x00\x80" + bytes(128), stay=True),
     "a close of one byte": sends(frame(8, b"\x03"), stay=True),
     "a close that is no UTF-8": sends(close(1000, b"\xff"), stay=True),
+    "a close whose reason is cut in a character": sends(close(1011, b"NET-0000 \xc3"), stay=True),
+    "a close that is too long": sends(frame(8, (1011).to_bytes(2, "big") + b"x" * 124), stay=True),
     **{
         f"a close with {code}": sends(close(code), stay=True)
         for code in (0, 1, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535)
@@ -126,6 +128,53 @@ async def test_a_stream_that_breaks_while_we_send(fault: str) -> None:
         with pytest.raises(ConnectionLost):
             await sending
         await check_nothing_goes(connection)
+
+
+BROKEN_CLOSES = {
+    "a close of one byte": frame(8, b"\x03"),
+    "a reason that is no UTF-8": close(1011, b"NET-0000 \xff"),
+    "a reason cut in a character": close(1011, b"NET-0000 " + "é".encode()[:1]),
+    "a reason too long": frame(8, (1011).to_bytes(2, "big") + b"x" * 124),
+    **{f"code {code}": close(code) for code in (0, 999, 1005, 1006, 1015, 1016, 5000)},
+}
+
+
+@pytest.mark.parametrize("behind", ["nothing", "echo", "a verdict", "a verdict in one piece"])
+@pytest.mark.parametrize("fault", BROKEN_CLOSES)
+async def test_a_broken_close_frame_is_a_lost_connection(fault: str, behind: str) -> None:
+    """Whatever comes behind it: the peer echoes our own close code, or sends a whole close frame."""
+    verdict = close(1008, b"DATA-0000")
+
+    async def serve(peer: RawPeer) -> None:
+        await peer.upgrade()
+        await peer.send(GREETING)
+        await peer.send(BROKEN_CLOSES[fault] + (verdict if behind == "a verdict in one piece" else b""))
+        if behind != "nothing":
+            head = await peer.reader.readexactly(6)
+            assert head[0] == 0x88
+            payload = unmasked(head + await peer.reader.readexactly(head[1] & 0x7F))
+            await peer.send(frame(8, payload) if behind == "echo" else verdict)
+        await peer.stay()
+
+    async with asyncio.timeout(PATIENCE_S), connected(serve) as connection:
+        assert await connection.receive() == "hello"
+        ended = await connection.receive()
+        assert isinstance(ended, CloseEvent)
+        assert ended.code == 1006
+        assert ended.reason not in ("", NO_CLOSE_FRAME)
+        assert "DATA-0000" not in ended.reason
+        await asyncio.sleep(0.05)
+        assert await connection.receive() == ended
+
+
+@pytest.mark.parametrize("fault", [close(1012), frame(1, b"x", reserved=0x40), b"HTTP/1.1 502 Bad Gateway"])
+async def test_what_comes_behind_a_close_frame_counts_for_nothing(fault: bytes) -> None:
+    async with (
+        asyncio.timeout(PATIENCE_S),
+        connected(sends(close(1008, b"DATA-0000") + fault, stay=True)) as connection,
+    ):
+        assert await connection.receive() == "hello"
+        assert await connection.receive() == CloseEvent(1008, "DATA-0000")
 
 
 async def test_a_close_without_a_code() -> None:

@@ -7,12 +7,14 @@ import inspect
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 import aiohttp
 import picows
 import pytest
 from aiohttp import web
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.test_utils import TestServer
 
 from speechwire.transport import _aiohttp
@@ -117,6 +119,32 @@ async def test_aiohttps_connector_makes_connections_where_ours_does() -> None:
     assert isinstance(connector._factory(), asyncio.Protocol)
     assert connector._factory() is not connector._factory()
     await connector.close()
+
+
+async def test_aiohttp_gives_its_queue_each_answer() -> None:
+    """Those that it skips too: their number is bounded there."""
+    given: list[int] = []
+
+    class Handler(ResponseHandler):
+        def feed_data(self, data: Any, size: int = 0) -> None:
+            given.append(data[0].code)
+            super().feed_data(data, size)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 103 Early\r\n\r\n" * 2 + b"HTTP/1.1 204 No\r\n\r\n")
+        writer.close()
+
+    connector = aiohttp.TCPConnector()
+    connector._factory = partial(Handler, asyncio.get_running_loop())
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with (
+            aiohttp.ClientSession(connector=connector) as session,
+            session.get(f"http://127.0.0.1:{port}"),
+        ):
+            pass
+    assert given == [103, 103, 204]
 
 
 async def test_aiohttp_keeps_what_came_behind_an_upgrade() -> None:

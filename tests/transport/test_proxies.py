@@ -32,8 +32,13 @@ pytestmark = pytest.mark.usefixtures("no_proxy", "quiet")
 
 
 @asynccontextmanager
-async def http_proxy(port: int, answer: bytes | None = None) -> AsyncIterator[tuple[str, list[RawPeer]]]:
-    """A proxy that connects whoever asks to this port, or gives this answer; its place, and who came."""
+async def http_proxy(
+    port: int, answer: bytes | None = None, early: bytes = b""
+) -> AsyncIterator[tuple[str, list[RawPeer]]]:
+    """A proxy that connects whoever asks to this port, or gives this answer; its place, and who came.
+
+    What is `early` it sends before, and a byte at a time.
+    """
 
     async def serve(peer: RawPeer) -> None:
         await peer.read_request()
@@ -41,6 +46,8 @@ async def http_proxy(port: int, answer: bytes | None = None) -> AsyncIterator[tu
             for at in range(len(answer)):
                 await peer.send(answer[at : at + 1])
             return
+        for at in range(len(early)):
+            await peer.send(early[at : at + 1])
         await peer.send(b"HTTP/1.1 200 Connection established\r\nVia: 1.1 test\r\n\r\n")
         await splice(peer, port)
 
@@ -98,6 +105,22 @@ async def test_an_http_proxy_tunnels(
     assert lines[:2] == [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
     assert KEY.encode() not in peer.request
     assert b"Authorization" not in peer.request
+
+
+@pytest.mark.parametrize("count", [1, 20])
+async def test_informational_answers_of_a_proxy_are_skipped(make: Any, count: int) -> None:
+    early = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nLink: a\r\n\r\n" * count
+    async with raw_peer(greet) as listening, http_proxy(listening.port, early=early) as (place, peers):
+        await greeting(make(proxy=f"http://{place}"), listening.url)
+    assert len(peers) == 1
+
+
+async def test_informational_answers_of_a_proxy_have_an_end(make: Any) -> None:
+    early = b"HTTP/1.1 103 Hints\r\n\r\n" * 1000
+    async with raw_peer(greet) as listening, http_proxy(listening.port, early) as (place, _):
+        error = await failure(make(proxy=f"http://{place}"), listening.url)
+    assert isinstance(error, ConnectFailed)
+    assert error.retryable
 
 
 async def test_the_environment_counts_for_nothing_unless_it_is_trusted(

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import ssl as ssl_module
 from contextvars import ContextVar
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import aiohttp
 import yarl
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.http_exceptions import HttpProcessingError
 
 from speechwire.errors import ConnectionLost, SpeechwireError
 from speechwire.transport._client import (
@@ -35,6 +38,7 @@ from speechwire.transport.base import ABNORMAL, CloseEvent, ConnectRequest, Take
 __all__ = ["AiohttpClient"]
 
 _DNS_TTL_S: Final = 60
+_MOST_ANSWERS: Final = 16  # to one upgrade: informational ones, which aiohttp skips, and the one that counts
 
 _ENDED = (
     aiohttp.WSMsgType.CLOSE,
@@ -126,8 +130,10 @@ class AiohttpClient:
         if self._session is None:
             hooks = aiohttp.TraceConfig()
             hooks.on_request_redirect.append(_on_redirect)
+            connector = _Connector(limit=0, ttl_dns_cache=_DNS_TTL_S)
+            connector._factory = partial(_Answers, asyncio.get_running_loop())
             self._session = aiohttp.ClientSession(
-                connector=_Connector(limit=0, ttl_dns_cache=_DNS_TTL_S),
+                connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None),
                 raise_for_status=_on_response,
@@ -156,6 +162,21 @@ class _Connector(aiohttp.TCPConnector):
             server_hostname=host if secure else None,
         )
         return protocol
+
+
+class _Answers(ResponseHandler):
+    """aiohttp's protocol, but a peer cannot send informational answers without end."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self._count = 0
+
+    def feed_data(self, data: Any, size: int = 0) -> None:
+        self._count += 1
+        if self._count > _MOST_ANSWERS:
+            self.set_exception(HttpProcessingError(code=data[0].code, message="too many answers"))
+        else:
+            super().feed_data(data, size)
 
 
 class _AiohttpConnection(NotCopyable):

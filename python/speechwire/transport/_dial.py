@@ -12,7 +12,7 @@ from aiohappyeyeballs import AddrInfoType
 
 from speechwire.errors import HandshakeRefused
 from speechwire.transport._client import failed, shown, words
-from speechwire.transport._http import parsed_answer
+from speechwire.transport._http import parsed_answer, without_informational
 from speechwire.transport._proxy import Proxy, bracketed
 from speechwire.transport._secret import Redactor
 from speechwire.transport.base import ConnectRequest
@@ -62,14 +62,15 @@ def _connect_message(target: str, proxy: Proxy) -> bytes:
 
 
 async def _answer(sock: socket.socket) -> bytes:
-    """The head of the answer, or as much as came."""
+    """The head of the answer, or as much as came; informational ones before it are skipped."""
     loop = asyncio.get_running_loop()
-    answer = b""
-    while b"\r\n\r\n" not in answer and len(answer) < _ANSWER_BYTES:
+    answer, came = b"", 0
+    while b"\r\n\r\n" not in answer and came < _ANSWER_BYTES:
         piece = await loop.sock_recv(sock, _ANSWER_BYTES)
         if not piece:
             break
-        answer += piece
+        came += len(piece)
+        answer = without_informational(answer + piece)
     return answer
 
 

@@ -8,9 +8,10 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["Answer", "parsed_answer"]
+__all__ = ["Answer", "is_informational", "parsed_answer", "without_informational"]
 
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] (\d{3})(?: ([^\r\n]*))?")
+_SIZE: Final = re.compile("[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,30 @@ def parsed_answer(head: bytes | None, body: bytes | None) -> Answer | None:
         headers = http.client.parse_headers(io.BytesIO(fields + b"\r\n\r\n"))
     except http.client.HTTPException:  # too many, or too long
         headers = http.client.HTTPMessage()
-    chunked = headers.get("Transfer-Encoding", "").lower() == "chunked"
-    whole = _joined(body or b"") if chunked else body or b""
-    return Answer(int(found[1]), (found[2] or b"").decode("latin-1"), headers, whole)
+    return Answer(int(found[1]), (found[2] or b"").decode("latin-1"), headers, _own(headers, body or b""))
+
+
+def is_informational(status: int) -> bool:
+    """Whether an answer only announces the one that counts (RFC 9110, 15.2); 101 is the one."""
+    return 100 <= status < 200 and status != 101
+
+
+def without_informational(data: bytes) -> bytes:
+    """What comes behind the informational answers that are whole."""
+    while True:
+        head, end, rest = data.partition(b"\r\n\r\n")
+        found = _STATUS_LINE.fullmatch(head.partition(b"\r\n")[0]) if end else None
+        if found is None or not is_informational(int(found[1])):
+            return data
+        data = rest
+
+
+def _own(headers: http.client.HTTPMessage, body: bytes) -> bytes:
+    """The body without what came behind it."""
+    if headers.get("Transfer-Encoding", "").lower() == "chunked":
+        return _joined(body)
+    size = _SIZE.fullmatch(headers.get("Content-Length", ""))
+    return body[: int(size[0])] if size else body
 
 
 def _joined(body: bytes) -> bytes:

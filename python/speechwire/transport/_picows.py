@@ -34,7 +34,7 @@ from speechwire.transport._client import (
 )
 from speechwire.transport._dial import dial
 from speechwire.transport._fragments import Fragments
-from speechwire.transport._http import parsed_answer
+from speechwire.transport._http import is_informational, parsed_answer
 from speechwire.transport._hush import hushed
 from speechwire.transport._proxy import Proxy
 from speechwire.transport._secret import NotCopyable, Redactor
@@ -43,6 +43,7 @@ from speechwire.transport.base import ABNORMAL, CloseEvent, ConnectRequest, Take
 __all__ = ["PicowsClient"]
 
 _READ_BUFFER_BYTES: Final = 4096  # grows where more comes at once
+_NO_SKIPPING: Final = "the aiohttp transport skips it, picows cannot"
 _MOST_WAITING: Final = 64  # frames nobody has taken yet; beyond, reading pauses
 
 # picows tells of every connection it opens and closes; what matters of that, sessions tell.
@@ -190,7 +191,9 @@ class _PicowsConnection(NotCopyable, picows.WSListener):
         elif kind == _PING:
             self._pong(frame.get_payload_as_bytes())
         elif kind == _CLOSE:
-            self._end(self._told(frame))
+            # Behind a close frame of ours it is an answer, with our code in it, and no word of the service's.
+            unasked = transport.close_handshake.recv_then_sent
+            self._end(self._told(frame) if unasked else _untold(transport, self._redact))
             transport.send_close(picows.WSCloseCode.OK)
             transport.disconnect()
 
@@ -376,9 +379,9 @@ def _wake(waiter: asyncio.Future[None] | None) -> None:
 
 
 def _untold(transport: picows.WSTransport, redact: Redactor) -> CloseEvent:
-    """Why a connection ended without the peer's close frame: what picows could not take, or nothing known."""
+    """Why a connection ended without the peer's own close frame: what picows could not take, or nothing."""
     sent = getattr(transport.close_handshake, "sent", None)  # there may have been no handshake
-    if sent is None or int(sent.code) == 1000:
+    if sent is None or not sent.reason:  # ours have no words
         return CloseEvent(ABNORMAL, NO_CLOSE_FRAME)
     no_pong = int(sent.code) == 1001  # picows sends it after a ping without an answer
     return CloseEvent(ABNORMAL, NO_PONG if no_pong else shown(sent.reason, redact))
@@ -388,6 +391,8 @@ def _explained(request: ConnectRequest, error: Exception, redact: Redactor) -> S
     """One of our exceptions in place of one of picows's."""
     if isinstance(error, picows.WSHandshakeError):
         answer = parsed_answer(error.raw_header, error.raw_body)
+        if answer is not None and is_informational(answer.status):
+            return failed(request, f"HTTP {answer.status} came before the answer: {_NO_SKIPPING}")
         if answer is not None and answer.status != 101:
             return refused(request, answer.status, answer.headers, answer.body, redact)
         return failed(request, shown(str(error), redact))

@@ -170,7 +170,7 @@ class Transport(Protocol):
 
         Raises:
             ConnectFailed: DNS, TCP, TLS or the deadline.
-            HandshakeRefused: The service answered the upgrade with an HTTP error.
+            HandshakeRefused: The upgrade was answered by HTTP alone: an error, a page.
         """
 
     async def aclose(self) -> None:
