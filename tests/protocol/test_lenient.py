@@ -154,7 +154,7 @@ def with_word(word: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("duration", [None, 0.0, "?"])
 def test_without_a_duration_results_last_to_the_end_of_their_last_word(duration: Any, heard: Make) -> None:
-    protocol = heard("ListenV1")
+    protocol: Any = heard("ListenV1")
     event = protocol.receive(json.dumps(results(duration=duration, is_final=True)))[0]
     assert (event.start, event.duration, event.end) == (1.0, 1.0, 2.0)
     assert (protocol.final_s, protocol.progress_s) == (2.0, 2.0)

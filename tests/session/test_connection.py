@@ -141,7 +141,8 @@ async def test_frames_are_taken_in_order_until_the_peer_closes() -> None:
     live.socket.give(CloseEvent(1000, ""))
     ended = await live.ended()
     assert [event.type for event in cast(Any, live.traffic.taken)] == ["A", "B"]
-    assert (ended.error is None, ended.was_said, ended.lived_s) == (False, True, pytest.approx(1.5))
+    assert ended.error is not None and ended.was_said
+    assert ended.lived_s == pytest.approx(1.5)
     assert live.traffic.rooms == 1
 
 

@@ -110,13 +110,13 @@ def test_words_without_times_tell_nothing_of_a_cut() -> None:
 def test_a_turn_begins_with_its_first_words_and_ends_once() -> None:
     story = Story()
     assert story.tell(turn("StartOfTurn", 0.5)) == [("Update", 0, "")]
-    assert not story.rules.open_text
+    opens = [story.rules.open_text]
     assert story.tell(turn("Update", 1.5, A)) == [("StartOfTurn", 0, "a")]
-    assert story.rules.open_text
+    opens.append(story.rules.open_text)
     assert story.tell(turn("Update", 2.0, A), turn("EndOfTurn", 2.5, A)) == [
         *(("Update", 0, "a"), ("EndOfTurn", 0, "a"))
     ]
-    assert not story.rules.open_text
+    assert [*opens, story.rules.open_text] == [False, True, False]
     assert story.tell(turn("EndOfTurn", 2.5, A), turn("Update", 2.5, A)) == []
     assert story.tell(turn("EndOfTurn", 4.0, B, index=1)) == [("StartOfTurn", 1, "b"), ("EndOfTurn", 1, "b")]
     assert story.tell(turn("EndOfTurn", 5.0, index=2), turn("Update", 5.5, index=2)) == [("Update", 2, "")]

@@ -45,13 +45,13 @@ def test_changes_are_wanted_at_once_and_hold_in_the_order_in_which_they_were_ask
     caller: Caller,
 ) -> None:
     state = caller.state
-    assert (state.wanted, state.latest, state.snapshot().number) == (("first",), 0, 0)
+    assert [state.wanted, state.latest, state.snapshot().number] == [("first",), 0, 0]
     one, two = caller.ask("one"), caller.ask("two")
     assert (one.number, two.number, state.latest) == (1, 2, 2)
-    assert state.wanted == ("first", "one", "two")
-    assert state.proven == ("first",)
+    assert [state.wanted] == [("first", "one", "two")]
+    assert [state.proven] == [("first",)]
     state.confirmed([two])
-    assert (state.proven, two.holds, one.holds) == (("first",), True, False)
+    assert [state.proven, two.holds, one.holds] == [("first",), True, False]
     state.confirmed([one])
     assert state.proven == state.wanted == ("first", "one", "two")
     state.confirmed([one, two])
@@ -93,7 +93,7 @@ def test_what_holds_cannot_be_refused_or_withdrawn(caller: Caller) -> None:
     caller.state.confirmed([two])
     assert not caller.state.refused(ERROR, [two])
     caller.state.withdraw(two)
-    assert caller.state.wanted == ("first", "one", "two")
+    assert [caller.state.wanted] == [("first", "one", "two")]
     caller.state.withdraw(one)
     caller.state.withdraw(one)
     assert caller.state.proven == caller.state.wanted == ("first", "two")

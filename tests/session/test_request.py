@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -22,7 +22,7 @@ class Owner:
     def wake(self) -> None:
         self.told.append("wake")
 
-    def on_interrupt(self, request: SpeakRequest) -> None:
+    def on_interrupt(self, request: SpeakRequest, heard_s: float | None) -> None:
         self.told.append("interrupt")
 
     def check_loop(self) -> None:
@@ -43,6 +43,12 @@ def complete(request: SpeakRequest) -> None:
     request.end()
     while request.batches[0].has_words:
         request.finish_batch()
+
+
+def complete_with_audio(request: SpeakRequest) -> None:
+    """The same, and nobody has read the audio yet."""
+    request.deliver(b"ab")
+    complete(request)
 
 
 def test_text_is_sent_in_batches_that_flushes_close() -> None:
@@ -134,7 +140,7 @@ def test_the_text_may_be_as_long_as_the_limit_in_all() -> None:
         (SpeakRequest.interrupt, True, []),
         (lambda request: request.fail(ERROR), False, []),
         (complete, False, []),
-        (lambda request: (request.deliver(b"ab"), complete(request)), True, []),
+        (complete_with_audio, True, []),
     ],
     ids=["text", "audio", "interrupted", "failed", "complete", "all audio has come"],
 )
@@ -187,7 +193,7 @@ def test_a_batch_can_be_spoken_in_parts() -> None:
     assert batches_of(request) == [(["One. "], True), (["Two. ", "Three."], True), ([], False)]
 
 
-READERS: list[Callable[[SpeakRequest], object]] = [
+READERS: list[Callable[[SpeakRequest], Awaitable[object]]] = [
     lambda request: request.wait(),
     lambda request: anext(request),
     lambda request: request.receive_each(lambda pcm: True),
@@ -195,24 +201,26 @@ READERS: list[Callable[[SpeakRequest], object]] = [
 
 
 @pytest.mark.parametrize("read", READERS, ids=["wait", "next", "each"])
-async def test_who_waits_is_told_why_nothing_more_comes(read: Callable[[SpeakRequest], object]) -> None:
+async def test_who_waits_is_told_why_nothing_more_comes(
+    read: Callable[[SpeakRequest], Awaitable[object]],
+) -> None:
     request, owner = made()
     request.push("Text.")
     owner.told.clear()
-    waiting = asyncio.ensure_future(read(request))  # type: ignore[arg-type]
+    waiting = asyncio.ensure_future(read(request))
     await asyncio.sleep(1)
     assert owner.told == ["check"], "it waits in the right loop"
     request.fail(ERROR)
     for outcome in (waiting, read(request)):
         with pytest.raises(SessionClosed, match="why"):
-            await outcome  # type: ignore[misc]
+            await outcome
 
 
 @pytest.mark.parametrize("end", [SpeakRequest.interrupt, complete])
 async def test_who_waits_is_told_that_nothing_more_comes(end: Callable[[SpeakRequest], None]) -> None:
     request, _ = made()
     request.push("Text.")
-    waiting = [asyncio.ensure_future(read(request)) for read in READERS]  # type: ignore[arg-type]
+    waiting = [asyncio.ensure_future(read(request)) for read in READERS]
     await asyncio.sleep(1)
     end(request)
     done, at_end, took_all = await asyncio.gather(*waiting, return_exceptions=True)

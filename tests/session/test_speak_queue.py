@@ -69,8 +69,7 @@ async def test_all_who_want_a_connection_are_told(fails: bool) -> None:
         queue.opened()
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     assert isinstance(outcomes[0], asyncio.CancelledError)
-    assert outcomes[1:] == ([ERROR] * 2 if fails else [None] * 2)
-    assert queue.is_empty
+    assert [*outcomes[1:], queue.is_empty] == [*([ERROR] * 2 if fails else [None] * 2), True]
     queue.fail(ERROR)
 
 

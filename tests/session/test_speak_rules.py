@@ -50,9 +50,9 @@ def test_only_the_answer_to_the_flush_that_waits_ends_a_batch_and_once() -> None
 def test_after_clear_no_answer_is_waited_for() -> None:
     aura = Aura()
     aura.flush()
-    assert not aura.rules.stopping
-    assert kind_of(aura.rules.stop()) == "Clear"
-    assert aura.rules.stopping
+    before = aura.rules.stopping
+    assert kind_of(aura.rules.stop(None)) == "Clear"
+    assert (before, aura.rules.stopping) == (False, True)
     assert aura.rules.read(v1.Flushed(flush_index=0), 0.0) is None
     assert aura.refuse(0) is None
 
@@ -124,9 +124,9 @@ def test_an_interrupted_turn_of_flux_has_no_end_of_ours() -> None:
     rules = SpeakV2Rules(SpeakV2Options())
     rules.protocol.speak("Text.")
     rules.flush(0.0)
-    assert not rules.stopping
-    assert kind_of(rules.stop()) == "Interrupt"
-    assert rules.stopping
+    before = rules.stopping
+    assert kind_of(rules.stop(None)) == "Interrupt"
+    assert (before, rules.stopping) == (False, True)
     assert rules.read(v2.SpeechMetadata(), 0.0) is None
 
 

@@ -136,7 +136,7 @@ async def test_aiohttp_gives_its_queue_each_answer() -> None:
         writer.close()
 
     connector = aiohttp.TCPConnector()
-    connector._factory = partial(Handler, asyncio.get_running_loop())
+    connector._factory = partial(Handler, asyncio.get_running_loop())  # type: ignore[assignment]
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         async with (

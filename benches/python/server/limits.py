@@ -169,7 +169,7 @@ def _tries(kind: str, workers: int, calls: int, seconds: float) -> Iterator[Step
         try:
             one = step(kind, workers, calls, seconds)
         except (TimeoutError, ConnectionError) as error:
-            print(f"{kind}, {workers} workers, {calls} calls: {error or 'not in time'}", flush=True)
+            print(f"{kind}, {workers} workers, {calls} calls: {str(error) or 'not in time'}", flush=True)
             continue
         print(json.dumps(asdict(one)), flush=True)
         yield one

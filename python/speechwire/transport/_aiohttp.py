@@ -131,7 +131,7 @@ class AiohttpClient:
             hooks = aiohttp.TraceConfig()
             hooks.on_request_redirect.append(_on_redirect)
             connector = _Connector(limit=0, ttl_dns_cache=_DNS_TTL_S)
-            connector._factory = partial(_Answers, asyncio.get_running_loop())
+            connector._factory = partial(_Answers, asyncio.get_running_loop())  # type: ignore[assignment]
             self._session = aiohttp.ClientSession(
                 connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
