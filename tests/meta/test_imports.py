@@ -147,7 +147,9 @@ RULES = {
 # The one file of a package that may import more than the rest of it.
 ONLY_HERE = {
     "speechwire.audio._select": frozenset({"speechwire._native"}),
-    "speechwire.transport._aiohttp": frozenset({"aiohttp", "yarl"}),
+    "speechwire.transport._aiohttp": frozenset(
+        {"aiohttp", "aiohttp.client_proto", "aiohttp.http_exceptions", "yarl"}
+    ),
     "speechwire.transport._dial": frozenset(
         {"aiohappyeyeballs", "python_socks", "python_socks.async_.asyncio"}
     ),
