@@ -25,6 +25,23 @@ def test_doctor_reports_what_is_there_and_what_answers(run: Run, serve: Serve) -
     assert KEY not in outcome.out
 
 
+@pytest.mark.parametrize(
+    ("pyav", "ffmpeg", "told"),
+    [
+        (True, True, "WAV, and MP3, FLAC, Opus, M4A and others through PyAV"),
+        (False, True, "WAV, and MP3, FLAC, Opus, M4A and others through ffmpeg"),
+        (False, False, "WAV; others need ffmpeg or the extra media"),
+    ],
+)
+def test_doctor_says_which_recordings_can_be_read(
+    pyav: bool, ffmpeg: bool, told: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("speechwire.cli._pyav.imported", lambda: object() if pyav else None)
+    monkeypatch.setattr("speechwire.cli._ffmpeg.program", lambda: "ffmpeg" if ffmpeg else None)
+    lines = run("doctor").out.splitlines()
+    assert [line.split("recordings")[1].strip() for line in lines if "recordings" in line] == [told]
+
+
 @pytest.mark.usefixtures("key")
 def test_doctor_tells_which_service_refuses(run: Run, serve: Serve) -> None:
     outcome = run("doctor", "--base-url", serve(faults=[RefuseUpgrade(403, connections={1})]).base_url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from types import SimpleNamespace
 from typing import Any, cast
@@ -41,6 +42,16 @@ async def test_the_limits_of_calls_are_those_of_the_pool(
         "max_listen": passed_on,
         "max_speak": passed_on,
     }
+
+
+@pytest.mark.parametrize("missing", ["jwt", "prometheus_client"])
+def test_serve_names_what_is_not_installed(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    outcome = CliRunner().invoke(serve, [])
+    assert outcome.exit_code == 1
+    assert outcome.output.strip() == (
+        f'Error: the server needs {missing}, which is not installed: pip install "speechwire[server]"'
+    )
 
 
 def test_the_help_of_serve_shows_each_default() -> None:
