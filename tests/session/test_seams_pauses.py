@@ -197,7 +197,6 @@ async def test_a_turn_that_is_open_gets_silence_until_it_ends(
     assert kinds.count("EndOfTurn") == 1
     assert kinds[-1] in ("EndOfTurn", "Update")
     assert timeout_s <= service.lines[0].silence_s <= timeout_s + 1.5
-    assert service.lines[0].largest_bytes <= 0.1 * 2 * RATE, "a buffer as large as the largest message stays"
     assert events[-1].pushed_s == 1.0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from speechwire.errors import ConnectionLost
 from speechwire.session._configuring import Configuring
@@ -15,9 +15,6 @@ from speechwire.session._rules import ListenRules
 from speechwire.session._timeline import Timeline
 
 __all__ = ["Sending"]
-
-_SILENCE_S: Final = 0.08
-"""In one message: picows keeps a buffer as large as the largest message of a connection."""
 
 EventT = TypeVar("EventT")
 
@@ -145,17 +142,10 @@ class Sending(Generic[EventT]):
         elif isinstance(item, bytes):
             await self._send_audio(item)
         else:
-            await self._send_silence(item)
-
-    async def _send_silence(self, frames: int) -> None:
-        self._timeline.silence(self._ring.put_in_silence(frames), self._ring.next_position)
-        rate = self._audio.rate
-        most = max(1, int(_SILENCE_S * rate.frame_rate))
-        while frames > 0:
-            size = min(frames, most)
-            silence = bytes((rate.silence,)) * (size * rate.frame_bytes)
+            self._timeline.silence(self._ring.put_in_silence(item), self._ring.next_position)
+            rate = self._audio.rate
+            silence = bytes((rate.silence,)) * (item * rate.frame_bytes)
             await self._connection.send(self._protocol.send_audio(silence))
-            frames -= size
 
     async def _send_audio(self, message: bytes) -> None:
         self._progress.last_audio = self._connection.now()
