@@ -172,6 +172,7 @@ async def live_call(where: Serving) -> list[str]:
     return [one["transcript"] for one in caller.heard.captions if one["type"] == "EndOfTurn"]
 
 
+@pytest.mark.paced
 async def test_a_crowd_of_all_kinds_does_no_harm_to_calls_that_go_on(
     figure: Callable[[str, str], None],
 ) -> None:
