@@ -192,10 +192,12 @@ class ListenV2Rules:
     def _placed(self, event: TurnInfo, timeline: Timeline, turns_on: int = 0) -> TurnInfo:
         """The event on the caller's clock, in the caller's turn, without words of turns that have ended."""
         if not timeline.identical:
+            end_s = timeline.end_s(event.audio_window_end)
             event = replace(
                 event,
-                audio_window_start=timeline.start_s(event.audio_window_start),
-                audio_window_end=timeline.end_s(event.audio_window_end),
+                # A window without length, where audio was dropped, would begin behind its end.
+                audio_window_start=min(timeline.start_s(event.audio_window_start), end_s),
+                audio_window_end=end_s,
                 words=tuple(_shifted(word, timeline) for word in event.words),
             )
         if event.turn_index != self._turn_index + turns_on:
