@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.session.fake_service import FakeService
 
-from speechwire.errors import SpeechwireError
+from speechwire.errors import HandshakeRefused, SpeechwireError
 from speechwire.transport import MemoryPeer
 
 
@@ -27,6 +27,18 @@ def refusing(error: SpeechwireError) -> Callable[[MemoryPeer], Any]:
         peer.refuse(error)
 
     return refuse
+
+
+def refusing_oslo(service: Any, status: int = 400) -> Callable[[MemoryPeer], Any]:
+    """Refuse who asks for the term or the tag, and serve the others."""
+
+    async def serve(peer: MemoryPeer) -> None:
+        if "Oslo" in peer.request.url:
+            peer.refuse(HandshakeRefused(status, dg_error="No such place."))
+        else:
+            await service(peer)
+
+    return serve
 
 
 async def silent(peer: MemoryPeer) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from tests.session.configurable import ACCEPTED, REFUSED, Configurable, Message, first_of, second_of
 from tests.session.driving import Endpoint, all_heard, collect, endpoints, of, peers, speak_into
+from tests.session.handshakes import refusing_oslo
 
-from speechwire.errors import HandshakeRefused, ServiceError
+from speechwire.errors import ServiceError
 from speechwire.session import ChangeRefused
-from speechwire.transport import MemoryPeer
 
 TURNS = [(1.0, 2.0), (8.0, 9.0), (14.0, 15.0)]
 endpoint = endpoints("flux", "nova")
@@ -91,13 +91,7 @@ async def test_of_two_changes_that_are_refused_together_the_later_is_dropped_fir
     service = Configurable(endpoint.service(TURNS))
     (bad, shown_bad), (good, shown_good) = first_of(endpoint), second_of(endpoint)
 
-    async def picky(peer: MemoryPeer) -> None:
-        if "Oslo" in peer.request.url:
-            peer.refuse(HandshakeRefused(400))
-        else:
-            await service(peer)
-
-    session = endpoint.session(picky, drain_timeout_s=60)
+    session = endpoint.session(refusing_oslo(service), drain_timeout_s=60)
     collecting = asyncio.create_task(collect(session))
     await speak_into(session, 4.0)
     peers(session)[0].reset()

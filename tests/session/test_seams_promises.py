@@ -10,7 +10,7 @@ import pytest
 from tests.session.configurable import REFUSED, Configurable
 from tests.session.counted import RATE
 from tests.session.driving import Endpoint, all_heard, collect, endpoints, of, peers, speak_into
-from tests.session.handshakes import replacements
+from tests.session.handshakes import refusing_oslo, replacements
 
 from speechwire.errors import ConnectFailed, HandshakeRefused, ServiceError, SessionClosed, SpeechwireError
 from speechwire.protocol import ListenV1Options, ListenV2Options
@@ -27,16 +27,6 @@ def tagged(endpoint: Endpoint) -> Any:
     if endpoint.name == "flux":
         return ListenV2Options(tag=("Oslo",))
     return ListenV1Options(encoding="linear16", sample_rate=RATE, interim_results=True, tag=("Oslo",))
-
-
-def refusing_oslo(service: Any, status: int) -> Any:
-    async def serve(peer: MemoryPeer) -> None:
-        if "Oslo" in peer.request.url:
-            peer.refuse(HandshakeRefused(status, dg_error="No such place."))
-        else:
-            await service(peer)
-
-    return serve
 
 
 async def lose(peer: MemoryPeer) -> None:

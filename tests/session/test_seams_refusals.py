@@ -17,6 +17,7 @@ from tests.session.driving import (
     transport_of,
 )
 from tests.session.fake_service import reset
+from tests.session.handshakes import refusing_oslo
 
 from speechwire.errors import HandshakeRefused, ServiceError, SessionClosed
 from speechwire.transport import MemoryPeer
@@ -27,14 +28,7 @@ endpoint = endpoints("flux", "nova")
 
 async def test_a_change_that_the_next_connection_is_refused_for_is_given_up(endpoint: Endpoint) -> None:
     service = Configurable(endpoint.service(TURNS))
-
-    async def serve(peer: MemoryPeer) -> None:
-        if "Oslo" in peer.request.url:
-            peer.refuse(HandshakeRefused(400, dg_error="No such term."))
-        else:
-            await service(peer)
-
-    session = endpoint.session(serve, drain_timeout_s=60)
+    session = endpoint.session(refusing_oslo(service), drain_timeout_s=60)
     events = asyncio.create_task(collect(session))
     await speak_into(session, 2.0)
     peers(session)[0].reset()
