@@ -38,6 +38,7 @@ class Record:
 
     Attributes:
         pushed: Samples that the session took.
+        changes: How many changes of options and replacements the caller asked for.
         changes_refused: How many changes the session has said to be refused, after it had accepted them.
         closed_s: When ``aclose`` was first called.
         torn: Words that the caller paused in, for longer than a word lasts.
@@ -48,7 +49,7 @@ class Record:
 
     def __init__(self) -> None:
         self.pushed = 0
-        self.changes_refused = 0
+        self.changes = self.changes_refused = 0
         self.closed_s = math.inf
         self.cancelled = self.aclose_cancelled = False
         self.lied_until = -1

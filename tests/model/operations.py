@@ -177,6 +177,7 @@ class Operations(Watch):
 
     async def _set(self, operation: Operation, call: Call, changes: dict[str, Any], limit_s: float) -> None:
         self.record.disturbed_s.append(self.loop.time())
+        self.record.changes += 1
         self.wanted.begin(self.record.pushed, changes)
         self.calls_under_way += 1
         task = self._start(operation, call, limit_s, lambda error: self._settle(operation, changes, error))
