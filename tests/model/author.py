@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 from tests.model.story import HEALTHY, Fate, Operation, Story
@@ -34,11 +35,14 @@ _UPGRADES = ("unreachable", "unreachable", "429", "503", "500", "silent", "crash
 _LASTING_UPGRADES = ("400", "401", "402", "403")
 _CLOSINGS = ("proper", "proper", "proper", "silence", "bare", "results", "1001", "1006", "1011")
 _CONFIGURES = ("accept", "accept", "accept", "refuse", "never")
+_DEADLY = 37  # one story in so many is about a service that no connection survives
 
 
 def write(seed: int) -> Story:
     """The story of this seed; always the same."""
-    return _Author(seed).story()
+    author = _Author(seed)
+    story = author.story()
+    return author.made_deadly(story) if seed % _DEADLY == 0 else story
 
 
 class _Author:
@@ -73,6 +77,27 @@ class _Author:
             chunk_ms=self.random.choice((0, 0, 0, 80, 100, 250)),
             window_bytes=self.random.choice((1 << 20, 1 << 20, 1 << 16, 1 << 14)),
             consumer_s=0.4 if self.chance(0.04) else 0.0,
+        )
+
+    def made_deadly(self, story: Story) -> Story:
+        """The same, longer, where every connection dies soon: of a place in the audio, or anywhere."""
+        speak = Operation(kind="speak", seconds=self.between(1.0, 20.0), frame_ms=self.frame_ms())
+        by, most_s = self.random.choice((("caller", speak.seconds), ("heard", 3.0), ("open", 3.0)))
+        trickle = []
+        for _ in range(self.random.choice((0, 4, 8))):
+            trickle.append(Operation(kind="pause", seconds=self.between(0.5, 9.0)))
+            trickle.append(Operation(kind="speak", seconds=self.between(0.1, 0.5)))
+        rest = Fate(
+            ending=self.random.choice(_ENDINGS),
+            ending_by=by,
+            ending_s=self.between(0.0, most_s),
+            finals=self.chance(0.5),
+            interims=self.chance(0.7),
+            latency_s=story.rest.latency_s,
+        )
+        fates = story.fates[: self.random.choice((0, 0, 1))]
+        return replace(
+            story, operations=(speak, *trickle, *story.operations), fates=fates, rest=rest, outages=()
         )
 
     def turns(self, audio_s: float) -> tuple[tuple[int, int], ...]:

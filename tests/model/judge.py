@@ -76,6 +76,7 @@ class Judge:
         self.covered: list[tuple[int, int]] = []
         self.ended: SessionEnded | None = None
         self.dropped_s = 0.0
+        self.behind_deadly_s = 0.0  # of which the repeats are counted anew
         self.reasons: set[str] = set()
         self.events_dropped = 0
         self.outages = 0
@@ -107,8 +108,7 @@ class Judge:
         elif isinstance(event, SessionEnded):
             self.ended = event
         elif isinstance(event, AudioDropped):
-            self.dropped_s += event.seconds
-            self.reasons.add(event.reason)
+            self._audio_dropped(event)
         elif isinstance(event, ChangeRefused):
             self.changes_refused += 1
         elif isinstance(event, EventsDropped):
@@ -173,6 +173,12 @@ class Judge:
             self.find("turns", f"{event.event} before StartOfTurn in turn {self._turn}")
         if event.event == "EndOfTurn":
             self._turn, self._started = event.turn_index + 1, False
+
+    def _audio_dropped(self, event: AudioDropped) -> None:
+        self.dropped_s += event.seconds
+        self.reasons.add(event.reason)
+        if event.reason == "replay limit":
+            self.behind_deadly_s += max(0.0, self.record.pushed / RATE - self.dropped_s)
 
     def _times(self, start: float, end: float) -> None:
         pushed_s = self.record.pushed / RATE

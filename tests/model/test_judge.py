@@ -14,6 +14,7 @@ from tests.model.story import Fate, Operation, Story
 from speechwire.protocol.listen_v1_events import Results
 from speechwire.protocol.listen_v2_events import TurnInfo
 from speechwire.session import AudioDropped, SessionEnded
+from speechwire.session._outgoing import OutgoingAudio
 
 replace = msgspec.structs.replace
 
@@ -109,3 +110,16 @@ def test_what_was_not_heard_must_be_reported() -> None:
         return [replace(event, dropped_s=0.0)] if isinstance(event, SessionEnded) else [event]
 
     assert "heard or reported" in {broken.promise for broken in play(lost, tamper=tamper).broken}
+
+
+@pytest.mark.parametrize("endpoint", ["flux", "nova", "nova finals"])
+def test_audio_that_is_sent_again_too_often_is_judged(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    trickle = (Operation(kind="pause", seconds=7.0), Operation(kind="speak", seconds=0.1)) * 8
+    speak = (Operation(kind="speak", seconds=2.0), *trickle)
+    dies = Fate(ending="1011", ending_s=1.0)
+    deadly = Story(seed=1, endpoint=endpoint, operations=speak, rest=dies, settings={"replay_speed": None})
+    assert play(deadly).broken == []
+    monkeypatch.setattr(OutgoingAudio, "bound_repeats", lambda audio: None)
+    monkeypatch.setattr(OutgoingAudio, "give_up_repeats", lambda audio, until=None: None)
+    monkeypatch.setattr(OutgoingAudio, "overdraft_s", lambda audio: 0.0)
+    assert [broken.promise for broken in play(deadly).broken] == ["sent again at most three times"]

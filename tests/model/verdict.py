@@ -44,11 +44,10 @@ class Verdict(Judge):
         )
         # The bound is three times what is open; what is open is never more than what was pushed.
         # A connection that the caller had replaced has not failed, and does not count.
-        changes = self.record.changes
-        if (
-            most > MOST_TIMES_SENT + changes
-            and again_ms > (MOST_TIMES_SENT - 1 + changes) * self.record.pushed * 1000 // RATE
-        ):
+        replaced = min(self.record.changes, sum(one.left_s is not None for one in self.service.conversations))
+        most_open_ms = self.record.pushed * 1000 // RATE + int(self.behind_deadly_s * 1000)
+        bound_ms = (MOST_TIMES_SENT - 1 + replaced) * most_open_ms
+        if most > MOST_TIMES_SENT + replaced and again_ms > bound_ms:
             self.find(
                 "sent again at most three times", f"the audio at {at_ms / 1000:.3f} s came {most} times"
             )

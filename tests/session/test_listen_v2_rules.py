@@ -230,6 +230,28 @@ def test_the_end_asks_for_that_of_the_turn_where_that_is_possible(force: bool) -
     assert list(rules.deliver(warning, FedTimeline(RATE))) == [warning]
 
 
+def test_without_an_open_turn_at_the_service_no_connection_can_end_the_callers() -> None:
+    code = "FORCE_END_TURN_NO_ACTIVE_TURN"
+    none_open = {"type": "Warning", "request_id": "r", "sequence_id": 9, "code": code}
+    story = Story()
+    story.tell(turn("Update", 1.6, A))
+    story.connect()  # of what was said before the turn's audio was dropped nothing is sent again
+    story.rules.finish()
+
+    def closes_after(message: dict[str, Any]) -> bool:
+        story.tell(message)
+        assert story.rules.open_text
+        return story.rules.closes_text
+
+    assert closes_after(turn("Update", 0.5))
+    assert not closes_after(none_open)
+    assert not closes_after(turn("Update", 2.0))
+    assert closes_after(turn("Update", 2.6, B))  # it has begun since
+    assert not closes_after(none_open)
+    story.connect()
+    assert story.rules.closes_text
+
+
 def test_changes_add_up() -> None:
     rules = ListenV2Rules(OPTIONS, force_end_turn=True)
     first = {"keyterms": ["Rome"], "eot_threshold": 0.8}

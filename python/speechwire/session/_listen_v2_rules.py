@@ -52,7 +52,7 @@ class ListenV2Rules:
         self.open_text = False  # a turn has started and not ended
         self.reported_s = 0.0
         self._ended_s = 0.0  # where the last turn ended, for the caller
-        self.closes_text = force_end_turn
+        self._force_end_turn = self.closes_text = force_end_turn
         self._finishing = False
         self._turn_index = 0  # of the turn that is open or comes next, for the caller
         self._service_index = 0  # of the same turn, on this connection
@@ -85,6 +85,7 @@ class ListenV2Rules:
     def begin(self, options: ListenV2Options) -> None:
         self.protocol = ListenV2(options)
         self._finishing = False
+        self.closes_text = self._force_end_turn
         self._service_index = 0
         self._spans_connections = self.open_text
         self._repeated_until_s = self.reported_s
@@ -100,6 +101,7 @@ class ListenV2Rules:
                 return ()  # the service has ended that turn before
             return self._turn(event, timeline)
         if self._finishing and isinstance(event, v2.Warning) and event.code == NO_ACTIVE_TURN:
+            self.closes_text = False  # another connection would not hear what began the turn either
             return ()
         return (event,)
 
@@ -149,6 +151,8 @@ class ListenV2Rules:
 
     def _turn(self, event: TurnInfo, timeline: Timeline) -> Sequence[TurnInfo]:
         ended = event.event == _END_OF_TURN
+        if event.transcript:
+            self.closes_text = self._force_end_turn
         window_end_s = event.audio_window_end
         service_index = event.turn_index
         if ended:
