@@ -154,6 +154,7 @@ ONLY_HERE = {
         {"aiohappyeyeballs", "python_socks", "python_socks.async_.asyncio"}
     ),
     "speechwire.transport._picows": frozenset({"picows"}),
+    "speechwire.transport._picows_connection": frozenset({"picows"}),
     "speechwire.cli._pyav": frozenset({"av"}),
     "speechwire.server._picows_socket": frozenset(
         {"picows", "picows.picows", "speechwire.transport._fragments"}
