@@ -363,6 +363,15 @@ def test_compressed_audio_is_not_kept_and_keeps_its_messages(build: Build) -> No
     assert not ring.is_unanswered
 
 
+def test_what_is_kept_for_a_run_up_alone_is_answered(build: Build) -> None:
+    ring = sent(build(), 3)
+    ring.acknowledge(ring.end - 1, 5)
+    assert ring.is_unanswered
+    ring.acknowledge(ring.end, 5)
+    assert ring.kept_frames > 0
+    assert not ring.is_unanswered
+
+
 def test_an_acknowledged_flush_is_not_repeated(build: Build) -> None:
     ring = build()
     for pcm in (b"xxxx", b"yyyy"):

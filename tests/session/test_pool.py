@@ -1,17 +1,29 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
+import weakref
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from tests.session.driving import check_words, collect, speak_into
 from tests.session.fake_service import FakeFlux
 from tests.session.fake_voice import FakeAura, heard
+from tests.session.test_limiter import is_admitted
 
 from speechwire.errors import HandshakeRefused, InvalidArgument, SessionClosed
-from speechwire.session import ConnectionLimiter, Histogram, ListenSettings, ListenStats, SessionPool
+from speechwire.protocol import ListenV1Options
+from speechwire.session import (
+    BackoffPolicy,
+    ConnectionLimiter,
+    Histogram,
+    ListenSettings,
+    ListenStats,
+    SessionPool,
+    SpeakSession,
+)
 from speechwire.session.metrics import BOUNDS_S
 from speechwire.session.telemetry import export
 from speechwire.transport import MemoryPeer, MemoryTransport
@@ -100,6 +112,116 @@ async def test_after_429_streams_try_one_at_a_time_and_out_of_step() -> None:
         assert not pool.snapshot().throttled
     assert during < 30, "200 streams with a back-off each would have knocked more than a thousand times"
     assert len(attempts) - during <= 210
+
+
+class Own:
+    """In place of the transport that a pool makes for itself."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+
+    async def prepare(self, url: str) -> None:
+        self.done.append(url)
+
+    async def aclose(self) -> None:
+        self.done.append("closed")
+
+
+async def test_a_pool_prepares_and_closes_the_transport_that_is_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    own = Own()
+    monkeypatch.setattr("speechwire.session.pool.new_transport", lambda: own)
+    async with SessionPool("k", base_url="wss://example.test") as pool:
+        assert own.done == ["wss://example.test"]
+        assert pool.speak()._runner._access.transport is own  # type: ignore[comparison-overlap]
+    assert own.done == ["wss://example.test", "closed"]
+    given = Own()
+    async with SessionPool("k", transport=cast(Any, given)):
+        pass
+    assert (given.done, own.done) == ([], ["wss://example.test", "closed"])
+
+
+def test_a_key_goes_in_the_clear_only_where_that_is_permitted() -> None:
+    with pytest.raises(InvalidArgument, match="base_url"):
+        SessionPool("k", base_url="ws://example.test").speak()
+    for make in ("speak", "listen_v1", "listen_v2"):
+        pool = SessionPool("k", base_url="ws://example.test", allow_insecure=True)
+        assert getattr(pool, make)()
+
+
+async def test_each_of_the_two_has_a_limiter_with_these_bounds() -> None:
+    policy = BackoffPolicy(throttled_base_s=8.0)
+    pool = SessionPool("k", max_listen=3, max_speak=2, max_handshakes=4, policy=policy)
+    for limiter, places in ((pool.listen_limiter, 3), (pool.speak_limiter, 2)):
+        delays: list[float] = []
+        limiter.watch(on_throttled=delays.append)
+        assert [await is_admitted(limiter) for _ in range(4)] == [True] * places + [False] * (4 - places)
+        limiter.failed(HandshakeRefused(429))
+        assert 4.0 <= delays[0] <= 8.0
+    unlimited = SessionPool("k", max_handshakes=4)
+    for limiter in (unlimited.listen_limiter, unlimited.speak_limiter):
+        assert [await is_admitted(limiter) for _ in range(5)] == [True] * 4 + [False]
+    by_default = SessionPool("k")
+    for limiter in (by_default.listen_limiter, by_default.speak_limiter):
+        assert [await is_admitted(limiter) for _ in range(17)] == [True] * 16 + [False]
+
+
+@pytest.mark.parametrize("which", ["listen", "speak"])
+async def test_either_service_that_answers_429_is_told(which: str) -> None:
+    pool = SessionPool("k")
+    limiter = pool.listen_limiter if which == "listen" else pool.speak_limiter
+    assert (pool.throttled, pool.snapshot().throttled) == (False, False)
+    await limiter.admit()
+    limiter.failed(HandshakeRefused(429))
+    assert (pool.throttled, pool.snapshot().throttled) == (which == "listen", True)
+
+
+async def test_audio_that_waits_is_summed_over_the_sessions() -> None:
+    async with SessionPool("k", transport=MemoryTransport(refused)) as pool:
+        for _ in range(2):
+            pool.listen_v2().push(bytes(320))
+            pool.listen_v1(ListenV1Options(encoding="linear16", sample_rate=16000)).push(bytes(160))
+        assert pool.snapshot().buffered_bytes == 2 * (320 + 160)
+
+
+async def refused(peer: MemoryPeer) -> None:
+    peer.refuse(HandshakeRefused(503))
+
+
+async def test_a_session_that_is_over_is_let_go_and_stays_counted() -> None:
+    async with SessionPool("k", transport=MemoryTransport(Both())) as pool:
+        gone = []
+        for _ in range(2):
+            for make in (pool.listen_v1, pool.listen_v2, pool.speak):
+                session = make()
+                gone.append(weakref.ref(session))
+                if isinstance(session, SpeakSession):
+                    assert heard(b"".join([pcm async for pcm in session.speak("Hello.")])) == "Hello."
+                await session.aclose()
+                del session
+        pool.listen_v2()
+        gc.collect()
+        assert [one() for one in gone] == [None] * 6
+        assert (pool.snapshot().sessions, pool.snapshot().speak.requests) == (1, 2)
+
+
+async def test_closing_closes_all_and_tells_what_failed() -> None:
+    own, pool = Own(), SessionPool("k", transport=MemoryTransport(Both()))
+    pool._own_transport = cast(Any, own)
+    sessions = [pool.speak() for _ in range(3)]
+
+    async def fail() -> None:
+        raise SessionClosed("elsewhere")
+
+    sessions[1].aclose = fail  # type: ignore[method-assign]
+    with pytest.raises(SessionClosed, match="^elsewhere$"):
+        await pool.aclose()
+    assert [session.over for session in sessions] == [True, False, True]
+    assert own.done == ["closed"], "also what they share"
+    for make in (pool.listen_v1, pool.listen_v2, pool.speak):
+        with pytest.raises(SessionClosed, match="^the pool has been closed$"):
+            make()
 
 
 async def test_a_cancelled_handshake_gives_its_place_back() -> None:

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
 from speechwire.errors import InvalidArgument
-from speechwire.session import ListenSettings, SpeakSettings
+from speechwire.session import BackoffPolicy, ListenSettings, SpeakSettings
 
 LISTENING = (
     *("connect_timeout_s", "send_timeout_s", "drain_timeout_s", "keep_alive_s", "buffer_s"),
@@ -46,6 +47,51 @@ def test_other_nonsense_is_refused_by_name(settings: type, wrong: dict[str, Any]
     with pytest.raises(InvalidArgument) as refused:
         settings(**wrong)
     assert str(refused.value) == words
+
+
+def test_by_default() -> None:
+    assert asdict(ListenSettings()) == {
+        "connect_timeout_s": 10.0,
+        "send_timeout_s": 5.0,
+        "drain_timeout_s": 5.0,
+        "progress_timeout_s": 3.5,
+        "keep_alive_s": 4.0,
+        "ping_s": 20.0,
+        "pause_after_s": 0.5,
+        "buffer_s": 30.0,
+        "replay_s": 30.0,
+        "replay_speed": 1.25,
+        "replay_burst_s": 5.0,
+        "configure_timeout_s": 5.0,
+        "max_age_s": 3300.0,
+        "rollover_wait_s": 8.0,
+        "event_limit": 1000,
+        "backoff": asdict(BackoffPolicy()),
+        "wait_out_outages": True,
+    }
+    assert asdict(SpeakSettings()) == {
+        "connect_timeout_s": 10.0,
+        "send_timeout_s": 5.0,
+        "progress_timeout_s": 8.0,
+        "fence_timeout_s": 1.0,
+        "close_timeout_s": 1.0,
+        "ping_s": 20.0,
+        "max_age_s": 3300.0,
+        "max_resends": 2,
+        "audio_limit_s": 300.0,
+        "text_limit": 1_000_000,
+        "request_limit": 1000,
+        "backoff": asdict(BackoffPolicy()),
+    }
+    assert asdict(BackoffPolicy()) == {
+        "base_s": 0.25,
+        "factor": 2.0,
+        "cap_s": 8.0,
+        "max_attempts": 10,
+        "throttled_base_s": 2.0,
+        "quick_failure_s": 5.0,
+        "max_quick_failures": 3,
+    }
 
 
 def test_what_can_be_turned_off() -> None:

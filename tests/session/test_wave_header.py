@@ -88,6 +88,25 @@ def test_any_well_formed_header_is_cut_off(chunks: list[bytes], audio: bytes, si
     assert taken(header(FORMAT, *chunks) + audio, sizes) == audio
 
 
+def long_header(data_at: int) -> bytes:
+    """One whose ``data`` chunk begins there."""
+    return header(FORMAT, chunk(b"LIST", bytes(data_at - 12 - len(FORMAT) - 8)))
+
+
+@pytest.mark.parametrize(("data_at", "is_one"), [(1 << 20, True), ((1 << 20) + 2, False)])
+def test_a_header_is_as_long_as_that(data_at: int, is_one: bool) -> None:
+    audio = long_header(data_at) + PCM
+    assert taken(audio, []) == (PCM if is_one else audio)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"), [(b"~~~~", True), (b"    ", True), (b"abc\x7f", False), (b"abc\x1f", False)]
+)
+def test_a_chunks_name_can_be_printed(name: bytes, is_one: bool) -> None:
+    audio = header(FORMAT, chunk(name, bytes(4))) + PCM
+    assert taken(audio, []) == (PCM if is_one else audio)
+
+
 NO_HEADERS = {
     "empty": b"",
     "silence": bytes(100),

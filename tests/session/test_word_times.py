@@ -39,6 +39,41 @@ def test_a_voice_is_learnt_from_what_it_has_spoken(characters_per_s: float) -> N
     assert rate.characters_per_s == pytest.approx(characters_per_s, rel=0.02)
 
 
+def test_what_is_learnt_weighs_half_after_a_minute() -> None:
+    assert SpeakingRate().characters_per_s == 15.0
+    rate = SpeakingRate(10.0)
+    rate.learn(30, 60.0)
+    assert rate.characters_per_s == pytest.approx((10.0 / 2 + 30) / (1.0 / 2 + 60))
+
+
+def test_a_text_teaches_its_voice_when_it_ends() -> None:
+    rate = SpeakingRate(10.0)
+    times = WordTimes("one two", rate)
+    times.advance(0.1)
+    assert rate.characters_per_s == 10.0
+    assert times.finish(60.0) == [("two", 30.0)]
+    assert rate.characters_per_s == pytest.approx((10.0 / 2 + 8) / (1.0 / 2 + 60))
+
+
+def test_little_is_no_nothing() -> None:
+    rate = SpeakingRate(0.5)
+    rate.learn(1, 0.5)
+    assert rate.characters_per_s == pytest.approx((0.5 * 60 / 60.5 + 1) / (60 / 60.5 + 0.5))
+    assert WordTimes("one two", rate).finish(0.8) == [("one", 0.0), ("two", 0.4)]
+
+
+def test_a_word_begins_no_earlier_than_the_one_before() -> None:
+    times = WordTimes("one two three", SpeakingRate(1.0), 5.0)
+    assert times.advance(4.5) == [("one", 5.0), ("two", 9.0)]
+    assert times.finish(1.0) == [("three", 9.0)], "the voice was faster than was thought"
+
+
+def test_a_word_that_begins_where_the_audio_ends_has_not_begun() -> None:
+    times = WordTimes("one two", SpeakingRate(10.0))
+    assert times.advance(0.0) == []
+    assert times.advance(0.4) == [("one", 0.0)]
+
+
 def test_no_word_is_told_before_the_audio_reaches_it() -> None:
     times = WordTimes("one two three four", SpeakingRate(10.0))
     assert times.advance(0.35) == [("one", 0.0)]
@@ -61,5 +96,5 @@ def test_nothing_teaches_nothing() -> None:
 
 @pytest.mark.parametrize("value", [0.0, -1.0, float("nan")])
 def test_a_rate_is_above_zero(value: float) -> None:
-    with pytest.raises(InvalidArgument, match="characters_per_s must be above 0"):
+    with pytest.raises(InvalidArgument, match="^characters_per_s must be above 0, got "):
         SpeakingRate(value)
