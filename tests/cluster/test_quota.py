@@ -88,7 +88,7 @@ async def test_a_worker_that_dies_gives_its_places_back(redis_server: RedisServe
         await dying.connect_all(15)
         assert dying.quota._task is not None
         dying.quota._task.cancel()  # it renews no more
-        await until(lambda: heir.quota.state().leased_by_all <= 4)
+        await until(lambda: heir.quota.state().leased_by_all <= 5)
         assert await heir.connect_all(20) == 15
 
 
@@ -101,8 +101,8 @@ async def test_a_worker_that_ends_gives_its_places_back_at_once(redis_server: Re
             async with asyncio.timeout(0.1):
                 await leaving.connect()
         await stays.connect()
-        places = await redis_server.client().hkeys("speechwire:{eu/flux}:places")
-        assert leaving.quota.worker.encode() not in places
+        leases = await redis_server.client().hkeys("speechwire:{eu/flux}:leases")
+        assert len(leases) == 3 and f"of {leaving.quota.worker}".encode() not in leases
 
 
 class Swallowing:
@@ -159,6 +159,119 @@ async def test_a_flushed_redis_gives_nothing_away(redis_server: RedisServer) -> 
             await client.flushall()
             await newcomer.connect_all(20)
             assert len(holder.open) + len(newcomer.open) <= 20
+
+
+async def test_after_an_outage_open_connections_count_before_others_get_places(
+    redis_server: RedisServer,
+) -> None:
+    """Redis still knows of the quota, but every lease has expired; who asks first must not get all."""
+    async with workers(redis_server, 2) as (holder, newcomer):
+        assert await holder.connect_all(15) == 15
+        redis_server.pause()
+        await until(lambda: not holder.quota.state().leased and not newcomer.quota.state().leased)
+        await stop(holder)  # so that the other is the first
+        connecting = asyncio.create_task(newcomer.connect_all(20))
+        await until(lambda: newcomer.limiter.waiting > 0)
+        redis_server.resume()
+        await until(lambda: not newcomer.quota.state().away)
+        again(holder)
+        await connecting
+        assert len(holder.open) + len(newcomer.open) == 20
+
+
+async def test_a_redis_that_comes_back_with_what_it_saved_gives_nothing_away(
+    redis_server: RedisServer,
+) -> None:
+    async with workers(redis_server, 2, lease_s=6.0) as (holder, newcomer):
+        assert await holder.connect_all(3) == 3
+        await redis_server.client().save()
+        while len(holder.open) < 15:
+            await holder.connect()
+        await stop(holder)
+        await redis_server.kill()
+        await redis_server.start()
+        await until(lambda: newcomer.limiter.waiting == 0)
+        await newcomer.connect_all(20)
+        assert len(holder.open) + len(newcomer.open) <= 20
+
+
+async def test_what_a_worker_gives_up_it_does_not_use_though_the_answer_is_lost(
+    redis_server: RedisServer,
+) -> None:
+    proxy = Partition(redis_server.port)
+    async with proxy.listening(), workers(redis_server, 1, reserved=5, limit=20, lease_s=3.0) as (other,):
+        other.quota._workers = 2
+        deaf = Worker(redis_server.client(proxy.port), workers=2, lease_s=3.0)
+        async with deaf.quota:
+            while len(deaf.open) < 15:
+                await deaf.connect()
+            while len(deaf.open) > 2:
+                deaf.disconnect()
+            proxy.cut_answers()
+            await until(lambda: deaf.quota.state().away)
+            assert deaf.quota.state().leased > 0  # the old lease is valid still
+            while len(other.open) < 12:
+                await other.connect()
+            await deaf.connect_all(18)
+            assert len(deaf.open) + len(other.open) <= 20
+            proxy.mend()
+
+
+async def test_who_replaces_another_gets_what_that_has_given_back(redis_server: RedisServer) -> None:
+    async with workers(redis_server, 2) as (one, other):
+        assert await one.connect_all(15) == 15
+        assert await other.connect_all(20) == 5
+        replacing = Worker(redis_server.client())
+        async with replacing.quota:
+            assert await replacing.connect_all(3) == 0
+            assert one.quota.state().leased == 15  # its own it keeps
+            while one.open:
+                one.disconnect()
+            await stop(one)
+            assert await replacing.connect_all(20) >= 5
+            assert len(other.open) + len(replacing.open) <= 20
+            again(one)
+
+
+async def test_a_request_that_is_read_after_a_later_one_changes_nothing(redis_server: RedisServer) -> None:
+    async with workers(redis_server, 2, lease_s=60.0) as (worker, _):
+        while len(worker.open) < 10:
+            await worker.connect()
+        await until(lambda: worker.quota.state().leased >= 12)
+        leased = worker.quota.state().leased_by_all
+        numbers = worker.quota._number
+        worker.quota._number, worker.quota._next = 0, lambda: numbers - 1  # type: ignore[method-assign]
+        assert await worker.quota._ask(4) is None
+        other = Worker(redis_server.client(), lease_s=60.0)
+        async with other.quota:
+            assert other.quota.state().leased_by_all == leased + other.quota.state().leased
+
+
+@pytest.mark.parametrize("answer", [b"OK", None, [1], [b"x", 0, 0], ["1", "2", "3", "4"]])
+async def test_an_answer_that_is_none_is_a_failure_and_the_next_one_counts(answer: Any) -> None:
+    answers = [answer]
+
+    class Odd(Swallowing):
+        async def _answer(self, **_: Any) -> Any:
+            return answers.pop() if answers else [4, 4, 0]
+
+    limiter = ConnectionLimiter()
+    quota = SharedQuota(cast(Redis, Odd()), limiter, name="q", limit=20, workers=1, lease_s=LEASE_S)
+    async with quota:
+        assert quota.state().failures == 1
+        await until(lambda: quota.state().leased == 4)
+
+
+async def stop(worker: Worker) -> None:
+    """It asks for nothing any more, as a process that is stopped."""
+    task = worker.quota._task
+    assert task is not None
+    task.cancel()
+    await asyncio.wait([task])
+
+
+def again(worker: Worker) -> None:
+    worker.quota._task = asyncio.create_task(worker.quota._keep())
 
 
 async def test_leases_are_never_above_the_limit_whatever_workers_want(redis_server: RedisServer) -> None:
@@ -251,7 +364,8 @@ class Partition:
         self.port = 0
         self._target = target
         self._open = asyncio.Event()
-        self._open.set()
+        self._answers = asyncio.Event()
+        self.mend()
         self._tasks: set[asyncio.Task[None]] = set()
 
     @contextlib.asynccontextmanager
@@ -270,18 +384,27 @@ class Partition:
     def cut(self) -> None:
         self._open.clear()
 
+    def cut_answers(self) -> None:
+        """Redis is told, and does what it is told."""
+        self._answers.clear()
+
     def mend(self) -> None:
         self._open.set()
+        self._answers.set()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection("127.0.0.1", self._target)
-        for source, sink in ((reader, back), (there, writer)):
-            self._tasks.add(asyncio.create_task(self._forward(source, sink)))
+        ways = ((reader, back, (self._open,)), (there, writer, (self._open, self._answers)))
+        for source, sink, gates in ways:
+            self._tasks.add(asyncio.create_task(self._forward(source, sink, gates)))
 
-    async def _forward(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    async def _forward(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, gates: tuple[asyncio.Event, ...]
+    ) -> None:
         try:
             while data := await source.read(65_536):
-                await self._open.wait()
+                for gate in gates:
+                    await gate.wait()
                 sink.write(data)
         finally:
             sink.close()

@@ -32,7 +32,7 @@ class MemoryRedis:
         self.unreachable = 0.0
         self.requests = 0
         self._leases: dict[str, tuple[float, int]] = {}
-        self._since: float | None = None
+        self._since = 0.0
         self._hold_until = 0.0
 
     def register_script(self, script: str) -> Callable[..., Awaitable[Any]]:
@@ -61,21 +61,33 @@ class MemoryRedis:
 
     def forget(self) -> None:
         """It was started anew."""
-        self._leases, self._since, self._hold_until = {}, None, 0.0
+        self._leases, self._hold_until = {}, 0.0
 
     def _lease(
-        self, worker: str, wanted: int, held: int, limit: int, reserved: int, workers: int, lease_ms: int
+        self,
+        worker: str,
+        wanted: int,
+        held: int,
+        taken: int,
+        limit: int,
+        reserved: int,
+        workers: int,
+        lease_ms: int,
+        number: int,
     ) -> list[int]:
+        """Requests come in their order here, and nobody is replaced."""
         now = asyncio.get_running_loop().time()
         self._leases = {name: lease for name, lease in self._leases.items() if lease[0] > now}
+        if not self._leases:
+            self._since = now
         others = [places for name, (_, places) in self._leases.items() if name != worker]
+        own = self._leases[worker][1] if worker in self._leases else 0
         absent = max(0, workers - 1 - len(others))
         with_reserves = sum(places if places > reserved else reserved for places in others)
-        free = max(0, limit - with_reserves - absent * reserved)
-        self._since = now if self._since is None else self._since
+        free = limit - with_reserves - absent * reserved
         if absent > 0 and now - self._since < lease_ms / 1000:
-            free = min(free, max(held, reserved))
-        granted = min(wanted, free)
+            free = min(free, max(held, taken, reserved))
+        granted = max(taken, min(max(wanted, reserved), max(free, own))) if wanted else 0
         if wanted:
             self._leases[worker] = now + lease_ms / 1000, granted
         else:

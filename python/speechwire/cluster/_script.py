@@ -4,57 +4,73 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["HOLD_SCRIPT", "LEASE_SCRIPT"]
+__all__ = ["HOLD_SCRIPT", "LATE", "LEASE_SCRIPT"]
 
-# Workers are few and places many, so the sorted set holds a lease for each worker (by its expiry) and the
-# hash beside it says of how many places. Times are Redis's own: the clocks of the workers do not matter.
+LATE: Final = -1
+"""In place of the places granted: a later request of the same worker has been answered already."""
+
+# All is in one hash, so that no part of it can be lost alone: for each worker when its lease expires, of how
+# many places it is, and the number of the request; and since when, and in which run of Redis, it is known.
+# Times are Redis's own: the clocks of the workers do not matter.
 #
-# A quota that nobody remembers, because Redis is new or was flushed, is not free: workers hold leases that it
-# has forgotten. Until each has reported, or the last of those leases has expired, a worker gets no more than
-# it holds already, or its reserve.
+# A quota that nobody remembers is not free: workers hold leases that Redis has forgotten, and connections
+# whose leases have expired. That is so when Redis is new or was flushed, when it was started again with what
+# it had saved some time ago or was replaced by a replica, and when no lease was renewed for a while. Until
+# each worker has reported, or a lease's time has passed, a worker gets no more than it has, or its reserve.
+#
+# Connections that are open count, with a lease or without. Nobody gets less than it has, if it wants that:
+# this is accounted for already, also where there are more workers than `workers` while they are replaced.
 LEASE_SCRIPT: Final = """
-local leases, places, since, hold = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local worker, wanted, held = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local limit, reserved, workers = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-local lease_ms = tonumber(ARGV[7])
+local leases, hold = KEYS[1], KEYS[2]
+local worker, wanted, held, taken = 'of ' .. ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local limit, reserved, workers = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local lease_ms, number = tonumber(ARGV[8]), tonumber(ARGV[9])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local info = redis.pcall('INFO', 'server')
+local run = type(info) == 'string' and string.match(info, 'run_id:(%w+)') or 'unknown'
 
-for _, expired in ipairs(redis.call('ZRANGEBYSCORE', leases, '-inf', now)) do
-    redis.call('ZREM', leases, expired)
-    redis.call('HDEL', places, expired)
+local since, in_run = string.match(redis.call('HGET', leases, 'since') or '', '^(%d+) (%w+)$')
+if in_run ~= run then
+    redis.call('DEL', leases)
 end
-
-local present, of_others, with_reserves = 0, 0, 0
-local all = redis.call('HGETALL', places)
+local own, own_number, present, of_others, with_reserves = 0, -1, 0, 0, 0
+local all = redis.call('HGETALL', leases)
 for index = 1, #all, 2 do
-    if all[index] ~= worker then
-        local count = tonumber(all[index + 1])
+    local expiry, places, asked = string.match(all[index + 1], '^(%d+) (%d+) (%d+)$')
+    if all[index] == 'since' then
+        expiry = nil
+    elseif not expiry or tonumber(expiry) <= now then
+        redis.call('HDEL', leases, all[index])
+    elseif all[index] == worker then
+        own, own_number = tonumber(places), tonumber(asked)
+    else
         present = present + 1
-        of_others = of_others + count
-        with_reserves = with_reserves + math.max(count, reserved)
+        of_others = of_others + places
+        with_reserves = with_reserves + math.max(places, reserved)
     end
 end
+if number <= own_number then
+    return {-1, of_others + own, 0}
+end
+if in_run ~= run or (present == 0 and own_number < 0) then
+    since = now
+    redis.call('HSET', leases, 'since', string.format('%.0f %s', now, run))
+end
+
 local absent = math.max(0, workers - 1 - present)
-local free = math.max(0, limit - with_reserves - absent * reserved)
-
-redis.call('SET', since, now, 'NX')
-if absent > 0 and now - tonumber(redis.call('GET', since)) < lease_ms then
-    free = math.min(free, math.max(held, reserved))
+local free = limit - with_reserves - absent * reserved
+if absent > 0 and now - since < lease_ms then
+    free = math.min(free, math.max(held, taken, reserved))
 end
-
-local granted = math.min(wanted, free)
+local granted = 0
 if wanted == 0 then
-    redis.call('ZREM', leases, worker)
-    redis.call('HDEL', places, worker)
+    redis.call('HDEL', leases, worker)
 else
-    redis.call('ZADD', leases, now + lease_ms, worker)
-    redis.call('HSET', places, worker, granted)
+    granted = math.max(taken, math.min(math.max(wanted, reserved), math.max(free, own)))
+    redis.call('HSET', leases, worker, string.format('%.0f %.0f %.0f', now + lease_ms, granted, number))
 end
-local forget_ms = 10 * lease_ms
-for _, key in ipairs({leases, places, since}) do
-    redis.call('PEXPIRE', key, forget_ms)
-end
+redis.call('PEXPIRE', leases, 10 * lease_ms)
 return {granted, of_others + granted, math.max(0, redis.call('PTTL', hold))}
 """
 

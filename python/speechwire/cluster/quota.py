@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol, Self, TypeAlias
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
-from speechwire.cluster._script import HOLD_SCRIPT, LEASE_SCRIPT
+from speechwire.cluster._script import HOLD_SCRIPT, LATE, LEASE_SCRIPT
 from speechwire.errors import InvalidArgument
 from speechwire.session import ConnectionLimiter
 
@@ -21,7 +21,6 @@ __all__ = ["QuotaState", "SharedQuota"]
 
 _BLOCK: Final = 8
 _SHORTEST_PAUSE_S: Final = 0.05  # between two requests, however quickly the demand changes
-_AWAY: Final = (RedisError, OSError, TimeoutError)
 
 _logger = logging.getLogger("speechwire.cluster")
 
@@ -70,7 +69,10 @@ class SharedQuota:
     A part of the limit is reserved in equal shares and never leased to others. This share is what a worker
     has while Redis does not answer and its lease has expired. So the leases of all workers and the shares of
     those without Redis are never above the limit. What can be above it are connections that were open when a
-    lease expired; they stay, and Deepgram's 429 has the last word.
+    lease expired; they stay, and Deepgram's 429 has the last word. They count again when their worker reaches
+    Redis: nobody gets their places then.
+
+    A worker more than ``workers``, which replaces another that still has connections, gets what is free.
 
     Args:
         redis: A client; not closed. Give it a ``socket_timeout``: an answer that comes later than ``renew_s``
@@ -83,7 +85,7 @@ class SharedQuota:
         reserved: Places that are always this worker's. Default: half of an equal share.
         block: Places leased at once; half of one is kept free. Default: 8, or a quarter of an equal share if
             that is less.
-        lease_s: For how long places are leased.
+        lease_s: For how long places are leased; the same in all workers.
         demand: How many places are needed, if that is not only what the limiter's connections take; call
             :meth:`demand_changed` when it changes.
         on_places: Told how many places this worker has, after each answer of Redis and each failure.
@@ -121,11 +123,12 @@ class SharedQuota:
         self._block = block or max(1, min(_BLOCK, limit // (4 * workers)))
         self._spare = -(-self._block // 2)
         self._lease_s, self._renew_s = lease_s, lease_s / 3
-        self._keys = [f"speechwire:{{{name}}}:{part}" for part in ("leases", "places", "since", "hold")]
+        self._keys = [f"speechwire:{{{name}}}:{part}" for part in ("leases", "hold")]
         self._lease: _Script = redis.register_script(LEASE_SCRIPT)
         self._hold: _Script = redis.register_script(HOLD_SCRIPT)
         self._leased = self._leased_by_all = self._failures = 0
         self._valid_until = 0.0
+        self._number = 0
         self._demand = demand or (lambda: 0)
         self._on_places = on_places or (lambda places: None)
         self._away = False
@@ -146,15 +149,15 @@ class SharedQuota:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Give all places back. The limiter lets nobody in any more."""
+        """Give all places back; close the connections before. The limiter lets nobody in any more."""
         assert self._task is not None
         self._ending = True
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
         self._limiter.watch()
-        await self._request(0)
         self._limiter.limit(0)
+        await self._ask(0)
 
     def demand_changed(self) -> None:
         """Look at the demand again, soon."""
@@ -200,37 +203,63 @@ class SharedQuota:
         return self._leased if asyncio.get_running_loop().time() < self._valid_until else 0
 
     async def _request(self, wanted: int) -> None:
+        self._give_up_beyond(max(wanted, self.reserved))
         asked_at = asyncio.get_running_loop().time()
-        numbers = [wanted, self._held(), self._limit, self.reserved, self._workers]
-        arguments: list[str | int] = [self.worker, *numbers, round(1000 * self._lease_s)]
-        try:
-            async with asyncio.timeout(self._renew_s):
-                leased, by_all, hold_ms = await self._lease(keys=self._keys, args=arguments)
-        except _AWAY as error:
-            self._failed(error)
+        answer = await self._ask(wanted)
+        if answer is None:
             return
         if self._away:
             _logger.warning("quota: Redis answers again")
         self._away = False
-        self._short = leased < wanted
-        self._leased, self._leased_by_all = leased, by_all
+        self._leased, self._leased_by_all, hold_ms = answer
+        self._short = self._leased < wanted
         # From when it was asked: whoever was paused while waiting for the answer holds what has expired
         # since.
         self._valid_until = asked_at + self._lease_s
         self._apply()
-        if hold_ms:
+        if hold_ms > 0:
             self._limiter.hold_back(hold_ms / 1000)
+
+    async def _ask(self, wanted: int) -> tuple[int, int, int] | None:
+        """What Redis grants, to this worker and to all, and for how many ms to hold back."""
+        numbers = [wanted, self._held(), self._limiter.taken, self._limit, self.reserved, self._workers]
+        arguments: list[str | int] = [self.worker, *numbers, round(1000 * self._lease_s), self._next()]
+        try:
+            async with asyncio.timeout(self._renew_s):
+                answer = await self._lease(keys=self._keys, args=arguments)
+            granted, by_all, hold_ms = map(int, answer)
+            if granted == LATE:
+                raise TimeoutError
+        except Exception as error:  # also an answer that is none
+            self._failed(error)
+            return None
+        return granted, by_all, hold_ms
+
+    def _next(self) -> int:
+        """The number of a request. Redis may read one after a later one, of which it was told meanwhile.
+
+        Grows over processes too, for one that is started again under its name.
+        """
+        self._number = max(self._number + 1, time.time_ns() // 1_000_000)
+        return self._number
+
+    def _give_up_beyond(self, places: int) -> None:
+        """Before Redis is told: its answer may be lost, and others then have what is given up."""
+        if places < self._held():
+            self._leased = places
+            self._apply()
 
     def _apply(self) -> None:
         valid_s = self._valid_until - asyncio.get_running_loop().time()
         if valid_s > 0:
-            self._limiter.limit(max(self._leased, self.reserved), valid_s=valid_s, then=self.reserved)
+            self._limiter.limit(self._leased, valid_s=valid_s, then=self.reserved)
         else:
             self._limiter.limit(self.reserved)
         self._tell_places()
 
     def _tell_places(self) -> None:
-        self._on_places(max(self._held(), self.reserved))
+        is_valid = asyncio.get_running_loop().time() < self._valid_until
+        self._on_places(self._leased if is_valid else self.reserved)
 
     def _failed(self, error: BaseException) -> None:
         self._failures += 1
@@ -251,6 +280,6 @@ class SharedQuota:
 
     async def _share_hold(self) -> None:
         delay_ms, self._held_s = round(1000 * self._held_s), 0.0
-        with contextlib.suppress(*_AWAY):
+        with contextlib.suppress(Exception):  # the next request tells of what is wrong
             async with asyncio.timeout(self._renew_s):
-                await self._hold(keys=self._keys[3:], args=[delay_ms])
+                await self._hold(keys=self._keys[1:], args=[delay_ms])
