@@ -42,13 +42,17 @@ from speechwire.transport.base import ABNORMAL, CloseEvent, ConnectRequest, Take
 
 __all__ = ["PicowsClient"]
 
-_READ_BUFFER_BYTES: Final = 4096  # grows where more comes at once
+_READ_BUFFER_BYTES: Final = 2048  # grows where more comes at once
+_KEPT_BYTES: Final = 4096  # picows keeps a buffer as large as the largest message that went through it
+_HEAD_BYTES: Final = 14  # of a frame, at most (RFC 6455, 5.2)
 _NO_SKIPPING: Final = "the aiohttp transport skips it, picows cannot"
 _MOST_WAITING: Final = 64  # frames nobody has taken yet; beyond, reading pauses
 
-# picows tells of every connection it opens and closes; what matters of that, sessions tell.
-_logger = logging.getLogger("speechwire.transport.picows")
-_logger.setLevel(logging.CRITICAL)
+# picows tells of every connection it opens and closes; what matters of that, sessions tell. It makes a logger
+# for each, but not of an adapter.
+_silent = logging.getLogger("speechwire.transport.picows")
+_silent.setLevel(logging.CRITICAL)
+_logger = logging.LoggerAdapter(_silent, {})
 
 _OpenSocket = Callable[[picows.WSParsedURL], Awaitable[socket.socket]]
 _TEXT, _BINARY = picows.WSMsgType.TEXT, picows.WSMsgType.BINARY
@@ -107,6 +111,7 @@ class PicowsClient:
         redact: Redactor,
     ) -> _PicowsConnection:
         idle_s = request.heartbeat_s
+        headers = {"User-Agent": USER_AGENT, **request.revealed()}
         _, connection = await picows.ws_connect(
             lambda: _PicowsConnection(self._open, request.max_message_bytes, redact),
             request.url,
@@ -118,11 +123,12 @@ class PicowsClient:
             auto_ping_idle_timeout=idle_s or 0.0,
             auto_ping_reply_timeout=(idle_s or 0.0) / 2,
             max_frame_size=request.max_message_bytes,
-            extra_headers={"User-Agent": USER_AGENT, **request.revealed()},
+            extra_headers=headers,
             max_redirects=0,
             socket_factory=open_socket,
             read_buffer_init_size=_READ_BUFFER_BYTES,
         )
+        headers.clear()  # see on_ws_connected
         if not isinstance(
             connection, _PicowsConnection
         ):  # there is none: picows takes an early end for a start
@@ -175,6 +181,8 @@ class _PicowsConnection(NotCopyable, picows.WSListener):
         self._transport = transport
         self._socket = transport.underlying_transport
         self.request_id = self._redact.optional(transport.response.headers.get("dg-request-id"))
+        for head in (transport.request, transport.response):  # kept by picows, and one has the credential
+            head.headers.clear()
         # A notice of what is left in the buffer saves asking for each frame. TLS takes a bound of 0 for full.
         self._socket.set_write_buffer_limits(high=1, low=0)
         self._siblings.add(self)
@@ -219,12 +227,15 @@ class _PicowsConnection(NotCopyable, picows.WSListener):
     def send_now(self, frame: bytes) -> None:
         if self._close is not None or self._socket.is_closing():
             raise self._lost()
-        self._transport.send(_BINARY, frame)
+        if len(frame) > _KEPT_BYTES:
+            self._write(frame)
+        else:
+            self._transport.send(_BINARY, frame)
 
     async def send(self, frame: str | bytes) -> None:
         if self._close is not None or self._socket.is_closing():
             raise self._lost()
-        self._transport.send(_TEXT if isinstance(frame, str) else _BINARY, frame)
+        self._write(frame)
         while self._drained is not None:
             await asyncio.shield(self._drained)
         if self._ended.done() and self._transport.is_disconnected:
@@ -266,6 +277,16 @@ class _PicowsConnection(NotCopyable, picows.WSListener):
         self._transport.disconnect(graceful=False)
 
     # Inside
+
+    def _write(self, frame: str | bytes) -> None:
+        """Hand a frame to picows; a long one with room for its head, or picows would keep a copy's room."""
+        kind = _TEXT if isinstance(frame, str) else _BINARY
+        if len(frame) <= _KEPT_BYTES:
+            self._transport.send(kind, frame)
+            return
+        data = bytearray(_HEAD_BYTES)
+        data += frame.encode() if isinstance(frame, str) else frame
+        self._transport.send_reuse_external_bytearray(kind, data, _HEAD_BYTES)
 
     async def _arrival(self) -> None:
         """Wait until a frame waits, or for the end."""
