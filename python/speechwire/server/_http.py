@@ -14,6 +14,8 @@ __all__ = ["SECURITY_HEADERS", "HandedOver", "HttpServer", "hand_over"]
 _MAX_LINE: Final = 8 * 1024
 _KEEPALIVE_S: Final = 15.0
 _LINGER_S: Final = 1.0
+_UNREAD_S: Final = 0.2
+"""What came in time is read within this, where the event loop stood still until the deadline had passed."""
 
 SECURITY_HEADERS: Final = {
     "Content-Security-Policy": (
@@ -106,7 +108,7 @@ class _Protocol(web.RequestHandler):
         self._http.pending += 1
         self._is_pending = True
         loop = asyncio.get_running_loop()
-        self._deadline = loop.call_later(self._http.handshake_s, transport.abort)
+        self._deadline = loop.call_later(self._http.handshake_s, self._pass_deadline, transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """It is gone."""
@@ -130,6 +132,10 @@ class _Protocol(web.RequestHandler):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+    def _pass_deadline(self, transport: asyncio.Transport) -> None:
+        """Timers come before what is there to be read: many callers at once would be dropped unheard."""
+        self._deadline = asyncio.get_running_loop().call_later(_UNREAD_S, transport.abort)
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
         """Log a failure of the server's own, not a client that breaks off or breaks the rules."""

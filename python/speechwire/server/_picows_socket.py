@@ -31,6 +31,8 @@ _DEAD_BEATS: Final = 6
 _READ_BUFFER_BYTES: Final = 2048  # grows where more comes at once
 _READ_BYTES: Final = 4096  # the most that is read at once
 
+_NOBODY: Final = asyncio.Protocol()
+
 # picows tells of every connection it opens and closes. It makes a logger for each, but not of an adapter.
 _silent = logging.getLogger("speechwire.server.picows")
 _silent.setLevel(logging.CRITICAL + 1)
@@ -121,6 +123,7 @@ class PicowsSocket(picows.WSListener):
 
     def on_ws_connected(self, transport: picows.WSTransport) -> None:
         self._transport = transport
+        transport.request.headers.clear()  # picows keeps it
 
     def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
         self._beats = 0
@@ -178,6 +181,7 @@ class PicowsSocket(picows.WSListener):
             _READ_BUFFER_BYTES,
         )
         transport.pause_reading()  # until it is being served
+        transport.set_protocol(_NOBODY)  # uvloop would hold on to aiohttp's, with its parser
         transport.set_protocol(protocol)
         transport.set_write_buffer_limits(high=WRITER_BYTES)
         protocol.connection_made(transport)

@@ -7,7 +7,6 @@ counted too: else it would be taken for the answer to the next question.
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, Generic, TypeVar
 
@@ -47,7 +46,7 @@ class Configuring(Generic[EventT]):
         timeout_s: float,
         wake: Callable[[], None],
     ) -> None:
-        self.unanswered: deque[list[Change[Any]]] = deque(maxlen=_MOST_UNANSWERED)
+        self.unanswered: list[list[Change[Any]]] = []  # mostly empty: a deque is ten times as large
         self.overdue_at = math.inf
         self._rules = rules
         self._options = options
@@ -77,7 +76,7 @@ class Configuring(Generic[EventT]):
         except SpeechwireError as error:  # an earlier change was refused, and this one does not go without it
             self._options.refused(error, changes)
             return None
-        self.unanswered.append(changes)
+        self.unanswered = [*self.unanswered, changes][-_MOST_UNANSWERED:]
         self.overdue_at = now + self._timeout_s
         return frame
 
@@ -86,7 +85,7 @@ class Configuring(Generic[EventT]):
         outcome = self._rules.outcome(event)
         if outcome is False:
             return
-        changes = self.unanswered.popleft()
+        changes = self.unanswered.pop(0)
         if not self.unanswered:
             self._finish()
         if outcome is True:

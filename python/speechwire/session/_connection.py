@@ -12,6 +12,7 @@ from typing import Final, Generic, Protocol, TypeVar
 from speechwire.errors import ConnectionLost, InternalError, SpeechwireError
 from speechwire.protocol import Closed
 from speechwire.protocol import State as ProtocolState
+from speechwire.session._flag import Flag
 from speechwire.session._states import ENDING_OF, Ending
 from speechwire.transport import ABNORMAL, CloseEvent, WebSocket
 
@@ -126,7 +127,7 @@ class Connection(Generic[EventT]):
         self.now = clock(self._loop)
         self.last_sent = self._opened_at = self.now()
         self.sending_since: float | None = None
-        self._wake = asyncio.Event()
+        self._wake = Flag()
         self._verdict: tuple[Ending, SpeechwireError | None] | None = None
         self._over = False
         self._helpers: list[asyncio.Task[None]] = []

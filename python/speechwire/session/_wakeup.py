@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from speechwire.session._flag import Flag
+
 __all__ = ["Wakeup"]
 
 
@@ -16,7 +18,7 @@ class Wakeup:
 
     def __init__(self) -> None:
         self.hurry = False
-        self._changed = asyncio.Event()
+        self._changed = Flag()
 
     def notify(self, *, hurry: bool = False) -> None:
         """Wake the task."""

@@ -37,12 +37,14 @@ from speechwire.transport.base import ConnectRequest, WebSocket
 
 __all__ = ["PicowsClient"]
 
-_READ_BUFFER_BYTES: Final = 4096  # grows where more comes at once
+_READ_BUFFER_BYTES: Final = 2048  # grows where more comes at once
 _NO_SKIPPING: Final = "the aiohttp transport skips it, picows cannot"
 
-# picows tells of every connection it opens and closes; what matters of that, sessions tell.
-_logger = logging.getLogger("speechwire.transport.picows")
-_logger.setLevel(logging.CRITICAL)
+# picows tells of every connection it opens and closes; what matters of that, sessions tell. It makes a logger
+# for each, but not of an adapter.
+_silent = logging.getLogger("speechwire.transport.picows")
+_silent.setLevel(logging.CRITICAL)
+_logger = logging.LoggerAdapter(_silent, {})
 
 _OpenSocket = Callable[[picows.WSParsedURL], Awaitable[socket.socket]]
 
@@ -98,6 +100,7 @@ class PicowsClient:
         redact: Redactor,
     ) -> PicowsConnection:
         idle_s = request.heartbeat_s
+        headers = {"User-Agent": USER_AGENT, **request.revealed()}
         _, connection = await picows.ws_connect(
             lambda: PicowsConnection(self._open, request.max_message_bytes, redact),
             request.url,
@@ -109,11 +112,12 @@ class PicowsClient:
             auto_ping_idle_timeout=idle_s or 0.0,
             auto_ping_reply_timeout=(idle_s or 0.0) / 2,
             max_frame_size=request.max_message_bytes,
-            extra_headers={"User-Agent": USER_AGENT, **request.revealed()},
+            extra_headers=headers,
             max_redirects=0,
             socket_factory=open_socket,
             read_buffer_init_size=_READ_BUFFER_BYTES,
         )
+        headers.clear()  # see PicowsConnection.on_ws_connected
         if not isinstance(
             connection, PicowsConnection
         ):  # there is none: picows takes an early end for a start

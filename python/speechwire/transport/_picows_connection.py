@@ -23,6 +23,8 @@ from speechwire.transport.base import ABNORMAL, CloseEvent, Take
 
 __all__ = ["PicowsConnection"]
 
+_KEPT_BYTES: Final = 4096  # picows keeps a buffer as large as the largest message that went through it
+_HEAD_BYTES: Final = 14  # of a frame, at most (RFC 6455, 5.2)
 _MOST_WAITING: Final = 64  # frames nobody has taken yet; beyond, reading pauses
 
 _TEXT, _BINARY = picows.WSMsgType.TEXT, picows.WSMsgType.BINARY
@@ -75,6 +77,8 @@ class PicowsConnection(NotCopyable, picows.WSListener):
         self._transport = transport
         self._socket = transport.underlying_transport
         self.request_id = self._redact.optional(transport.response.headers.get("dg-request-id"))
+        for head in (transport.request, transport.response):  # kept by picows, and one has the credential
+            head.headers.clear()
         # A notice of what is left in the buffer saves asking for each frame. TLS takes a bound of 0 for full.
         self._socket.set_write_buffer_limits(high=1, low=0)
         self._siblings.add(self)
@@ -119,12 +123,15 @@ class PicowsConnection(NotCopyable, picows.WSListener):
     def send_now(self, frame: bytes) -> None:
         if self._close is not None or self._socket.is_closing():
             raise self._lost()
-        self._transport.send(_BINARY, frame)
+        if len(frame) > _KEPT_BYTES:
+            self._write(frame)
+        else:
+            self._transport.send(_BINARY, frame)
 
     async def send(self, frame: str | bytes) -> None:
         if self._close is not None or self._socket.is_closing():
             raise self._lost()
-        self._transport.send(_TEXT if isinstance(frame, str) else _BINARY, frame)
+        self._write(frame)
         while self._drained is not None:
             await asyncio.shield(self._drained)
         if self._ended.done() and self._transport.is_disconnected:
@@ -166,6 +173,16 @@ class PicowsConnection(NotCopyable, picows.WSListener):
         self._transport.disconnect(graceful=False)
 
     # Inside
+
+    def _write(self, frame: str | bytes) -> None:
+        """Hand a frame to picows; a long one with room for its head, or picows would keep a copy's room."""
+        kind = _TEXT if isinstance(frame, str) else _BINARY
+        if len(frame) <= _KEPT_BYTES:
+            self._transport.send(kind, frame)
+            return
+        data = bytearray(_HEAD_BYTES)
+        data += frame.encode() if isinstance(frame, str) else frame
+        self._transport.send_reuse_external_bytearray(kind, data, _HEAD_BYTES)
 
     async def _arrival(self) -> None:
         """Wait until a frame waits, or for the end."""
