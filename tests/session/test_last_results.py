@@ -39,7 +39,9 @@ class Asked:
         opened: Whether the second connection could be opened.
     """
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, brings: list[str] | None, opened: bool = True) -> None:
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, brings: list[str] | None, opened: bool = True
+    ) -> None:
         self.first, self.emitted, self.asked = First(), list[Any](), 0
         self.background: list[asyncio.Task[None]] = []
         self.last: LastResults[Any] = LastResults(self.emitted.append, self.background.append)
@@ -126,8 +128,7 @@ async def closed(endpoint: Endpoint, *scripts: Script, seconds: float = 3.0, **s
 
 async def test_all_that_a_second_connection_says_comes_behind_its_beginning(endpoint: Endpoint) -> None:
     session, service, events = await closed(endpoint, silent, then_recognise(WORD))
-    own = [event for event in events if isinstance(event, Reconnecting | Reconnected | SessionEnded)]
-    lost, found, ended = own
+    lost, found, ended = of((Reconnecting, Reconnected, SessionEnded), events)
     assert (lost.attempt, lost.delay_s) == (1, 0.0)
     assert isinstance(lost.error, ConnectionLost)
     assert (lost.error.code, lost.error.reason) == (1006, "nothing came after the end was asked for")

@@ -1,4 +1,4 @@
-"""What a session logs: each warning once, in the words of its event; faults of its own with their traceback."""
+"""What a session logs: each warning once, in its event's words; faults of its own with their traceback."""
 
 from __future__ import annotations
 

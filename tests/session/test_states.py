@@ -16,7 +16,8 @@ HAPPENINGS: dict[str, Happening] = {each.value: each for each in (*Operation, *A
 
 def rows() -> dict[str, dict[State, str]]:
     """Of each happening on the page: where it leads from each state, in the page's words."""
-    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in PAGE.read_text("utf-8").splitlines()]
+    page = PAGE.read_text(encoding="utf-8").splitlines()
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page]
     found: dict[str, dict[State, str]] = {}
     columns: list[State] = []
     for line, below in pairwise([*lines, []]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from tests.session.driving import Endpoint, collect, endpoints, peers, speak_into
@@ -98,7 +98,7 @@ STORIES: dict[str, tuple[FakeAura, dict[str, Any]]] = {
 @pytest.mark.parametrize("story", STORIES)
 async def test_speech(story: str) -> None:
     service, counted = STORIES[story]
-    async with SpeakSession("k", transport=MemoryTransport(late(0.3, service))) as session:
+    async with SpeakSession("k", transport=MemoryTransport(late(0.3, cast(Any, service)))) as session:
         await session.speak("Hello.").wait()
         old = session.speak("Old one.")
         await asyncio.sleep(0.25)

@@ -113,6 +113,7 @@ NO_HEADERS = {
     "one byte": b"R",
     "a beginning": b"RIFF",
     "no WAVE": b"RIFF\xff\xff\xff\xffAVI " + bytes(60),
+    "another magic": b"RIFX" + HEADERS["streamed"][4:] + PCM,
     "no format": b"RIFF\xff\xff\xff\xffWAVEdata\xff\xff\xff\xff" + PCM,
     "short format": b"RIFF\xff\xff\xff\xffWAVE" + chunk(b"fmt ", bytes(8)) + b"data\xff\xff\xff\xff" + PCM,
     "no chunk's name": b"RIFF\xff\xff\xff\xffWAVE" + FORMAT + b"\x80\x01ab" + PCM,

@@ -67,6 +67,34 @@ async def test_frames_before_a_close_arrive_and_a_reset_loses_them() -> None:
     await transport.aclose()
 
 
+@pytest.mark.parametrize("how", ["close", "reset"])
+async def test_behind_its_close_a_peer_hears_nothing_and_nothing_is_sent_to_it(how: str) -> None:
+    heard: list[str | bytes | CloseEvent] = []
+
+    async def serve(peer: MemoryPeer) -> None:
+        heard.append(await peer.receive())
+        peer.close(4000, "enough") if how == "close" else peer.reset()
+        heard.append(await peer.receive())
+
+    close = CloseEvent(4000, "enough") if how == "close" else CloseEvent(1006, "connection reset by peer")
+    transport = MemoryTransport(serve)
+    connection = await transport.connect(REQUEST)
+    await connection.send("a")
+    async with asyncio.timeout(10):
+        assert await connection.receive() == close
+        while len(heard) < 2:
+            await asyncio.sleep(0)
+    assert heard == ["a", close]
+    assert not connection.ready
+    for send in (connection.send(b"b"), connection.ping()):
+        with pytest.raises(ConnectionLost) as lost:
+            await send
+        assert (lost.value.code, lost.value.reason) == (close.code, close.reason)
+    with pytest.raises(ConnectionLost):
+        connection.send_now(b"b")
+    await transport.aclose()
+
+
 async def test_a_peer_that_reads_nothing_blocks_the_sender() -> None:
     received = asyncio.Event()
 
