@@ -19,11 +19,11 @@ sys.path.insert(0, str(ROOT))  # for a script that is run by its name
 
 from benches.python.server.callers import KINDS  # noqa: E402
 from benches.python.server.contenders import CATALOG as SERVERS  # noqa: E402
-from benches.python.server.limits import rows as rows_of_limits  # noqa: E402
 from benches.python.server.result import Result as ServerResult  # noqa: E402
 from benches.python.streams.contenders.catalog import CATALOG  # noqa: E402
 from benches.python.streams.result import TOO_LATE_S  # noqa: E402
 from scripts.framework_figures import livekit_cost, pipecat_cost  # noqa: E402
+from scripts.scale_figures import hundred_thousand, rolling_and_cost, server_limits  # noqa: E402
 
 REPORTS = ROOT / "benches" / "report"
 _PLUGIN = "python/videosdk-plugins-deepgram/README.md"
@@ -60,16 +60,6 @@ SERVER_HEAD = (
     "99 % of frames sent within",
     "dial → first audio, p50 / p99",
     "KiB per call + open audio",
-)
-
-LIMITS_HEAD = (
-    "calls",
-    "workers",
-    "carried",
-    "99 % of frames sent within",
-    "callers late by up to",
-    "CPU ms per call-second",
-    "not carried: 99 % within",
 )
 
 Runs = Sequence[Mapping[str, Any]]
@@ -220,16 +210,6 @@ def servers() -> str:
     return "\n".join(parts)
 
 
-def server_limits() -> str:
-    """How many calls one worker and two carry, where that was measured."""
-    file = REPORTS / "limits.json"
-    if not file.exists():
-        return "Not measured yet: `make limits`.\n"
-    found = json.loads(file.read_text(encoding="utf-8"))
-    when = f"{found['date']}, {found['machine']}; windows of {found['seconds']:g} s."
-    return f"{table(LIMITS_HEAD, rows_of_limits(found))}\n{when}\n"
-
-
 def server_row(runs: Sequence[ServerResult]) -> Sequence[str]:
     """The figures of one server: of the run with the most calls in which it kept pace and was right."""
     right = [run for run in runs if run.keeps_pace and not run.faults]
@@ -346,6 +326,8 @@ FIGURES: Mapping[str, Callable[[], str]] = {
     "livekit-cost": livekit_cost,
     "pipecat-cost": pipecat_cost,
     "server-limits": server_limits,
+    "hundred-thousand": hundred_thousand,
+    "rolling-and-cost": rolling_and_cost,
 }
 
 if __name__ == "__main__":

@@ -144,3 +144,17 @@ def test_the_picture_is_svg_and_says_what_was_lost() -> None:
     assert ElementTree.fromstring(drawn).tag.endswith("svg")
     assert "1 of 16 words lost" in drawn and drawn.count("<circle") == 2
     assert json.dumps(result.as_dict())
+
+
+def test_refusals_are_in_the_json_as_they_are_counted() -> None:
+    result = Result("twilio", 3, 1.0)
+    result.refused.update({"503": 2})
+    result.ended.update({"1006": 1})
+    rows = json.loads(json.dumps(result.as_dict()))
+    assert rows["refused"] == {"503": 2} and rows["ended"] == {"1006": 1}
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:99999", "http://[::1", "ftp://127.0.0.1", "http://"])
+async def test_what_is_no_url_of_a_server_is_refused(url: str) -> None:
+    with pytest.raises(InvalidArgument, match="url"):
+        Load(url)

@@ -72,7 +72,7 @@ def load(
     The exit code is 1 if a call that was taken was ended by the server, or a word was lost or came twice.
     Refused calls are counted and are no failure.
     """
-    if not allow_remote and urlsplit(url).hostname not in _LOOPBACK:
+    if not allow_remote and _host(url) not in _LOOPBACK:
         raise click.UsageError(f"{url} is not on this machine: --allow-remote permits it")
     results: list[Result] = []
     with Display("load", verbosity) as display:
@@ -85,6 +85,13 @@ def load(
     if file is not None:
         _write(file, picture(results))
     return 0 if all(result.answered and result.is_whole for result in results) else FAILED
+
+
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        raise click.UsageError(f"{url} is no URL") from None
 
 
 async def _one(

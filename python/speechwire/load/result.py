@@ -89,6 +89,8 @@ class Result:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON; without what makes the picture."""
+        # asdict() makes a Counter of the pairs of another.
+        made_here = {"refused": dict(self.refused), "ended": dict(self.ended), "turn": asdict(self.turn)}
         left_out = ("turns", "moments")
         rows = {name: value for name, value in asdict(self).items() if name not in left_out}
-        return {**rows, "turn": asdict(self.turn), "is_counted": self.is_counted}
+        return {**rows, **made_here, "is_counted": self.is_counted}

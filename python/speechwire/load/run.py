@@ -177,8 +177,13 @@ def _done() -> asyncio.Future[int]:
 
 def _parts(url: str) -> tuple[str, int, bool, str]:
     """Host, port, whether with TLS, and the path before the dialect's."""
-    parts = urlsplit(url)
+    wanted = InvalidArgument("url", url, "the server's URL, such as http://127.0.0.1:8080")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise wanted from None
     if parts.scheme not in ("http", "https", "ws", "wss") or not parts.hostname:
-        raise InvalidArgument("url", url, "the server's URL, such as http://127.0.0.1:8080")
+        raise wanted
     is_tls = parts.scheme in ("https", "wss")
-    return parts.hostname, parts.port or (443 if is_tls else 80), is_tls, parts.path.rstrip("/")
+    return parts.hostname, port or (443 if is_tls else 80), is_tls, parts.path.rstrip("/")
