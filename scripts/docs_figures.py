@@ -131,7 +131,7 @@ def conclusions() -> str:
         float(rows[name][1]) for name in ("speechwire balanced", "numpy + soxr HQ", "audio-resampler")
     )
     others = ", ".join(
-        f"{name} {cpu_ms(contender) / cpu_ms('flux_session'):.1f}"
+        f"{cpu_ms(contender) / cpu_ms('flux_session'):.1f} ({name})"
         for name, contender in (
             ("deepgram-sdk", "sdk_v2"),
             ("LiveKit", "livekit_v2"),
@@ -144,7 +144,7 @@ def conclusions() -> str:
         " and nothing folds back into the band below 7.2 kHz.\n"
         f"* **A live Flux stream** takes {cpu_ms('flux_session'):.2f} ms of CPU for each second of audio,"
         f" {cpu_ms('stt_v2'):.2f} ms as `DeepgramSTTV2`, at {_COMPARED_AT} streams in one process."
-        f" Other clients take, as multiples of the session: {others}.\n"
+        f" Other clients take this many times as much as the session: {others}.\n"
         f"* **One core.** {capacity()}\n"
         f"* **Memory** of a live stream while somebody speaks: {memory()}.\n"
         f"* **Where 1.0.30 is cheaper.** {dearer()}\n"
@@ -159,13 +159,13 @@ def plugin_cost() -> str:
 def dearer() -> str:
     """Compare with 1.0.30 where it takes less."""
     stt, tts = (
-        f"{cpu_ms(ours):.2f} ms of CPU a second against {cpu_ms(theirs):.2f}"
+        f"{cpu_ms(ours):.2f} ms of CPU for each second of audio; 1.0.30 takes {cpu_ms(theirs):.2f}"
         for ours, theirs in (("stt", "incumbent_v1"), ("tts", "incumbent_tts"))
     )
     words = (
-        f"`DeepgramSTT` passing 48 kHz stereo through takes {stt} at {_COMPARED_AT} streams, and keeps audio"
-        f" for a replay; with `downmix=True, target_sample_rate=16000` it takes {cpu_ms('stt_mono'):.2f} and"
-        f" sends a sixth of the bytes."
+        f"At {_COMPARED_AT} streams `DeepgramSTT` that sends 48 kHz stereo unchanged takes {stt}, but keeps"
+        f" no audio for a replay. With `downmix=True, target_sample_rate=16000` `DeepgramSTT` takes"
+        f" {cpu_ms('stt_mono'):.2f} and sends a sixth of the bytes."
     )
     return f"{words} `DeepgramTTS` takes {tts}." if cpu_ms("tts") > cpu_ms("incumbent_tts") else words
 
@@ -176,12 +176,12 @@ def capacity() -> str:
     late = figure("flux_session", sessions, "lateness", "p99")
     held = max(run["held_frames"] for run in runs_of("flux_session", sessions)) * 20
     words = (
-        f"{sessions} live `ListenV2Session` kept pace, with 99 % of the frames sent within {late:.0f} ms, and"
-        f" {plugin} `DeepgramSTTV2`"
+        f"{sessions} live `ListenV2Session` kept pace and sent 99 % of the frames within {late:.0f} ms;"
+        f" {plugin} `DeepgramSTTV2` kept pace"
     )
     if late_at := [count for count in stream_counts() if count > plugin and behind("stt_v2", count)]:
-        words += f"; with {late_at[0]} the plugin fell behind"
-    return f"{words}. Because of the filter's delay each message also waits {held} ms for one more frame."
+        words += f", {late_at[0]} did not"
+    return f"{words}. Each message also waits {held} ms for one more frame, because of the filter's delay."
 
 
 def memory() -> str:

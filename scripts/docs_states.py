@@ -34,7 +34,7 @@ def page() -> str:
     parts = [
         _HEAD + meanings(State),
         "## What a caller does\n\n" + table(Operation),
-        "## How a connection is got\n\n" + table(Attempt),
+        "## How a connection is made\n\n" + table(Attempt),
         "## How a connection ends\n\n" + table(Ending) + "\n" + meanings(Ending),
     ]
     return "\n".join(parts)

@@ -40,7 +40,7 @@ class SpeechwireSTTSettings(STTSettings):
         search: Terms to look for, one or several.
         smart_format: Numbers, dates and the like as written.
         utterance_end_ms: Gap in ms, 1000 to 5000, that brings ``UtteranceEnd``.
-        version: Of the model; None for the latest.
+        version: Version of the model; None for the latest.
     """
 
     detect_entities: bool | NotGiven = _not_given()

@@ -83,7 +83,7 @@ SECONDS = _Number("SECONDS", 0.1, 600.0)
 def verbosity_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``-q`` and ``-v``; the command gets ``verbosity``."""
 
-    @click.option("-q", "--quiet", is_flag=True, help="Print errors alone.")
+    @click.option("-q", "--quiet", is_flag=True, help="Print only errors.")
     @click.option("-v", "--verbose", is_flag=True, help="Print details, and the traceback of a defect.")
     @functools.wraps(command)
     def with_verbosity(*, quiet: bool, verbose: bool, **rest: Any) -> Any:

@@ -37,7 +37,7 @@ _BLOCK_S = 1.0
     "--quality", type=click.Choice(["fast", "balanced", "best"]), default="balanced", show_default=True
 )
 @click.option(
-    "--format", type=click.Choice(FORMATS), help="Of the output, where its name does not say (default: wav)."
+    "--format", type=click.Choice(FORMATS), help="Format of the output, if its name has none (default: wav)."
 )
 @verbosity_options
 def convert(
@@ -46,7 +46,7 @@ def convert(
     """Convert a recording to 16 bit mono at another rate, with the audio path of the live streams.
 
     SOURCE is a WAV file, or any other recording where the extra media or ffmpeg is installed; TARGET ends in
-    .wav, .flac or .raw. A dash is standard input or output. Length costs no memory.
+    .wav, .flac or .raw. A dash is standard input or output. Memory does not grow with length.
     """
     kind = output_format(target, format)
     if target.exists() and source.exists() and target.is_file() and target.samefile(source):

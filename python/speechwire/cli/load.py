@@ -43,10 +43,14 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
     type=click.FloatRange(1, MOST_SECONDS),
     default=10.0,
     show_default=True,
-    help="How long they talk once all are on.",
+    help="How long they talk after all have connected.",
 )
 @click.option(
-    "--per-second", type=click.FloatRange(0.1, 1000), default=50.0, show_default=True, help="Calls dialled."
+    "--per-second",
+    type=click.FloatRange(0.1, 1000),
+    default=50.0,
+    show_default=True,
+    help="New calls a second.",
 )
 @click.option("--picture", "file", type=FILE, help="Write an SVG.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON instead of the table.")
@@ -63,7 +67,7 @@ def load(
     allow_remote: bool,
     verbosity: Verbosity,
 ) -> int:
-    """Call the server at URL many times at once, talk at real pace, and count what came of it.
+    """Call the server at URL many times at once, talk at real pace, and count the results.
 
     Callers say numbers. With `speechwire emulator --engine tagged` behind the server, which hears them, every
     word that was lost or understood twice is counted. A token, if the server wants one, is taken from the

@@ -63,7 +63,7 @@ def _shown(value: Any) -> str:
 def serve(application: str | None, file: Path | None, service: Service, **options: Any) -> int:
     """Serve telephone calls and browsers, until SIGTERM or Ctrl-C.
 
-    Without an application the server captions. With one it answers each call with it:
+    Without an application the server sends captions. With one, it runs the application for each call:
 
     \b
       async def answer(call):

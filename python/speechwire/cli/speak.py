@@ -34,7 +34,7 @@ __all__ = ["speak"]
     help="File to write, .wav, .flac or .raw; - for standard output.",
 )
 @click.option(
-    "--format", type=click.Choice(FORMATS), help="Of the output, where its name does not say (default: wav)."
+    "--format", type=click.Choice(FORMATS), help="Format of the output, if its name has none (default: wav)."
 )
 @click.option("--model", default="aura-2-thalia-en", show_default=True, help="The voice, Aura or Flux.")
 @click.option("--rate", type=int, help="Rate of the output in Hz (default: 24000).")
@@ -55,7 +55,7 @@ def speak(
     service: Service,
     verbosity: Verbosity,
 ) -> None:
-    """Have TEXT spoken into a file, 16 bit mono; - reads the text from standard input.
+    """Speak TEXT into a file, 16 bit mono; - reads the text from standard input.
 
     Aura takes 2,400 characters a minute.
     """

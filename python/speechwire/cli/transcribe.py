@@ -67,7 +67,7 @@ _PIPE_STEM = "stdin"
     default="1.25",
     show_default=True,
     help="Times real time, 1 or more, or max for as fast as the service takes it. An hour takes 48 minutes at"
-    " 1.25, which is the most that Deepgram asks for.",
+    " 1.25, which is the most that Deepgram recommends.",
 )
 @service_options
 @verbosity_options

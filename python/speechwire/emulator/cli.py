@@ -25,9 +25,9 @@ _PROGRAM = "speechwire emulator"
 _STOPPED, _FAILED, _USAGE, _INTERRUPTED = 0, 1, 2, 130
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _ENGINES = {
-    "offline": "pocketsphinx listens and espeak-ng speaks, both English",
-    "tagged": "it hears numbers that are in the audio, as speechwire load says them, and answers with a tone",
-    "scripted": "it hears what its script says, and answers each text with samples of one value",
+    "offline": "pocketsphinx recognises and espeak-ng speaks, both English",
+    "tagged": "recognises the numbers that speechwire load puts into the audio, and speaks a tone",
+    "scripted": "recognises what its script says, and speaks samples of one value",
 }
 
 
@@ -81,7 +81,9 @@ def _parser() -> argparse.ArgumentParser:
         "--journal", type=Path, metavar="FILE", help="append what clients send to this JSON-lines file"
     )
     parser.add_argument("--time-scale", type=_scale, default=1.0, help="factor on idle and session limits")
-    parser.add_argument("--allow-remote", action="store_true", help="permit a --host others can reach")
+    parser.add_argument(
+        "--allow-remote", action="store_true", help="permit a --host that other machines can reach"
+    )
     return parser
 
 

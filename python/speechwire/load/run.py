@@ -32,7 +32,7 @@ class Load:
         url: Of the server, such as ``http://127.0.0.1:8080``.
         dialect: One of :data:`~.dialects.DIALECTS`.
         calls: 1 to 10000.
-        seconds: How long they talk once all are on, 1 to 3600.
+        seconds: How long they talk after all have connected, 1 to 3600.
         token: What the server wants to be shown, if anything.
         per_second: Calls dialled in a second.
         progress: Called once a second.

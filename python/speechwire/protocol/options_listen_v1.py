@@ -72,7 +72,7 @@ class ListenV1Options(Options, frozen=True, kw_only=True):
 
     Args:
         model: Nova, Enhanced or Base by name, or a custom model's id; not Flux.
-        version: Of the model; the service takes ``latest``.
+        version: Version of the model; the service takes ``latest``.
         language: BCP-47 tag, or ``multi`` to follow the speaker from language to language.
         language_hint: Languages to expect; only with ``language="multi"``.
         encoding: Of header-less audio. ``None`` for audio in a container (WAV, Ogg, WebM), which tells

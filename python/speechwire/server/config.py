@@ -46,13 +46,14 @@ class Config:
         "", "how callers reach this server, such as https://voice.example.com: providers sign that"
     )
     auth: str = _setting(
-        "auto", "auto: loopback without a public_url needs nothing, all else a token; required; none"
+        "auto",
+        "auto asks for credentials, except on loopback without a public_url; required always; none never",
     )
     allowed_origins: tuple[str, ...] = _setting((), "other origins whose pages may connect; * for any")
     token_secret: str = _setting(
         "", "signs browsers' tokens (HS256, at least 32 bytes); empty makes one for this run", secret=True
     )
-    token_s: float = _setting(120.0, "how long a token lets in, in seconds")
+    token_s: float = _setting(120.0, "how long a token is valid, in seconds")
     public_page: bool = _setting(False, "whether any visitor of the page gets a token")
     shared_secret: str = _setting(
         "",
@@ -65,7 +66,7 @@ class Config:
     plivo_auth_token: str = _setting("", "checks X-Plivo-Signature-V3", secret=True)
     vonage_signature_secret: str = _setting("", "checks Vonage's JWT in Authorization", secret=True)
     max_calls: int = _setting(
-        0, "calls at once, each with one listening stream; 0 for the contract's number, 150"
+        0, "calls at once, each with one listening stream; 0 for 150, as pay-as-you-go has"
     )
     max_speaking: int = _setting(0, "speaking streams at once; 0 for no limit of ours")
     queue: int = _setting(0, "callers that may wait for a place; further ones get 503")
@@ -80,7 +81,7 @@ class Config:
     audio_speed: float = _setting(_LIMITS.audio_speed, "how fast audio may come, in multiples of real time")
     message_bytes: int = _setting(_LIMITS.message_bytes, "the largest message from a caller")
     slow_reader_s: float = _setting(_LIMITS.slow_reader_s, "how long a caller may read nothing, in seconds")
-    speech_ahead_s: float = _setting(_LIMITS.speech_ahead_s, "speech sent before its turn, in seconds")
+    speech_ahead_s: float = _setting(_LIMITS.speech_ahead_s, "speech sent ahead of its playback, in seconds")
     hangup_s: float = _setting(
         _LIMITS.hangup_s,
         "what the last results, and then the application, may take after the hang-up, in seconds",

@@ -55,7 +55,7 @@ class Attempt(enum.StrEnum):
 
     DIAL = "an attempt begins"
     OPENED = "it succeeds"
-    UNREACHABLE = "it fails, another may not"
+    UNREACHABLE = "it fails, another may succeed"
     REFUSED = "it is refused for good"
     ABANDONED = "no other attempt follows"
     DRAINED = "nothing is left to do"

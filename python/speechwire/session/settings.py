@@ -17,15 +17,15 @@ class ListenSettings:
     Args:
         connect_timeout_s: For DNS, TCP, TLS and the upgrade together.
         send_timeout_s: A send that takes longer means a peer that stopped reading: reconnect.
-        drain_timeout_s: The deadline of ``aclose``: so long it waits for the last results.
-        progress_timeout_s: Audio flows and what results cover has not grown for this long: reconnect and
-            replay. ``None`` waits for ever.
+        drain_timeout_s: How long ``aclose`` waits for the last results.
+        progress_timeout_s: Audio flows, but results have not advanced for this long: reconnect and replay.
+            ``None`` waits for ever.
         keep_alive_s: v1: silence on our side after which ``KeepAlive`` is sent (the service closes after 10
             s).
         ping_s: Flux: the same with a WebSocket ping (the service closes after 60 s).
-        pause_after_s: When the caller stops pushing in the middle of speech, this is how long it takes until
-            what was said is brought to its end: v1 is sent ``Finalize``, Flux gets the silence that the
-            caller did not send, since a turn only ends by audio. ``None`` does neither.
+        pause_after_s: When the caller stops pushing in the middle of speech, the session ends the speech
+            after this long: it sends ``Finalize`` to v1, and silence to Flux, where only audio ends a turn.
+            ``None`` does neither.
         buffer_s: Bound of the audio that waits to be sent; beyond it the oldest is dropped and counted.
         replay_s: Bound of the sent audio kept for a replay; 0 keeps nothing.
         replay_speed: How fast a backlog is sent, as a multiple of real time; the documentation asks for at

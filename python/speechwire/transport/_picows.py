@@ -1,7 +1,7 @@
 """Connections through picows, an optional dependency: opening them.
 
 picows masks, frames and writes in C within the call that sends, and hands frames over within the event loop's
-read. Alone it costs half of what aiohttp does; of a whole live stream it saves a fifth to a third
+read. Alone it costs half of what aiohttp does; of a whole live stream it saves up to a quarter
 (``make bench-streams``).
 """
 

@@ -59,7 +59,7 @@ class DeepgramSTT(SessionSTT):
         detect_entities: Put entities in the finals.
         diarize_model: ``latest`` or ``v1``, instead of ``enable_diarization``.
         mip_opt_out: Keep the audio out of the model improvement program.
-        version: Of the model.
+        version: Version of the model.
         dictation: Spoken punctuation becomes punctuation.
         extra: Further query parameters by name, unchecked.
         target_sample_rate: Hz to convert to before sending, as one channel; by default the stream's.
