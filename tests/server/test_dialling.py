@@ -34,7 +34,7 @@ async def test_a_request_that_came_while_the_loop_stood_still_is_answered() -> N
         await asyncio.sleep(HANDSHAKE_S / 2)
         for caller in callers:
             caller.send(upgrade())
-        time.sleep(HANDSHAKE_S)  # as it takes to answer others
+        time.sleep(HANDSHAKE_S)  # noqa: ASYNC251  # as it takes to answer others
         for caller in callers:
             answer = await asyncio.wait_for(loop.sock_recv(caller, 1000), 20)
             assert b" 101 " in answer[:20]
