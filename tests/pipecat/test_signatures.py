@@ -87,6 +87,31 @@ def test_an_update_made_of_their_settings_is_taken() -> None:
     assert service.settings.keyterm == ["Oslo"]
 
 
+def test_their_settings_are_taken_with_what_they_have_as_extra() -> None:
+    theirs = DeepgramSTTService.Settings(model="nova-3-medical", extra={"diarize": True, "no_delay": True})
+    service: Any = SpeechwireSTTService(api_key=KEY, settings=theirs)
+    assert (service.settings.model, service.settings.diarize) == ("nova-3-medical", True)
+    query = service._options(16000).query()
+    assert [value for name, value in query if name == "diarize"] == ["true"]
+    assert ("no_delay", "true") in query
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sent"),
+    [("utterance_end_ms", "1000", "1000"), ("endpointing", "300", "300"), ("endpointing", "false", "false")],
+)
+def test_texts_are_taken_for_numbers_and_flags_as_the_sdk_took_them(name: str, value: str, sent: str) -> None:
+    settings = SpeechwireSTTService.Settings(**{name: value})
+    service: Any = SpeechwireSTTService(api_key=KEY, settings=settings)
+    assert dict(service._options(16000).query())[name] == sent
+
+
+@pytest.mark.parametrize("on", [True, "true"])
+def test_endpointing_that_is_on_has_the_services_own_length(on: object) -> None:
+    service: Any = SpeechwireSTTService(api_key=KEY, settings=SpeechwireSTTService.Settings(endpointing=on))
+    assert "endpointing" not in dict(service._options(16000).query())
+
+
 def test_what_is_deprecated_is_taken_and_said() -> None:
     live = LiveOptions(model="nova-2", language="de", tag="calls", sample_rate=8000, utterance_end_ms=1000)
     with pytest.warns(DeprecationWarning, match="live_options"):

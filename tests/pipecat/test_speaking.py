@@ -162,12 +162,16 @@ async def test_another_voice_from_the_next_reply_on(start: Start) -> None:
 async def test_settings_out_of_range_are_refused(start: Start) -> None:
     emulator = await start(ScriptedEngine())
     service = aura(emulator)
-    async with running_frames(service) as (worker, passed):
-        await worker.queue_frame(TTSUpdateSettingsFrame(delta=SpeechwireTTSService.Settings(speed=9.0)))
+    async with running_frames(service, enable_metrics=True, enable_usage_metrics=True) as (worker, passed):
+        delta = SpeechwireTTSService.Settings(voice="aura-2-thalia-en", speed=9.0)
+        await worker.queue_frame(TTSUpdateSettingsFrame(delta=delta))
         await reply(worker, "One.")
         await stopped(passed)
-    assert (service.settings.speed, service.is_usable) == (None, True)
+    assert (service.settings.speed, service.settings.voice) == (None, "aura-2-andromeda-en")
+    assert service.is_usable
     assert heard(passed) == spoken_tags("One. ")
+    usage = [data for frame in frames_of(passed, MetricsFrame) for data in frame.data]
+    assert {each.model for each in usage if isinstance(each, TTSUsageMetricsData)} == {"aura-2-andromeda-en"}
 
 
 @pytest.mark.parametrize(("encoding", "rate"), [("mulaw", 8_000), ("alaw", 16_000), ("linear16", 22_050)])

@@ -37,6 +37,7 @@ SPEAK_RATES: Final = {
 _MULTILINGUAL: Final = "flux-general-multi"
 _LISTS: Final = frozenset({"keyterm", "keywords", "redact", "replace", "search", "tag", "extra_metadata"})
 _OPTIONS_V1: Final = frozenset(field.name for field in msgspec.structs.fields(ListenV1Options))
+_NUMBERS: Final = frozenset({"channels", "endpointing", "sample_rate", "utterance_end_ms"})
 _FLAGS: Final = {"true": True, "false": False}
 
 
@@ -145,6 +146,9 @@ def _as_option(name: str, value: Any) -> Any:
     """A value as the option has it: the SDK took texts for everything."""
     if name in _LISTS:
         return tuple("true" if item is True else str(item) for item in listed(value))
+    if isinstance(value, str) and name in _NUMBERS and value.isdecimal():
+        return int(value)
     if isinstance(value, str):
-        return _FLAGS.get(value.lower(), str(value))
-    return value
+        value = _FLAGS.get(value.lower(), str(value))
+    # Endpointing is on where nothing is said.
+    return None if name == "endpointing" and value is True else value

@@ -113,7 +113,7 @@ class SpeechwireSTTService(ListeningService):
             rest = {name: value for name, value in old.items() if name not in _ARGUMENTS_OF_LIVE_OPTIONS}
             chosen.apply_update(SpeechwireSTTSettings.from_mapping(rest))
         if settings is not None:
-            chosen.apply_update(_complete(settings))
+            chosen.apply_update(_as_delta(settings))
         super().__init__(
             sample_rate=sample_rate,
             ttfs_p99_latency=ttfs_p99_latency,
@@ -179,9 +179,7 @@ class SpeechwireSTTService(ListeningService):
         return kind(results.transcript, speaker(self), time_now_iso8601(), language, result=results)
 
     async def _update_settings(self, delta: Any) -> dict[str, Any]:
-        if isinstance(delta, SpeechwireSTTSettings):
-            delta = delta.with_extra_in_fields()
-        return await super()._update_settings(delta)
+        return await super()._update_settings(_as_delta(delta))
 
     def _new_session(self, sample_rate: int) -> ListenV1Session:
         return ListenV1Session(
@@ -219,5 +217,8 @@ def _defaults() -> SpeechwireSTTSettings:
     )
 
 
-def _complete(settings: Any) -> Any:
-    return settings.with_extra_in_fields() if isinstance(settings, SpeechwireSTTSettings) else settings
+def _as_delta(settings: Any) -> SpeechwireSTTSettings:
+    """Settings of Pipecat's own service or of this one, as those of this one."""
+    delta = SpeechwireSTTSettings()
+    delta.apply_update(settings)
+    return delta.with_extra_in_fields()

@@ -284,6 +284,7 @@ class SpeechwireTTSService(TTSService):
                 session = self._new_session(self.sample_rate)
             except SpeechwireError as error:
                 self.settings.apply_update(before)
+                sync_model_name(self)
                 message = f"settings were refused, the others stay: {error}"
                 await self.push_error(message, exception=error, category=category_of(error))
             else:

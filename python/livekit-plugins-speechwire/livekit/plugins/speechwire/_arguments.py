@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from livekit.agents import LanguageCode
 from livekit.agents.types import NOT_GIVEN, NotGivenOr
 from livekit.agents.utils import is_given
 
@@ -16,21 +17,32 @@ from .log import logger
 
 __all__ = [
     "ApiKey",
+    "changes_of",
     "check_names",
     "check_tags",
     "given",
     "keyterms_of",
     "listed",
+    "model_for",
     "named_as",
     "note_http_session",
     "or_none",
     "require_api_key",
+    "with_fitting_model",
 ]
 
 ApiKey = str | Callable[[], str | Awaitable[str]]
 """A key, or a callable, plain or async, that is asked for one at each connect."""
 
 _LONGEST_TAG = 128
+_ENGLISH = ("en-US", "en")
+_ONLY_ENGLISH = frozenset(
+    f"nova-2-{name}"
+    for name in (
+        *("meeting", "phonecall", "finance", "conversationalai", "voicemail", "video", "medical"),
+        *("drivethru", "automotive"),
+    )
+)
 
 
 def require_api_key(api_key: NotGivenOr[ApiKey] | None) -> ApiKey:
@@ -72,6 +84,21 @@ def keyterms_of(keyterm: Any, keyterms: Any) -> NotGivenOr[list[str]]:
     return listed(keyterm) if is_given(keyterm) else NOT_GIVEN
 
 
+def changes_of(**arguments: Any) -> dict[str, Any]:
+    """Return those arguments of ``update_options`` that were given, as the options have them.
+
+    Raises:
+        InvalidArgument: A tag is too long.
+    """
+    changes = given(**arguments)
+    terms = keyterms_of(changes.pop("keyterm", NOT_GIVEN), changes.pop("keyterms", NOT_GIVEN))
+    if "language" in changes:
+        changes["language"] = LanguageCode(changes["language"])
+    if "tags" in changes:
+        changes["tags"] = check_tags(changes["tags"])
+    return changes | given(keyterm=terms)
+
+
 def check_tags(tags: Sequence[str]) -> list[str]:
     """Return the tags.
 
@@ -96,7 +123,7 @@ def note_http_session(http_session: object) -> None:
 def check_names(changes: dict[str, Any], known: dict[str, Any]) -> None:
     """Raise `InvalidArgument` for a name that is no option."""
     for name, value in changes.items():
-        if name not in known:
+        if name not in known and name != "keyterms":
             raise InvalidArgument(name, value, "the name of an option")
 
 
@@ -115,3 +142,19 @@ def named_as(**names: str) -> Iterator[None]:
     except InvalidArgumentType as error:
         name = names.get(error.argument, error.argument)
         raise InvalidArgumentType(name, error.value, error.expected) from None
+
+
+def with_fitting_model(changes: dict[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:
+    """The changes, where a new model does not know the language with one that does."""
+    if "model" not in changes:
+        return changes
+    language = changes.get("language", arguments["language"])
+    return {**changes, "model": model_for(changes["model"], language)}
+
+
+def model_for(model: str, language: NotGivenOr[str] | None) -> str:
+    """Return a model that knows the language."""
+    if model in _ONLY_ENGLISH and is_given(language) and language and language not in _ENGLISH:
+        logger.warning("%s does not support language %s, falling back to nova-2-general", model, language)
+        return "nova-2-general"
+    return model

@@ -21,6 +21,8 @@ class Voices:
 
     def __init__(self) -> None:
         self._idle: list[tuple[object, SpeakSession]] = []
+        self._newest: object = None
+        self._changes = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -29,15 +31,19 @@ class Voices:
         """Lend an idle session of this kind, or a new one.
 
         Args:
-            key: What a session is made from; those of other keys are closed when they are given back.
+            key: What a session is made from; if another is retained meanwhile, the session is closed
+                when it is given back.
             make: Makes one.
         """
         self._enter_loop()
-        session = self._take(key) or make()
+        session, changes = self._take(key) or make(), self._changes
         try:
             yield session
         finally:
-            self._give_back(key, session)
+            if changes != self._changes and key != self._newest:
+                self._keep(session.aclose())
+            else:
+                self._give_back(key, session)
 
     def prewarm(self, key: object, make: Make) -> None:
         """Open a connection for the next text; returns at once."""
@@ -47,7 +53,8 @@ class Voices:
             self._keep(_quietly(self._idle[-1][1].prewarm()))
 
     def retain(self, key: object) -> None:
-        """Close the idle sessions of other keys."""
+        """Close the sessions of other keys: the idle ones now, the others when they are given back."""
+        self._newest, self._changes = key, self._changes + 1
         others = [session for each, session in self._idle if each != key]
         self._idle = [(each, session) for each, session in self._idle if each == key]
         for session in others:

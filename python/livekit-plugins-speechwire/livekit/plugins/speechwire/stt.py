@@ -7,7 +7,7 @@ from typing import Any
 from livekit import rtc
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions, LanguageCode, stt
 from livekit.agents.types import NOT_GIVEN, NotGivenOr
-from livekit.agents.utils import AudioBuffer, is_given
+from livekit.agents.utils import AudioBuffer
 
 from speechwire.errors import SpeechwireError
 from speechwire.protocol import ListenV1Options, Utterances
@@ -17,34 +17,27 @@ from speechwire.transport import Transport
 
 from ._arguments import (
     ApiKey,
+    changes_of,
     check_names,
     check_tags,
-    given,
     keyterms_of,
     listed,
+    model_for,
     named_as,
     note_http_session,
     or_none,
     require_api_key,
+    with_fitting_model,
 )
 from ._errors import api_error
 from ._listening import SessionStream, SessionSTT
 from ._results import recording, speech_data
 from ._settings import listen_settings, recognize_settings
-from .log import logger
 from .models import DeepgramLanguages, DeepgramModels
 
 __all__ = ["STT", "SpeechStream"]
 
 _CHUNK_MS = 50
-_ENGLISH = ("en-US", "en")
-_ONLY_ENGLISH = frozenset(
-    f"nova-2-{name}"
-    for name in (
-        *("meeting", "phonecall", "finance", "conversationalai", "voicemail", "video", "medical"),
-        *("drivethru", "automotive"),
-    )
-)
 
 
 class STT(SessionSTT):
@@ -104,7 +97,7 @@ class STT(SessionSTT):
         self._settings = settings
         self._allow_insecure = allow_insecure
         arguments: dict[str, Any] = {
-            "model": _model_for(model, language),
+            "model": model_for(model, language),
             "language": LanguageCode(language) if language else None,
             "detect_language": detect_language,
             "interim_results": interim_results,
@@ -154,7 +147,7 @@ class STT(SessionSTT):
         Raises:
             ValueError: No language, or ``detect_language``, which the service knows for recordings only.
         """
-        arguments = {**self._arguments, **given(language=language)}
+        arguments = {**self._arguments, **changes_of(language=language)}
         if arguments["detect_language"] or not arguments["language"]:
             raise ValueError(
                 "language detection is not supported in streaming mode: specify a language, or 'multi'"
@@ -197,8 +190,8 @@ class STT(SessionSTT):
         Raises:
             InvalidArgument: A value is out of its range; nothing changes.
         """
-        changes = given(
-            language=LanguageCode(language) if is_given(language) else language,
+        changes = changes_of(
+            language=language,
             model=model,
             interim_results=interim_results,
             punctuate=punctuate,
@@ -209,23 +202,21 @@ class STT(SessionSTT):
             enable_diarization=enable_diarization,
             filler_words=filler_words,
             keywords=keywords,
-            keyterm=keyterms_of(keyterm, keyterms),
+            keyterm=keyterm,
+            keyterms=keyterms,
             profanity_filter=profanity_filter,
             redact=redact,
             numerals=numerals,
             mip_opt_out=mip_opt_out,
             vad_events=vad_events,
-            tags=check_tags(tags) if is_given(tags) else tags,
+            tags=tags,
             endpoint_url=endpoint_url,
             utterance_end_ms=utterance_end_ms,
             dictation=dictation,
             replace=replace,
             search=search,
         )
-        if "model" in changes:
-            language_now = changes.get("language", self._arguments["language"])
-            changes["model"] = _model_for(changes["model"], language_now)
-        self._change(changes)
+        self._change(with_fitting_model(changes, self._arguments))
 
     async def _recognize_impl(
         self,
@@ -236,7 +227,7 @@ class STT(SessionSTT):
     ) -> stt.SpeechEvent:
         """Transcribe a recording: streamed as fast as the connection takes it, and read to its end."""
         frame = rtc.combine_audio_frames(buffer)
-        arguments = {**self._arguments, **given(language=language), "sample_rate": frame.sample_rate}
+        arguments = {**self._arguments, **changes_of(language=language), "sample_rate": frame.sample_rate}
         if arguments["detect_language"]:
             arguments["language"] = "multi"  # what a stream has in place of detection
         options = self._options({**arguments, "channels": frame.num_channels, "interim_results": False})
@@ -307,7 +298,7 @@ class SpeechStream(SessionStream):
     def update_options(self, **changes: Any) -> None:
         """Change options of this stream alone; names and values are those of :meth:`STT.update_options`."""
         check_names(changes, self._arguments)
-        self.change(given(**changes))
+        self.change(with_fitting_model(changes_of(**changes), self._arguments))
 
     def _translate(self, event: Any) -> None:
         if isinstance(event, SpeechStarted):
@@ -334,11 +325,3 @@ class SpeechStream(SessionStream):
         ended = [each for each in self._utterances.receive(results) if each.ended_by]
         if ended or results.speech_final:
             self._end_speech(ended[-1].end if ended else results.end)
-
-
-def _model_for(model: str, language: NotGivenOr[str] | None) -> str:
-    """Return a model that knows the language."""
-    if model in _ONLY_ENGLISH and is_given(language) and language and language not in _ENGLISH:
-        logger.warning("%s does not support language %s, falling back to nova-2-general", model, language)
-        return "nova-2-general"
-    return model

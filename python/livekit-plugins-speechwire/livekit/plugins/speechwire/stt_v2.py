@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions, LanguageCode, stt
 from livekit.agents.types import NOT_GIVEN, NotGivenOr
-from livekit.agents.utils import AudioBuffer, is_given
+from livekit.agents.utils import AudioBuffer
 
 from speechwire.errors import InvalidArgument
 from speechwire.protocol import ListenV2Options
@@ -16,9 +16,9 @@ from speechwire.transport import Transport
 
 from ._arguments import (
     ApiKey,
+    changes_of,
     check_names,
     check_tags,
-    given,
     keyterms_of,
     listed,
     named_as,
@@ -151,18 +151,19 @@ class STTv2(SessionSTT):
             InvalidArgument: A value is out of its range; nothing changes.
         """
         self._change(
-            given(
+            changes_of(
                 model=model,
                 sample_rate=sample_rate,
                 eager_eot_threshold=eager_eot_threshold,
                 eot_threshold=eot_threshold,
                 eot_timeout_ms=eot_timeout_ms,
-                keyterm=keyterms_of(keyterm, keyterms),
+                keyterm=keyterm,
+                keyterms=keyterms,
                 mip_opt_out=mip_opt_out,
                 numerals=numerals,
                 profanity_filter=profanity_filter,
                 redact=redact,
-                tags=check_tags(tags) if is_given(tags) else tags,
+                tags=tags,
                 language_hint=language_hint,
                 endpoint_url=endpoint_url,
             )
@@ -215,7 +216,7 @@ class SpeechStreamv2(SessionStream):
     def update_options(self, **changes: Any) -> None:
         """Change options of this stream alone; names and values are those of :meth:`STTv2.update_options`."""
         check_names(changes, self._arguments)
-        self.change(given(**changes))
+        self.change(changes_of(**changes))
 
     def _translate(self, event: Any) -> None:
         if not isinstance(event, TurnInfo):
