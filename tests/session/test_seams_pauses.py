@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.session.counted import RATE
+from tests.session.counted import RATE, counted
 from tests.session.driving import (
     Endpoint,
     check_turns,
@@ -61,6 +61,25 @@ async def test_every_pause_gets_its_final() -> None:
         ["6", "7", "8", "9", "10", "11"],
         ["12", "13", "14", "15", "16", "17"],
     ]
+
+
+@pytest.mark.parametrize("kind", ["nova", "flux"])
+@pytest.mark.parametrize("asks", [False, True])
+async def test_a_pause_in_the_middle_of_a_sample_moves_nothing(kind: str, asks: bool) -> None:
+    """The other half of the sample comes when the caller goes on; without it all that follows is noise."""
+    service = Endpoint(kind).service([(0.0, 3.0)])
+    session = Endpoint(kind).session(service)
+    audio = counted(0, 3 * RATE)
+    for begin, end in ((0, RATE + 1), (RATE + 1, 3 * RATE), (3 * RATE, len(audio))):
+        session.push(audio[begin:end])
+        if asks:
+            session.flush()
+        await asyncio.sleep(2)
+    await session.aclose()
+    (hearing,) = service.heard
+    ends = [end for _, end in hearing.pieces]
+    assert [begin for begin, _ in hearing.pieces] == [0, *ends[:-1]]
+    assert ends[-1] == 3 * RATE
 
 
 async def test_a_pause_after_a_final_asks_for_nothing() -> None:

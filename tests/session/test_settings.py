@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from typing import Any
 
 import pytest
 
-from speechwire.errors import InvalidArgument
+from speechwire.errors import InvalidArgument, InvalidArgumentType
 from speechwire.session import BackoffPolicy, ListenSettings, SpeakSettings
 
 LISTENING = (
@@ -34,11 +35,20 @@ def test_durations_and_limits_are_above_0(settings: type, name: str, value: floa
 @pytest.mark.parametrize(
     ("settings", "wrong", "words"),
     [
-        (ListenSettings, {"replay_s": -1}, "replay_s must be at least 0 s, got -1"),
+        (ListenSettings, {"replay_s": -1}, "replay_s must be 0 to 1000000 s, got -1"),
         (
             ListenSettings,
             {"replay_speed": 1.0},
-            "replay_speed must be above 1 (or the backlog never ends), or None, got 1.0",
+            "replay_speed must be above 1 (or the backlog never ends) and finite, or None, got 1.0",
+        ),
+        (ListenSettings, {"buffer_s": math.inf}, "buffer_s must be 0 to 1000000 s, got inf"),
+        (ListenSettings, {"replay_s": 1 << 70}, f"replay_s must be 0 to 1000000 s, got {1 << 70}"),
+        (ListenSettings, {"replay_s": math.nan}, "replay_s must be 0 to 1000000 s, got nan"),
+        (ListenSettings, {"replay_burst_s": -0.1}, "replay_burst_s must be 0 to 1000000 s, got -0.1"),
+        (
+            ListenSettings,
+            {"replay_speed": math.nan},
+            "replay_speed must be above 1 (or the backlog never ends) and finite, or None, got nan",
         ),
         (SpeakSettings, {"max_resends": -1}, "max_resends must be at least 0, got -1"),
     ],
@@ -97,3 +107,21 @@ def test_by_default() -> None:
 def test_what_can_be_turned_off() -> None:
     ListenSettings(progress_timeout_s=None, pause_after_s=None, max_age_s=None, replay_speed=None, replay_s=0)
     SpeakSettings(max_resends=0)
+
+
+@pytest.mark.parametrize(
+    "name", ["buffer_s", "replay_s", "replay_speed", "replay_burst_s", "connect_timeout_s"]
+)
+@pytest.mark.parametrize("wrong", ["4", b"4", [4], True])
+def test_what_is_no_number_is_told(name: str, wrong: Any) -> None:
+    with pytest.raises(InvalidArgumentType, match=f"^{name} must be a number, got {type(wrong).__name__}$"):
+        ListenSettings(**{name: wrong})
+
+
+def test_a_bound_of_audio_cannot_be_turned_off() -> None:
+    off: dict[str, Any] = {"buffer_s": None, "replay_s": None, "replay_burst_s": None}
+    for name in off:
+        with pytest.raises(InvalidArgumentType, match=f"^{name} must be a number, got NoneType$"):
+            ListenSettings(**{name: off[name]})
+    with pytest.raises(InvalidArgumentType, match="^backoff must be a BackoffPolicy, got NoneType$"):
+        ListenSettings(backoff=None)  # type: ignore[arg-type]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from speechwire.errors import InvalidArgumentType
 
-__all__ = ["as_bytes"]
+__all__ = ["as_bytes", "byte_size"]
 
 
 def as_bytes(pcm: object) -> bytes:
@@ -13,10 +13,23 @@ def as_bytes(pcm: object) -> bytes:
     Raises:
         InvalidArgumentType: It is none.
     """
+    return _view(pcm).tobytes()
+
+
+def byte_size(pcm: object) -> int:
+    """Return how many bytes a C-contiguous bytes-like object has.
+
+    Raises:
+        InvalidArgumentType: It is none.
+    """
+    return len(pcm) if type(pcm) is bytes else _view(pcm).nbytes
+
+
+def _view(pcm: object) -> memoryview:
     try:
         view = memoryview(pcm)  # type: ignore[arg-type]  # whether it has a buffer is the question
         if view.c_contiguous:
-            return view.tobytes()
+            return view
     except (TypeError, ValueError, BufferError):
         pass
     raise InvalidArgumentType("pcm", pcm, "a C-contiguous bytes-like object")

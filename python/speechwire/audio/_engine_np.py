@@ -78,11 +78,11 @@ class NumpyPipeline:
 
     def flush(self) -> list[bytes]:
         with self._lock:
-            self._convert(np.zeros(self._table.look_ahead))
-            chunks = self._whole_chunks()
-            rest = bytes(self._output)
-            self._forget()
-        return [*chunks, rest] if rest else chunks
+            return self._flush()
+
+    def flush_whole(self) -> list[bytes]:
+        with self._lock:
+            return self._flush(self._partial)
 
     def reset(self) -> None:
         with self._lock:
@@ -94,6 +94,15 @@ class NumpyPipeline:
         self._history = np.zeros(self._table.center)
         self._start = -self._table.center  # place of the history's first sample in the stream
         self._next = 0  # place of the next output
+
+    def _flush(self, partial: bytes = b"") -> list[bytes]:
+        """End the stream; the next begins with a part of a frame."""
+        self._convert(np.zeros(self._table.look_ahead))
+        chunks = self._whole_chunks()
+        rest = bytes(self._output)
+        self._forget()
+        self._partial = partial
+        return [*chunks, rest] if rest else chunks
 
     def _whole_frames(self, data: bytes) -> Iterator[bytes]:
         """Cut whole frames into blocks, and keep the rest."""

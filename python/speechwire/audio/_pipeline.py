@@ -103,6 +103,10 @@ class PcmPipeline(metaclass=ABCMeta):
         """
         raise NotImplementedError
 
+    def flush_whole(self) -> list[bytes]:
+        """As `flush`, but an incomplete input frame stays: for a stream that goes on with its other bytes."""
+        raise NotImplementedError
+
     def reset(self) -> None:
         """Forget everything; the pipeline is then as new."""
         raise NotImplementedError

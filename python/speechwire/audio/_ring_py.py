@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import ClassVar, Final, NoReturn, SupportsIndex
 
-from speechwire.audio._bytes import as_bytes
+from speechwire.audio import _arguments
+from speechwire.audio._bytes import as_bytes, byte_size
 from speechwire.audio._ring_log import RingLog
 from speechwire.audio.ring import Converter
 
@@ -50,30 +52,32 @@ class PythonRing:
     # Audio in
 
     def push(self, pcm: bytes, now: float, /) -> bytes | list[bytes] | None:
+        now = _arguments.instant("now", now)
         if self._converter is None:
-            whole = pcm if type(pcm) is bytes else as_bytes(pcm)
-            chunks = [whole] if whole else []
+            pcm = pcm if type(pcm) is bytes else as_bytes(pcm)
+            size, chunks = len(pcm), [pcm] if pcm else []
         else:
-            chunks = self._converter.push(pcm)
-            whole = pcm
+            size, chunks = byte_size(pcm), self._converter.push(pcm)
         live = [message for chunk in chunks if (message := self._cut(chunk)) and self._offer(message, now)]
-        if not len(whole):
+        if not size:
             return None
         self._pushed(now)
         if not self._is_open or self._log.waiting:
             return live
         return live if len(live) > 1 else live[0] if live else None
 
-    def flush_converter(self) -> None:
-        for chunk in [] if self._converter is None else self._converter.flush():
+    def flush_converter(self, *, at_end: bool = False) -> None:
+        at_end = _arguments.flag("at_end", at_end)
+        for chunk in [] if self._converter is None else _flusher(self._converter, at_end)():
             self._append(self._cut(chunk))
-        rest, self._rest = self._rest, b""
-        if rest:
+        if at_end and self._rest:
+            rest, self._rest = self._rest, b""
             self._append(rest.ljust(self._frame_bytes, b"\0"))
         self._appended()
 
     def exchange(self, converter: Converter | None) -> None:
-        self.flush_converter()
+        _arguments.converter("converter", converter)
+        self.flush_converter(at_end=True)
         self._converter = converter
 
     def mark_flush(self) -> None:
@@ -139,6 +143,9 @@ class PythonRing:
     # Audio out
 
     def take(self, now: float, /) -> tuple[bytes, int, int] | None:
+        now = _arguments.instant("now", now)
+        if not self._log.waiting:
+            return None
         begin, item = self.connection_frames, self._log.take()
         if item.is_flush:
             return None
@@ -146,19 +153,20 @@ class PythonRing:
         return item.data, begin, item.start
 
     def put_in_silence(self, frames: int, /) -> int:
-        begin = self.connection_frames
+        begin, frames = self.connection_frames, _arguments.frames("frames", frames)
         self.connection_frames += frames
         self._follows = None
         self._count(frames, silence=frames)
         return begin
 
     def open(self, speed: float | None, burst_s: float) -> None:
+        self.pace(speed, burst_s)
         self._is_open, self._is_resting = True, False
         self.connection_frames = 0
         self._follows = None
-        self.pace(speed, burst_s)
 
     def pace(self, speed: float | None, burst_s: float) -> None:
+        speed, burst_s = _arguments.speed("speed", speed), _arguments.duration("burst_s", burst_s)
         self.free_at = -math.inf
         self._speed = speed or 0.0
         self._full_s = burst_s / speed if speed else 0.0
@@ -167,7 +175,7 @@ class PythonRing:
         self._is_open = self._is_resting = False
 
     def rest(self, is_resting: bool, /) -> None:
-        self._is_resting = is_resting and self._is_open
+        self._is_resting = _arguments.flag("is_resting", is_resting) and self._is_open
 
     def counts(self) -> tuple[int, int, int, int]:
         return self._counts
@@ -192,13 +200,14 @@ class PythonRing:
     # What is held
 
     def acknowledge(self, position: int, run_up: int = 0) -> None:
-        self._log.acknowledge(position, run_up)
+        self._log.acknowledge(_arguments.frames("position", position), _arguments.frames("run_up", run_up))
 
     def rewind(self, *, replaced: bool = False) -> int:
-        return self._log.rewind(replaced)
+        return self._log.rewind(_arguments.flag("replaced", replaced))
 
     def give_up_repeats(self, until: int | None = None) -> int:
-        return self._log.give_up_repeats(self._log.end if until is None else until)
+        until = self._log.end if until is None else _arguments.frames("until", until)
+        return self._log.give_up_repeats(until)
 
     def overdrawn_frames(self) -> int:
         return self._log.overdrawn()
@@ -239,3 +248,11 @@ class PythonRing:
     @property
     def is_unanswered(self) -> bool:
         return self._log.is_unanswered
+
+
+def _flusher(converter: Converter, at_end: bool) -> Callable[[], list[bytes]]:
+    """What flushes it; before the end it keeps what is left of a frame, if it can."""
+    flush: Callable[[], list[bytes]] = (
+        converter.flush if at_end else getattr(converter, "flush_whole", converter.flush)
+    )
+    return flush

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from speechwire.audio import _arguments
 from speechwire.audio._ring_py import PythonRing
 from speechwire.audio._select import engine_name, load_native
 from speechwire.audio.ring import AudioRing, Converter
@@ -22,12 +23,19 @@ def make_ring(
     """Return an empty ring.
 
     Args:
-        frame_bytes: Bytes of one frame, over all channels; 1 for compressed audio.
+        frame_bytes: Bytes of one frame, over all channels, 1 to 65536; 1 for compressed audio.
         frame_rate: Frames per second; 0 for compressed audio: then what is sent is not kept.
-        queue_frames: Bound of what waits to be sent.
+        queue_frames: Bound of what waits to be sent, at least 1.
         replay_frames: Bound of what has been sent and is kept for a replay; 0 keeps nothing.
         converter: Makes messages of what is pushed; ``None`` sends it as it comes, cut between frames.
         engine: As in `engine_name`.
+
+    Raises:
+        InvalidArgument: An argument is out of its range.
+        InvalidArgumentType: An argument has the wrong type.
+        EngineUnavailable: The engine asked for cannot be loaded.
     """
+    bounds = _arguments.bounds(frame_bytes, frame_rate, queue_frames, replay_frames)
+    _arguments.converter("converter", converter)
     ring: Any = PythonRing if engine_name(engine) == "numpy" else load_native().NativeRing
-    return cast(AudioRing, ring(frame_bytes, frame_rate, queue_frames, replay_frames, converter))
+    return cast(AudioRing, ring(*bounds, converter))

@@ -10,7 +10,7 @@ from typing import SupportsIndex
 from speechwire.audio._prototypes import PROTOTYPES
 from speechwire.errors import InvalidArgument, InvalidArgumentType
 
-__all__ = ["ENGINES", "FORMATS", "Settings", "one_of"]
+__all__ = ["ENGINES", "FORMATS", "Settings", "integer", "one_of"]
 
 ENGINES = ("auto", "native", "numpy")
 FORMATS = {"s16le": 2, "mulaw": 1, "alaw": 1, "f32le": 4}
@@ -45,10 +45,10 @@ class Settings:
             InvalidArgumentType: An argument has the wrong type.
         """
         return cls(
-            in_rate=_integer("in_rate", in_rate, 4_000, 192_000, " Hz"),
-            out_rate=_integer("out_rate", out_rate, 4_000, 192_000, " Hz"),
-            channels=_integer("channels", channels, 1, 32),
-            chunk_ms=_integer("chunk_ms", chunk_ms, 1, 10_000, " ms"),
+            in_rate=integer("in_rate", in_rate, 4_000, 192_000, " Hz"),
+            out_rate=integer("out_rate", out_rate, 4_000, 192_000, " Hz"),
+            channels=integer("channels", channels, 1, 32),
+            chunk_ms=integer("chunk_ms", chunk_ms, 1, 10_000, " ms"),
             quality=one_of("quality", quality, PROTOTYPES),
             format=one_of("format", format, FORMATS),
         )
@@ -80,7 +80,8 @@ def one_of(argument: str, value: object, allowed: Collection[str]) -> str:
     return value
 
 
-def _integer(argument: str, value: object, low: int, high: int, unit: str = "") -> int:
+def integer(argument: str, value: object, low: int, high: int, unit: str = "") -> int:
+    """Return ``value`` if it is an int of the range."""
     if isinstance(value, bool) or not isinstance(value, SupportsIndex):
         raise InvalidArgumentType(argument, value, "an int")
     number = operator.index(value)

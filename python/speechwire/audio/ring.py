@@ -21,7 +21,11 @@ __all__ = ["AudioRing", "Converter"]
 
 
 class Converter(Protocol):
-    """A stateful converter; :class:`speechwire.audio.PcmPipeline` is one."""
+    """A stateful converter; :class:`speechwire.audio.PcmPipeline` is one.
+
+    It may have a method ``flush_whole`` as well: as ``flush``, but what is left of an input frame stays. It
+    is called where the stream goes on after a flush. Without it, what is pushed after a flush begins a frame.
+    """
 
     def push(self, pcm: bytes, /) -> list[bytes]:
         """Take audio of any length; return zero or more chunks to send."""
@@ -31,7 +35,14 @@ class Converter(Protocol):
 
 
 class AudioRing(Protocol):
-    """What both engines offer. Never waits; belongs to one thread, but for :meth:`counts`."""
+    """What both engines offer. Never waits; belongs to one thread, but for :meth:`counts`.
+
+    Frames, counts and positions are ints from 0 to 2**53.
+
+    Raises:
+        InvalidArgument: From any method: an argument is out of its range; nothing has changed.
+        InvalidArgumentType: An argument has the wrong type.
+    """
 
     @property
     def engine(self) -> str:
@@ -42,7 +53,7 @@ class AudioRing(Protocol):
 
         Args:
             pcm: Any C-contiguous bytes-like object; may end anywhere.
-            now: The time.
+            now: The time in seconds, finite.
 
         Returns:
             ``None`` if there is nothing to do. A message to send now, which counts as sent. Or a list of such
@@ -52,11 +63,16 @@ class AudioRing(Protocol):
             InvalidArgumentType: ``pcm`` is not such an object.
         """
 
-    def flush_converter(self) -> None:
-        """Queue what is left in the converter."""
+    def flush_converter(self, *, at_end: bool = False) -> None:
+        """Queue what is left in the converter, in whole frames.
+
+        Args:
+            at_end: No more audio follows: what is left of a frame is filled up with zeros and queued too, or
+                forgotten by the converter. Otherwise it waits for its other bytes.
+        """
 
     def exchange(self, converter: Converter | None) -> None:
-        """Convert with another converter from here on; what is left in the one before is queued."""
+        """Convert with another converter from here on; that is the end of the one before."""
 
     def mark_flush(self) -> None:
         """Ask for a flush behind the audio queued so far; one behind the same audio is one."""
@@ -77,10 +93,11 @@ class AudioRing(Protocol):
         """How long the pieces last that are pushed now: who pushes seconds is not silent in between."""
 
     def take(self, now: float, /) -> tuple[bytes, int, int] | None:
-        """The next thing to send, which counts as sent from now on; only while something is :attr:`waiting`.
+        """The next thing to send, which counts as sent from now on.
 
         Returns:
-            The message, where it begins on the connection, and where for the caller; ``None`` for a flush.
+            The message, where it begins on the connection, and where for the caller; ``None`` for a flush,
+            and if nothing is :attr:`waiting`.
         """
 
     def put_in_silence(self, frames: int, /) -> int:
@@ -91,6 +108,8 @@ class AudioRing(Protocol):
 
     def pace(self, speed: float | None, burst_s: float) -> None:
         """Permit a burst in seconds of audio, then ``speed`` times real time; ``None`` for no limit.
+
+        ``speed`` is above 0, ``burst_s`` 0 or more, both finite.
 
         Live audio never waits: it comes at real time and the burst is there again sooner (Deepgram docs:
         recovering-from-connection-errors-and-timeouts).

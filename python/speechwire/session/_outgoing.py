@@ -59,9 +59,9 @@ class OutgoingAudio:
         self.ring.exchange(beside_whole_frames(converter, self.rate.frame_bytes))
         self.report_dropped()
 
-    def flush_converter(self) -> None:
-        """Queue what is left in the converter."""
-        self.ring.flush_converter()
+    def flush_converter(self, *, at_end: bool = False) -> None:
+        """Queue what is left in the converter; at the end also what is left of a frame."""
+        self.ring.flush_converter(at_end=at_end)
         self.report_dropped()
 
     def report_dropped(self) -> None:

@@ -209,7 +209,7 @@ class Runner(Generic[EventT]):
 
     def close_input(self) -> None:
         """Take no more audio: the session is closing."""
-        self.audio.flush_converter()
+        self.audio.flush_converter(at_end=True)
         self.machine.step(Operation.CLOSE)
         self._shared.close_by = self.now() + self._settings.drain_timeout_s
         if self.traffic is not None:
@@ -287,7 +287,7 @@ class Runner(Generic[EventT]):
     def _end(self, error: BaseException | None) -> None:
         self.error = self.error or error
         self._stop_changes(self._why_closed())
-        self.audio.flush_converter()
+        self.audio.flush_converter(at_end=True)
         self._report_end()
         self.events.end(error)
         self.machine.changed.notify()

@@ -39,6 +39,10 @@ class Passthrough:
         rest, self._rest = self._rest, b""
         return [rest.ljust(self._frame_bytes, b"\0")] if rest else []
 
+    def flush_whole(self) -> list[bytes]:
+        """Return nothing: what is left of a frame stays."""
+        return []
+
 
 class ChunkedPassthrough:
     """Sends audio as it is, but in chunks of one length: fewer messages, each of which costs.
@@ -78,6 +82,14 @@ class ChunkedPassthrough:
         """Return what is left, a last frame filled up with zeros."""
         rest, self._pending = bytes(self._pending), bytearray()
         return [rest + bytes(-len(rest) % self._frame_bytes)] if rest else []
+
+    def flush_whole(self) -> list[bytes]:
+        """Return what is left in whole frames; the rest of a frame stays."""
+        pending = self._pending
+        whole = len(pending) - len(pending) % self._frame_bytes
+        chunk = bytes(pending[:whole])
+        del pending[:whole]
+        return [chunk] if chunk else []
 
 
 def beside_whole_frames(converter: Converter | None, frame_bytes: int) -> Converter | None:

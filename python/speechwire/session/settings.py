@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
+from typing import Final, SupportsFloat
 
-from speechwire.errors import InvalidArgument
+from speechwire.errors import InvalidArgument, InvalidArgumentType
 from speechwire.session.backoff import BackoffPolicy
 
 __all__ = ["ListenSettings", "SpeakSettings"]
+
+_LONGEST_S: Final = 1_000_000  # audio that a ring can count in any case
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,12 +67,14 @@ class ListenSettings:
         _positive(self, "connect_timeout_s", "send_timeout_s", "drain_timeout_s", "keep_alive_s", "buffer_s")
         _positive(self, "configure_timeout_s", "max_age_s", "rollover_wait_s")
         _positive(self, "ping_s", "progress_timeout_s", "pause_after_s", "event_limit")
-        if self.replay_s < 0:
-            raise InvalidArgument("replay_s", self.replay_s, "at least 0 s")
-        if self.replay_speed is not None and self.replay_speed <= 1:
+        _within(self, 0, _LONGEST_S, "buffer_s", "replay_s", "replay_burst_s")
+        speed = _number("replay_speed", 2 if self.replay_speed is None else self.replay_speed)
+        if not 1 < speed < math.inf:
             raise InvalidArgument(
-                "replay_speed", self.replay_speed, "above 1 (or the backlog never ends), or None"
+                "replay_speed", self.replay_speed, "above 1 (or the backlog never ends) and finite, or None"
             )
+        if not isinstance(self.backoff, BackoffPolicy):
+            raise InvalidArgumentType("backoff", self.backoff, "a BackoffPolicy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,5 +123,18 @@ class SpeakSettings:
 def _positive(settings: ListenSettings | SpeakSettings, *names: str) -> None:
     for name in names:
         value = getattr(settings, name)
-        if value is not None and not value > 0:
+        if value is not None and not _number(name, value) > 0:
             raise InvalidArgument(name, value, "above 0")
+
+
+def _within(settings: ListenSettings, low: float, high: float, *names: str) -> None:
+    for name in names:
+        value = getattr(settings, name)
+        if not low <= _number(name, value) <= high:
+            raise InvalidArgument(name, value, f"{low} to {high} s")
+
+
+def _number(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, SupportsFloat):
+        raise InvalidArgumentType(name, value, "a number")
+    return value  # type: ignore[return-value]  # an int may be too large for a float, and compares all the same

@@ -131,6 +131,13 @@ impl Pipeline {
         self.reset();
     }
 
+    /// As [`Self::flush`], but what is left of a frame stays: its rest may come.
+    pub fn flush_whole(&mut self, sink: &mut dyn FnMut(&[i16])) {
+        let partial_bytes = self.partial_bytes;
+        self.flush(sink);
+        self.partial_bytes = partial_bytes;
+    }
+
     /// Forget everything; the pipeline is then as new.
     pub fn reset(&mut self) {
         self.polyphase.reset();

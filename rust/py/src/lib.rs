@@ -1,5 +1,6 @@
 //! The Python binding of `speechwire_pcm`, and nothing else.
 
+mod arguments;
 mod buffer;
 mod pipeline;
 mod ring;

@@ -142,7 +142,13 @@ impl NativePipeline {
 
     fn flush<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let mut chunks = Vec::new();
-        self.flush_each(py, |chunk| chunks.push(chunk))?;
+        self.flush_each(py, true, |chunk| chunks.push(chunk))?;
+        PyList::new(py, chunks)
+    }
+
+    fn flush_whole<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let mut chunks = Vec::new();
+        self.flush_each(py, false, |chunk| chunks.push(chunk))?;
         PyList::new(py, chunks)
     }
 
@@ -194,17 +200,25 @@ impl NativePipeline {
         }
     }
 
-    /// End the stream, and give every chunk to `sink`, as [`Self::push_each`] does.
+    /// End the stream, and give every chunk to `sink`, as [`Self::push_each`] does. What is left of a frame stays
+    /// unless this is the end.
     pub(crate) fn flush_each<'py>(
         &self,
         py: Python<'py>,
+        at_end: bool,
         mut sink: impl FnMut(Bound<'py, PyBytes>),
     ) -> PyResult<()> {
         let mut outcome = Ok(());
-        self.lock(py).flush(&mut |chunk| match to_bytes(py, chunk) {
+        let mut pipeline = self.lock(py);
+        let sink = &mut |chunk: &[i16]| match to_bytes(py, chunk) {
             Ok(bytes) => sink(bytes),
             Err(error) => outcome = Err(error),
-        });
+        };
+        if at_end {
+            pipeline.flush(sink);
+        } else {
+            pipeline.flush_whole(sink);
+        }
         outcome
     }
 }

@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
 use speechwire_pcm::{Bounds, Outgoing};
 
+use crate::arguments::{self, Given};
 use crate::buffer::Bytes;
 use crate::pipeline::NativePipeline;
 
@@ -88,9 +89,9 @@ impl NativeRing {
     fn push<'py>(
         slf: &Bound<'py, Self>,
         pcm: &Bound<'py, PyAny>,
-        now: f64,
+        now: &Bound<'py, PyAny>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let py = slf.py();
+        let (py, now) = (slf.py(), arguments::instant("now", now)?);
         let Some(live) = Self::convert(slf, pcm, now)? else {
             return Ok(None);
         };
@@ -110,30 +111,18 @@ impl NativeRing {
     }
 
     /// Queue what is left in the converter.
-    fn flush_converter(slf: &Bound<'_, Self>) -> PyResult<()> {
-        let converter = slf.borrow().converter.clone_ref(slf.py());
-        match converter {
-            Converter::Whole => {}
-            Converter::Native(pipeline) => {
-                let append = |chunk: Bound<'_, PyBytes>| slf.borrow_mut().append(&chunk);
-                pipeline.get().flush_each(slf.py(), append)?;
-            }
-            Converter::Other(object) => {
-                for chunk in object.bind(slf.py()).call_method0("flush")?.try_iter()? {
-                    slf.borrow_mut().append(&as_bytes(&chunk?)?);
-                }
-            }
-        }
-        let outgoing = &mut slf.borrow_mut().outgoing;
-        let rest = outgoing.cut_rest();
-        outgoing.append(&rest);
-        outgoing.appended();
-        Ok(())
+    #[pyo3(signature = (*, at_end = Given::default()), text_signature = "($self, *, at_end=False)")]
+    fn flush_converter(slf: &Bound<'_, Self>, at_end: Given<'_>) -> PyResult<()> {
+        let at_end = at_end.or(false, |flag| arguments::flag("at_end", flag))?;
+        Self::flush(slf, at_end)
     }
 
     /// Convert with another converter from here on; what is left in the one before is queued.
     fn exchange(slf: &Bound<'_, Self>, converter: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
-        Self::flush_converter(slf)?;
+        if let Some(converter) = converter {
+            arguments::check_converter(converter)?;
+        }
+        Self::flush(slf, true)?;
         slf.borrow_mut().converter = Converter::of(converter);
         Ok(())
     }
@@ -164,9 +153,11 @@ impl NativeRing {
 
     // Audio out
 
-    /// The next message, where it begins on the connection and on the caller's clock; or None for a flush.
+    /// The next message, where it begins on the connection and on the caller's clock; or None for a flush, or for
+    /// nothing.
     #[pyo3(signature = (now, /))]
-    fn take<'py>(&mut self, py: Python<'py>, now: f64) -> PyResult<Option<Bound<'py, PyTuple>>> {
+    fn take<'py>(&mut self, now: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        let (py, now) = (now.py(), arguments::instant("now", now)?);
         let ring = self.outgoing.ring();
         let message = PyBytes::new_with(py, ring.next_size(), |mut bytes| {
             for part in ring.next_parts() {
@@ -185,19 +176,24 @@ impl NativeRing {
     }
 
     #[pyo3(signature = (frames, /))]
-    fn put_in_silence(&mut self, frames: u64) -> u64 {
-        self.outgoing.put_in_silence(frames)
+    fn put_in_silence(&mut self, frames: &Bound<'_, PyAny>) -> PyResult<u64> {
+        let frames = arguments::frames("frames", frames)?;
+        Ok(self.outgoing.put_in_silence(frames))
     }
 
     #[pyo3(signature = (speed, burst_s))]
-    fn open(&mut self, speed: Option<f64>, burst_s: f64) {
+    fn open(&mut self, speed: &Bound<'_, PyAny>, burst_s: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.pace(speed, burst_s)?;
         self.outgoing.open();
-        self.outgoing.pace(speed, burst_s);
+        Ok(())
     }
 
     #[pyo3(signature = (speed, burst_s))]
-    fn pace(&mut self, speed: Option<f64>, burst_s: f64) {
+    fn pace(&mut self, speed: &Bound<'_, PyAny>, burst_s: &Bound<'_, PyAny>) -> PyResult<()> {
+        let speed = arguments::speed("speed", speed)?;
+        let burst_s = arguments::duration("burst_s", burst_s)?;
         self.outgoing.pace(speed, burst_s);
+        Ok(())
     }
 
     fn close(&mut self) {
@@ -205,8 +201,10 @@ impl NativeRing {
     }
 
     #[pyo3(signature = (is_resting, /))]
-    fn rest(&mut self, is_resting: bool) {
+    fn rest(&mut self, is_resting: &Bound<'_, PyAny>) -> PyResult<()> {
+        let is_resting = arguments::flag("is_resting", is_resting)?;
         self.outgoing.rest(is_resting);
+        Ok(())
     }
 
     #[getter]
@@ -232,20 +230,24 @@ impl NativeRing {
 
     // What is held
 
-    #[pyo3(signature = (position, run_up=0))]
-    fn acknowledge(&mut self, position: u64, run_up: u64) {
+    #[pyo3(signature = (position, run_up = Given::default()), text_signature = "($self, position, run_up=0)")]
+    fn acknowledge(&mut self, position: &Bound<'_, PyAny>, run_up: Given<'_>) -> PyResult<()> {
+        let position = arguments::frames("position", position)?;
+        let run_up = run_up.or(0, |run_up| arguments::frames("run_up", run_up))?;
         self.outgoing.ring_mut().acknowledge(position, run_up);
+        Ok(())
     }
 
-    #[pyo3(signature = (*, replaced = false))]
-    fn rewind(&mut self, replaced: bool) -> u64 {
-        self.outgoing.ring_mut().rewind(replaced)
+    #[pyo3(signature = (*, replaced = Given::default()), text_signature = "($self, *, replaced=False)")]
+    fn rewind(&mut self, replaced: Given<'_>) -> PyResult<u64> {
+        let replaced = replaced.or(false, |flag| arguments::flag("replaced", flag))?;
+        Ok(self.outgoing.ring_mut().rewind(replaced))
     }
 
     #[pyo3(signature = (until = None))]
-    fn give_up_repeats(&mut self, until: Option<u64>) -> u64 {
-        let until = until.unwrap_or(u64::MAX);
-        self.outgoing.ring_mut().give_up_repeats(until)
+    fn give_up_repeats(&mut self, until: Option<&Bound<'_, PyAny>>) -> PyResult<u64> {
+        let until = until.map_or(Ok(u64::MAX), |until| arguments::frames("until", until))?;
+        Ok(self.outgoing.ring_mut().give_up_repeats(until))
     }
 
     fn overdrawn_frames(&self) -> u64 {
@@ -300,6 +302,30 @@ impl NativeRing {
 }
 
 impl NativeRing {
+    /// Queue what is left; of what is left of a frame the rest may come, unless this is the end.
+    fn flush(slf: &Bound<'_, Self>, at_end: bool) -> PyResult<()> {
+        let converter = slf.borrow().converter.clone_ref(slf.py());
+        match converter {
+            Converter::Whole => {}
+            Converter::Native(pipeline) => {
+                let append = |chunk: Bound<'_, PyBytes>| slf.borrow_mut().append(&chunk);
+                pipeline.get().flush_each(slf.py(), at_end, append)?;
+            }
+            Converter::Other(object) => {
+                for chunk in flushed(object.bind(slf.py()), at_end)?.try_iter()? {
+                    slf.borrow_mut().append(&as_bytes(&chunk?)?);
+                }
+            }
+        }
+        let outgoing = &mut slf.borrow_mut().outgoing;
+        if at_end {
+            let rest = outgoing.cut_rest();
+            outgoing.append(&rest);
+        }
+        outgoing.appended();
+        Ok(())
+    }
+
     /// Everything that a push gives is offered; None if it was empty.
     fn convert<'py>(
         slf: &Bound<'py, Self>,
@@ -323,12 +349,13 @@ impl NativeRing {
                 }
             }
             Converter::Other(object) => {
+                let is_empty = Bytes::get(pcm)?.len() == 0;
                 let chunks = object.bind(slf.py()).call_method1("push", (pcm,))?;
                 for chunk in chunks.try_iter()? {
                     let message = as_bytes(&chunk?)?;
                     slf.borrow_mut().offer(message, now, &mut live);
                 }
-                if !pcm.is_truthy()? {
+                if is_empty {
                     return Ok(None);
                 }
             }
@@ -385,4 +412,12 @@ fn as_bytes<'py>(pcm: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
         return Ok(bytes.clone());
     }
     Ok(PyBytes::new(pcm.py(), Bytes::get(pcm)?.as_slice()))
+}
+
+/// What another converter has left; before the end it keeps what is left of a frame, if it can.
+fn flushed<'py>(converter: &Bound<'py, PyAny>, at_end: bool) -> PyResult<Bound<'py, PyAny>> {
+    if !at_end && let Some(flush) = converter.getattr_opt("flush_whole")? {
+        return flush.call0();
+    }
+    converter.call_method0("flush")
 }

@@ -89,6 +89,12 @@ class ChannelConverter:
         chunks = [chunk for frames in self._cut.flush() for chunk in self._convert(frames)]
         return chunks + _joined([pipeline.flush() for pipeline in self._pipelines])
 
+    def flush_whole(self) -> list[bytes]:
+        """As `flush`, but what is left of an input frame stays."""
+        if self._cut is None:
+            return [self._spread(chunk) for chunk in self._pipelines[0].flush_whole()]
+        return _joined([pipeline.flush() for pipeline in self._pipelines])
+
     def _convert(self, frames: bytes) -> list[bytes]:
         numbered = enumerate(self._pipelines)
         return _joined([pipeline.push(_channel(frames, n, self._channels)) for n, pipeline in numbered])

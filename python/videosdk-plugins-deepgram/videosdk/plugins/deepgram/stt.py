@@ -222,7 +222,7 @@ class DeepgramSTT(SessionSTT):
             smart_format=self.smart_format,
             sample_rate=sent.sample_rate,
             channels=sent.channels,
-            endpointing=False if silence is False or silence < 0 else silence,
+            endpointing=False if isinstance(silence, int) and silence < 0 else silence,
             filler_words=self.filler_words,
             vad_events=True,
             no_delay=True,

@@ -1,0 +1,86 @@
+"""What a ring may be told, judged once for both engines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import isfinite
+from typing import Any, Final, SupportsFloat
+
+from speechwire.audio._settings import integer
+from speechwire.errors import InvalidArgument, InvalidArgumentType
+
+__all__ = ["MOST_FRAMES", "bounds", "converter", "duration", "flag", "frames", "instant", "speed"]
+
+MOST_FRAMES: Final = 1 << 53
+_MOST_FRAME_BYTES: Final = 1 << 16
+_MOST_RATE: Final = (1 << 32) - 1
+
+
+def bounds(
+    frame_bytes: object, frame_rate: object, queue_frames: object, replay_frames: object
+) -> tuple[int, int, int, int]:
+    """Check what a ring is made with.
+
+    Raises:
+        InvalidArgument: An argument is out of its range.
+        InvalidArgumentType: An argument is no int.
+    """
+    return (
+        integer("frame_bytes", frame_bytes, 1, _MOST_FRAME_BYTES),
+        integer("frame_rate", frame_rate, 0, _MOST_RATE),
+        integer("queue_frames", queue_frames, 1, MOST_FRAMES),
+        integer("replay_frames", replay_frames, 0, MOST_FRAMES),
+    )
+
+
+def frames(argument: str, value: object) -> int:
+    """Return a count of frames, or a position."""
+    if type(value) is int and 0 <= value <= MOST_FRAMES:
+        return value
+    return integer(argument, value, 0, MOST_FRAMES)
+
+
+def instant(argument: str, value: object) -> float:
+    """Return a time in seconds."""
+    if type(value) is float and isfinite(value):
+        return value
+    return _number(argument, value, "a finite number of seconds", isfinite)
+
+
+def duration(argument: str, value: object) -> float:
+    """Return a number of seconds from 0 on."""
+    return _number(argument, value, "a finite number of seconds from 0 on", lambda seconds: seconds >= 0)
+
+
+def speed(argument: str, value: object) -> float | None:
+    """Return a speed, as a multiple of real time; ``None`` for no limit."""
+    if value is None:
+        return None
+    return _number(argument, value, "a finite number above 0, or None", lambda times: times > 0)
+
+
+def flag(argument: str, value: object) -> bool:
+    """Return a bool."""
+    if not isinstance(value, bool):
+        raise InvalidArgumentType(argument, value, "a bool")
+    return value
+
+
+def converter(argument: str, value: Any) -> Any:
+    """Return a converter, or ``None``."""
+    methods = getattr(value, "push", None), getattr(value, "flush", None)
+    if value is not None and not all(map(callable, methods)):
+        raise InvalidArgumentType(argument, value, "an object with the methods push and flush, or None")
+    return value
+
+
+def _number(argument: str, value: object, allowed: str, fits: Callable[[float], bool]) -> float:
+    if isinstance(value, bool) or not isinstance(value, SupportsFloat):
+        raise InvalidArgumentType(argument, value, "a number")
+    try:
+        number = float(value)
+    except OverflowError:
+        raise InvalidArgument(argument, value, allowed) from None
+    if not (isfinite(number) and fits(number)):
+        raise InvalidArgument(argument, value, allowed)
+    return number
