@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
+from typing import cast
 
 import aiohttp
 import pytest
@@ -16,8 +18,10 @@ pytest.importorskip("prometheus_client", reason="wants the server: pip install '
 from tests.cluster.test_quota import until
 from tests.server.callers import Twilio
 from tests.server.serving import dial
+from tests.server.test_drain import served
 
 from speechwire.emulator import Emulator
+from speechwire.errors import InvalidArgument
 from speechwire.server._quota import shared_quota
 from speechwire.server.aiohttp_host import AiohttpHost
 from speechwire.server.config import Config
@@ -61,3 +65,36 @@ async def test_two_servers_share_the_places_for_calls(redis_server: RedisServer)
         with pytest.raises(aiohttp.WSServerHandshakeError):
             await calls.enter_async_context(dial(other_url, Twilio()))
         assert len(busy.lines) + len(idle.lines) == LIMIT
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://:hidden-word@127.0.0.1",
+        "hidden-word",
+        "redis://:hidden-word@127.0.0.1:port",
+        "redis://:hidden-word/more@127.0.0.1:6379",
+        "redis://user:hidden-word@[::1",
+        "redis://127.0.0.1?nonsense=hidden-word",
+    ],
+)
+async def test_a_wrong_url_of_redis_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(InvalidArgument, match="redis_url must be redis://") as refused:
+        async with shared_quota(replace(Config(), redis_url=url), cast(Server, _Pool())):
+            pass
+    assert "hidden" not in str(refused.value) and refused.value.__suppress_context__
+
+
+class _Pool:
+    """All that is looked at of a server before Redis is asked."""
+
+    pool = admission = listen_limiter = speak_limiter = None
+
+
+async def test_the_log_says_that_redis_does_not_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPEECHWIRE_SERVE_REDIS_URL", "redis://:hidden-word@127.0.0.1:1")
+    async with served(tmp_path) as process:
+        await until(lambda: "Redis does not answer" in process.log.read_text())
+        assert "hidden-word" not in process.log.read_text()

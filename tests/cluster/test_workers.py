@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import pytest
@@ -19,7 +20,13 @@ pytest.importorskip("prometheus_client", reason="wants the server: pip install '
 from tests.server.callers import Twilio
 from tests.server.content import spoken
 from tests.server.serving import dial
-from tests.server.test_drain import Process, served
+from tests.server.test_drain import Process, refused, served
+
+from speechwire.cli._serve_signals import Signals
+from speechwire.cli._serve_workers import _replacing
+from speechwire.errors import InvalidArgument
+from speechwire.server.workers import Supervisor
+from speechwire.server.workers._sums import counted
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="wants POSIX signals")
 
@@ -166,3 +173,173 @@ async def test_workers_that_do_not_start_end_the_command_with_a_line(tmp_path: P
         _, words = await process.communicate()
     assert process.returncode == 1
     assert b"did not start" in words and b"Traceback" not in words
+
+
+GET = b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+
+
+async def answer_to(connection: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> bytes:
+    """The status line; empty if the connection was closed without any."""
+    reader, writer = connection
+    with contextlib.suppress(ConnectionError):
+        writer.write(GET)
+        async with asyncio.timeout(WAIT_S):
+            line = await reader.readline()
+        writer.close()
+        return line.strip()
+    return b""
+
+
+async def test_who_had_connected_before_a_replacement_is_served_by_the_old_worker(tmp_path: Path) -> None:
+    async with workers(tmp_path, 2, "--handshake-s", "60") as group:
+        old = await group.pids()
+        address = group.process.url.removeprefix("http://").split(":")
+        early = [await asyncio.open_connection(*address) for _ in range(8)]
+        group.process.signal(signal.SIGHUP)
+        async with asyncio.timeout(WAIT_S):
+            while len(await group.pids() - old) < 2:
+                await asyncio.sleep(0.05)
+        await asyncio.sleep(1.0)  # the old ones have been told, and listen no more
+        assert {await answer_to(connection) for connection in early} == {b"HTTP/1.1 200 OK"}
+        await until_pids_are_new(group, old)
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL])
+async def test_what_was_counted_stays_counted_when_a_worker_ends(tmp_path: Path, number: int) -> None:
+    async with workers(tmp_path, 2) as group:
+        old = await group.pids()
+        for _ in range(4):
+            async with dial(group.process.url, Twilio()) as call:
+                await call.say(spoken([1]), pace=0.01)
+                await call.hang_up()
+        counted = await group.metric("speechwire_caller_audio_seconds_total")
+        assert counted > 0
+        if number == signal.SIGKILL:
+            for pid in old:
+                os.kill(pid, signal.SIGKILL)
+        else:
+            group.process.signal(number)
+        await until_pids_are_new(group, old)
+        assert await group.metric("speechwire_caller_audio_seconds_total") == counted
+
+
+async def test_sigterm_refuses_callers_at_every_worker_and_a_sighup_then_changes_nothing(
+    tmp_path: Path,
+) -> None:
+    async with workers(tmp_path, 2, "--drain-s", "60") as group:
+        async with dial(group.process.url, Twilio()) as call:
+            await call.say(spoken([1]), pace=0.01)
+            group.process.signal(signal.SIGTERM)
+            async with asyncio.timeout(WAIT_S):
+                while {row["phase"] for row in await group.rows()} != {"draining"}:
+                    await asyncio.sleep(0.05)  # the other one, which has no call, ends
+            for _ in range(10):
+                assert await reached(group.process.url) == "503 draining"
+                assert (await refused(group.process.url)).status == 503
+            group.process.signal(signal.SIGHUP)
+            await asyncio.sleep(0.5)
+            await call.say(spoken([2]), pace=0.01)
+            await call.hang_up()
+            assert call.ws.close_code == 1000
+        assert await group.process.ended() == 0
+
+
+async def test_a_worker_that_drains_is_still_counted(tmp_path: Path) -> None:
+    async with workers(tmp_path, 2, "--drain-s", "60") as group:
+        old = await group.pids()
+        async with dial(group.process.url, Twilio()) as call:
+            await call.say(spoken([1]), pace=0.01)
+            group.process.signal(signal.SIGHUP)
+            async with asyncio.timeout(WAIT_S):
+                while [row["phase"] for row in await group.rows() if row["calls"]] != ["draining"]:
+                    await asyncio.sleep(0.05)
+            assert await group.metric("speechwire_calls") == 1
+            await call.hang_up()
+        await until_pids_are_new(group, old)
+
+
+async def test_callers_of_a_worker_that_cannot_start_go_to_the_others(tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    (tmp_path / "fragile.py").write_text(
+        f"import pathlib\nassert not pathlib.Path({str(broken)!r}).exists()\n"
+        "async def answer(call):\n    async for turn in call.turns():\n        pass\n"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(tmp_path))
+        async with workers(tmp_path, 2, "fragile:answer") as group:
+            broken.touch()
+            killed = min(await group.pids())
+            os.kill(killed, signal.SIGKILL)
+            log = group.process.log
+            async with asyncio.timeout(WAIT_S):
+                while log.read_text().count("did not start") < 2:
+                    await asyncio.sleep(0.05)
+            assert "AssertionError" in log.read_text() and "a defect of" not in log.read_text()
+            async with asyncio.timeout(WAIT_S):
+                answers = {await reached(group.process.url) for _ in range(20)}
+            assert answers == {"200 serving"}
+            broken.unlink()
+            async with asyncio.timeout(WAIT_S):
+                while await group.metric("speechwire_workers") < 2:
+                    await asyncio.sleep(0.05)
+
+
+async def test_a_second_server_does_not_take_a_part_of_the_callers(tmp_path: Path) -> None:
+    async with workers(tmp_path, 2) as group:
+        port = int(group.process.url.rpartition(":")[2])
+        second = Supervisor(("-c", ""), {}, count=2, port=port)
+        with pytest.raises(OSError, match="in use"):
+            await second.__aenter__()
+
+
+@pytest.mark.parametrize("count", [0, -1, 999])
+def test_a_number_of_workers_that_cannot_be_is_refused(count: int) -> None:
+    with pytest.raises(InvalidArgument, match="workers"):
+        Supervisor((), {}, count=count)
+
+
+def test_only_what_counts_is_kept_of_a_worker_that_has_ended() -> None:
+    ended = """# TYPE calls gauge
+calls 3.0
+# TYPE accepted_total counter
+accepted_total{dialect="twilio"} 5.0
+# TYPE lag histogram
+lag_bucket{le="1.0"} 1.0
+lag_bucket{le="+Inf"} 2.0
+lag_count 2.0
+lag_sum 4.0
+"""
+    kept = counted((counted((ended,)), ended))
+    assert 'accepted_total{dialect="twilio"} 10.0' in kept and 'lag_bucket{le="+Inf"} 4.0' in kept
+    assert "lag_sum 8.0" in kept and "calls" not in kept
+
+
+class StuckSupervisor:
+    """Its workers take for ever to start."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def replace_all(self) -> None:
+        self.asked += 1
+        await asyncio.Event().wait()
+
+
+class SignalsInARow:
+    def __init__(self, *numbers: int) -> None:
+        self._numbers = list(numbers)
+
+    async def first(self) -> int:
+        await asyncio.sleep(0)
+        return self._numbers.pop(0)
+
+
+async def test_sigterm_does_not_wait_for_a_replacement() -> None:
+    supervisor = StuckSupervisor()
+    hangups = [signal.SIGHUP] * 10
+    async with asyncio.timeout(WAIT_S):
+        number = await _replacing(
+            cast(Supervisor, supervisor), cast(Signals, SignalsInARow(*hangups, signal.SIGTERM))
+        )
+    assert number == signal.SIGTERM
+    assert supervisor.asked == 2  # one that runs, and one for all who asked since

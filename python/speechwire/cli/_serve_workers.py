@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 import signal
@@ -40,12 +41,23 @@ async def supervise(config: Config, banner: str) -> int:
     ) as supervisor:
         click.echo(banner.replace("{url}", supervisor.url))
         click.echo(f"  workers  {config.workers}: {supervisor.admin_url}/workers, SIGHUP replaces them")
-        while (number := await signals.first()) == RELOAD:
-            await supervisor.replace_all()
+        number = await _replacing(supervisor, signals)
         supervisor.signal(number)
         while (again := await ended_or_signalled(supervisor.ended(), signals)) is not None:
-            supervisor.signal(again)
+            if again != RELOAD:  # there is nothing left to replace
+                supervisor.signal(again)
     return INTERRUPTED if number == signal.SIGINT else 0
+
+
+async def _replacing(supervisor: Supervisor, signals: Signals) -> int:
+    """Replace the workers as often as asked; returns the signal that ends all, at once when it comes."""
+    replacing: set[asyncio.Task[None]] = set()
+    while (number := await signals.first()) == RELOAD:
+        if len(replacing) < 2:  # one that has not begun yet does for all who asked since
+            task = asyncio.create_task(supervisor.replace_all(), name="replaces the workers")
+            replacing.add(task)
+            task.add_done_callback(replacing.discard)
+    return number
 
 
 def share_of(config: Config) -> Config:

@@ -29,8 +29,6 @@ __all__ = ["serve"]
 
 _EXTRA = ("jwt", "prometheus_client", "cryptography")
 _DEMO = "speechwire.server.demo:answer"
-# A connection that was accepted just before the listening socket was closed still becomes a call.
-_ACCEPTED_S = 0.5
 
 
 def _config_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -154,21 +152,26 @@ class _Serving:
     async def _until_drained(
         self, server: Server, host: AiohttpHost, signals: Signals, *, is_worker: bool
     ) -> int:
-        from speechwire.server.workers.worker import serve_supervisor  # noqa: PLC0415
+        from speechwire.server.workers.worker import supervised  # noqa: PLC0415
 
-        if is_worker:
-            # Without its supervisor a worker finishes its calls, as after SIGTERM.
-            number = await ended_or_signalled(serve_supervisor(server, host.url), signals) or signal.SIGTERM
-            await host.stop_listening()
-            await asyncio.sleep(_ACCEPTED_S)
-        else:
+        retired = asyncio.Event()
+        if not is_worker:
             click.echo(_served(host.url, self._application, self._service))
-            number = await signals.first()
-        if number == signal.SIGTERM and await ended_or_signalled(server.drain(), signals) is None:
-            return 0
-        server.hang_up_all()
-        await server.drain(0.0)
-        return INTERRUPTED if number == signal.SIGINT else 0
+            return await _drained(server, host, signals, retired)
+        async with supervised(server, host.url, retired.set):
+            return await _drained(server, host, signals, retired)
+
+
+async def _drained(server: Server, host: AiohttpHost, signals: Signals, retired: asyncio.Event) -> int:
+    """Serve until a signal, or until others take the callers, and end as that says; returns the exit code."""
+    number = await ended_or_signalled(retired.wait(), signals)
+    if number is None:
+        number = await ended_or_signalled(host.retire(), signals) or signal.SIGTERM
+    if number == signal.SIGTERM and await ended_or_signalled(server.drain(), signals) is None:
+        return 0
+    server.hang_up_all()
+    await server.drain(0.0)
+    return INTERRUPTED if number == signal.SIGINT else 0
 
 
 def _log_to_stderr(kind: str) -> None:
@@ -176,9 +179,10 @@ def _log_to_stderr(kind: str) -> None:
 
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if kind == "json" else TextFormatter())
-    logger = logging.getLogger("speechwire.server")
-    logger.setLevel(logging.INFO)
-    logger.addHandler(handler)
+    for name in ("speechwire.server", "speechwire.cluster"):
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.INFO)
+        logger.addHandler(handler)
 
 
 def _served(url: str, application: str | None, service: Service) -> str:

@@ -65,6 +65,8 @@ class HttpServer(web.Server):
         self.handshake_s = handshake_s
         self.most_pending = most_pending
         self.pending = 0
+        self._settled = asyncio.Event()
+        self._settled.set()
         self._handler = handler
         super().__init__(self._answer)
 
@@ -80,6 +82,18 @@ class HttpServer(web.Server):
             keepalive_timeout=_KEEPALIVE_S,
             lingering_time=_LINGER_S,
         )
+
+    def count(self, pending: int) -> None:
+        """So many more connections are without a request, or fewer."""
+        self.pending += pending
+        if self.pending:
+            self._settled.clear()
+        else:
+            self._settled.set()
+
+    async def settled(self) -> None:
+        """Wait until every connection has sent a request."""
+        await self._settled.wait()
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         protocol = request.protocol
@@ -105,7 +119,7 @@ class _Protocol(web.RequestHandler):
         if self._http.pending >= self._http.most_pending:
             transport.abort()
             return
-        self._http.pending += 1
+        self._http.count(+1)
         self._is_pending = True
         loop = asyncio.get_running_loop()
         self._deadline = loop.call_later(self._http.handshake_s, self._pass_deadline, transport.abort)
@@ -128,7 +142,7 @@ class _Protocol(web.RequestHandler):
         """It has sent a request, and pends no more."""
         if self._is_pending:
             self._is_pending = False
-            self._http.pending -= 1
+            self._http.count(-1)
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
+from speechwire.errors import InvalidArgument
 from speechwire.server.config import Config
 from speechwire.server.server import CONTRACT_CALLS, Server
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
 
 __all__ = ["shared_quota"]
 
@@ -16,15 +20,17 @@ _SOCKET_TIMEOUT_S: Final = 5.0
 
 @asynccontextmanager
 async def shared_quota(config: Config, server: Server) -> AsyncIterator[None]:
-    """Keep the server's connections, and its places for calls, within the quota; nothing without Redis."""
+    """Keep the server's connections, and its places for calls, within the quota; nothing without Redis.
+
+    Raises:
+        InvalidArgument: ``redis_url`` is no URL of a Redis.
+    """
     if not config.redis_url:
         yield
         return
-    from redis.asyncio import Redis  # noqa: PLC0415  # an optional dependency
-
     from speechwire.cluster import SharedQuota  # noqa: PLC0415
 
-    redis: Redis = Redis.from_url(config.redis_url, socket_timeout=_SOCKET_TIMEOUT_S)
+    redis = _client(config.redis_url)
     pool, admission = server.pool, server.admission
     workers = config.quota_workers or config.workers
     async with AsyncExitStack() as stack:
@@ -50,3 +56,15 @@ async def shared_quota(config: Config, server: Server) -> AsyncIterator[None]:
             )
             await stack.enter_async_context(speak)
         yield
+
+
+def _client(url: str) -> Redis:
+    from redis.asyncio import Redis  # noqa: PLC0415  # an optional dependency
+
+    try:
+        redis: Redis = Redis.from_url(url, socket_timeout=_SOCKET_TIMEOUT_S)
+        cast(Any, redis.connection_pool).make_connection()  # checks the options, and connects to nothing
+    except (TypeError, ValueError):  # whose words may have a part of the password
+        allowed = "redis://, rediss:// or unix://, with %XX for what is special in a password"
+        raise InvalidArgument("redis_url", "a secret", allowed) from None
+    return redis

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import socket
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from aiohttp import web
 
@@ -26,6 +27,9 @@ from speechwire.server.entrance import Entrance, NotLetIn
 from speechwire.server.server import Refusal, Server
 
 __all__ = ["AiohttpHost"]
+
+# One that was accepted just before the listening socket was closed is no connection of ours yet.
+_ACCEPTED_S: Final = 0.5
 
 
 class AiohttpHost:
@@ -50,6 +54,7 @@ class AiohttpHost:
         self._reuse_port = reuse_port
         self._picows = _picows_socket(server.config.sockets)
         self._handed_over = HandedOverCalls()
+        self._http: HttpServer | None = None
         self._runner: web.ServerRunner | None = None
         self._site: web.BaseSite | None = None
 
@@ -74,8 +79,8 @@ class AiohttpHost:
             OSError: The address is taken or not ours.
         """
         config = self._server.config
-        http = HttpServer(self._handle, handshake_s=config.handshake_s, most_pending=config.pending)
-        self._runner = web.ServerRunner(http, shutdown_timeout=CLOSE_S)
+        self._http = HttpServer(self._handle, handshake_s=config.handshake_s, most_pending=config.pending)
+        self._runner = web.ServerRunner(self._http, shutdown_timeout=CLOSE_S)
         await self._runner.setup()
         site: web.BaseSite
         if self._sock is not None:
@@ -92,6 +97,18 @@ class AiohttpHost:
         site, self._site = self._site, None
         if site is not None:
             await site.stop()
+
+    async def retire(self) -> None:
+        """Leave new callers to others: nobody is refused who has been accepted, or comes.
+
+        Whoever has connected and has not sent a request yet, which takes ``handshake_s`` at most, is still
+        served. Returns when there is none left; those who may ask a second time are closed then.
+        """
+        await self.stop_listening()
+        await asyncio.sleep(_ACCEPTED_S)
+        if self._http is not None:
+            await self._http.settled()
+            self._http.pre_shutdown()
 
     async def aclose(self) -> None:
         """End every call, tell the callers, and stop listening. Idempotent."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import logging
 import sys
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from speechwire.errors import InvalidArgument
 from speechwire.server.call import Answer
 
 __all__ = ["find_application"]
+
+_logger = logging.getLogger("speechwire.server")
 
 
 def find_application(name: str) -> Answer:
@@ -20,7 +23,8 @@ def find_application(name: str) -> Answer:
         name: ``module:function``; the module is looked for in the working directory too.
 
     Raises:
-        InvalidArgument: There is none, or it is no coroutine function.
+        InvalidArgument: There is none, it fails as it is imported (the traceback is logged), or it is no
+            coroutine function.
     """
     module_name, _, attribute = name.partition(":")
     if not module_name or not attribute:
@@ -29,9 +33,9 @@ def find_application(name: str) -> Answer:
         sys.path.insert(0, str(Path.cwd()))
     try:
         module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name != module_name.partition(".")[0] and error.name != module_name:
-            raise
+    except Exception as error:
+        if not _is_missing(module_name, error):
+            _logger.exception("%s cannot be imported", module_name)
         raise InvalidArgument("application", name, "in a module that can be imported") from None
     found = getattr(module, attribute, None)
     if not callable(found):
@@ -42,3 +46,9 @@ def find_application(name: str) -> Answer:
         raise InvalidArgument("application", name, "a coroutine function: async def answer(call)")
     answer: Answer = found
     return answer
+
+
+def _is_missing(module_name: str, error: Exception) -> bool:
+    """Whether there is no such module, and not one that it needs."""
+    names = (module_name, module_name.partition(".")[0])
+    return isinstance(error, ModuleNotFoundError) and error.name in names

@@ -24,12 +24,15 @@ def admin(supervisor: Supervisor) -> web.Application:
     """``/metrics`` summed over the workers, ``/workers``, ``/healthz`` and ``/readyz``."""
 
     async def metrics(request: web.Request) -> web.Response:
-        reports = [report for _, report in await _reports(supervisor) if report is not None]
+        answering = sum(report is not None for _, report in await _reports(supervisor))
         own = (
-            GaugeMetricFamily("speechwire_workers", "that answer", value=len(reports)),
+            GaugeMetricFamily("speechwire_workers", "that answer", value=answering),
             CounterMetricFamily("speechwire_worker_restarts", "after a crash", value=supervisor.restarts),
         )
-        body = summed((report.metrics for report in reports), own)
+        # Counters must not fall: of one that is silent what it said last counts, and of those that have ended
+        # what they had counted.
+        last = (worker.last.metrics for worker in supervisor.workers if worker.last is not None)
+        body = summed((supervisor.past, *last), own)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def workers(request: web.Request) -> web.Response:

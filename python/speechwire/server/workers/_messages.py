@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["ASK", "FD_VARIABLE", "Ready", "Report", "line"]
+__all__ = ["ASK", "FD_VARIABLE", "RETIRE", "Ready", "Report", "line"]
 
 FD_VARIABLE = "SPEECHWIRE_WORKER_FD"
 """The environment's name for the listening socket that a worker inherits."""
 
 ASK = b"report\n"
+
+RETIRE = b"retire\n"
+"""Another worker has taken this one's place: it finishes the calls that it has."""
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
@@ -23,7 +26,7 @@ class Ready(msgspec.Struct, frozen=True, tag=True):
 
 
 class Report(msgspec.Struct, frozen=True, tag=True):
-    """The answer to :data:`ASK`.
+    """The answer to :data:`ASK`, and the last word of a worker that ends.
 
     Attributes:
         phase: ``serving``, ``draining`` or ``closed``.

@@ -8,19 +8,21 @@ import socket
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Final, TypeVar
 
 import msgspec
 
-from speechwire.server.workers._messages import ASK, FD_VARIABLE, Ready, Report
+from speechwire.server.workers._messages import ASK, FD_VARIABLE, RETIRE, Ready, Report
 
 __all__ = ["StartFailed", "Worker"]
 
 MessageT = TypeVar("MessageT", Ready, Report)
 
 _READY_S: Final = 60.0
-_REPORT_S: Final = 5.0
+_REPORT_S: Final = 2.0
 _LINE_BYTES: Final = 1 << 20
+_GONE: Final = (OSError, RuntimeError)  # uvloop raises the second for a closed pipe
 
 
 class StartFailed(Exception):
@@ -35,6 +37,11 @@ class Worker:
         environment: Its variables.
         listening: Its socket. The supervisor keeps it open too, so callers wait in its queue while nobody
             serves it, and are not refused.
+
+    Attributes:
+        url: Where it takes calls; empty before it does.
+        started_at: By the event loop's clock.
+        last: The report that came last.
     """
 
     def __init__(
@@ -46,6 +53,7 @@ class Worker:
         self._process: Process | None = None
         self._asking = asyncio.Lock()
         self.url = ""
+        self.last: Report | None = None
         self.started_at = 0.0
 
     @property
@@ -90,9 +98,16 @@ class Worker:
             async with self._asking, asyncio.timeout(_REPORT_S):
                 process.stdin.write(ASK)
                 await process.stdin.drain()
-                return await self._read(Report)
-        except (TimeoutError, ConnectionError, msgspec.DecodeError):
+                self.last = await self._read(Report)
+        except (*_GONE, TimeoutError, msgspec.DecodeError):
             return None
+        return self.last
+
+    def retire(self) -> None:
+        """Another has taken its place: let it finish its calls, and take no more."""
+        if self._process is not None and self._process.stdin is not None:
+            with suppress(*_GONE):
+                self._process.stdin.write(RETIRE)
 
     def signal(self, number: int) -> None:
         """Send it a signal, if it lives."""
@@ -104,9 +119,14 @@ class Worker:
         self.signal(signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
 
     async def ended(self) -> int:
-        """Wait for its end; returns the exit code."""
+        """Wait for its end; returns the exit code. Then :attr:`last` has what it said last."""
         assert self._process is not None
-        return await self._process.wait()
+        code = await self._process.wait()
+        async with self._asking:
+            with suppress(msgspec.DecodeError, *_GONE):
+                while True:  # the end of the pipe is no report
+                    self.last = await self._read(Report)
+        return code
 
     async def _read(self, kind: type[MessageT]) -> MessageT:
         assert self._process is not None and self._process.stdout is not None

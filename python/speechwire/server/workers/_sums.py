@@ -11,10 +11,11 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-__all__ = ["summed"]
+__all__ = ["counted", "summed"]
 
 _OF_THE_WORST: Final = frozenset({"speechwire_event_loop_late_seconds", "speechwire_throttled"})
 """Gauges whose sum means nothing."""
+_COUNTING: Final = frozenset({"counter", "histogram", "summary"})
 
 
 def summed(expositions: Iterable[str], own: Iterable[Metric] = ()) -> bytes:
@@ -24,6 +25,15 @@ def summed(expositions: Iterable[str], own: Iterable[Metric] = ()) -> bytes:
         expositions: One for each worker.
         own: The supervisor's.
     """
+    return _text([*_added_up(expositions), *own])
+
+
+def counted(expositions: Iterable[str]) -> str:
+    """What goes on counting when those who counted it have ended: all but gauges."""
+    return _text([family for family in _added_up(expositions) if family.type in _COUNTING]).decode()
+
+
+def _added_up(expositions: Iterable[str]) -> list[Metric]:
     families: dict[str, Metric] = {}
     values: dict[str, dict[tuple[str, tuple[tuple[str, str], ...]], float]] = {}
     for text in expositions:
@@ -37,8 +47,12 @@ def summed(expositions: Iterable[str], own: Iterable[Metric] = ()) -> bytes:
     for name, family in families.items():
         for (sample_name, labels), value in values[name].items():
             family.add_sample(sample_name, dict(labels), value)
+    return list(families.values())
+
+
+def _text(families: list[Metric]) -> bytes:
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collected([*families.values(), *own]))
+    registry.register(_Collected(families))
     return generate_latest(registry)
 
 

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 from collections.abc import Mapping, Sequence
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from aiohttp import web
 
 from speechwire.errors import InvalidArgument, SpeechwireError
 from speechwire.server.workers._admin import admin
 from speechwire.server.workers._process import StartFailed, Worker
+from speechwire.server.workers._sums import counted
 
 __all__ = ["Supervisor"]
 
+_MOST: Final = max(64, 4 * (os.cpu_count() or 1))
 _FIRST_DELAY_S: Final = 0.1
 _LONGEST_DELAY_S: Final = 5.0
 _STEADY_S: Final = 30.0  # a worker that lived so long has not crashed at its start
@@ -29,7 +32,8 @@ class Supervisor:
     """An async context manager around worker processes.
 
     The kernel shares new connections out among the workers' sockets (``SO_REUSEPORT``). The supervisor holds
-    all of these open: while a worker is being replaced, its callers wait in the socket's queue.
+    all of these open: while a worker is being replaced, its callers wait in the socket's queue. Those of a
+    worker that crashes again and again do not wait: they go to the others.
 
     Args:
         command: Of a worker, after the interpreter: ``("-m", "speechwire", "serve", ...)``.
@@ -42,9 +46,10 @@ class Supervisor:
     Attributes:
         workers: All that live: those that take calls, and those that finish theirs.
         restarts: After a crash.
+        past: What the workers that have ended had counted, in Prometheus's text format.
 
     Raises:
-        InvalidArgument: A count below 1, or a system without ``SO_REUSEPORT``.
+        InvalidArgument: A count below 1 or far above the cores, or a system without ``SO_REUSEPORT``.
     """
 
     def __init__(
@@ -57,15 +62,18 @@ class Supervisor:
         port: int = 8080,
         admin_port: int = 0,
     ) -> None:
-        if count < 1:
-            raise InvalidArgument("workers", count, "at least 1")
+        if not 1 <= count <= _MOST:
+            raise InvalidArgument("workers", count, f"1 to {_MOST}")
         if not hasattr(socket, "SO_REUSEPORT"):
             raise InvalidArgument("workers", count, "1 on a system without SO_REUSEPORT")
         self.workers: list[Worker] = []
         self.restarts = 0
+        self.past = ""
         self._command, self._environment = command, environment
         self._address, self._count, self._admin_port = (host, port), count, admin_port
         self._sockets: list[socket.socket] = []
+        self._delays_s = [0.0] * count  # before a worker that crashed is started again, by slot
+        self._starting = asyncio.Semaphore(os.cpu_count() or 1)
         self._serving: list[Worker] = []  # by slot
         self._watching: set[asyncio.Task[None]] = set()
         self._rolling = asyncio.Lock()
@@ -124,10 +132,14 @@ class Supervisor:
                     return
                 old, self._serving[slot] = self._serving[slot], new
                 self._watch(slot, new)
-                old.signal(signal.SIGTERM)
+                self._end_late(new)
+                old.retire()
 
     def signal(self, number: int) -> None:
-        """End: no worker is started any more, and each gets the signal."""
+        """End: no worker is started any more, and each gets the signal.
+
+        Each refuses callers until its own end; then its socket is closed, so that nobody waits there.
+        """
         self._ending = True
         for worker in self.workers:
             worker.signal(number)
@@ -158,7 +170,8 @@ class Supervisor:
         worker = Worker(self._command, self._environment, self._sockets[slot])
         self.workers.append(worker)
         try:
-            await worker.start()
+            async with self._starting:
+                await worker.start()
         except BaseException:
             self.workers.remove(worker)
             raise
@@ -173,16 +186,31 @@ class Supervisor:
         """Start another worker if this one ends unasked."""
         code = await worker.ended()
         self.workers.remove(worker)
-        delay_s = _FIRST_DELAY_S
+        if worker.last is not None:
+            self.past = counted((self.past, worker.last.metrics))
+        if self._ending and self._serving[slot] is worker:
+            self._sockets[slot].close()
+        lived_s = asyncio.get_running_loop().time() - worker.started_at
+        if lived_s >= _STEADY_S:
+            self._delays_s[slot] = 0.0
         while not self._ending and self._serving[slot] is worker:
             self.restarts += 1
             _logger.error("worker %d ended with %d; starting another", worker.pid, code)
-            lived_s = asyncio.get_running_loop().time() - worker.started_at
-            if lived_s < _STEADY_S:
-                await asyncio.sleep(delay_s)
-                delay_s = min(_LONGEST_DELAY_S, 2 * delay_s)
+            await self._hesitate(slot)
             async with self._rolling:
                 await self._restart(slot, worker)
+
+    async def _hesitate(self, slot: int) -> None:
+        """Not at once, and later each time, if this worker and the one before it crashed at their start."""
+        delay_s = self._delays_s[slot]
+        self._delays_s[slot] = min(_LONGEST_DELAY_S, max(_FIRST_DELAY_S, 2 * delay_s))
+        if delay_s:
+            # Its callers would wait for long: without this socket the kernel gives them to the others. The
+            # next worker listens when it is ready.
+            old = self._sockets[slot]
+            self._sockets[slot] = _bound(old.family, old.getsockname())
+            old.close()
+            await asyncio.sleep(delay_s)
 
     async def _restart(self, slot: int, ended: Worker) -> None:
         if self._ending or self._serving[slot] is not ended:
@@ -209,19 +237,30 @@ class Supervisor:
 
 def _listening(host: str, port: int, count: int) -> list[socket.socket]:
     """Sockets on one address, in the order of the workers."""
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    # Another server with SO_REUSEPORT would share its callers with this one, and nobody would know.
+    _bound(family, address, shared=False).close()
     sockets: list[socket.socket] = []
     try:
         for _ in range(count):
-            listening = socket.socket(family, kind, protocol)
-            sockets.append(listening)
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            listening.bind(address)
-            listening.listen(_BACKLOG)
-            address = listening.getsockname()
+            sockets.append(_bound(family, address))
+            sockets[-1].listen(_BACKLOG)
+            address = sockets[-1].getsockname()
     except BaseException:
         for listening in sockets:
             listening.close()
         raise
     return sockets
+
+
+def _bound(family: int, address: Any, *, shared: bool = True) -> socket.socket:
+    made = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        made.bind(address)
+    except BaseException:
+        made.close()
+        raise
+    return made

@@ -6,12 +6,14 @@ import asyncio
 import os
 import socket
 import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 
 from speechwire.server.metrics import exposition
 from speechwire.server.server import Server
-from speechwire.server.workers._messages import ASK, FD_VARIABLE, Ready, Report, line
+from speechwire.server.workers._messages import ASK, FD_VARIABLE, RETIRE, Ready, Report, line
 
-__all__ = ["inherited_socket", "serve_supervisor"]
+__all__ = ["inherited_socket", "supervised"]
 
 
 def inherited_socket() -> socket.socket | None:
@@ -20,18 +22,41 @@ def inherited_socket() -> socket.socket | None:
     return None if number is None else socket.socket(fileno=int(number))
 
 
-async def serve_supervisor(server: Server, url: str) -> None:
-    """Say that calls are taken, then answer the supervisor; returns when it is gone."""
+@asynccontextmanager
+async def supervised(server: Server, url: str, retired: Callable[[], None]) -> AsyncIterator[None]:
+    """Say that calls are taken, answer the supervisor meanwhile, and tell it the last numbers at the end.
+
+    Args:
+        server: What is reported.
+        url: Where calls are taken.
+        retired: Called when another worker takes the callers, or the supervisor is gone.
+    """
     _say(Ready(url))
+    answering = asyncio.create_task(_answer(server, retired), name="answers the supervisor")
+    try:
+        yield
+    finally:
+        answering.cancel()
+        await asyncio.gather(answering, return_exceptions=True)
+        with suppress(OSError):  # it may be gone
+            _say(_report(server))
+
+
+async def _answer(server: Server, retired: Callable[[], None]) -> None:
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     try:
-        while (asked := await reader.readline()) == ASK:
-            _say(_report(server))
-        assert not asked, f"a supervisor asks for nothing but {ASK!r}"
+        while asked := await reader.readline():
+            if asked == ASK:
+                _say(_report(server))
+            elif asked == RETIRE:
+                retired()
+    except OSError:
+        pass  # nobody reads the answer
     finally:
         transport.close()
+    retired()
 
 
 def _report(server: Server) -> Report:
