@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -17,7 +18,8 @@ from aiohttp import web
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.test_utils import TestServer
 
-from speechwire.transport import _aiohttp
+from speechwire.transport import ConnectRequest, _aiohttp
+from speechwire.transport.picows_ws import PicowsTransport
 
 
 @asynccontextmanager
@@ -222,3 +224,24 @@ async def test_picows_says_within_the_send_that_the_buffer_is_not_empty() -> Non
         assert listener.calls == ["pause"]
         assert transport.underlying_transport.get_write_buffer_size() > 0
         transport.disconnect(graceful=False)
+
+
+async def test_picows_keeps_no_room_for_the_longest_message() -> None:
+    async with peer() as (url, heard):
+        transport = PicowsTransport()
+        websocket = await transport.connect(ConnectRequest(url))
+        messages: list[bytes | str] = [bytes(1 << 20), "\u00e4" * (1 << 20), b"short"]
+        tracemalloc.start()
+        try:
+            before = tracemalloc.get_traced_memory()[0]
+            for message in messages:
+                await websocket.send(message)
+            await until(lambda: len(heard) == len(messages))
+            assert heard == messages
+            heard.clear()
+            kept = tracemalloc.get_traced_memory()[0] - before
+        finally:
+            tracemalloc.stop()
+        await websocket.aclose()
+        await transport.aclose()
+    assert kept < 1 << 19

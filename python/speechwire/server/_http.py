@@ -108,7 +108,7 @@ class _Protocol(web.RequestHandler):
         self._http.pending += 1
         self._is_pending = True
         loop = asyncio.get_running_loop()
-        self._deadline = loop.call_later(self._http.handshake_s, self._pass_deadline, transport)
+        self._deadline = loop.call_later(self._http.handshake_s, self._pass_deadline, transport.abort)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """It is gone."""
@@ -133,9 +133,9 @@ class _Protocol(web.RequestHandler):
             self._deadline.cancel()
             self._deadline = None
 
-    def _pass_deadline(self, transport: asyncio.Transport) -> None:
+    def _pass_deadline(self, abort: Callable[[], object]) -> None:
         """Timers come before what is there to be read: many callers at once would be dropped unheard."""
-        self._deadline = asyncio.get_running_loop().call_later(_UNREAD_S, transport.abort)
+        self._deadline = asyncio.get_running_loop().call_later(_UNREAD_S, abort)
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
         """Log a failure of the server's own, not a client that breaks off or breaks the rules."""
