@@ -7,7 +7,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.server.callers import CALLERS, Caller, FreeSwitch
+from tests.server.callers import CALLERS, Caller, FreeSwitch, Twilio
 
 from speechwire.server.codec import (
     Audio,
@@ -28,6 +28,7 @@ from speechwire.server.codec import (
     Stopped,
 )
 from speechwire.server.dialects import choose
+from speechwire.server.json_media import JsonMediaCodec
 
 WITH_KEYS = [kind for kind in CALLERS if kind is not FreeSwitch]
 
@@ -170,6 +171,33 @@ def test_a_twilio_stream_that_goes_one_way_takes_no_speech(one_way: dict[str, ob
     codec.receive(connected)
     (event,) = codec.receive(json.dumps(decoded))
     assert isinstance(event, Started) and event.speech is None
+
+
+MEDIA = [
+    {"payload": "AAAA"},
+    {"payload": "AAAA", "track": "inbound", "chunk": 7},
+    {"payload": "AAAA", "track": "outbound_track"},
+    {"payload": ""},
+    {"payload": "no base64!"},
+    {"payload": 5},
+    {"track": 5},
+    {},
+    None,
+    [],
+]
+
+
+@pytest.mark.parametrize("event", ["media", "mark", "dtmf", "other", 5])
+@pytest.mark.parametrize("media", MEDIA, ids=repr)
+def test_a_frame_is_read_in_a_short_way_as_in_the_long_one(event: object, media: object) -> None:
+    text = json.dumps({"event": event, "media": media, "dtmf": {"digit": 5}, "mark": {"name": "m"}})
+    short, long = JsonMediaCodec(), JsonMediaCodec()
+    for message in Twilio().first():
+        assert short.receive(message) == long.receive(message)
+    assert short._is_plain
+    long._is_plain = False
+    assert short.receive(text) == long.receive(text)
+    assert short.receive(text.encode()) == long.receive(text.encode())
 
 
 def test_the_outbound_track_is_not_the_caller() -> None:

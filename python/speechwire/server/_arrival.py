@@ -24,17 +24,13 @@ class Arrival:
         limits: ``start_s`` and ``texts``.
         over: Done when the caller is gone, or is given up.
         finish: Ends the call.
-
-    Attributes:
-        early_s: Seconds of audio that came before there was a place.
     """
 
-    __slots__ = ("_early", "_finish", "_limits", "_over", "_place", "_started", "early_s")
+    __slots__ = ("_early", "_finish", "_limits", "_over", "_place", "_started")
 
     def __init__(
         self, place: Place, limits: Limits, over: asyncio.Future[Ending], finish: Callable[[Ending], None]
     ) -> None:
-        self.early_s = 0.0
         self._place = place
         self._limits = limits
         self._over = over

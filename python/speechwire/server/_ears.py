@@ -9,6 +9,7 @@ from speechwire.protocol import ListenV1Options, Utterance, Utterances
 from speechwire.protocol import listen_v1_events as v1
 from speechwire.protocol import listen_v2_events as v2
 from speechwire.server._hearing import upstream_of
+from speechwire.server._pacing import AudioPace
 from speechwire.server.codec import Acknowledged, AudioFormat, Caption, Notice, Started, Word
 from speechwire.session import (
     AudioDropped,
@@ -51,8 +52,10 @@ class Ears:
         settings: Options for listening.
         listener: Told what was heard.
         session_settings: Limits and deadlines of the session.
+        pace: Has counted the audio that was taken.
 
     Attributes:
+        push: Takes audio. Raises `SessionClosed` once the session has failed or was closed.
         is_complete: Whether the session has ended, and results have shown that everything was heard.
 
     Raises:
@@ -67,6 +70,7 @@ class Ears:
         listener: Listener,
         *,
         session_settings: ListenSettings,
+        pace: AudioPace,
     ) -> None:
         upstream = upstream_of(started.format, settings, may_change=started.may_change_format)
         options = upstream.options(settings)
@@ -80,29 +84,15 @@ class Ears:
         self._turns = 0
         self._utterances = Utterances()
         self._turn_of: dict[int, int] = {}
-        self._pushed_s = 0.0
+        self._pace = pace
         self.is_complete = False
         self._fault: Exception | None = None
-        self._seconds_per_byte = 1 / started.format.bytes_per_s
         self.session: ListenV1Session | ListenV2Session = (
             pool.listen_v1(options, converter=converter, settings=session_settings)
             if isinstance(options, ListenV1Options)
             else pool.listen_v2(options, converter=converter, settings=session_settings)
         )
-
-    @property
-    def pushed_s(self) -> float:
-        """Seconds of audio taken."""
-        return self._pushed_s
-
-    def push(self, data: bytes) -> None:
-        """Take audio.
-
-        Raises:
-            SessionClosed: The session has failed or was closed.
-        """
-        self._pushed_s += len(data) * self._seconds_per_byte
-        self.session.push(data)
+        self.push = self.session.push
 
     def change_format(self, form: AudioFormat) -> None:
         """Audio from here on is in another format.
@@ -111,7 +101,6 @@ class Ears:
             InvalidArgument: It cannot be converted.
         """
         self.session.exchange(self._upstream.converter(form))
-        self._seconds_per_byte = 1 / form.bytes_per_s
 
     def end_turn(self) -> None:
         """Ask for the results of what was pushed so far."""
@@ -164,7 +153,7 @@ class Ears:
                     start_s=self._start_s + event.audio_window_start,
                     end_s=self._start_s + end_s,
                     confidence=event.end_of_turn_confidence,
-                    lag_s=max(0.0, self._pushed_s - end_s),
+                    lag_s=max(0.0, self._pace.audio_s - end_s),
                 )
             )
         self._acknowledge(end_s if event.event == "EndOfTurn" else end_s - _ONSET_S)
@@ -206,7 +195,7 @@ class Ears:
                 end_s=self._start_s + utterance.end,
                 confidence=utterance.confidence,
                 channel=utterance.channel,
-                lag_s=max(0.0, self._pushed_s - utterance.end),
+                lag_s=max(0.0, self._pace.audio_s - utterance.end),
             )
         )
 

@@ -24,6 +24,8 @@ class Gather:
         chunk_bytes: The size of a chunk.
     """
 
+    __slots__ = ("_chunk_bytes", "_parts", "_size")
+
     def __init__(self, chunk_bytes: int) -> None:
         self._chunk_bytes = chunk_bytes
         self._parts: list[bytes] = []
@@ -32,13 +34,14 @@ class Gather:
     def push(self, pcm: bytes, /) -> list[bytes]:
         """Take audio of any length; return the chunks that are complete."""
         self._parts.append(pcm)
-        self._size += len(pcm)
-        if self._size < self._chunk_bytes:
+        held, size = self._size + len(pcm), self._chunk_bytes
+        if held < size:
+            self._size = held
             return []
-        data, size = b"".join(self._parts), self._chunk_bytes
-        whole = self._size - self._size % size
-        self._parts = [data[whole:]] if whole < self._size else []
-        self._size -= whole
+        data = b"".join(self._parts)
+        self._size = held % size
+        whole = held - self._size
+        self._parts = [data[whole:]] if self._size else []
         return [data[at : at + size] for at in range(0, whole, size)]
 
     def flush(self) -> list[bytes]:

@@ -11,7 +11,16 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Media", "MediaFormat", "Message", "Start", "decode_message"]
+__all__ = [
+    "Frame",
+    "FrameMedia",
+    "Media",
+    "MediaFormat",
+    "Message",
+    "Start",
+    "decode_frame",
+    "decode_message",
+]
 
 
 class MediaFormat(msgspec.Struct):
@@ -76,6 +85,23 @@ class Message(msgspec.Struct):
     extra_headers: Any = None
     payload: Any = None
 
+
+class FrameMedia(msgspec.Struct, gc=False):
+    """``media``, but for what is not looked at where audio comes in order."""
+
+    payload: bytes = b""
+    track: str = "inbound"
+
+
+class Frame(msgspec.Struct, gc=False):
+    """Any message, as far as it is audio: nearly all that come."""
+
+    event: str
+    media: FrameMedia | None = None
+
+
+decode_frame = msgspec.json.Decoder(Frame, strict=False).decode
+"""As `decode_message`, in half of the time."""
 
 decode_message = msgspec.json.Decoder(Message, strict=False).decode
 """Raises ``msgspec.MsgspecError`` for what is no such message."""

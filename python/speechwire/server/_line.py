@@ -62,7 +62,7 @@ class Line:
         call: For the application, once the caller has said who it is.
         end: Why the call ended.
         log: For this call.
-        pace: How much audio came.
+        pace: The caller's audio.
     """
 
     def __init__(self, codec: Codec, place: Place, shared: Shared, *, call_id: str, log: CallLogger) -> None:
@@ -86,8 +86,8 @@ class Line:
         self._reports = Reports(self, shared.counters)
         self._listening = Listening(None, log, self.finish)
         self._speech = Speaking(None, self._reports, most_texts=limits.texts)
+        self._is_over = False
         self._malformed = 0
-        self._seconds_per_byte = 0.0
         self._span: object | None = None
 
     @property
@@ -113,13 +113,14 @@ class Line:
         Returns:
             Seconds to wait before the next is read: 0, or more where audio comes faster than it may.
         """
-        if self._over.done():
+        # Each object that is looked at here is a cache miss per call and frame.
+        if self._is_over:
             return 0.0
-        self._heard_at_s = self._clock()
+        now_s = self._heard_at_s = self._clock()
         delay_s = 0.0
         for incoming in self._codec.receive(message):
             if type(incoming) is Audio:
-                delay_s = self._on_audio(incoming.data)
+                delay_s = self.pace.take(incoming.data, now_s)
             else:
                 self._on(incoming)
         return delay_s
@@ -131,7 +132,8 @@ class Line:
 
     def finish(self, ending: Ending) -> None:
         """End the call; the first reason counts."""
-        if not self._over.done():
+        if not self._is_over:
+            self._is_over = True
             self._over.set_result(ending)
 
     async def run(self) -> Ending:
@@ -191,14 +193,6 @@ class Line:
 
     # What comes in
 
-    def _on_audio(self, data: bytes) -> float:
-        seconds = len(data) * self._seconds_per_byte
-        if not self._listening.active:
-            self._arrival.early_s += seconds
-            return 0.0
-        self._listening.push(data)
-        return self.pace.add(seconds, self._heard_at_s)
-
     def _on(self, incoming: Incoming) -> None:
         match incoming:
             case Reply():
@@ -216,7 +210,7 @@ class Line:
             case PeerError():
                 self.log.warning("the caller's side reports: %s", incoming.description)
             case FormatChanged():
-                self._seconds_per_byte = 1 / incoming.format.bytes_per_s
+                self.pace.seconds_per_byte = 1 / incoming.format.bytes_per_s
                 self._listening.change_format(incoming.format)
             case EndTurn():
                 self._listening.end_turn()
@@ -226,7 +220,7 @@ class Line:
     def _on_started(self, started: Started) -> None:
         """Listen from the first sample on, where there is a place already."""
         self._arrival.on_started(started)
-        self._seconds_per_byte = 1 / started.format.bytes_per_s
+        self.pace.seconds_per_byte = 1 / started.format.bytes_per_s
         if self._place.is_taken:
             self._ready(started)
 
@@ -246,7 +240,7 @@ class Line:
             if not await self._arrival.wait_for_place(self.send):
                 return self._over.result()
             self._ready(started)
-            self._reports.on_early_audio(self._arrival.early_s)
+            self._reports.on_early_audio(self.pace.early_s)
         if self.call is None:  # listening could not begin
             self.finish(endings.INTERNAL)
             return self._over.result()
@@ -271,6 +265,7 @@ class Line:
         self.log = CallLogger(self.log.logger, {"call_id": self.call_id, "dialect": self.dialect})
         try:
             self._listening = Listening(self._ears(started), self.log, self.finish)
+            self.pace.push = self._listening.push
             self._speech = Speaking(self._mouth(started), self._reports, most_texts=self._limits.texts)
         except SpeechwireError as error:
             self.log.error("the call cannot begin: %s", error)
@@ -286,7 +281,9 @@ class Line:
     def _ears(self, started: Started) -> Ears:
         shared = self._shared
         settings = shared.session_settings
-        return Ears(shared.pool, started, shared.listen, self._reports, session_settings=settings)
+        return Ears(
+            shared.pool, started, shared.listen, self._reports, session_settings=settings, pace=self.pace
+        )
 
     def _mouth(self, started: Started) -> Mouth | None:
         if started.speech is None:
@@ -329,7 +326,7 @@ class Line:
             await asyncio.wait({answering}, timeout=self._limits.hangup_s)
 
     async def _let_go(self) -> None:
-        self._counters.audio_s += self._listening.pushed_s
+        self._counters.audio_s += self.pace.audio_s
         await self._listening.aclose()
         await self._speech.aclose()
 

@@ -24,37 +24,22 @@ class Listening:
         finish: Ends the call.
     """
 
-    __slots__ = ("_ears", "_finish", "_is_deaf", "_log")
+    __slots__ = ("_ears", "_finish", "_log")
 
     def __init__(self, ears: Ears | None, log: CallLogger, finish: Callable[[Ending], None]) -> None:
         self._ears = ears
         self._log = log
         self._finish = finish
-        self._is_deaf = False
 
     @property
-    def active(self) -> bool:
-        """Whether audio is taken."""
-        return self._ears is not None
+    def push(self) -> Callable[[bytes], None] | None:
+        """Takes audio, and raises `SpeechwireError` where listening has failed or ended; ``None`` before."""
+        return None if self._ears is None else self._ears.push
 
     @property
     def is_complete(self) -> bool:
         """Whether everything that came was heard, and has been said."""
         return self._ears is None or self._ears.is_complete
-
-    @property
-    def pushed_s(self) -> float:
-        """Seconds of audio that were taken."""
-        return 0.0 if self._ears is None else self._ears.pushed_s
-
-    def push(self, data: bytes) -> None:
-        """Take audio."""
-        if self._is_deaf or self._ears is None:
-            return
-        try:
-            self._ears.push(data)
-        except SpeechwireError:  # listening has failed or ended; who waits for it says why
-            self._is_deaf = True
 
     def change_format(self, form: AudioFormat) -> None:
         """The audio from here on has another format."""

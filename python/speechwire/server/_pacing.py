@@ -1,4 +1,4 @@
-"""How fast a caller may send, and when it is given up: time, without a task of its own."""
+"""A caller's audio, how fast it may come, and when a caller is given up: without a task of its own."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from speechwire.errors import SpeechwireError
 from speechwire.server import _ending as endings
 from speechwire.server._ending import Ending
 from speechwire.server.limits import Limits
@@ -16,20 +17,42 @@ _MOST_DELAY_S: Final = 0.5
 
 
 class AudioPace:
-    """Slows down who sends audio faster than it may.
+    """Takes audio, counts it, and slows down who sends it faster than it may.
 
     Args:
         limits: ``audio_burst_s`` and ``audio_speed``.
         began_s: When the call began, on the clock.
 
     Attributes:
-        audio_s: Seconds of audio that came.
+        push: Takes it from here; ``None`` before the call is on.
+        seconds_per_byte: Of the format in force.
+        audio_s: Seconds of audio that were pushed.
+        early_s: Those that came before the call was on.
     """
 
+    __slots__ = ("_began_s", "_is_deaf", "_limits", "audio_s", "early_s", "push", "seconds_per_byte")
+
     def __init__(self, limits: Limits, began_s: float) -> None:
-        self.audio_s = 0.0
+        self.push: Callable[[bytes], None] | None = None
+        self.seconds_per_byte = 0.0
+        self.audio_s = self.early_s = 0.0
         self._limits = limits
         self._began_s = began_s
+        self._is_deaf = False
+
+    def take(self, data: bytes, now_s: float) -> float:
+        """Audio has come; returns how long to read no more."""
+        seconds = len(data) * self.seconds_per_byte
+        if self.push is None:
+            self.early_s += seconds
+            return 0.0
+        if self._is_deaf:
+            return 0.0
+        try:
+            self.push(data)
+        except SpeechwireError:  # listening has failed or ended; who waits for it says why
+            self._is_deaf = True
+        return self.add(seconds, now_s)
 
     def add(self, seconds: float, now_s: float) -> float:
         """So much audio has come; returns how long to read no more."""

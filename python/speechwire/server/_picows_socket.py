@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any, Final, Self
 
 import picows
@@ -128,12 +129,12 @@ class PicowsSocket(picows.WSListener):
     def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
         self._beats = 0
         kind = frame.msg_type
-        if self._is_over and kind != _CLOSE:
+        if self._is_over and kind is not _CLOSE:
             return
         if frame.rsv1 or frame.rsv2 or frame.rsv3:
             self._fail(picows.WSCloseCode.PROTOCOL_ERROR, "reserved bits are set")
-        elif frame.fin and self._fragments is None and kind in (_TEXT, _BINARY):
-            self._take(frame.get_payload_as_bytes(), is_text=kind == _TEXT)
+        elif frame.fin and self._fragments is None and (kind is _TEXT or kind is _BINARY):
+            self._take(frame.get_payload_as_bytes(), is_text=kind is _TEXT)
         elif kind in (_TEXT, _BINARY, _CONTINUATION):
             self._take_fragment(frame, kind)
         elif kind == _PING:
@@ -282,20 +283,18 @@ class _Protocol(WSProtocol):  # type: ignore[misc]
     """picows's, with bounds.
 
     Its buffer doubles whenever a read fills it, and stays so; and after a frame that it refuses it reads on
-    for a moment, and makes room for the frame.
+    for a moment, and makes room for the frame: it gets one more piece at most.
     """
 
     def get_buffer(self, size_hint: int) -> memoryview:
         """Where to read to."""
-        room: memoryview = super().get_buffer(size_hint)
-        return room[:_READ_BYTES]
-
-    def buffer_updated(self, count: int) -> None:
-        """So much has come."""
-        super().buffer_updated(count)
         transport = self.transport
         if transport.is_close_frame_sent and not self.listener.is_closing:
             transport.underlying_transport.pause_reading()
+        return _room(self, size_hint)[:_READ_BYTES]
+
+
+_room: Final[Callable[[WSProtocol, int], memoryview]] = WSProtocol.get_buffer
 
 
 def _head_of(request: web.BaseRequest) -> bytes:

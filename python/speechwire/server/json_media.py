@@ -7,7 +7,14 @@ import msgspec
 from speechwire.server._captions import caption_text
 from speechwire.server._formats import SILENCE, audio_format, bounded_parameters
 from speechwire.server._json_dialects import DIALECTS, JsonDialect, dialect_of
-from speechwire.server._json_messages import Media, MediaFormat, Message, Start, decode_message
+from speechwire.server._json_messages import (
+    Media,
+    MediaFormat,
+    Message,
+    Start,
+    decode_frame,
+    decode_message,
+)
 from speechwire.server._reorder import Reorder
 from speechwire.server.codec import (
     Audio,
@@ -51,6 +58,7 @@ class JsonMediaCodec:
         self._started = False
         self._stopped = False
         self._reorder: Reorder | None = None
+        self._is_plain = False  # audio comes in order, and nothing of a frame matters but its audio
 
     @property
     def name(self) -> str:
@@ -60,6 +68,12 @@ class JsonMediaCodec:
     def receive(self, message: str | bytes) -> list[Incoming]:
         """See :class:`speechwire.server.codec.Codec`."""
         try:
+            if self._is_plain:
+                frame = decode_frame(message)
+                media = frame.media
+                if frame.event == "media" and media is not None:
+                    is_heard = media.payload and not media.track.startswith("outbound")
+                    return [Audio(data=media.payload)] if is_heard else []
             decoded = decode_message(message)
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             return [Malformed(reason=f"no message of this protocol: {type(error).__name__}")]
@@ -135,6 +149,7 @@ class JsonMediaCodec:
         self._piece_bytes = int(form.sample_rate * dialect.speech_limit_s) * self._speech_format.frame_bytes
         if dialect.is_reordered:
             self._reorder = Reorder(silence=SILENCE[form.encoding])
+        self._is_plain = self._reorder is None
         parameters = _parameters(message, start)
         one_way = parameters.get("speech") == "off" or len(start.tracks) > 1
         return [
@@ -147,7 +162,7 @@ class JsonMediaCodec:
         ]
 
     def _on_stop(self, message: Message) -> list[Incoming]:
-        self._stopped = True
+        self._stopped, self._is_plain = True, False
         rest = self._reorder.flush() if self._reorder else []
         reason = message.reason or ""
         return [*(Audio(data=data) for data in rest), Stopped(reason=reason[:200])]
