@@ -109,6 +109,36 @@ def test_the_end_is_an_end() -> None:
     assert ends([(1.0, "audio"), (2.0, "close")], NOVA) == [(1.0, b"\0\0")]
 
 
+@pytest.mark.parametrize(
+    ("message", "close_code", "ended"),
+    [
+        (WSMessage(WSMsgType.CLOSE, 4000, "enough"), None, ("client", 4000, "enough")),
+        (WSMessage(WSMsgType.CLOSE, None, None), None, ("client", 1005, "")),
+        (WSMessage(WSMsgType.ERROR, ValueError("bad frame"), None), 1002, ("server", 1002, "bad frame")),
+        (WSMessage(WSMsgType.ERROR, ValueError("bad frame"), None), None, ("server", 1006, "bad frame")),
+        (WSMessage(WSMsgType.CLOSED, None, None), 1000, ("client", 1006, "")),
+        (WSMessage(WSMsgType.CLOSING, None, None), None, ("client", 1006, "")),
+    ],
+)
+def test_who_ended_a_connection_is_recorded_and_how(
+    message: WSMessage, close_code: int | None, ended: tuple[str, int, str]
+) -> None:
+    class Peer:
+        async def receive(self) -> WSMessage:
+            return message
+
+    async def read() -> Connection:
+        peer: Any = Peer()
+        peer.close_code = close_code
+        record = Connection(0, "/", [], {})
+        inlet = Inlet(peer, record, Journal(), FaultSession((), 0, "/"), cast(Outlet, _Way()))
+        assert [frame async for frame in inlet.frames(FLUX)] == []
+        return record
+
+    record = asyncio.run(read())
+    assert (record.closed_by, record.close_code, record.close_reason) == ended
+
+
 def test_a_slow_reader_takes_its_time_over_every_frame() -> None:
     frames = [(0.0, "audio")] * 3 + [(0.0, "close")]
     assert [at_s for at_s, _ in ends(frames, FLUX, SlowReader(2.0))] == [2.0, 4.0, 6.0]

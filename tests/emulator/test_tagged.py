@@ -1,0 +1,71 @@
+"""What the tagged engine hears: words that are values of samples, silence behind them, and nothing before."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from speechwire.emulator.engine import Heard
+from speechwire.emulator.tagged import TaggedRecognizer, word_sample
+
+RATE = 8_000
+
+
+def audio(*parts: tuple[int, float]) -> bytes:
+    """Words by number, 0 for silence, each this many seconds."""
+    return b"".join(
+        (word_sample(word) if word else 0).to_bytes(2, "little", signed=True) * round(RATE * seconds)
+        for word, seconds in parts
+    )
+
+
+def heard(pcm: bytes, recognizer: TaggedRecognizer | None = None) -> Sequence[Heard]:
+    return asyncio.run((recognizer or TaggedRecognizer(RATE)).feed(pcm))
+
+
+def test_before_the_first_word_there_is_no_silence() -> None:
+    for step, each in enumerate(heard(audio((0, 1.0))), 1):
+        assert each.time_s == pytest.approx(step * 0.05)
+        assert each == Heard(each.time_s, (), settled=False, silence_s=None, end_of_turn=0.0)
+
+
+def test_a_word_is_known_at_its_end_and_the_silence_behind_it_counts_on() -> None:
+    steps = heard(audio((7, 0.3), (0, 2.0)))
+    assert [len(each.words) for each in steps[:8]] == [0] * 6 + [1, 1]
+    word = steps[6].words[0]
+    assert (word.text, word.start_s, round(word.end_s, 3)) == ("7", 0.0, 0.3)
+    assert [each.silence_s for each in steps[:6]] == [0.0] * 6, "a word is open"
+    silences = [each.silence_s for each in steps[6:]]
+    assert silences == pytest.approx([0.05 * place for place in range(1, 41)]), "also once it is settled"
+    (settled,) = [place for place, each in enumerate(steps) if each.settled]
+    assert steps[settled].words == (word,)
+    assert not any(each.words for each in steps[settled + 1 :])
+    assert [each.end_of_turn for each in steps[6:]] == pytest.approx(
+        [min(1.0, 0.1 * place) for place in range(1, 41)]
+    )
+
+
+def test_another_word_ends_the_one_before() -> None:
+    steps = heard(audio((7, 0.3), (8, 0.3), (0, 0.1)))
+    assert [(word.text, round(word.start_s, 3), round(word.end_s, 3)) for word in steps[-1].words] == [
+        ("7", 0.0, 0.3),
+        ("8", 0.3, 0.6),
+    ]
+
+
+def test_pieces_of_any_size_are_heard_alike() -> None:
+    pcm, whole = audio((7, 0.3), (0, 0.5)), heard(audio((7, 0.3), (0, 0.5)))
+    recognizer = TaggedRecognizer(RATE)
+    pieces = [each for at in range(0, len(pcm), 333) for each in heard(pcm[at : at + 333], recognizer)]
+    assert pieces == list(whole)
+
+
+def test_settling_tells_the_open_word_and_forgets_it() -> None:
+    recognizer = TaggedRecognizer(RATE)
+    heard(audio((7, 0.3), (8, 0.3)), recognizer)
+    (told,) = asyncio.run(recognizer.settle())
+    assert [word.text for word in told.words] == ["7", "8"]
+    assert (told.settled, told.silence_s, told.end_of_turn) == (True, 0.1, 0.1)
+    assert asyncio.run(recognizer.settle())[0].words == ()
