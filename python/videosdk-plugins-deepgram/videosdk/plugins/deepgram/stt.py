@@ -213,7 +213,7 @@ class DeepgramSTT(SessionSTT):
         )
 
     def _options(self, sent: InputFormat) -> ListenV1Options:
-        silence = self.endpointing
+        silence: Any = self.endpointing
         return ListenV1Options(
             model=self.model,
             language=self.language,
