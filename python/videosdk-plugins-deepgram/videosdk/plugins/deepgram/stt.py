@@ -59,7 +59,7 @@ class DeepgramSTT(SessionSTT):
         detect_entities: Put entities in the finals.
         diarize_model: ``latest`` or ``v1``, instead of ``enable_diarization``.
         mip_opt_out: Keep the audio out of the model improvement program.
-        version: Version of the model.
+        version: Of the model.
         dictation: Spoken punctuation becomes punctuation.
         extra: Further query parameters by name, unchecked.
         target_sample_rate: Hz to convert to before sending, as one channel; by default the stream's.
@@ -213,7 +213,7 @@ class DeepgramSTT(SessionSTT):
         )
 
     def _options(self, sent: InputFormat) -> ListenV1Options:
-        silence: Any = self.endpointing
+        silence: Any = self.endpointing  # set by the caller at any time, and judged by the options
         return ListenV1Options(
             model=self.model,
             language=self.language,
