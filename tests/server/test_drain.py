@@ -68,7 +68,7 @@ async def served(tmp_path: Path, *options: str) -> AsyncIterator[Process]:
             )
         assert process.stdout is not None
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(120):  # a bound for a busy machine
                 url = (await process.stdout.readline()).decode().strip()
             assert url.startswith("http://"), log.read_text()
             yield Process(process, url, log)
