@@ -18,6 +18,8 @@ from examples.shared.journal import Journal
 from examples.shared.livekit_room import Microphone, Speaker
 from speechwire.emulator import EmulatedCall
 
+pytestmark = pytest.mark.paced  # a caller who speaks at real pace
+
 pytest_plugins = ["speechwire.emulator.pytest_plugin"]
 
 RATE = 48_000

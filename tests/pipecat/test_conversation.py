@@ -22,6 +22,8 @@ from examples.shared.journal import Journal
 from examples.shared.pipecat_room import Microphone, Speaker
 from speechwire.emulator import tag_of
 
+pytestmark = pytest.mark.paced  # a caller who speaks at real pace
+
 
 class Conversation(NamedTuple):
     scene: Scene
