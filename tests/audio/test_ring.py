@@ -297,6 +297,12 @@ def test_a_long_message_is_cut(build: Build) -> None:
     assert [len(message) for message, _, _ in drained(ring, 0.0)] == [2000, 2000, 1000]
 
 
+def test_the_longest_message_is_a_second_however_short_that_is(build: Build) -> None:
+    ring = build(frame_bytes=1, frame_rate=1)
+    ring.push(b"abc", 0.0)
+    assert [message for message, _, _ in drained(ring, 0.0)] == [b"a", b"b", b"c"]
+
+
 def test_overflow_drops_the_oldest_and_keeps_a_flush(build: Build) -> None:
     ring = build(queue_frames=4)
     for pcm in (b"aaaa", b"bbbb", b"cccc"):

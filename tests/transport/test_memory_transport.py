@@ -159,5 +159,5 @@ async def test_a_broken_script_resets_and_is_reported() -> None:
     connection = await transport.connect(REQUEST)
     await connection.send("x")
     assert isinstance(await connection.receive(), CloseEvent)
-    with pytest.raises(ExceptionGroup, match="scripted peers failed"):
+    with pytest.raises(ExceptionGroup, match="^scripted peers failed$"):
         await transport.aclose()
