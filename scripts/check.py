@@ -117,7 +117,7 @@ _begins: list[float] = []
 def pytest_runtest_setup() -> None:
     """Skip what is left when the time is over; pytest calls this in each of its processes.
 
-    The time begins with a process's first test: a machine that is slow to start pytest must not skip them all.
+    The time begins with a process's first test: where pytest starts slowly, some tests still run.
     """
     _begins.append(time.monotonic())
     if _begins[-1] - _begins[0] > float(os.environ.get(BUDGET, "inf")):
