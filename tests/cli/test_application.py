@@ -96,6 +96,26 @@ def serve_and_interrupt(arguments: list[str]) -> int:
             "speechwire bench",
             "Invalid value for '--seconds': 'x' is not a number from 0.1 to 600",
         ),
+        (
+            ["convert", "in.wav", "out.wav", "--rate", "fast"],
+            "speechwire convert",
+            "Invalid value for '--rate': 'fast' is not a whole number.",
+        ),
+        (
+            ["load", "http://127.0.0.1:1", "--seconds", "long"],
+            "speechwire load",
+            "Invalid value for '--seconds': 'long' is not a number.",
+        ),
+        (
+            ["load", "127.0.0.1:8080"],
+            "speechwire load",
+            "127.0.0.1:8080 is no URL; give the server's, such as http://127.0.0.1:8080",
+        ),
+        (
+            ["load", "http://example.com"],
+            "speechwire load",
+            "http://example.com is not on this machine: --allow-remote permits it",
+        ),
         (["bench", "-q", "-v"], "speechwire bench", "-q and -v contradict each other"),
         (
             ["convert", "", "x.wav"],
@@ -111,7 +131,8 @@ def test_wrong_usage_is_one_line_and_2(run: Run, arguments: list[str], command_p
 @pytest.mark.parametrize(
     ("arguments", "command_path", "begin"),
     [
-        (["bogus"], "speechwire", "No such command 'bogus'"),
+        (["bogus"], "speechwire", "No such command 'bogus'; there are transcribe, speak, "),
+        (["conver"], "speechwire", "No such command 'conver'; did you mean convert?"),
         (["--bogus"], "speechwire", "No such option"),
         (["speak"], "speechwire speak", "Missing argument"),
     ],

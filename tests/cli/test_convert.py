@@ -168,7 +168,7 @@ def samples_of(name: str) -> NDArray[np.int64]:
     [
         (["missing.wav", "out.wav"], 2, "missing.wav: No such file or directory"),
         (["in.wav", "in.wav"], 2, "TARGET must be another file than SOURCE"),
-        (["in.wav", "nowhere/out.wav"], 1, "nowhere/out.wav: No such file or directory"),
+        (["in.wav", "nowhere/out.wav"], 1, "nowhere/out.wav: there is no folder nowhere"),
         (
             ["in.wav", "out.wav", "--rate", "5"],
             2,

@@ -59,7 +59,8 @@ def writing(request: pytest.FixtureRequest, base_url: str) -> list[str]:
         ("out", 2, f"out: no extension that names a format; {NO_FORMAT}"),
         (".wav", 2, f".wav: no extension that names a format; {NO_FORMAT}"),
         ("folder.wav", 1, "folder.wav: this is a folder; name a file to write"),
-        ("nowhere/out.wav", 1, "nowhere/out.wav: No such file or directory"),
+        ("folder", 2, "folder: this is a folder; name a file to write"),
+        ("nowhere/out.wav", 1, "nowhere/out.wav: there is no folder nowhere"),
         ("plain/out.wav", 1, "plain/out.wav: Not a directory"),
         ("loop.wav", 1, "loop.wav: Too many levels of symbolic links"),
         ("/dev/full", 1, "/dev/full: No space left on device"),
@@ -70,6 +71,7 @@ def test_an_output_that_cannot_be(
     zygote: Zygote, writing: list[str], name: str, code: int, why: str, terminal: bool
 ) -> None:
     Path("folder.wav").mkdir()
+    Path("folder").mkdir()
     Path("plain").write_text("a file")
     Path("loop.wav").symlink_to("loop.wav")
     before = sorted(os.listdir())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from collections import Counter
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ from typing import Any, cast
 
 import pytest
 from click.testing import CliRunner
+from tests.cli.conftest import Outcome, Run
 
 import speechwire.session
 from speechwire.cli._service import Access, Service
@@ -72,3 +74,24 @@ def test_the_table_of_load() -> None:
     assert list(table.columns[1].cells) == ["1 (503)"]
     assert list(table.columns[2].cells) == ["0"]
     assert list(table.columns[3].cells) == ["not counted"]
+    assert [list(column.cells) for column in table.columns[5:8]] == [["-"], ["-"], ["-"]]
+
+
+def test_the_times_of_turns_in_the_table_of_load() -> None:
+    table = _table([Result("twilio", 1, 10.0, answered=1, turns=[(1.0, 0.25)])])
+    assert [list(column.cells) for column in table.columns[5:8]] == [["250"], ["250"], ["250"]]
+
+
+def test_load_says_in_one_line_that_no_server_is_there(run: Run) -> None:
+    with socket.socket() as nobody:  # bound and not listening: no other process answers meanwhile
+        nobody.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        outcome = run("load", url, "--calls", 2, "--seconds", 1)
+    why = "no connection could be made (ConnectionRefusedError); is `speechwire serve` running there?"
+    assert outcome == Outcome(3, "", f"speechwire load: {url}: {why}\n")
+
+
+def test_load_tries_the_picture_before_it_calls(run: Run) -> None:
+    arguments = ("load", "http://127.0.0.1:9", "--calls", 1, "--seconds", 3600)
+    outcome = run(*arguments, "--picture", "nowhere/load.svg")
+    assert outcome == Outcome(1, "", "speechwire load: nowhere/load.svg: there is no folder nowhere\n")

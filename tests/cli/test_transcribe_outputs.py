@@ -102,12 +102,42 @@ def test_an_output_that_cannot_be_written_is_told_before_an_hour_is_heard(run: R
     Path("folder").mkdir()
     common = (silence("in.wav"), "--base-url", emulator.base_url)
     assert run("transcribe", *common, "-o", "nowhere/out.txt") == Outcome(
-        1, "", "speechwire transcribe: nowhere/out.txt: No such file or directory\n"
+        1, "", "speechwire transcribe: nowhere/out.txt: there is no folder nowhere\n"
     )
     assert run("transcribe", *common, "-o", "folder") == Outcome(
         2, "", "speechwire transcribe: folder: -o names a file; --output-dir names a folder\n"
     )
     assert len(emulator.connections) == 0
+
+
+@pytest.mark.usefixtures("key")
+@pytest.mark.parametrize(
+    ("source", "target", "why"),
+    [
+        ("in.wav", "in.wav", ".wav is a recording's; transcripts are .txt, .json, .srt and .vtt"),
+        ("in.wav", "other.MP3", ".mp3 is a recording's; transcripts are .txt, .json, .srt and .vtt"),
+        ("in", "in", "the transcript would replace the recording"),
+        ("in", "./link", "the transcript would replace the recording"),
+    ],
+)
+def test_no_recording_is_written_over(run: Run, serve: Serve, source: str, target: str, why: str) -> None:
+    emulator = serve()
+    silence(source)
+    Path("link").symlink_to("in")
+    Path("other.MP3").write_text("a recording")
+    before = Path(source).read_bytes()
+    outcome = run("transcribe", source, "-o", target, "--base-url", emulator.base_url)
+    assert outcome == Outcome(2, "", f"speechwire transcribe: {Path(target)}: {why}\n")
+    assert Path(source).read_bytes() == before and Path("other.MP3").read_text() == "a recording"
+    assert len(emulator.connections) == 0
+
+
+@pytest.mark.usefixtures("key")
+def test_no_recording_in_the_folder_is_written_over(run: Run, serve: Serve) -> None:
+    before = Path(silence("in.txt")).read_bytes()
+    outcome = run("transcribe", "in.txt", "--output-dir", ".", "--base-url", serve().base_url)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert Path("in.txt").read_bytes() == before
 
 
 @pytest.mark.usefixtures("key")

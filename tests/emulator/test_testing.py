@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from speechwire.emulator import (
 from speechwire.emulator._audio_format import AudioFormat, Decoder, encode
 from speechwire.emulator._seen import interruptions
 from speechwire.emulator.journal import Journal
-from speechwire.errors import InvalidArgument
+from speechwire.errors import InvalidArgument, InvalidArgumentType
 from speechwire.protocol import ListenV1Options, ListenV2Options, SpeakV1Options, SpeakV2Options
 from speechwire.protocol.listen_v2_events import TurnInfo
 from speechwire.session import ListenV1Session, ListenV2Session, SpeakRequest, SpeakSession
@@ -129,6 +130,21 @@ async def test_a_common_fault_loses_no_word_of_a_session(deepgram_call: Emulated
         await call.play(ORDER, agent.ears.push, rate=48_000, channels=2, speed=4)
         assert await call.eventually(lambda: call.heard(ORDER))
     assert len([one for one in call.emulator.connections if one.endpoint == "/v2/listen"]) == 2
+
+
+@pytest.mark.parametrize("fault", ["reset", [Reset()], Reset])
+def test_what_is_no_fault_is_refused(deepgram_call: EmulatedCall, fault: Any) -> None:
+    with pytest.raises(InvalidArgumentType, match=r"faults must be .*common_faults"):
+        deepgram_call.fails_with(fault)
+    assert not deepgram_call.emulator.faults
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"), [("rate", 100), ("rate", 200_000), ("channels", 0), ("channels", 33)]
+)
+def test_audio_that_no_call_has_is_refused(deepgram_call: EmulatedCall, argument: str, value: int) -> None:
+    with pytest.raises(InvalidArgument, match=argument):
+        next(deepgram_call.frames(ORDER, **{argument: value}))
 
 
 async def test_faults_can_be_given_at_once(make_deepgram_call: Callable[..., EmulatedCall]) -> None:

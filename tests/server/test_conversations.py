@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
+import aiohttp
 import pytest
 from tests.server.callers import CALLERS, Caller, FreeSwitch, Twilio
 from tests.server.content import ContentEngine, spoken
@@ -260,3 +261,21 @@ async def test_texts_that_fail_in_the_middle_fail_what_is_said() -> None:
     async with serving(answer, engine=ContentEngine()) as where, dial(where, Twilio()) as call:
         assert await call.ended() == 1000
     assert seen
+
+
+async def test_an_application_that_speaks_to_who_takes_no_speech_is_told_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def answer(call: Call) -> None:
+        await call.say("Hello.")
+
+    start = {"type": "Start", "version": 1, "format": {"encoding": "s16le", "sample_rate": 16_000}}
+    async with (
+        serving(answer, engine=ContentEngine()) as where,
+        aiohttp.ClientSession() as http,
+        http.ws_connect(f"{where.socket_url}/socket") as socket,
+    ):
+        await socket.send_json(start)
+        await until(lambda: where.server.counters.ended == {"done": 1})
+    warned = [record.getMessage() for record in caplog.records if "stopped at say" in record.getMessage()]
+    assert warned == ["the application stopped at say(): this connection takes no speech"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import io
 import logging
@@ -55,6 +56,16 @@ class _Commands(click.Group):
             command = getattr(importlib.import_module(f"speechwire.cli.{cmd_name}"), cmd_name)
         assert isinstance(command, click.Command)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name in _COMMANDS or name.startswith("-"):
+            return super().resolve_command(ctx, args)
+        like = difflib.get_close_matches(name, _COMMANDS, 1)
+        way_out = f"did you mean {like[0]}?" if like else f"there are {', '.join(_COMMANDS)}"
+        raise click.UsageError(f"No such command '{name}'; {way_out}", ctx)
 
     def invoke(self, ctx: click.Context) -> int:
         try:

@@ -41,6 +41,8 @@ def output_format(path: Path, given: str | None) -> str:
         raise click.UsageError(f"{display_name(path)}: --format {given} contradicts the extension {suffix}")
     if by_suffix:
         return by_suffix
+    if path.is_dir():
+        raise click.UsageError(f"{display_name(path)}: this is a folder; name a file to write")
     what = f"cannot write {suffix} files" if suffix else "no extension that names a format"
     raise click.UsageError(f"{display_name(path)}: {what}; there are .wav, .flac and .raw")
 

@@ -25,6 +25,7 @@ __all__ = [
     "USAGE",
     "InputError",
     "OutputError",
+    "UnreachableError",
     "exit_code",
     "named",
     "one_line",
@@ -56,6 +57,9 @@ _TYPED = {
     "sample_rate": "--rate",
     "speed": "--speed",
 }
+# click names the type of an option's value by its own class.
+_KINDS = {"integer": "is not a whole number", "float": "is not a number"}
+_CLICKS = re.compile(r"is not a valid (integer|float)( range)?")
 _LINE_BREAKS = re.compile(r"\s*[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+\s*")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -64,11 +68,15 @@ class InputError(ValueError):
     """An input cannot be read, or not as audio; the message names it."""
 
 
+class UnreachableError(Exception):
+    """Nobody answers at an address; the message names it."""
+
+
 class OutputError(ValueError):
     """An output cannot hold what is to be written; the message names it."""
 
 
-EXPECTED = (click.ClickException, SpeechwireError, InputError, OutputError, OSError)
+EXPECTED = (click.ClickException, SpeechwireError, InputError, OutputError, UnreachableError, OSError)
 """What a command may end with; anything else is a defect."""
 
 
@@ -77,7 +85,7 @@ def exit_code(error: BaseException) -> int:
     error = _root(error)
     if isinstance(error, (click.UsageError, InputError, InvalidArgument, InvalidArgumentType)):
         return USAGE
-    if isinstance(error, (HandshakeRefused, ConnectFailed, ConnectionLost)):
+    if isinstance(error, (HandshakeRefused, ConnectFailed, ConnectionLost, UnreachableError)):
         return UNREACHABLE
     return FAILED
 
@@ -101,7 +109,7 @@ def named(name: str, error: BaseException) -> str:
 
 def _words(error: BaseException) -> str:
     if isinstance(error, click.ClickException):
-        return error.format_message()
+        return _CLICKS.sub(lambda found: _KINDS[found[1]], error.format_message())
     if isinstance(error, InvalidArgument):
         # In brackets stands what else a program could do about it.
         allowed = error.allowed.partition(" (see ")[0]

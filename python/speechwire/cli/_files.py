@@ -6,6 +6,7 @@ not at all; what is no regular file (a pipe, a device) is written as the data co
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import stat
@@ -229,7 +230,13 @@ def naming(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
+        raise OSError(error.errno, _reason(error, path), str(path)) from error
+
+
+def _reason(error: OSError, path: Path) -> str | None:
+    if error.errno == errno.ENOENT and not path.parent.exists():
+        return f"there is no folder {display_name(path.parent)}"
+    return error.strerror
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from socket import gaierror
 from urllib.parse import urlsplit
 
 import click
@@ -14,13 +15,15 @@ from rich.table import Table
 
 from speechwire.cli._arguments import FILE, verbosity_options
 from speechwire.cli._display import Bar, Display, Verbosity, console
-from speechwire.cli._failures import FAILED, OutputError
+from speechwire.cli._failures import FAILED, OutputError, UnreachableError
+from speechwire.cli._files import try_output
 from speechwire.load import DIALECTS, MOST_CALLS, MOST_SECONDS, Load, Result, picture
-from speechwire.load.result import Moment
+from speechwire.load.result import Moment, Spread
 
 __all__ = ["load"]
 
 _TOKEN = "SPEECHWIRE_LOAD_TOKEN"
+_NO_CONNECTION = {each.__name__ for each in (ConnectionRefusedError, gaierror, OSError)}
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -76,12 +79,14 @@ def load(
     The exit code is 1 if a call that was taken was ended by the server, or a word was lost or came twice.
     Refused calls are counted and are no failure.
     """
-    if not allow_remote and _host(url) not in _LOOPBACK:
-        raise click.UsageError(f"{url} is not on this machine: --allow-remote permits it")
+    _check(url, allow_remote)
+    if file is not None:
+        try_output(file)
     results: list[Result] = []
     with Display("load", verbosity) as display:
         for count in calls:
             results.append(asyncio.run(_one(url, dialect, count, seconds, per_second, display)))
+    _expect_a_server(url, results)
     if as_json:
         click.echo(json.dumps([result.as_dict() for result in results], indent=1))
     elif verbosity is not Verbosity.QUIET:
@@ -91,11 +96,26 @@ def load(
     return 0 if all(result.answered and result.is_whole for result in results) else FAILED
 
 
-def _host(url: str) -> str | None:
+def _check(url: str, allow_remote: bool) -> None:
+    """Raise UsageError if it is no URL, or another machine's without permission."""
     try:
-        return urlsplit(url).hostname
+        host = urlsplit(url).hostname if "://" in url else None
     except ValueError:
-        raise click.UsageError(f"{url} is no URL") from None
+        host = None
+    if host is None:
+        raise click.UsageError(f"{url} is no URL; give the server's, such as http://127.0.0.1:8080")
+    if not allow_remote and host not in _LOOPBACK:
+        raise click.UsageError(f"{url} is not on this machine: --allow-remote permits it")
+
+
+def _expect_a_server(url: str, results: list[Result]) -> None:
+    """Raise UnreachableError if not one connection could be made."""
+    reasons = {reason for result in results for reason in result.refused}
+    if not any(result.answered for result in results) and reasons <= _NO_CONNECTION:
+        why = ", ".join(sorted(reasons))
+        raise UnreachableError(
+            f"{url}: no connection could be made ({why}); is `speechwire serve` running there?"
+        )
 
 
 async def _one(
@@ -134,10 +154,15 @@ def _table(results: list[Result]) -> Table:
             _counts(result.ended),
             f"{result.lost} of {result.words}" if counted else "not counted",
             str(result.twice) if counted else "",
-            *(f"{value:.0f}" for value in (result.turn.p50, result.turn.p99, result.turn.most)),
+            *_turns(result.turn),
             f"{result.late.p99:.1f}",
         )
     return table
+
+
+def _turns(turn: Spread) -> list[str]:
+    values = (turn.p50, turn.p99, turn.most)
+    return [f"{value:.0f}" if turn.count else "-" for value in values]  # of no turns there is no time
 
 
 def _counts(counter: dict[str, int]) -> str:

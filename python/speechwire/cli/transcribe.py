@@ -20,6 +20,7 @@ from speechwire.cli._transcript import FORMATS
 __all__ = ["transcribe"]
 
 _BY_SUFFIX = {suffix: format for format, suffix in FORMATS.items()}
+_AUDIO = (".wav", ".wave", ".flac", ".mp3", ".m4a", ".mp4", ".aac", ".ogg", ".opus", ".webm", ".raw", ".pcm")
 _PIPE_STEM = "stdin"
 
 
@@ -98,6 +99,7 @@ def transcribe(
     asked.options(1)
     service.check_streams(files)
     paths = _outputs(files, _formats(formats, output), output, output_dir)
+    _spare_inputs(files, [path for of_one in paths for path in of_one.values()])
     order = Order(files, asked, paths, concurrency, speed)
     with Display("transcribe", verbosity) as display:
         return asyncio.run(transcribe_all(order, service, display))
@@ -106,7 +108,12 @@ def transcribe(
 def _formats(given: Sequence[str], output: Path | None) -> list[str]:
     """The formats to write: those asked for, or the one that the output's extension names."""
     formats = list(dict.fromkeys(given))
-    by_suffix = _BY_SUFFIX.get(output.suffix.lower()) if output else None
+    suffix = output.suffix.lower() if output else ""
+    if output and suffix in _AUDIO:
+        raise click.UsageError(
+            f"{display_name(output)}: {suffix} is a recording's; transcripts are .txt, .json, .srt and .vtt"
+        )
+    by_suffix = _BY_SUFFIX.get(suffix)
     if output and by_suffix and formats and formats != [by_suffix]:
         flags = " ".join(f"--{format}" for format in formats)
         raise click.UsageError(f"{display_name(output)}: {flags} contradicts the extension {output.suffix}")
@@ -134,6 +141,13 @@ def _outputs(
         raise click.UsageError(f"{display_name(target)}: -o names a file; --output-dir names a folder")
     try_output(target)
     return [{formats[0]: target} for _ in files]
+
+
+def _spare_inputs(files: Sequence[Path], outputs: Sequence[Path]) -> None:
+    """Raise UsageError if a transcript would be written over a recording."""
+    for output in filter(Path.is_file, outputs):
+        if any(file.is_file() and file.samefile(output) for file in files):
+            raise click.UsageError(f"{display_name(output)}: the transcript would replace the recording")
 
 
 def _in_folder(files: Sequence[Path], formats: Sequence[str], folder: Path) -> list[dict[str, Path]]:

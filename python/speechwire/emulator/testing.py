@@ -14,6 +14,7 @@ from speechwire.emulator.engine import Engine
 from speechwire.emulator.faults import CloseWith, Fault, HalfOpen, RefuseUpgrade, Reset, Stall
 from speechwire.emulator.known_words import KnownWords
 from speechwire.emulator.server import Emulator
+from speechwire.errors import InvalidArgument, InvalidArgumentType
 
 __all__ = ["EmulatedCall", "Verdict"]
 
@@ -93,14 +94,19 @@ class EmulatedCall:
 
         Args:
             text: Words as they are to be recognised, with capitals and punctuation; 0.35 s each.
-            rate: Hz.
-            channels: Interleaved; all have the same audio.
+            rate: 4000 to 192000 Hz.
+            channels: 1 to 32, interleaved; all have the same audio.
             before_s: Silence before the words.
             after_s: Silence after them: Flux ends a turn after 0.4 s of it.
 
         Raises:
             RuntimeError: The emulator has an engine that cannot hear such audio.
+            InvalidArgument: The rate or the channels are out of their range.
         """
+        if not 4000 <= rate <= 192_000:
+            raise InvalidArgument("rate", rate, "4000 to 192000 Hz")
+        if not 1 <= channels <= 32:
+            raise InvalidArgument("channels", channels, "1 to 32")
         if self._words is None:
             raise RuntimeError(f"the {self.emulator.engine.name} engine does not recognise known words")
         before, after = (bytes(2 * channels * round(rate * silence_s)) for silence_s in (before_s, after_s))
@@ -134,7 +140,14 @@ class EmulatedCall:
             await asyncio.sleep(next_s - time.monotonic())
 
     def fails_with(self, *faults: Fault) -> None:
-        """Let the emulator fail, on the connections that are made from now on."""
+        """Let the emulator fail, on the connections that are made from now on.
+
+        Raises:
+            InvalidArgumentType: One is no fault, such as the name of a common one.
+        """
+        for fault in faults:
+            if not isinstance(fault, Fault):
+                raise InvalidArgumentType("faults", fault, "faults, such as common_faults()['reset']")
         self.emulator.faults += faults
 
     def listening(self, *ranks: int) -> Container[int]:

@@ -14,7 +14,9 @@ async def run_application(answer: Answer, call: Call, counters: Counters) -> End
     """Run it to its end; how the call ends by that. What it raises is logged, with its traceback."""
     try:
         await answer(call)
-    except CallEnded:
+    except CallEnded as error:
+        if not call.ended:  # the caller is still there, and hears why from nobody else
+            call.log.warning("the application stopped at say(): %s", error.reason)
         return endings.DONE
     except Exception:
         call.log.exception("the application failed")
