@@ -131,7 +131,7 @@ class _Serving:
     async def _serve(
         self, config: Config, answer: Answer | None, access: Access, listening: socket.socket | None
     ) -> int:
-        from speechwire.server._memory import keep_what_is_loaded  # noqa: PLC0415
+        from speechwire.server._memory import keep_what_is_loaded, return_large_pieces  # noqa: PLC0415
         from speechwire.server._quota import shared_quota  # noqa: PLC0415
         from speechwire.server.aiohttp_host import AiohttpHost  # noqa: PLC0415
         from speechwire.server.server import Server  # noqa: PLC0415
@@ -147,6 +147,7 @@ class _Serving:
             signals = Signals()
             async with shared_quota(config, server), AiohttpHost(server, sock=listening) as host:
                 keep_what_is_loaded()
+                return_large_pieces()
                 return await self._until_drained(server, host, signals, is_worker=listening is not None)
 
     async def _until_drained(

@@ -9,13 +9,17 @@ from __future__ import annotations
 import ctypes
 import gc
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
-__all__ = ["Trimming", "keep_what_is_loaded"]
+__all__ = ["Trimming", "keep_what_is_loaded", "return_large_pieces"]
 
 _EVERY_S: Final = 10.0
 _SHARE: Final = 0.001
 """Of the time; nothing else runs meanwhile."""
+
+_M_MMAP_THRESHOLD: Final = -3  # of malloc.h
+_LARGE_BYTES: Final = 32 * 1024
 
 
 def keep_what_is_loaded() -> None:
@@ -26,6 +30,16 @@ def keep_what_is_loaded() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+def return_large_pieces() -> None:
+    """Have memory of long messages go back to the system as soon as it is free, where the C library can.
+
+    glibc raises its bound for that with each one, up to 32 MiB: then the silence that ends turns lies
+    between what is in use.
+    """
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
 
 
 class Trimming:
