@@ -6,9 +6,8 @@ import asyncio
 from typing import Any
 
 import pytest
-from livekit.plugins import speechwire
 from tests.livekit.conftest import Start
-from tests.livekit.parties import KEY, NAMES, frame, listen, speech_to_text, text_to_speech, until
+from tests.livekit.parties import NAMES, frame, speech_to_text, text_to_speech, until
 from tests.livekit.spoken import AUDIO, SCRIPT
 
 from speechwire.emulator import Emulator, ScriptedEngine
@@ -44,22 +43,6 @@ async def test_a_stream_that_is_closed_as_soon_as_it_is_made_leaves_nothing(
         await stream.aclose()
     await until(lambda: not opened(emulator))
     await until(lambda: not ours(asyncio.all_tasks() - before))
-
-
-@pytest.mark.parametrize("endpoint", [NOVA, FLUX])
-def test_what_was_opened_ahead_in_an_event_loop_that_has_ended_is_not_used(endpoint: str) -> None:
-    async def open_ahead(stt: Any) -> None:
-        stt.prewarm()
-        await asyncio.sleep(0.05)
-
-    async def hear(kind: Any) -> None:
-        async with Emulator(ScriptedEngine(SCRIPT)) as emulator:
-            stt = kind(api_key=KEY, base_url=emulator.http_url + endpoint)
-            await asyncio.to_thread(asyncio.run, open_ahead(stt))
-            assert [event for event in await listen(stt, AUDIO) if event.alternatives]
-            await stt.aclose()
-
-    asyncio.run(hear({NOVA: speechwire.STT, FLUX: speechwire.STTv2}[endpoint]))
 
 
 @pytest.mark.parametrize("endpoint", [AURA, FLUX_TTS])
