@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,6 +19,11 @@ AURA, FLUX_TTS = "/v1/speak", "/v2/speak"
 
 def opened(emulator: Emulator) -> list[Any]:
     return [connection for connection in emulator.connections if connection.is_open]
+
+
+def has_had(emulator: Emulator, number: int) -> bool:
+    """Whether so many connections have come."""
+    return len(emulator.connections) == number
 
 
 def ours(tasks: set[asyncio.Task[Any]]) -> list[asyncio.Task[Any]]:
@@ -78,10 +84,10 @@ async def test_a_stream_takes_what_the_other_plugins_stream_takes(
     for name in NAMES:
         emulator = await start(ScriptedEngine(SCRIPT))
         async with speech_to_text(name, emulator.http_url, endpoint) as stt, stt.stream() as stream:
-            await until(lambda emulator=emulator: opened(emulator))
+            await until(partial(opened, emulator))
             stream.push_frame(frame(bytes(3200)))
             stream.update_options(**change)
-            await until(lambda emulator=emulator: len(emulator.connections) == 2)
+            await until(partial(has_had, emulator, 2))
         asked[name] = sorted(emulator.connections[1].query)
     assert asked["speechwire"] == asked["deepgram"]
 
