@@ -38,7 +38,7 @@ class SessionSTT(stt.STT):
         self._user_keyterm: list[str] = list(arguments["keyterm"])
         self._session_keyterm: list[str] = []
         self._streams: WeakSet[SessionStream] = WeakSet()
-        self._prewarmed: tuple[asyncio.AbstractEventLoop, Any, Session] | None = None
+        self._prewarmed: tuple[Any, Session] | None = None
         self._closing: set[asyncio.Task[None]] = set()
 
     @property
@@ -57,17 +57,17 @@ class SessionSTT(stt.STT):
             loop = asyncio.get_running_loop()
         except RuntimeError:
             return
-        if self._prewarmed is None or self._prewarmed[0] is not loop:
+        if self._prewarmed is None:
             options = self._options(self._arguments)
             session = self._session(options, APIConnectOptions())
-            self._prewarmed = loop, options, session
+            self._prewarmed = options, session
             self.keep(_quietly(session.connect()))
             loop.call_later(_PREWARMED_S, self._drop_prewarmed, session)
 
     async def aclose(self) -> None:
         """Close every stream without waiting for results, and then their connections in good order."""
         if self._prewarmed is not None:
-            self._drop_prewarmed(self._prewarmed[-1])
+            self._drop_prewarmed(self._prewarmed[1])
         await asyncio.gather(*(stream.aclose() for stream in list(self._streams)))
         if self._closing:
             await asyncio.wait(self._closing)
@@ -81,10 +81,10 @@ class SessionSTT(stt.STT):
         raise NotImplementedError
 
     def _begin(self, options: Any, conn_options: APIConnectOptions) -> Session:
-        """The session opened ahead if it fits, else a new one. One of another event loop does not."""
+        """The session opened ahead if it fits, else a new one."""
         prewarmed, self._prewarmed = self._prewarmed, None
-        if prewarmed is not None and prewarmed[0] is asyncio.get_running_loop():
-            _, made_with, session = prewarmed
+        if prewarmed is not None:
+            made_with, session = prewarmed
             if made_with == options and not session.closed and conn_options == APIConnectOptions():
                 return session
             self.keep(session.aclose())
@@ -111,7 +111,7 @@ class SessionSTT(stt.STT):
             self._change({"keyterm": self._user_keyterm})
 
     def _drop_prewarmed(self, session: Session) -> None:
-        if self._prewarmed is not None and self._prewarmed[-1] is session:
+        if self._prewarmed is not None and self._prewarmed[1] is session:
             self._prewarmed = None
             self.keep(session.aclose())
 
