@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from tests.transport.test_network_transports import serving, websocket
 
-from speechwire.transport import CloseEvent, ConnectRequest, _aiohttp, _picows, new_transport
+from speechwire.transport import CloseEvent, ConnectRequest, _aiohttp, _picows_connection, new_transport
 
 pytestmark = pytest.mark.usefixtures("transport")
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("transport")
 async def test_a_close_that_is_answered_does_not_wait_for_its_deadline(
     receiving: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (_aiohttp, _picows):
+    for module in (_aiohttp, _picows_connection):
         monkeypatch.setattr(module, "CLOSE_TIMEOUT_S", 3600.0)
 
     async def serve(response: web.WebSocketResponse, request: web.Request) -> None:
