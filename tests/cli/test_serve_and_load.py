@@ -46,6 +46,19 @@ async def test_the_limits_of_calls_are_those_of_the_pool(
     }
 
 
+async def test_serve_says_which_variables_it_does_not_read(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("SPEECHWIRE_SERVE_MAX_CALL", "a secret")
+    monkeypatch.setattr("speechwire.cli.serve._log_to_stderr", lambda kind: None)
+    with pytest.raises(AttributeError, match="access"):
+        await _Serving(None, None, cast(Service, SimpleNamespace(emulator=False)), {}).run()
+    assert caplog.messages == [
+        "the environment variable SPEECHWIRE_SERVE_MAX_CALL is no setting and is not read;"
+        " did you mean SPEECHWIRE_SERVE_MAX_CALLS?"
+    ]
+
+
 @pytest.mark.parametrize("missing", ["jwt", "prometheus_client"])
 def test_serve_names_what_is_not_installed(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, missing, None)

@@ -20,7 +20,7 @@ from speechwire.errors import InvalidArgument, InvalidArgumentType
 from speechwire.server._outbox import Outbox, Weight
 from speechwire.server.admission import Admission
 from speechwire.server.application import find_application
-from speechwire.server.config import Config, load, settings
+from speechwire.server.config import Config, load, settings, unread_variables
 from speechwire.server.limits import Limits
 from speechwire.server.logs import JsonFormatter
 
@@ -255,6 +255,25 @@ def test_wrong_settings_are_named(tmp_path: Path, text: str, error: type[Excepti
     with pytest.raises(error) as caught:
         load(file, {})
     assert "hush" not in str(caught.value)
+
+
+def test_variables_that_look_like_settings_are_named() -> None:
+    environment = {
+        "SPEECHWIRE_SERVE_PORT": "1",
+        "SPEECHWIRE_SERVER_MAX_CALLS": "9",
+        "SPEECHWIRE_SERVE_TWILIO_TOKEN": "hush",
+        "SPEECHWIRE_SERVE_LISTEN": "{}",
+        "SPEECHWIRE_ENGINE": "numpy",
+    }
+    unread = unread_variables(environment)
+    assert list(unread) == [
+        "SPEECHWIRE_SERVER_MAX_CALLS",
+        "SPEECHWIRE_SERVE_LISTEN",
+        "SPEECHWIRE_SERVE_TWILIO_TOKEN",
+    ]
+    assert unread["SPEECHWIRE_SERVER_MAX_CALLS"] == "SPEECHWIRE_SERVE_MAX_CALLS"
+    assert unread["SPEECHWIRE_SERVE_TWILIO_TOKEN"] == "SPEECHWIRE_SERVE_TWILIO_AUTH_TOKEN"
+    assert unread_variables({"SPEECHWIRE_SERVICE_HOST": "10.0.0.1", "PATH": ""}) == {}
 
 
 def test_no_secret_is_shown_and_none_has_an_option() -> None:

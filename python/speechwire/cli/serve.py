@@ -30,6 +30,8 @@ __all__ = ["serve"]
 _EXTRA = ("jwt", "prometheus_client", "cryptography")
 _DEMO = "speechwire.server.demo:answer"
 
+_logger = logging.getLogger("speechwire.server")
+
 
 def _config_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add an option for each setting that has one."""
@@ -102,6 +104,12 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     return made
 
 
+def _warn(unread: dict[str, str]) -> None:
+    for name, meant in unread.items():
+        hint = f"; did you mean {meant}?" if meant else ""
+        _logger.warning("the environment variable %s is no setting and is not read%s", name, hint)
+
+
 class _Serving:
     """One run of the command."""
 
@@ -116,12 +124,14 @@ class _Serving:
     async def run(self) -> int:
         from speechwire.cli._serve_workers import share_of, supervise  # noqa: PLC0415
         from speechwire.server.application import find_application  # noqa: PLC0415
-        from speechwire.server.config import load  # noqa: PLC0415
+        from speechwire.server.config import load, unread_variables  # noqa: PLC0415
         from speechwire.server.workers.worker import inherited_socket  # noqa: PLC0415
 
         config = load(self._file, options=self._options)
         _log_to_stderr(config.log_format)
         listening = inherited_socket()
+        if listening is None:
+            _warn(unread_variables())
         if config.workers > 1 and listening is None:
             return await supervise(config, _served("{url}", self._application, self._service))
         answer = find_application(self._application) if self._application else None

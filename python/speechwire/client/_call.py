@@ -182,7 +182,7 @@ class Call:
         self._wake.set()
 
     def finish(self) -> None:
-        """No audio follows: the server answers what it has, and the events come to their end. Idempotent."""
+        """Hang up: captions of what was pushed still come, speech does not. Then events end. Idempotent."""
         self._conversation.finish()
         self._wake.set()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import tomllib
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from typing import Any, Final
 from speechwire.errors import InvalidArgument, InvalidArgumentType
 from speechwire.server.limits import Limits
 
-__all__ = ["PREFIX", "Config", "Setting", "load", "settings"]
+__all__ = ["PREFIX", "Config", "Setting", "load", "settings", "unread_variables"]
 
 PREFIX: Final = "SPEECHWIRE_SERVE_"
 """What the environment's names of settings begin with."""
@@ -192,6 +193,17 @@ def load(
     values |= _of_environment(os.environ if environment is None else environment)
     values |= {name: value for name, value in (options or {}).items() if value is not None}
     return replace(Config(), **values)
+
+
+def unread_variables(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Variables that look like a setting and are none, each with the one that was probably meant, or "".
+
+    They are no error: container platforms set variables of their own.
+    """
+    read = [row.variable for row in settings() if row.kind is not dict]
+    names = sorted(os.environ if environment is None else environment)
+    unread = [name for name in names if name.startswith(PREFIX.rstrip("_")) and name not in read]
+    return {name: "".join(difflib.get_close_matches(name, read, n=1)) for name in unread}
 
 
 def _of_file(file: Path) -> dict[str, Any]:
