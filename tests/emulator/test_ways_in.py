@@ -93,7 +93,7 @@ def test_command_line_says_what_it_serves() -> None:
     http = ws.replace("ws://", "http://")
     assert (code, errors) == (0, "")
     assert rest.splitlines() == [
-        "  engine   scripted: it hears what its script says, and answers each text with samples of one value",
+        "  engine   scripted: recognises what its script says, and speaks samples of one value",
         f"  streams  {ws}/v1/listen, /v2/listen, /v1/speak, /v2/speak",
         f"  tokens   POST {http}/v1/auth/grant",
         f"  status   {http}/_emulator",
