@@ -151,7 +151,7 @@ class Call:
         self._conversation.change_format(format)
 
     def say(self, text: str) -> str:
-        """Have a text spoken, after what is being spoken; returns at once with the ``id`` of its speech.
+        """Speak a text behind those before it; returns at once with the ``id`` of its speech.
 
         Raises:
             InvalidArgument: It is empty or has more than 10000 characters.
