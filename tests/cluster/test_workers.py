@@ -23,7 +23,7 @@ from tests.server.serving import dial
 from tests.server.test_drain import Process, refused, served
 
 from speechwire.cli._serve_signals import Signals
-from speechwire.cli._serve_workers import _replacing
+from speechwire.cli._serve_workers import _replace
 from speechwire.errors import InvalidArgument
 from speechwire.server.workers import Supervisor
 from speechwire.server.workers._sums import counted
@@ -336,10 +336,60 @@ class SignalsInARow:
 
 async def test_sigterm_does_not_wait_for_a_replacement() -> None:
     supervisor = StuckSupervisor()
-    hangups = [signal.SIGHUP] * 10
+    signals = SignalsInARow(*[signal.SIGHUP] * 10, signal.SIGTERM)
+    replacing: set[asyncio.Task[None]] = set()
     async with asyncio.timeout(WAIT_S):
-        number = await _replacing(
-            cast(Supervisor, supervisor), cast(Signals, SignalsInARow(*hangups, signal.SIGTERM))
-        )
+        number = await _replace(cast(Supervisor, supervisor), cast(Signals, signals), replacing)
     assert number == signal.SIGTERM
     assert supervisor.asked == 2  # one that runs, and one for all who asked since
+    for task in replacing:
+        task.cancel()
+
+
+class WorkerToBe:
+    """It has no process before a test lets it, and lives until a signal."""
+
+    may_start: asyncio.Event
+    waiting: asyncio.Event
+
+    def __init__(self, *_: object) -> None:
+        self.pid, self.url, self.started_at, self.last = 0, "http://127.0.0.1:1", 0.0, None
+        self._signalled = asyncio.Event()
+
+    async def start(self) -> None:
+        self.waiting.set()
+        await self.may_start.wait()
+        self.pid = 1
+
+    async def ended(self) -> int:
+        assert self.pid, "it has no process yet"
+        await self._signalled.wait()
+        return 0
+
+    def signal(self, number: int) -> None:
+        if self.pid:
+            self._signalled.set()
+
+    def kill(self) -> None:
+        self.signal(signal.SIGKILL)
+
+    retire = kill
+
+
+async def test_the_end_waits_for_a_worker_that_has_no_process_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("speechwire.server.workers.supervisor.Worker", WorkerToBe)
+    monkeypatch.setattr(WorkerToBe, "may_start", asyncio.Event(), raising=False)
+    monkeypatch.setattr(WorkerToBe, "waiting", asyncio.Event(), raising=False)
+    WorkerToBe.may_start.set()
+    async with asyncio.timeout(WAIT_S), Supervisor((), {}, count=2, port=0) as supervisor:
+        WorkerToBe.may_start.clear()
+        WorkerToBe.waiting.clear()
+        replacing = asyncio.create_task(supervisor.replace_all())
+        await WorkerToBe.waiting.wait()
+        supervisor.signal(signal.SIGTERM)
+        ending = asyncio.create_task(supervisor.ended())
+        await asyncio.sleep(0.01)
+        assert not ending.done()
+        WorkerToBe.may_start.set()
+        await asyncio.gather(replacing, ending)
+        assert supervisor.workers == []

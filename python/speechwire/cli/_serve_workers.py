@@ -41,17 +41,18 @@ async def supervise(config: Config, banner: str) -> int:
     ) as supervisor:
         click.echo(banner.replace("{url}", supervisor.url))
         click.echo(f"  workers  {config.workers}: {supervisor.admin_url}/workers, SIGHUP replaces them")
-        number = await _replacing(supervisor, signals)
+        replacing: set[asyncio.Task[None]] = set()
+        number = await _replace(supervisor, signals, replacing)
         supervisor.signal(number)
         while (again := await ended_or_signalled(supervisor.ended(), signals)) is not None:
             if again != RELOAD:  # there is nothing left to replace
                 supervisor.signal(again)
+        await asyncio.gather(*replacing)
     return INTERRUPTED if number == signal.SIGINT else 0
 
 
-async def _replacing(supervisor: Supervisor, signals: Signals) -> int:
+async def _replace(supervisor: Supervisor, signals: Signals, replacing: set[asyncio.Task[None]]) -> int:
     """Replace the workers as often as asked; returns the signal that ends all, at once when it comes."""
-    replacing: set[asyncio.Task[None]] = set()
     while (number := await signals.first()) == RELOAD:
         if len(replacing) < 2:  # one that has not begun yet does for all who asked since
             task = asyncio.create_task(supervisor.replace_all(), name="replaces the workers")

@@ -145,8 +145,12 @@ def _outputs(
 
 def _spare_inputs(files: Sequence[Path], outputs: Sequence[Path]) -> None:
     """Raise UsageError if a transcript would be written over a recording."""
-    for output in filter(Path.is_file, outputs):
-        if any(file.is_file() and file.samefile(output) for file in files):
+    for output in outputs:
+        if (
+            output != STANDARD
+            and output.is_file()
+            and any(file.is_file() and file.samefile(output) for file in files)
+        ):
             raise click.UsageError(f"{display_name(output)}: the transcript would replace the recording")
 
 

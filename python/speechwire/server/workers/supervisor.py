@@ -146,6 +146,8 @@ class Supervisor:
 
     async def ended(self) -> None:
         """Wait for the end of all workers, after :meth:`signal`."""
+        async with self._rolling:  # one that is being started gets its signal when it has
+            pass
         while self.workers:
             await asyncio.gather(*(worker.ended() for worker in self.workers))
             await asyncio.sleep(0)  # their watchers take note
