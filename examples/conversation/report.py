@@ -18,7 +18,7 @@ class Exchange:
         line: What was said.
         heard: What was recognised; empty if nothing was.
         end_of_turn_s: When EndOfTurn arrived, or None.
-        answer_s: When the agent was first heard after it, or None.
+        answer_s: When the agent was first heard after the line, or None.
         cut_s: When the agent fell silent, if the caller barged in on it, else None.
     """
 
@@ -53,7 +53,8 @@ def exchanges(call: Call, journal: Journal, recording: Recording) -> list[Exchan
 
 def _exchange(line: Spoken, bound_s: float, journal: Journal, agent: list[tuple[float, float]]) -> Exchange:
     ends = [entry for entry in journal.of("deepgram", "EndOfTurn") if line.start_s < entry.at_s < bound_s]
-    after = [start for start, _ in agent if ends and ends[-1].at_s < start < bound_s]
+    # Not after EndOfTurn: a scripted answer comes within the 20 ms by which a recording may be off.
+    after = [start for start, _ in agent if ends and line.end_s < start < bound_s]
     talked_over = [end for start, end in agent if start < line.start_s < end]
     return Exchange(
         line=line,
