@@ -200,7 +200,10 @@ class SharedQuota:
         return min(self._limit, -(-needed // self._block) * self._block)
 
     def _held(self) -> int:
-        return self._leased if asyncio.get_running_loop().time() < self._valid_until else 0
+        return self._leased if self._is_valid() else 0
+
+    def _is_valid(self) -> bool:
+        return asyncio.get_running_loop().time() < self._valid_until
 
     async def _request(self, wanted: int) -> None:
         self._give_up_beyond(max(wanted, self.reserved))
@@ -258,8 +261,7 @@ class SharedQuota:
         self._tell_places()
 
     def _tell_places(self) -> None:
-        is_valid = asyncio.get_running_loop().time() < self._valid_until
-        self._on_places(self._leased if is_valid else self.reserved)
+        self._on_places(self._leased if self._is_valid() else self.reserved)
 
     def _failed(self, error: BaseException) -> None:
         self._failures += 1
