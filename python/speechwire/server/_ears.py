@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from speechwire.protocol import ListenV1Options, Utterance, Utterances
@@ -122,6 +124,12 @@ class Ears:
         """Send what is left and wait for the last results; :meth:`listen` then ends."""
         await self.session.aclose()
 
+    async def abandon(self) -> None:
+        """End at once: another connection will hear what has no result yet."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0):
+                await self.session.aclose()
+
     def _take(self, event: object) -> bool:
         """Tell the listener, in the event loop's read: a task switch for each event would cost more."""
         try:
@@ -140,6 +148,7 @@ class Ears:
         index, end_s = event.turn_index, event.audio_window_end
         if event.event == "EndOfTurn":
             self._open_turns.discard(index)
+            end_s = self._understood_s(end_s, event.words)
         elif event.transcript:
             self._open_turns.add(index)
         if event.transcript or event.event != "Update":
@@ -162,7 +171,7 @@ class Ears:
         for utterance in self._utterances.receive(event):
             self._on_utterance(utterance)
         if isinstance(event, v1.Results) and event.is_final:
-            self._acknowledge(event.end)
+            self._acknowledge(self._understood_s(event.end, event.channel.alternatives[0].words))
 
     def _on_utterance(self, utterance: Utterance) -> None:
         channel = utterance.channel
@@ -198,6 +207,17 @@ class Ears:
                 lag_s=max(0.0, self._pace.audio_s - utterance.end),
             )
         )
+
+    def _understood_s(self, end_s: float, words: Sequence[v1.Word | v2.Word]) -> float:
+        """Up to where a final result has understood the audio.
+
+        Where it was forced the cut may lie inside a word, of which nothing is said: it ends with its last word.
+        """
+        needed_s = self.session.replay_from_s
+        if needed_s >= end_s:
+            return end_s
+        last_s = words[-1].end if words else None
+        return min(end_s, max(needed_s, last_s or 0.0))
 
     def _acknowledge(self, position_s: float) -> None:
         """Up to here, unless a turn is open, whose words a new session could not add to."""

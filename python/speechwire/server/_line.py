@@ -249,7 +249,7 @@ class Line:
         answering = asyncio.create_task(self._answer(self._shared.answer)) if self._shared.answer else None
         try:
             ending = await asyncio.shield(self._over)
-            await self._close(listening, answering)
+            await self._close(started, listening, answering)
         finally:
             timers.cancel()
             for task in (listening, answering):
@@ -313,12 +313,21 @@ class Line:
         assert self.call is not None
         self.finish(await run_application(answer, self.call, self._counters))
 
-    async def _close(self, listening: asyncio.Task[None], answering: asyncio.Task[None] | None) -> None:
-        """Take the last results, and let the application finish."""
+    async def _close(
+        self, started: Started, listening: asyncio.Task[None], answering: asyncio.Task[None] | None
+    ) -> None:
+        """Take the last results, and let the application finish.
+
+        A caller that comes back is heard there from the beginning of its turn: results that were forced here
+        would cut it in two.
+        """
         ending = self._over.result()
         assert self.call is not None
         self.call.end()
         self._speech.interrupt()
+        if ending.retry_after_s is not None and started.may_resume:
+            listening.cancel()
+            await self._listening.abandon()
         await self._listening.aclose()
         await asyncio.wait({listening}, timeout=self._limits.hangup_s)
         self.call.complete()

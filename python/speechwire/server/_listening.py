@@ -65,6 +65,11 @@ class Listening:
             self._log.error("listening failed: %s", error)
             self._finish(endings.service("the speech service cannot be used"))
 
+    async def abandon(self) -> None:
+        """End the session without its last results: the caller comes back with what has none."""
+        if self._ears is not None:
+            await self._ears.abandon()
+
     async def aclose(self) -> None:
         """Take the last results, and end the session. Idempotent."""
         if self._ears is not None:

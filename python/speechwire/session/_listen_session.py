@@ -131,8 +131,18 @@ class ListeningSession(Generic[EventT]):
 
     @property
     def covered_s(self) -> float:
-        """Seconds of audio, as sent, that results cover for good: what a replay would not send again."""
+        """Seconds of audio, as sent, that results cover for good."""
         return self._runner.audio.seconds(self._ring.acknowledged)
+
+    @property
+    def replay_from_s(self) -> float:
+        """Where a replay would begin, in seconds of audio as sent.
+
+        That is at :attr:`covered_s`, or up to a second before if a result was forced there: the cut may lie
+        inside a word.
+        """
+        audio = self._runner.audio
+        return audio.seconds(max(0, self._ring.acknowledged - audio.run_up_frames))
 
     def stats(self) -> ListenStats:
         """A copy of the counters. See also :attr:`buffered_bytes`."""

@@ -216,6 +216,7 @@ class ListenTraffic(Generic[EventT]):
             self._acknowledged_s = until_s
             run_up = int(run_up_s * self._frame_rate)
             self._ring.acknowledge(self._timeline.end_position(until_s), run_up)
+            self._shared.audio.run_up_frames = run_up
             self._timeline.forget(self._protocol.final_s)  # interim results may begin there
             self._stats.covered_s = self._ring.acknowledged / self._frame_rate
 

@@ -34,6 +34,7 @@ class OutgoingAudio:
         ring: The audio.
         rate: Of the audio.
         stats: Counters, but for those of the ring; see :meth:`counters`.
+        run_up_frames: How much before what the ring has acknowledged a replay would begin.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class OutgoingAudio:
     ) -> None:
         self.rate = rate
         self.stats = ListenStats()
+        self.run_up_frames = 0
         self.ring = make_ring(
             rate.frame_bytes,
             rate.frame_rate,
