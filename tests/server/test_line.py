@@ -9,11 +9,13 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import msgspec
+import pytest
 from tests.server.callers import Twilio
-from tests.server.content import ContentEngine, spoken
+from tests.server.content import WORD_BYTES, ContentEngine, spoken
 from tests.server.serving import until
 
 from speechwire.emulator import Emulator, Fault, Reset
+from speechwire.server import _ending as endings
 from speechwire.server._line import Line
 from speechwire.server.call import Answer, Call
 from speechwire.server.codec import (
@@ -21,6 +23,8 @@ from speechwire.server.codec import (
     Acknowledged,
     Caption,
     Digit,
+    EndTurn,
+    Goodbye,
     Incoming,
     Notice,
     Opening,
@@ -75,10 +79,13 @@ def replaced(started: Started, values: dict[str, object]) -> Started:
 
 @asynccontextmanager
 async def on(
-    codec: Recording, answer: Answer | None = None, faults: tuple[Fault, ...] = ()
+    codec: Recording,
+    answer: Answer | None = None,
+    faults: tuple[Fault, ...] = (),
+    model: str = "flux-general-en",
 ) -> AsyncIterator[tuple[Line, Twilio]]:
     """A line that is on, whose outbox nobody empties."""
-    config = replace(Config(), hangup_s=20.0)
+    config = replace(Config(), hangup_s=20.0, listen={"model": model})
     async with (
         Emulator(ContentEngine(), faults=faults) as emulator,
         SessionPool("key", base_url=emulator.base_url) as pool,
@@ -180,3 +187,42 @@ async def test_a_lost_connection_is_told_and_costs_no_word() -> None:
     assert [one.transcript for one in codec.finals] == ["1 2 3 4"]
     codes = [one.code for one in codec.said if isinstance(one, Notice)]
     assert codes == ["reconnecting", "reconnected"]
+
+
+def cut_in(caller: Twilio) -> list[str]:
+    """Two words and the half of a third, as messages."""
+    audio = spoken([1, 2], pause_s=0.0) + spoken([3], pause_s=0.0)[: WORD_BYTES // 2]
+    return [str(caller.audio(frame)) for frame in caller.frames(audio)]
+
+
+@pytest.mark.parametrize(
+    ("model", "text", "end_s"), [("flux-general-en", "1 2", 0.5), ("nova-3", "1 2 3", 0.6)]
+)
+async def test_a_turn_that_is_ended_within_a_word_ends_with_its_last_word(
+    model: str, text: str, end_s: float
+) -> None:
+    codec = Recording()
+    async with on(codec, model=model) as (line, caller):
+        for message in cut_in(caller):
+            line.receive(message)
+        await until(lambda: codec.captions)
+        line._on(EndTurn())
+        await until(lambda: codec.finals)
+        await until(lambda: codec.acknowledged_s)
+        heard_s, acknowledged_s = codec.finals[0].end_s, codec.acknowledged_s
+    assert codec.finals[0].transcript == text
+    assert heard_s == codec.finals[0].words[-1].end_s == pytest.approx(end_s)
+    assert end_s - 0.1 < acknowledged_s <= heard_s, "what follows may be a word"
+
+
+@pytest.mark.parametrize("may_resume", [True, False])
+async def test_a_caller_that_comes_back_is_not_cut_when_the_server_goes_away(may_resume: bool) -> None:
+    codec = Recording(may_resume=may_resume)
+    async with on(codec) as (line, caller):
+        for message in cut_in(caller):
+            line.receive(message)
+        await until(lambda: codec.captions)
+        line.finish(endings.CLOSING)
+    assert [one.transcript for one in codec.finals] == ([] if may_resume else ["1 2"])
+    assert not (may_resume and codec.acknowledged_s), "all of its turn is heard again"
+    assert isinstance(codec.said[-1], Goodbye)

@@ -51,8 +51,10 @@ async def test_a_word_cut_by_a_flush_survives_a_drop(kind: str, known: tuple[Wor
     await speak_into(session, 2.0)
     session.flush()
     await asyncio.sleep(0.1)
+    assert (session.covered_s, session.replay_from_s) == pytest.approx((2.0, 1.0), abs=0.001)
     await speak_into(session, 2.0, start_s=2.0)
     await session.aclose()
+    assert session.replay_from_s == session.covered_s > 3.0
     got = await events
     assert said(got) == ["first", "early", "cut", "second"]
     assert service.lines[1].spans[0][0] == pytest.approx(1.0, abs=0.001), "a second before the cut"

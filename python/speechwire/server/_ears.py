@@ -211,7 +211,7 @@ class Ears:
     def _understood_s(self, end_s: float, words: Sequence[v1.Word | v2.Word]) -> float:
         """Up to where a final result has understood the audio.
 
-        Where it was forced the cut may lie inside a word, of which nothing is said: it ends with its last word.
+        Where it was forced the cut may lie inside a word that is not part of it: it ends with its last word.
         """
         needed_s = self.session.replay_from_s
         if needed_s >= end_s:
