@@ -57,6 +57,7 @@ class Ears:
         pace: Has counted the audio that was taken.
 
     Attributes:
+        message_s: See :attr:`Upstream.message_s`.
         push: Takes audio. Raises `SessionClosed` once the session has failed or was closed.
         is_complete: Whether the session has ended, and results have shown that everything was heard.
 
@@ -95,6 +96,7 @@ class Ears:
             else pool.listen_v2(options, converter=converter, settings=session_settings)
         )
         self.push = self.session.push
+        self.message_s = upstream.message_s(started.format)
 
     def change_format(self, form: AudioFormat) -> None:
         """Audio from here on is in another format.

@@ -77,6 +77,13 @@ class Upstream:
             format=form.encoding,
         )
 
+    def message_s(self, form: AudioFormat) -> float:
+        """The length of a message, where audio is not resampled: then it is complete with its last frame.
+
+        0 where it is, because a filter holds some of it back.
+        """
+        return _CHUNK_MS / 1000 if form.sample_rate == self.sample_rate else 0.0
+
     def options(self, settings: Mapping[str, Any]) -> ListenV1Options | ListenV2Options:
         """The options of a session.
 

@@ -266,6 +266,7 @@ class Line:
         try:
             self._listening = Listening(self._ears(started), self.log, self.finish)
             self.pace.push = self._listening.push
+            self.pace.message_s = 0.0 if started.may_resume else self._listening.message_s
             self._speech = Speaking(self._mouth(started), self._reports, most_texts=self._limits.texts)
         except SpeechwireError as error:
             self.log.error("the call cannot begin: %s", error)

@@ -37,6 +37,11 @@ class Listening:
         return None if self._ears is None else self._ears.push
 
     @property
+    def message_s(self) -> float:
+        """See :attr:`Ears.message_s`; 0 before the call is on."""
+        return 0.0 if self._ears is None else self._ears.message_s
+
+    @property
     def is_complete(self) -> bool:
         """Whether everything that came was heard, and has been said."""
         return self._ears is None or self._ears.is_complete

@@ -9,11 +9,15 @@ from typing import Final
 from speechwire.errors import SpeechwireError
 from speechwire.server import _ending as endings
 from speechwire.server._ending import Ending
+from speechwire.server._rests import rest_after
 from speechwire.server.limits import Limits
 
 __all__ = ["AudioPace", "CallTimers"]
 
 _MOST_DELAY_S: Final = 0.5
+_ROUNDING_S: Final = 1e-6
+_FORGOTTEN: Final = 0.01  # with each message: clocks drift
+_PAUSE_S: Final = 0.2  # who is later than that has paused
 
 
 class AudioPace:
@@ -25,17 +29,33 @@ class AudioPace:
 
     Attributes:
         push: Takes it from here; ``None`` before the call is on.
+        message_s: The length of a message to the service, if other messages of the caller may wait for it;
+            else 0.
+        rest_s: How long nothing that comes can complete a message.
         seconds_per_byte: Of the format in force.
         audio_s: Seconds of audio that were pushed.
         early_s: Those that came before the call was on.
     """
 
-    __slots__ = ("_began_s", "_is_deaf", "_limits", "audio_s", "early_s", "push", "seconds_per_byte")
+    __slots__ = (
+        "_began_s",
+        "_completed_s",
+        "_is_deaf",
+        "_limits",
+        "_offset_s",
+        "audio_s",
+        "early_s",
+        "message_s",
+        "push",
+        "rest_s",
+        "seconds_per_byte",
+    )
 
     def __init__(self, limits: Limits, began_s: float) -> None:
         self.push: Callable[[bytes], None] | None = None
         self.seconds_per_byte = 0.0
-        self.audio_s = self.early_s = 0.0
+        self.audio_s = self.early_s = self.message_s = self.rest_s = self._completed_s = 0.0
+        self._offset_s = began_s
         self._limits = limits
         self._began_s = began_s
         self._is_deaf = False
@@ -52,7 +72,28 @@ class AudioPace:
             self.push(data)
         except SpeechwireError:  # listening has failed or ended; who waits for it says why
             self._is_deaf = True
-        return self.add(seconds, now_s)
+        delay_s = self.add(seconds, now_s)
+        if self.message_s:
+            self._find_rest(seconds, now_s)
+        return delay_s
+
+    def _find_rest(self, frame_s: float, now_s: float) -> None:
+        into_s = (self.audio_s + _ROUNDING_S) % self.message_s
+        if into_s >= frame_s:
+            self.rest_s = 0.0
+            return
+        since_s, self._completed_s = now_s - self._completed_s, now_s
+        self.rest_s = rest_after(into_s, frame_s, self.message_s, since_s, self._late_s(now_s))
+
+    def _late_s(self, now_s: float) -> float:
+        """How much later than usual the audio has come."""
+        offset_s = now_s - self.audio_s
+        late_s = offset_s - self._offset_s
+        if not 0.0 <= late_s < _PAUSE_S:
+            self._offset_s = offset_s
+            return 0.0
+        self._offset_s += late_s * _FORGOTTEN
+        return late_s
 
     def add(self, seconds: float, now_s: float) -> float:
         """So much audio has come; returns how long to read no more."""

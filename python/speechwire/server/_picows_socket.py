@@ -22,6 +22,7 @@ from picows.picows import WSProtocol  # type: ignore[attr-defined]  # its stubs 
 
 from speechwire.server._http import hand_over
 from speechwire.server._line import Line
+from speechwire.server._rests import Rests
 from speechwire.server._sockets import CLOSE_S, WRITER_BYTES, goodbye_of, is_deaf
 from speechwire.transport._fragments import Fragments
 
@@ -50,6 +51,7 @@ class PicowsSocket(picows.WSListener):
 
     Args:
         message_bytes: The largest message.
+        rests: Ends the rests of all connections.
 
     Attributes:
         is_closing: Whether the call is over, and the caller's answer to the close is waited for.
@@ -66,12 +68,14 @@ class PicowsSocket(picows.WSListener):
         "_message_bytes",
         "_protocol",
         "_rest",
+        "_rests",
         "_transport",
         "is_closing",
     )
 
-    def __init__(self, message_bytes: int) -> None:
+    def __init__(self, message_bytes: int, rests: Rests) -> None:
         self.is_closing = False
+        self._rests = rests
         self._message_bytes = message_bytes
         self._line: Line | None = None
         self._rest = b""
@@ -83,7 +87,7 @@ class PicowsSocket(picows.WSListener):
         self._gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @classmethod
-    def open(cls, request: web.BaseRequest, protocols: list[str], message_bytes: int) -> Self:
+    def open(cls, request: web.BaseRequest, protocols: list[str], message_bytes: int, rests: Rests) -> Self:
         """Answer the upgrade and take the connection over from aiohttp, which must forget it.
 
         Raises:
@@ -95,7 +99,7 @@ class PicowsSocket(picows.WSListener):
             raise web.HTTPBadRequest
         head = _head_of(request)
         transport, rest = hand_over(request)
-        socket = cls(message_bytes)
+        socket = cls(message_bytes, rests)
         socket._rest = rest
         socket._connect(transport, head, ready.protocol)
         return socket
@@ -208,6 +212,21 @@ class PicowsSocket(picows.WSListener):
         else:
             if delay_s:
                 self._pause(delay_s)
+            elif self._line.pace.rest_s:
+                self._rest_for(self._line.pace.rest_s)
+
+    def _rest_for(self, duration_s: float) -> None:
+        transport = self._transport.underlying_transport
+        if transport.is_reading():
+            transport.pause_reading()
+            self._rests.add(duration_s, self._end_rest)
+
+    def _end_rest(self) -> None:
+        assert self._line is not None
+        self._line.pace.rest_s = 0.0
+        transport = self._transport.underlying_transport
+        if not transport.is_closing():
+            transport.resume_reading()
 
     def _take_fragment(self, frame: picows.WSFrame, kind: picows.WSMsgType) -> None:
         if self._fragments is None:

@@ -13,6 +13,7 @@ from speechwire.errors import InvalidArgument
 from speechwire.server._aiohttp_socket import AiohttpSocket, websocket
 from speechwire.server._http import HandedOver, HttpServer
 from speechwire.server._line import Line
+from speechwire.server._rests import Rests
 from speechwire.server._routes import Routes
 from speechwire.server._sockets import (
     CLOSE_S,
@@ -54,6 +55,7 @@ class AiohttpHost:
         self._reuse_port = reuse_port
         self._picows = _picows_socket(server.config.sockets)
         self._handed_over = HandedOverCalls()
+        self._rests = Rests()
         self._http: HttpServer | None = None
         self._runner: web.ServerRunner | None = None
         self._site: web.BaseSite | None = None
@@ -154,7 +156,9 @@ class AiohttpHost:
 
     async def _open(self, request: web.BaseRequest, protocols: list[str]) -> AiohttpSocket | BeatingSocket:
         if self._picows is not None:
-            opened: BeatingSocket = self._picows.open(request, protocols, self._server.config.message_bytes)
+            opened: BeatingSocket = self._picows.open(
+                request, protocols, self._server.config.message_bytes, self._rests
+            )
             return opened
         return await AiohttpSocket.open(request, protocols, self._server.config.message_bytes)
 
