@@ -177,12 +177,13 @@ def _process(outcome: Outcome, bound_kib: float) -> str:
     after = asdict(outcome.after)
     lines += [f"| {name} | {before} | {after[name]} |" for name, before in asdict(outcome.before).items()]
     if memory:
-        judged = " " if memory.minutes >= _LEAST_MINUTES else " (too short a time to be judged) "
+        judged = " " if memory.minutes >= _LEAST_MINUTES else ", too short a time to be judged "
         lines.append(
             f"\nMemory after the first {outcome.plan.warm_up_s / 60:g} minutes: "
             f"{memory.level / 1024:.1f} MiB private, slope {memory.slope:+.0f} ± "
             f"{2 * memory.error:.0f} KiB a minute over {memory.minutes:.0f} minutes{judged}"
-            f"with {bound_kib:g} allowed; Python's allocator held {_blocks(outcome)}."
+            f"(it fails where even the lower end is above {bound_kib:g}); "
+            f"Python's allocator held {_blocks(outcome)}."
         )
     if samples:
         lines.append(
