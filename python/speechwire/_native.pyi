@@ -6,7 +6,7 @@ from typing_extensions import Buffer
 
 from speechwire.audio.ring import Converter
 
-__all__ = ["FilterTable", "NativePipeline", "NativeRing", "kernels"]
+__all__ = ["FilterTable", "NativeChunker", "NativePipeline", "NativeRing", "kernels"]
 
 @final
 class FilterTable:
@@ -15,6 +15,13 @@ class FilterTable:
     ) -> FilterTable: ...
     @property
     def nbytes(self) -> int: ...
+
+@final
+class NativeChunker:
+    def __new__(cls, frame_bytes: int, chunk_bytes: int) -> NativeChunker: ...
+    def push(self, pcm: Buffer, /) -> list[bytes]: ...
+    def flush(self) -> list[bytes]: ...
+    def flush_whole(self) -> list[bytes]: ...
 
 @final
 class NativePipeline:

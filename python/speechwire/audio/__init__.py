@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from speechwire.audio._chunker import make_chunker
 from speechwire.audio._rings import make_ring
 from speechwire.audio._select import engine_name
 from speechwire.audio.ring import AudioRing
@@ -19,4 +20,4 @@ else:
         return globals().setdefault(name, PcmPipeline)
 
 
-__all__ = ["AudioRing", "PcmPipeline", "engine_name", "make_ring"]
+__all__ = ["AudioRing", "PcmPipeline", "engine_name", "make_chunker", "make_ring"]

@@ -9,10 +9,20 @@ from typing import Any, Final, SupportsFloat
 from speechwire.audio._settings import integer
 from speechwire.errors import InvalidArgument, InvalidArgumentType
 
-__all__ = ["MOST_FRAMES", "bounds", "converter", "duration", "flag", "frames", "instant", "speed"]
+__all__ = [
+    "MOST_FRAMES",
+    "MOST_FRAME_BYTES",
+    "bounds",
+    "converter",
+    "duration",
+    "flag",
+    "frames",
+    "instant",
+    "speed",
+]
 
 MOST_FRAMES: Final = 1 << 53
-_MOST_FRAME_BYTES: Final = 1 << 16
+MOST_FRAME_BYTES: Final = 1 << 16
 _MOST_RATE: Final = (1 << 32) - 1
 
 
@@ -26,7 +36,7 @@ def bounds(
         InvalidArgumentType: An argument is no int.
     """
     return (
-        integer("frame_bytes", frame_bytes, 1, _MOST_FRAME_BYTES),
+        integer("frame_bytes", frame_bytes, 1, MOST_FRAME_BYTES),
         integer("frame_rate", frame_rate, 0, _MOST_RATE),
         integer("queue_frames", queue_frames, 1, MOST_FRAMES),
         integer("replay_frames", replay_frames, 0, MOST_FRAMES),

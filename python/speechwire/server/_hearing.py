@@ -8,46 +8,13 @@ from typing import Any, Final
 from speechwire.audio import PcmPipeline
 from speechwire.protocol import ListenV1Options, ListenV2Options
 from speechwire.server.codec import AudioFormat
-from speechwire.session.converter import Converter
+from speechwire.session.converter import ChunkedPassthrough, Converter
 
-__all__ = ["Gather", "Upstream", "is_flux", "upstream_of"]
+__all__ = ["Upstream", "is_flux", "upstream_of"]
 
 # Deepgram advises 80 ms for Flux (flux/quickstart).
 _CHUNK_MS: Final = 80
 _WIDE, _NARROW = 16000, 8000
-
-
-class Gather:
-    """Gathers audio that needs no conversion into chunks.
-
-    Args:
-        chunk_bytes: The size of a chunk.
-    """
-
-    __slots__ = ("_chunk_bytes", "_parts", "_size")
-
-    def __init__(self, chunk_bytes: int) -> None:
-        self._chunk_bytes = chunk_bytes
-        self._parts: list[bytes] = []
-        self._size = 0
-
-    def push(self, pcm: bytes, /) -> list[bytes]:
-        """Take audio of any length; return the chunks that are complete."""
-        self._parts.append(pcm)
-        held, size = self._size + len(pcm), self._chunk_bytes
-        if held < size:
-            self._size = held
-            return []
-        data = b"".join(self._parts)
-        self._size = held % size
-        whole = held - self._size
-        self._parts = [data[whole:]] if self._size else []
-        return [data[at : at + size] for at in range(0, whole, size)]
-
-    def flush(self) -> list[bytes]:
-        """Return what is left."""
-        parts, self._parts, self._size = self._parts, [], 0
-        return [b"".join(parts)] if parts else []
 
 
 class Upstream:
@@ -67,8 +34,7 @@ class Upstream:
     def converter(self, form: AudioFormat) -> Converter:
         """From the caller's format to this one."""
         if self.encoding != "linear16" or self.channels > 1:
-            chunk_bytes = form.bytes_per_s * _CHUNK_MS // 1000
-            return Gather(chunk_bytes - chunk_bytes % form.frame_bytes)
+            return ChunkedPassthrough(form.frame_bytes, form.sample_rate, _CHUNK_MS)
         return PcmPipeline(
             in_rate=form.sample_rate,
             out_rate=self.sample_rate,

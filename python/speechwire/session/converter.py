@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from speechwire.audio import make_chunker
 from speechwire.audio.ring import Converter
 from speechwire.errors import InvalidArgument, InvalidArgumentType
 
@@ -61,38 +62,18 @@ class ChunkedPassthrough:
     def __init__(self, frame_bytes: int, sample_rate: int, chunk_ms: int) -> None:
         if type(chunk_ms) is not int or not 1 <= chunk_ms <= _LONGEST_CHUNK_MS:
             raise InvalidArgument("chunk_ms", chunk_ms, f"1 to {_LONGEST_CHUNK_MS} ms")
-        self._frame_bytes = frame_bytes
-        self._chunk_bytes = max(1, sample_rate * chunk_ms // 1000) * frame_bytes
-        self._pending = bytearray()
-
-    def push(self, pcm: bytes, /) -> list[bytes]:
+        self._chunker = chunker = make_chunker(frame_bytes, max(1, sample_rate * chunk_ms // 1000))
+        self.push = chunker.push
         """Return the chunks that are full now."""
-        if not isinstance(pcm, (bytes, bytearray, memoryview)):
-            raise InvalidArgumentType("pcm", pcm, "bytes-like")
-        pending, size = self._pending, self._chunk_bytes
-        pending += pcm
-        if len(pending) < size:
-            return []
-        whole = len(pending) - len(pending) % size
-        chunks = [bytes(pending[begin : begin + size]) for begin in range(0, whole, size)]
-        del pending[:whole]
-        return chunks
-
-    def flush(self) -> list[bytes]:
+        self.flush = chunker.flush
         """Return what is left, a last frame filled up with zeros."""
-        rest, self._pending = bytes(self._pending), bytearray()
-        return [rest + bytes(-len(rest) % self._frame_bytes)] if rest else []
-
-    def flush_whole(self) -> list[bytes]:
+        self.flush_whole = chunker.flush_whole
         """Return what is left in whole frames; the rest of a frame stays."""
-        pending = self._pending
-        whole = len(pending) - len(pending) % self._frame_bytes
-        chunk = bytes(pending[:whole])
-        del pending[:whole]
-        return [chunk] if chunk else []
 
 
 def beside_whole_frames(converter: Converter | None, frame_bytes: int) -> Converter | None:
     """What there is to do beside cutting between frames, which the session does; ``None`` for nothing."""
+    if type(converter) is ChunkedPassthrough:
+        return converter._chunker
     is_plain = type(converter) is Passthrough and converter._frame_bytes == frame_bytes
     return None if is_plain else converter

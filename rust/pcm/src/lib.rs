@@ -7,6 +7,7 @@
 #![deny(unsafe_code)]
 
 mod blocks;
+mod chunker;
 mod cursor;
 mod downmix;
 mod error;
@@ -18,6 +19,7 @@ mod polyphase;
 mod ring;
 mod taps;
 
+pub use chunker::Chunker;
 pub use error::TableError;
 pub use format::Format;
 pub use kernel::Kernel;

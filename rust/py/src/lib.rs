@@ -2,6 +2,7 @@
 
 mod arguments;
 mod buffer;
+mod chunker;
 mod pipeline;
 mod ring;
 
@@ -10,6 +11,8 @@ use pyo3::prelude::*;
 /// The native audio engine. Private; use `speechwire.audio`.
 #[pymodule(name = "_native", gil_used = false)]
 mod native {
+    #[pymodule_export]
+    use crate::chunker::NativeChunker;
     #[pymodule_export]
     use crate::pipeline::{FilterTable, NativePipeline, kernels};
     #[pymodule_export]

@@ -8,6 +8,7 @@ use speechwire_pcm::{Bounds, Outgoing};
 
 use crate::arguments::{self, Given};
 use crate::buffer::Bytes;
+use crate::chunker::NativeChunker;
 use crate::pipeline::NativePipeline;
 
 /// The error of `copy` and `pickle`.
@@ -18,6 +19,7 @@ enum Converter {
     /// Nothing: whole frames go as they come.
     Whole,
     Native(Py<NativePipeline>),
+    Chunked(Py<NativeChunker>),
     /// Any object with `push` and `flush`.
     Other(Py<PyAny>),
 }
@@ -73,6 +75,7 @@ impl NativeRing {
         match &self.converter {
             Converter::Whole => Ok(()),
             Converter::Native(pipeline) => visit.call(pipeline),
+            Converter::Chunked(chunker) => visit.call(chunker),
             Converter::Other(object) => visit.call(object),
         }
     }
@@ -311,6 +314,11 @@ impl NativeRing {
                 let append = |chunk: Bound<'_, PyBytes>| slf.borrow_mut().append(&chunk);
                 pipeline.get().flush_each(slf.py(), at_end, append)?;
             }
+            Converter::Chunked(chunker) => {
+                if let Some(chunk) = chunker.get().flushed(slf.py(), at_end) {
+                    slf.borrow_mut().append(&chunk);
+                }
+            }
             Converter::Other(object) => {
                 for chunk in flushed(object.bind(slf.py()), at_end)?.try_iter()? {
                     slf.borrow_mut().append(&as_bytes(&chunk?)?);
@@ -345,6 +353,12 @@ impl NativeRing {
             Converter::Native(pipeline) => {
                 let offer = |chunk| slf.borrow_mut().offer(chunk, now, &mut live);
                 if !pipeline.get().push_each(pcm, offer)? {
+                    return Ok(None);
+                }
+            }
+            Converter::Chunked(chunker) => {
+                let offer = |chunk| slf.borrow_mut().offer(chunk, now, &mut live);
+                if !chunker.get().push_each(pcm, offer)? {
                     return Ok(None);
                 }
             }
@@ -391,9 +405,12 @@ impl Converter {
         let Some(object) = object else {
             return Self::Whole;
         };
-        match object.cast::<NativePipeline>() {
-            Ok(pipeline) => Self::Native(pipeline.clone().unbind()),
-            Err(_) => Self::Other(object.clone().unbind()),
+        if let Ok(pipeline) = object.cast::<NativePipeline>() {
+            Self::Native(pipeline.clone().unbind())
+        } else if let Ok(chunker) = object.cast::<NativeChunker>() {
+            Self::Chunked(chunker.clone().unbind())
+        } else {
+            Self::Other(object.clone().unbind())
         }
     }
 
@@ -401,6 +418,7 @@ impl Converter {
         match self {
             Self::Whole => Self::Whole,
             Self::Native(pipeline) => Self::Native(pipeline.clone_ref(py)),
+            Self::Chunked(chunker) => Self::Chunked(chunker.clone_ref(py)),
             Self::Other(object) => Self::Other(object.clone_ref(py)),
         }
     }
