@@ -49,12 +49,15 @@ def in_thread(function: Callable[..., T], *arguments: object) -> asyncio.Future[
 class Background:
     """Context managers whose steps may block for ever, entered and used in threads, one step at a time.
 
-    On leaving they are closed, unless one still blocks: a pipe it waits for is open until the process ends.
+    On leaving they are closed. A step that still blocks then, as at a pipe, closes them when it comes to its
+    end.
     """
 
     def __init__(self) -> None:
         self._stack = ExitStack()
         self._step: asyncio.Future[object] | None = None
+        self._lock = threading.Lock()
+        self._is_busy = self._is_left = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -62,8 +65,13 @@ class Background:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._step is None or (await asyncio.wait({self._step}, timeout=_PATIENCE_S))[0]:
-            self._stack.__exit__(kind, error, trace)
+        if self._step is not None:
+            await asyncio.wait({self._step}, timeout=_PATIENCE_S)
+        with self._lock:
+            self._is_left = True
+            if self._is_busy:
+                return
+        self._stack.__exit__(kind, error, trace)
 
     async def enter(self, context: AbstractContextManager[T]) -> T:
         """Enter a context manager; raises what it raises."""
@@ -71,8 +79,19 @@ class Background:
 
     async def call(self, function: Callable[..., T], *arguments: object) -> T:
         """Call, and raise what is raised."""
-        step = in_thread(function, *arguments)
+        self._is_busy = True
+        step: asyncio.Future[T] = in_thread(self._call, function, arguments)
         self._step = cast("asyncio.Future[object]", step)
         await asyncio.wait({step})
         self._step = None
         return step.result()
+
+    def _call(self, function: Callable[..., T], arguments: tuple[object, ...]) -> T:
+        try:
+            return function(*arguments)
+        finally:
+            with self._lock:
+                self._is_busy = False
+                is_left = self._is_left
+            if is_left:
+                self._stack.close()
