@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
@@ -18,20 +16,19 @@ class Slow:
     def __init__(self) -> None:
         self.may_open, self.opening, self.closed = threading.Event(), threading.Event(), threading.Event()
 
-    @contextmanager
-    def open(self) -> Iterator[str]:
+    def __enter__(self) -> str:
         self.opening.set()
         self.may_open.wait(10)
-        try:
-            yield "open"
-        finally:
-            self.closed.set()
+        return "open"
+
+    def __exit__(self, *_: object) -> None:
+        self.closed.set()
 
 
 async def cancelled(slow: Slow, opens: bool) -> None:
     async def work() -> None:
         async with Background() as background:
-            await background.enter(slow.open())
+            await background.enter(slow)
 
     task = asyncio.create_task(work())
     await asyncio.to_thread(slow.opening.wait)
@@ -61,7 +58,7 @@ async def test_it_is_closed_on_leaving_and_errors_come_through() -> None:
     slow.may_open.set()
     with pytest.raises(ZeroDivisionError):
         async with Background() as background:
-            assert await background.enter(slow.open()) == "open"
+            assert await background.enter(slow) == "open"
             assert not slow.closed.is_set()
             await background.call(lambda: 1 / 0)
     assert slow.closed.is_set()
