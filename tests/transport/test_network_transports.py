@@ -112,12 +112,12 @@ async def test_the_credential_goes_in_a_header_and_the_request_id_comes_back() -
     sent: list[str] = []
 
     async def serve(response: web.WebSocketResponse, request: web.Request) -> None:
-        sent.append(request.headers["Authorization"])
+        sent.extend(request.headers[name] for name in ("Authorization", "User-Agent"))
         await response.receive()
 
     async with connected(serve, **{"dg-request-id": "r-123"}) as connection:
         assert connection.request_id == "r-123"
-    assert sent == [f"Token {KEY}"]
+    assert sent == [f"Token {KEY}", "speechwire"]
 
 
 @pytest.mark.parametrize(

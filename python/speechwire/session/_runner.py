@@ -155,11 +155,8 @@ class Runner(Generic[EventT]):
             self.start()
 
     def start(self, *, connect: bool = False) -> None:
-        """Start the task if need be, and let it look for work; ``connect`` even without audio.
-
-        The first start connects in any case: the handshake need not wait for the first whole chunk.
-        """
-        if connect or self._task is None:
+        """Start the task if need be, and let it look for work; ``connect`` even without audio."""
+        if connect:
             self.conversation.connect_wanted = True
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run())

@@ -1,0 +1,101 @@
+"""One connection after the other: what wants the next one, and what does not."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from tests.session.counted import RATE, counted
+from tests.session.driving import KEY, Endpoint, collect, of, said, speak_into
+from tests.session.scripted_peer import Chunks, Line, Scripted, Word, finish, results, then_recognise, turn
+
+from speechwire.errors import ConnectionLost, SessionClosed
+from speechwire.protocol import ListenV1Options, ListenV2Options
+from speechwire.session import ListenV1Session, ListenV2Session, Reconnecting
+from speechwire.session._states import State
+from speechwire.transport import MemoryTransport
+
+WORD: Word = ("word", 0.4, 0.8)
+
+
+async def test_words_left_open_want_no_connection_after_an_idle_end(endpoint: Endpoint) -> None:
+    """The service had all of it and ended for want of more: more audio brings the next connection."""
+
+    async def idle(line: Line) -> None:
+        await line.hear(1.0)
+        open_words = turn("StartOfTurn", 0.9, WORD) if endpoint.name == "flux" else results(0.9, WORD)
+        line.say(**open_words)
+        await asyncio.sleep(11.0)
+        line.peer.close(1011, "NET-0001")
+
+    service = Scripted(idle, then_recognise(WORD))
+    session = endpoint.session(service, pause_after_s=None, progress_timeout_s=None)
+    reading = asyncio.create_task(collect(session))
+    await speak_into(session, 1.0)
+    await asyncio.sleep(60.0)
+    assert len(service.lines) == 1
+    await speak_into(session, 1.0, start_s=1.0)
+    await session.aclose()
+    events = await reading
+    assert len(service.lines) == 2
+    assert said(events) == ["word"]
+    assert [event.delay_s for event in of(Reconnecting, events)] == [0.0]
+
+
+async def test_a_recording_is_not_begun_again_in_its_middle() -> None:
+    """What comes in a container has its head in front: the next connection would not understand the rest."""
+
+    async def drop(line: Line) -> None:
+        await line.hear_more()
+        line.peer.reset()
+
+    service = Scripted(drop)
+    options = ListenV1Options(encoding=None, sample_rate=None)
+    session = ListenV1Session(KEY, options, transport=MemoryTransport(service))
+    session.push(counted(0, 1600))
+    with pytest.raises(ConnectionLost) as raised:
+        await collect(session)
+    assert session.state is State.SHUTDOWN
+    assert (raised.value.reason, len(service.lines)) == ("connection reset by peer", 1)
+    with pytest.raises(SessionClosed, match="connection reset by peer"):
+        session.push(counted(1600, 1600))
+
+
+async def test_a_task_that_is_cancelled_before_it_begins_ends_the_session(endpoint: Endpoint) -> None:
+    service = Scripted(finish)
+    session = endpoint.session(service)
+    session.push(counted(0, 320))
+    (task,) = asyncio.all_tasks() - {asyncio.current_task()}
+    task.cancel()
+    with pytest.raises(SessionClosed, match="the session's task was cancelled"):
+        await collect(session)
+    assert (session.state, len(service.lines)) == (State.SHUTDOWN, 0)
+
+
+async def test_one_push_may_be_several_messages_at_once(endpoint: Endpoint) -> None:
+    """All of them go within the call."""
+    service = Scripted(finish)
+    session = endpoint.session(service, converter=Chunks(0.1))
+    reading = asyncio.create_task(collect(session))
+    await speak_into(session, 0.1)
+    session.push(counted(RATE // 10, RATE * 3 // 10))
+    assert session.stats().chunks == 4
+    await session.aclose()
+    assert service.lines[0].spans == [(0.0, 0.4)]
+    assert (await reading)[-1].dropped_s == 0.0
+
+
+async def test_a_pause_of_compressed_audio_is_done_with_at_once() -> None:
+    """No silence can be put in, and nobody looks again and again whether it can."""
+    service = Scripted(finish)
+    options = ListenV2Options(encoding="opus", sample_rate=48_000)
+    session = ListenV2Session(KEY, options, transport=MemoryTransport(service))
+    reading = asyncio.create_task(collect(session))
+    session.push(b"a packet")
+    await asyncio.sleep(30.0)
+    traffic = session._runner.traffic
+    assert traffic is not None
+    assert traffic.due_at() > asyncio.get_running_loop().time()
+    await session.aclose()
+    assert service.lines[0].silence_s == 0.0
+    await reading
