@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 from tests.session.counted import RATE, counted
-from tests.session.driving import KEY, Endpoint, collect, of, said, speak_into
+from tests.session.driving import KEY, Endpoint, collect, of, peers, said, speak_into
 from tests.session.scripted_peer import Chunks, Line, Scripted, Word, finish, results, then_recognise, turn
 
 from speechwire.errors import ConnectionLost, SessionClosed
@@ -98,4 +98,43 @@ async def test_a_pause_of_compressed_audio_is_done_with_at_once() -> None:
     assert traffic.due_at() > asyncio.get_running_loop().time()
     await session.aclose()
     assert service.lines[0].silence_s == 0.0
+    await reading
+
+
+@pytest.mark.parametrize(("quiet_s", "again"), [(1.75, True), (2.0, False), (3.0, False)])
+async def test_what_was_heard_without_a_word_is_not_sent_again_once_a_word_would_have_come(
+    endpoint: Endpoint, quiet_s: float, again: bool
+) -> None:
+    async def no_words(line: Line) -> None:
+        await line.hear(1.0)
+        line.say(**turn("Update", 1.0) if endpoint.name == "flux" else results(1.0))
+        await line.listen()
+
+    service = Scripted(no_words, then_recognise())
+    session = endpoint.session(service, pause_after_s=None, progress_timeout_s=None)
+    reading = asyncio.create_task(collect(session))
+    await asyncio.sleep(1.0)
+    session.push(counted(0, RATE))
+    await asyncio.sleep(quiet_s)
+    peers(session)[0].reset()
+    await asyncio.sleep(10.0)
+    assert len(service.lines) == 1 + again
+    await speak_into(session, 1.0, start_s=1.0)
+    await session.aclose()
+    assert service.lines[1].spans == [(0.0 if again else 1.0, 2.0)]
+    await reading
+
+
+async def test_a_single_sample_is_sent_again(endpoint: Endpoint) -> None:
+    async def drop(line: Line) -> None:
+        await line.hear_more()
+        line.peer.reset()
+
+    service = Scripted(drop, finish)
+    session = endpoint.session(service, pause_after_s=None, progress_timeout_s=None)
+    reading = asyncio.create_task(collect(session))
+    session.push(bytes(2))
+    await asyncio.sleep(5.0)
+    assert [line.heard_s * RATE for line in service.lines] == [1.0, 1.0]
+    await session.aclose()
     await reading
