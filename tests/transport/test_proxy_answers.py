@@ -74,7 +74,5 @@ async def test_a_socks_proxy_without_its_package(make: Any, monkeypatch: pytest.
     monkeypatch.setitem(sys.modules, "python_socks", None)
     error = await failure(make(proxy="socks5://127.0.0.1:1"), URL)
     assert isinstance(error, ConnectFailed)
-    assert error.cause == (
-        "a SOCKS proxy needs the package python-socks, which comes with the extra 'fast'"
-    )
+    assert error.cause == ("a SOCKS proxy needs the package python-socks, which comes with the extra 'fast'")
     assert not error.retryable
