@@ -81,7 +81,7 @@ class Runner(Generic[EventT]):
         self._settings = settings
         self._watch = watch
         self._wakeup = Wakeup()
-        self.binding = LoopBinding("session", LocalProtocolError)
+        self.binding = LoopBinding(LocalProtocolError)
         self._task: asyncio.Task[None] | None = None
         self._background: set[asyncio.Task[None]] = set()
         self._closing = 0  # how many wait for the end
