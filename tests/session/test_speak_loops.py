@@ -144,9 +144,11 @@ def test_a_loop_that_runs_in_another_thread(
         return asyncio.run_coroutine_threadsafe(work, elsewhere).result(10)
 
     there(begin(session))
-    for call in (ask(session), session.prewarm(), session.aclose()):
-        with pytest.raises(SessionClosed, match="call it there, with asyncio.run_coroutine_threadsafe"):
-            run(call)
+    there_is = "another event loop: call it there, with asyncio.run_coroutine_threadsafe"
+    calls = {ask: "belongs to", SpeakSession.prewarm: "belongs to", SpeakSession.aclose: "is in use in"}
+    for call, how in calls.items():
+        with pytest.raises(SessionClosed, match=f"^the session {how} {there_is}$"):
+            run(call(session))
     assert there(say(session, "Still here.")) == "Still here."
     there(session.aclose())
     run(session.aclose())
