@@ -7,15 +7,27 @@ import asyncio
 import pytest
 from tests.session.counted import RATE, counted
 from tests.session.driving import KEY, Endpoint, collect, of, peers, said, speak_into
-from tests.session.scripted_peer import Chunks, Line, Scripted, Word, finish, results, then_recognise, turn
+from tests.session.handshakes import refusing
+from tests.session.scripted_peer import (
+    Chunks,
+    Line,
+    Scripted,
+    Word,
+    end_well,
+    finish,
+    results,
+    then_recognise,
+    turn,
+)
 
-from speechwire.errors import ConnectionLost, SessionClosed
+from speechwire.errors import ConnectFailed, ConnectionLost, SessionClosed
 from speechwire.protocol import ListenV1Options, ListenV2Options
-from speechwire.session import ListenV1Session, ListenV2Session, Reconnecting
+from speechwire.session import BackoffPolicy, ListenV1Session, ListenV2Session, Reconnecting
 from speechwire.session._states import State
 from speechwire.transport import MemoryTransport
 
 WORD: Word = ("word", 0.4, 0.8)
+AWAY = ConnectFailed("ws://nowhere", "away")
 
 
 async def test_words_left_open_want_no_connection_after_an_idle_end(endpoint: Endpoint) -> None:
@@ -138,3 +150,80 @@ async def test_a_single_sample_is_sent_again(endpoint: Endpoint) -> None:
     assert [line.heard_s * RATE for line in service.lines] == [1.0, 1.0]
     await session.aclose()
     await reading
+
+
+async def test_who_waits_for_a_connection_is_told_of_the_only_failure(endpoint: Endpoint) -> None:
+    session = endpoint.session(refusing(AWAY), backoff=BackoffPolicy(max_attempts=1))
+    with pytest.raises(ConnectFailed):
+        await session.connect()
+    assert len(peers(session)) == 1
+    await session.aclose()
+
+
+async def test_after_an_idle_end_a_connection_is_made_for_whoever_waits_and_not_for_part_of_a_chunk(
+    endpoint: Endpoint,
+) -> None:
+    async def idle(line: Line) -> None:
+        line.peer.accept()
+        await asyncio.sleep(11.0)
+        line.peer.close(1011, "NET-0001")
+
+    service = Scripted(idle, idle, finish)
+    session = endpoint.session(service, converter=Chunks(0.1), max_age_s=15.0)  # of which none comes to it
+    reading = asyncio.create_task(collect(session))
+    for count in (1, 2):
+        async with asyncio.timeout(60.0):
+            await session.connect()
+        await asyncio.sleep(20.0)
+        assert len(service.lines) == count
+    session.push(counted(0, RATE // 20))
+    await asyncio.sleep(60.0)
+    assert len(service.lines) == 2
+    await session.aclose()
+    assert service.lines[2].spans == [(0.0, 0.05)]
+    assert (await reading)[-1].complete
+
+
+async def test_what_was_done_in_the_background_is_let_go_of(endpoint: Endpoint) -> None:
+    session = endpoint.session(Scripted(finish))
+    for _ in range(2):
+        await session.connect()
+        await session.reopen()
+        await asyncio.sleep(0)
+    task = asyncio.create_task(asyncio.sleep(0))
+    session._runner.in_background(task)
+    await task
+    await asyncio.sleep(0)
+    assert session._runner._background == set()
+    await session.aclose()
+
+
+async def test_what_is_left_of_a_sample_is_sent_at_the_end(endpoint: Endpoint) -> None:
+    service = Scripted(finish)
+    session = endpoint.session(service)
+    session.push(bytes(3))
+    await session.aclose()
+    assert service.lines[0].heard_s * RATE == 2.0
+
+
+async def test_who_closes_needs_no_younger_connection_and_waits_for_no_change() -> None:
+    async def slow(line: Line) -> None:
+        await line.wait_for("CloseStream")
+        await asyncio.sleep(0.5)
+        end_well(line)
+
+    service = Scripted(slow)
+    session = Endpoint("flux").session(service, max_age_s=1.2)
+    reading = asyncio.create_task(collect(session))
+    await speak_into(session, 1.0)
+    changing = asyncio.create_task(session.configure(keyterms=["Oslo"]))
+    await asyncio.sleep(0.1)
+    closing = asyncio.create_task(session.aclose())
+    await asyncio.sleep(0.01)
+    assert (changing.done(), closing.done()) == (True, False)
+    with pytest.raises(SessionClosed, match="^the session has been closed$"):
+        await changing
+    await closing
+    assert (await reading)[-1].complete
+    assert len(service.lines) == 1
+    assert session._replacing._timer is None, "what is over is not kept until its connection would be old"

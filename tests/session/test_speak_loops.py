@@ -70,7 +70,9 @@ def test_a_loop_that_was_closed_without_a_word(session: SpeakSession) -> None:
     thrown_away = asyncio.all_tasks(loop)
     loop.close()
     assert session.over
-    with pytest.raises(SessionClosed, match="^the session belongs to another event loop: make a new one in this loop$"):
+    with pytest.raises(
+        SessionClosed, match="^the session belongs to another event loop: make a new one in this loop$"
+    ):
         run(ask(session))
     with pytest.raises(SessionClosed, match="another event loop"):
         run(drain(request))

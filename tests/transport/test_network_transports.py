@@ -380,14 +380,21 @@ async def test_a_slow_handshake_ends_at_the_deadline() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["ws://127.0.0.1:1/v1/listen", "ws://[::1]:1/v1/listen", "ws://nowhere.invalid/v1/listen"]
+    ("url", "cause"),
+    [
+        ("ws://127.0.0.1:1/v1/listen", "ConnectionRefusedError: "),
+        ("ws://[::1]:1/v1/listen", ""),
+        ("ws://nowhere.invalid/v1/listen", "gaierror: "),
+    ],
 )
-async def test_nobody_there(url: str) -> None:
+async def test_nobody_there(url: str, cause: str) -> None:
     transport = new_transport()
     with pytest.raises(ConnectFailed) as raised:
         await transport.connect(request(url))
     assert raised.value.retryable
     assert raised.value.url == url
+    assert raised.value.cause.startswith(cause)
+    assert "handshake" not in raised.value.cause
     await transport.aclose()
 
 

@@ -102,7 +102,6 @@ class Conversation(Generic[EventT]):
         """Live through one connection; returns whether there may be another."""
         self.connect_wanted = False
         traffic = self.traffic = self._begin(opened, dialing)
-        self._machine.changed.notify()
         self._watch(self._rules.resumable(self._options.wanted))
         try:
             ended = await traffic.connection.run()
@@ -111,8 +110,7 @@ class Conversation(Generic[EventT]):
             self._ring.close()
             self._watch(False)
             self._audio.stats.connected_s += traffic.connection.lived_s()
-            traffic.advance()
-            self._machine.changed.notify()
+            traffic.end()
         self._machine.step(ended.ending)
         finished = traffic.has_finished(ended)
         self._last_results.shown = self._last_results.shown or finished

@@ -79,7 +79,6 @@ class Runner(Generic[EventT]):
         self._base_url = base_url
         self._access = access
         self._settings = settings
-        self._watch = watch
         self._wakeup = Wakeup()
         self.binding = LoopBinding(LocalProtocolError)
         self._task: asyncio.Task[None] | None = None
@@ -211,7 +210,6 @@ class Runner(Generic[EventT]):
         self._shared.close_by = self.now() + self._settings.drain_timeout_s
         if self.traffic is not None:
             self.traffic.hurry()
-        self._watch(False)
         self._stop_changes(SessionClosed("the session has been closed"))
         self.notify(hurry=True)
 
