@@ -20,9 +20,16 @@ from tests.session.scripted_peer import (
     turn,
 )
 
-from speechwire.errors import ConnectFailed, ConnectionLost, SessionClosed
+from speechwire.errors import ConnectFailed, ConnectionLost, HandshakeRefused, SessionClosed
 from speechwire.protocol import ListenV1Options, ListenV2Options
-from speechwire.session import BackoffPolicy, ListenV1Session, ListenV2Session, Reconnecting
+from speechwire.session import (
+    AudioDropped,
+    BackoffPolicy,
+    ListenV1Session,
+    ListenV2Session,
+    Reconnecting,
+    SessionEnded,
+)
 from speechwire.session._states import State
 from speechwire.transport import MemoryTransport
 
@@ -227,3 +234,15 @@ async def test_who_closes_needs_no_younger_connection_and_waits_for_no_change() 
     assert (await reading)[-1].complete
     assert len(service.lines) == 1
     assert session._replacing._timer is None, "what is over is not kept until its connection would be old"
+
+
+async def test_what_is_left_of_a_sample_is_counted_where_a_session_fails(endpoint: Endpoint) -> None:
+    session = endpoint.session(refusing(HandshakeRefused(401)))
+    session.push(bytes(3))
+    with pytest.raises(HandshakeRefused):
+        async for event in session:
+            assert event in (AudioDropped(seconds=2 / RATE, reason="failed"), session_end(2 / RATE))
+
+
+def session_end(dropped_s: float) -> SessionEnded:
+    return SessionEnded(complete=False, pushed_s=dropped_s, dropped_s=dropped_s, replayed_s=0.0)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tests.session.counted import counted
-from tests.session.driving import KEY, Endpoint, Listening, collect, endpoints, of, peers
+from tests.session.driving import KEY, Endpoint, Listening, collect, endpoints, of, peers, transport_of
 from tests.session.fake_service import Fault, close, deaf, reset
 from tests.session.handshakes import refusing, refusing_oslo
 
@@ -155,6 +155,7 @@ async def test_an_end_that_is_not_answered_in_time(endpoint: Endpoint, steps: St
     await asyncio.sleep(1.0)
     await session.aclose()
     assert steps == [*OPEN, (READY, Operation.CLOSE), (DRAINING, Attempt.DEADLINE)]
+    assert asyncio.all_tasks() <= {asyncio.current_task(), *transport_of(session)._tasks}, "nothing runs on"
 
 
 @pytest.mark.parametrize("after_s", [None, 1.0])

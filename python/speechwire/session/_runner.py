@@ -285,7 +285,6 @@ class Runner(Generic[EventT]):
         self.audio.flush_converter(at_end=True)
         self._report_end()
         self.events.end(error)
-        self.machine.changed.notify()
 
     def _stop_changes(self, reason: BaseException) -> None:
         for task in self._background:
