@@ -188,3 +188,36 @@ async def test_a_second_connection_is_asked_in_a_borrowed_place() -> None:
     assert len(service.lines) == 2
     assert pool.snapshot().open_listen == 0
     await pool.aclose()
+
+
+async def test_who_hangs_up_when_asked_for_the_end_is_followed_at_once(endpoint: Endpoint) -> None:
+    async def hangs_up(line: Line) -> None:
+        await line.wait_for("CloseStream")
+        line.peer.close(1012, "service restart")
+
+    _, service, events = await closed(endpoint, hangs_up, then_recognise(WORD))
+    (lost,) = of(Reconnecting, events)
+    assert isinstance(lost.error, ConnectionLost)
+    assert (lost.delay_s, lost.error.reason) == (0.0, "service restart")
+    assert (said(events), events[-1].complete, len(service.lines)) == (["word"], True, 2)
+
+
+async def test_a_session_that_owes_nothing_asks_nobody_for_the_end() -> None:
+    """The service has said everything, and then reads no more: there is no other to ask, and no wait."""
+
+    async def reads_no_more(line: Line) -> None:
+        await line.hear(1.0)
+        line.say(**results(1.0, WORD, is_final=True, speech_final=True))
+
+    service = Scripted(reads_no_more)
+    session = Endpoint("nova").session(
+        service, window_bytes=1, pause_after_s=None, send_timeout_s=30.0, drain_timeout_s=60.0
+    )
+    reading = asyncio.create_task(collect(session))
+    await speak_into(session, 1.0)
+    await asyncio.sleep(15.0)  # the second KeepAlive waits to be read
+    closing_at = asyncio.get_running_loop().time()
+    await session.aclose()
+    assert asyncio.get_running_loop().time() - closing_at < 10.0
+    assert (await reading)[-1].complete
+    assert len(service.lines) == 1

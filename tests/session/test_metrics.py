@@ -39,3 +39,8 @@ def test_every_field_is_summed(kind: Any) -> None:
     one.absorb(other)
     assert one == total
     assert other == numbered(kind, 100)
+
+
+@pytest.mark.parametrize("kind", [ListenStats, SpeakStats])
+def test_counting_begins_at_nothing(kind: Any) -> None:
+    assert all(value in (0, Histogram([0] * 13, 0.0)) for _, value in kind().items())

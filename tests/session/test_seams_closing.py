@@ -70,17 +70,19 @@ async def test_one_that_stops_waiting_for_the_end_does_not_end_it_for_another(
     assert (await reading)[-1].dropped_s == 0.0
 
 
-async def test_who_waits_alone_and_stops_ends_it(endpoint: Endpoint) -> None:
+@pytest.mark.parametrize("count", [1, 2])
+async def test_the_last_who_waits_and_stops_ends_it(endpoint: Endpoint, count: int) -> None:
     async def serve(line: Line) -> None:
         await line.wait_for("CloseStream")
 
     session = endpoint.session(Scripted(serve), drain_timeout_s=4.0)
     reading = asyncio.create_task(collect(session))
     await speak_into(session, 1.5)
-    closing = asyncio.create_task(session.aclose())
-    await asyncio.sleep(0.1)
-    closing.cancel()
-    (ended,) = [event for event in await reading if isinstance(event, SessionEnded)]
+    for closing in [asyncio.create_task(session.aclose()) for _ in range(count)]:
+        await asyncio.sleep(0.1)
+        closing.cancel()
+    async with asyncio.timeout(0.1):
+        (ended,) = [event for event in await reading if isinstance(event, SessionEnded)]
     assert ended.dropped_s == 1.5
 
 

@@ -15,7 +15,7 @@ from tests.session.handshakes import refusing_oslo, replacements
 from speechwire.errors import ConnectFailed, HandshakeRefused, ServiceError, SessionClosed, SpeechwireError
 from speechwire.protocol import ListenV1Options, ListenV2Options
 from speechwire.session import ChangeRefused
-from speechwire.transport import MemoryPeer
+from speechwire.transport import CloseEvent, MemoryPeer
 
 TURNS = [(1.0, 5.0), (7.0, 8.0)]
 CHANGE = {"keyterms": ["Oslo"]}
@@ -125,6 +125,7 @@ async def test_a_replacement_does_not_have_the_options_of_a_reopen_that_failed(e
     await following
     # The third was made before the refusal was known, and is not used.
     assert ["Oslo" in peer.request.url for peer in peers(session)] == [False, True, True, False]
+    assert await peers(session)[2].receive() == CloseEvent(1006, "aborted")
     await all_heard(session, events, service)
 
 

@@ -21,7 +21,7 @@ from tests.session.handshakes import late, refusing, replacements, silent
 from speechwire.errors import ConnectFailed, HandshakeRefused, SessionClosed, SpeechwireError
 from speechwire.protocol import ListenV1Options, ListenV2Options
 from speechwire.session import Reconnecting
-from speechwire.transport import MemoryPeer
+from speechwire.transport import CloseEvent, MemoryPeer
 
 TURNS = [(1.0, 5.0), (7.0, 8.0)]
 endpoint = endpoints("flux", "nova")
@@ -242,3 +242,19 @@ async def test_nothing_is_said_of_a_replacement(endpoint: Endpoint) -> None:
     await reopening
     await session.aclose()
     assert not [event for event in await events if isinstance(event, Reconnecting)]
+
+
+async def test_where_the_connection_is_lost_meanwhile_nobody_waits_for_a_boundary(endpoint: Endpoint) -> None:
+    """The other one, which was open already, is given back at once."""
+    service = endpoint.service([(1.0, 9.0)])
+    session = endpoint.session(service, drain_timeout_s=20.0, rollover_wait_s=60.0)
+    events = asyncio.create_task(collect(session))
+    await speak_into(session, 2.0)
+    reopening = asyncio.create_task(session.reopen())
+    await speak_into(session, 0.5, start_s=2.0)
+    assert len(peers(session)) == 2
+    reset(peers(session)[0])
+    await asyncio.wait_for(reopening, 0.1)
+    assert await peers(session)[1].receive() == CloseEvent(1006, "aborted")
+    await speak_into(session, 7.5, start_s=2.5)
+    await all_heard(session, events, service)

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from tests.session.fake_voice import FakeAura, FakeFlux, heard
 
-from speechwire.errors import ConnectFailed
+from speechwire.errors import ConnectFailed, SessionClosed
 from speechwire.protocol import SpeakV2Options
 from speechwire.session import BackoffPolicy, SpeakRequest, SpeakSession, SpeakSettings
 from speechwire.transport import MemoryPeer, MemoryTransport
@@ -199,3 +199,25 @@ async def test_flux_is_sent_text_as_it_is_written() -> None:
             await asyncio.sleep(3.0)
         request.end()
         await request.wait()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ['{"type":"Flushed","sequence_id":0}', '{"type":"Warning","warn_code":"EXCESSIVE_FLUSH","warn_msg":""}'],
+    ids=["spoken", "refused"],
+)
+async def test_an_answer_that_comes_after_the_end_was_asked_for_is_nobodys(
+    answer: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def serve(peer: MemoryPeer) -> None:
+        await after(peer, "Close")
+        peer.send(answer)
+        peer.close()
+
+    session = v1(serve)
+    request = session.speak("Hi.")
+    await asyncio.sleep(1.0)
+    await session.aclose()
+    with pytest.raises(SessionClosed, match="the session has been closed"):
+        await request.wait()
+    assert caplog.messages == []

@@ -167,13 +167,17 @@ async def test_a_broken_close_frame_is_a_lost_connection(fault: str, behind: str
         assert await connection.receive() == ended
 
 
-@pytest.mark.parametrize("fault", [close(1012), frame(1, b"x", reserved=0x40), b"HTTP/1.1 502 Bad Gateway"])
+@pytest.mark.parametrize(
+    "fault", [close(1012), frame(1, b"late"), frame(1, b"x", reserved=0x40), b"HTTP/1.1 502 Bad Gateway"]
+)
 async def test_what_comes_behind_a_close_frame_counts_for_nothing(fault: bytes) -> None:
     async with (
         asyncio.timeout(PATIENCE_S),
         connected(sends(close(1008, b"DATA-0000") + fault, stay=True)) as connection,
     ):
         assert await connection.receive() == "hello"
+        assert await connection.receive() == CloseEvent(1008, "DATA-0000")
+        await asyncio.sleep(0.02)
         assert await connection.receive() == CloseEvent(1008, "DATA-0000")
 
 

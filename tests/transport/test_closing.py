@@ -33,3 +33,22 @@ async def test_a_close_that_is_answered_does_not_wait_for_its_deadline(
         if reading is not None:
             assert isinstance(await reading, CloseEvent)
         await transport.aclose()
+
+
+async def test_a_transport_that_is_closed_closes_its_connections() -> None:
+    ended: list[int | None] = []
+
+    async def serve(response: web.WebSocketResponse, request: web.Request) -> None:
+        async for _ in response:
+            pass
+        ended.append(response.close_code)
+
+    transport = new_transport()
+    async with asyncio.timeout(60), serving(websocket(serve)) as url:
+        connections = [await transport.connect(ConnectRequest(url, {})) for _ in range(2)]
+        await transport.aclose()
+        for connection in connections:
+            assert isinstance(await connection.receive(), CloseEvent)
+            assert not connection.ready
+        while len(ended) < 2:
+            await asyncio.sleep(0.01)

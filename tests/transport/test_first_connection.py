@@ -98,3 +98,36 @@ def test_a_transport_whose_library_is_missing_says_so_when_it_is_made(
     monkeypatch.setattr("speechwire.transport.picows_ws.find_spec", lambda name: None)
     with pytest.raises(ImportError, match="needs the package picows, which the extra 'fast' brings"):
         PicowsTransport() if way == "by name" else new_transport()
+
+
+async def test_certificates_are_read_once_and_for_tls_alone(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beside = Beside(ssl.create_default_context)
+    monkeypatch.setattr("speechwire.transport._network.default_tls", beside)
+    transport = make()
+    for url, calls in (("ws://here", 0), ("wss://here", 1), ("ws://here", 1), ("wss://there", 1)):
+        await transport.prepare(url)
+        assert beside.calls == calls
+    await transport.aclose()
+
+
+async def test_who_waits_no_longer_does_not_hold_up_the_event_loop(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imported, goes_on = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        goes_on.wait(PATIENCE_S)
+        imported.set()
+
+    transport = make()
+    monkeypatch.setattr(transport, "_new_client", slow)
+    preparing = asyncio.create_task(transport.prepare("ws://here"))
+    await asyncio.sleep(0.01)
+    preparing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await preparing
+    assert not imported.is_set()
+    goes_on.set()
+    assert imported.wait(PATIENCE_S)

@@ -40,6 +40,7 @@ async def test_whatever_a_script_does_first_accepts_the_connection(first: str) -
             await peer.receive()
         else:
             getattr(peer, first)(*(["said"] if first == "send" else []))
+        await asyncio.Event().wait()
 
     transport = MemoryTransport(serve)
     async with asyncio.timeout(10):
@@ -161,3 +162,100 @@ async def test_a_broken_script_resets_and_is_reported() -> None:
     assert isinstance(await connection.receive(), CloseEvent)
     with pytest.raises(ExceptionGroup, match="^scripted peers failed$"):
         await transport.aclose()
+
+
+async def test_frames_are_given_as_long_as_they_are_wanted() -> None:
+    async def say(peer: MemoryPeer) -> None:
+        for frame in ("one", "two", "three"):
+            peer.send(frame)
+        peer.close(1000)
+
+    transport = MemoryTransport(say)
+    connection = await transport.connect(REQUEST)
+    given: list[str | bytes] = []
+    assert await connection.receive_each(lambda frame: given.append(frame) or frame != "two") is None
+    assert given == ["one", "two"]
+    assert await connection.receive_each(lambda frame: given.append(frame) or True) == CloseEvent(1000)
+    assert given == ["one", "two", "three"]
+    await transport.aclose()
+
+
+async def test_pings_are_counted() -> None:
+    transport = MemoryTransport(echo)
+    connection = await transport.connect(REQUEST)
+    assert transport.peers[0].pings == 0
+    await connection.ping()
+    await connection.ping()
+    assert transport.peers[0].pings == 2
+    await connection.aclose()
+    await transport.aclose()
+
+
+async def test_who_is_not_heard_may_send_a_mebibyte() -> None:
+    async def deaf(peer: MemoryPeer) -> None:
+        peer.accept()
+
+    transport = MemoryTransport(deaf)
+    connection = await transport.connect(REQUEST)
+    connection.send_now(bytes(1 << 20))
+    assert connection.ready
+    connection.send_now(b"!")
+    assert not connection.ready
+    connection.abort()
+    await transport.aclose()
+
+
+async def test_a_script_that_has_nothing_to_say_has_accepted() -> None:
+    async def nothing(peer: MemoryPeer) -> None:
+        pass
+
+    transport = MemoryTransport(nothing)
+    connection = await transport.connect(REQUEST)
+    connection.send_now(b"heard")
+    await connection.aclose()
+    assert [await transport.peers[0].receive() for _ in range(2)] == [b"heard", CloseEvent(1000)]
+    await transport.aclose()
+
+
+@pytest.mark.usefixtures("quiet")
+async def test_a_refusal_that_comes_too_late_is_nobodys() -> None:
+    async def late(peer: MemoryPeer) -> None:
+        await asyncio.sleep(0.02)
+        peer.refuse(HandshakeRefused(503))
+
+    transport = MemoryTransport(late)
+    connecting = asyncio.create_task(transport.connect(REQUEST))
+    await asyncio.sleep(0.01)
+    connecting.cancel()
+    await asyncio.wait({connecting})
+    await asyncio.sleep(0.05)
+    await transport.aclose()
+
+
+async def test_a_client_that_is_cut_off_says_so() -> None:
+    transport = MemoryTransport(echo)
+    connection = await transport.connect(REQUEST)
+    connection.abort()
+    assert await connection.receive() == CloseEvent(1006, "aborted")
+    with pytest.raises(ConnectionLost) as lost:
+        await connection.send("more")
+    assert (lost.value.code, lost.value.reason, lost.value.request_id) == (1006, "aborted", "memory-0")
+    await transport.aclose()
+
+
+async def test_a_client_that_has_given_up_is_told_nothing_and_tells_the_script() -> None:
+    ended: list[object] = []
+
+    async def late(peer: MemoryPeer) -> None:
+        await asyncio.sleep(0.02)
+        if peer.number:
+            peer.refuse(HandshakeRefused(503))
+        ended.append(peer._to_server.closed)
+
+    transport = MemoryTransport(late)
+    for _ in range(2):
+        with pytest.raises(ConnectFailed, match="no answer within 0.001 s"):
+            await transport.connect(ConnectRequest("ws://memory", connect_timeout_s=0.001))
+    await asyncio.sleep(0.05)
+    assert ended == [CloseEvent(1006)] * 2
+    await transport.aclose()

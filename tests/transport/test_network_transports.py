@@ -112,12 +112,12 @@ async def test_the_credential_goes_in_a_header_and_the_request_id_comes_back() -
     sent: list[str] = []
 
     async def serve(response: web.WebSocketResponse, request: web.Request) -> None:
-        sent.append(request.headers["Authorization"])
+        sent.extend(request.headers[name] for name in ("Authorization", "User-Agent"))
         await response.receive()
 
     async with connected(serve, **{"dg-request-id": "r-123"}) as connection:
         assert connection.request_id == "r-123"
-    assert sent == [f"Token {KEY}"]
+    assert sent == [f"Token {KEY}", "speechwire"]
 
 
 @pytest.mark.parametrize(
@@ -380,14 +380,21 @@ async def test_a_slow_handshake_ends_at_the_deadline() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["ws://127.0.0.1:1/v1/listen", "ws://[::1]:1/v1/listen", "ws://nowhere.invalid/v1/listen"]
+    ("url", "cause"),
+    [
+        ("ws://127.0.0.1:1/v1/listen", "ConnectionRefusedError: "),
+        ("ws://[::1]:1/v1/listen", ""),
+        ("ws://nowhere.invalid/v1/listen", "gaierror: "),
+    ],
 )
-async def test_nobody_there(url: str) -> None:
+async def test_nobody_there(url: str, cause: str) -> None:
     transport = new_transport()
     with pytest.raises(ConnectFailed) as raised:
         await transport.connect(request(url))
     assert raised.value.retryable
     assert raised.value.url == url
+    assert raised.value.cause.startswith(cause)
+    assert "handshake" not in raised.value.cause
     await transport.aclose()
 
 

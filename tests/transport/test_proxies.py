@@ -257,6 +257,7 @@ def test_what_is_no_proxy_is_refused(make: Any, proxy: str) -> None:
     with pytest.raises(InvalidArgument) as raised:
         make(proxy=proxy)
     assert raised.value.argument == "proxy"
+    assert (raised.value.value == "no URL") is (proxy in ("http://[::1", "http://h:x"))
     assert raised.value.allowed == ("http://, socks4:// or socks5://host:port, with or without user:password")
     assert "s3cret" not in str(raised.value)
     with pytest.raises(InvalidArgumentType, match="^proxy must be a str, got int$"):

@@ -37,3 +37,10 @@ def test_a_header_is_of_one_line(name: str, value: str) -> None:
     assert refused.value.argument == f"headers[{name!r}]"
     assert refused.value.allowed == "printable characters"
     assert value not in str(refused.value)
+
+
+def test_what_holds_unless_something_else_is_asked_for() -> None:
+    request = ConnectRequest("wss://host.test/")
+    assert request.revealed() == {}
+    assert (request.connect_timeout_s, request.heartbeat_s) == (10.0, 20.0)
+    assert request.max_message_bytes == 4 << 20

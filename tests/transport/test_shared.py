@@ -44,7 +44,7 @@ async def test_it_is_one_for_all_and_closed_with_the_last(made: list[Counted]) -
     await one.aclose()
     assert used.closed == 0
     connections.append(await other.connect(REQUEST))
-    with pytest.raises(ConnectFailed, match="the transport has been closed") as failed:
+    with pytest.raises(ConnectFailed, match=r"the transport has been closed$") as failed:
         await one.connect(REQUEST)
     assert "secret" not in str(failed.value)
     for connection in connections:

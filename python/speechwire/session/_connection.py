@@ -193,7 +193,7 @@ class Connection(Generic[EventT]):
                 close = await self.websocket.receive_each(self._take)
             except Exception as fault:
                 self.fail(fault)
-                return CloseEvent(ABNORMAL, "the connection failed")
+                return CloseEvent(ABNORMAL)
             if close is not None:
                 return close
 

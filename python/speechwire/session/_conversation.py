@@ -52,7 +52,7 @@ class Conversation(Generic[EventT]):
     ) -> None:
         self.traffic: ListenTraffic[EventT] | None = None
         self.next: Opened | None = None
-        self.connect_wanted = False
+        self.connect_wanted = True  # the first handshake need not wait for the first whole chunk
         self._shared = shared
         self._rules = shared.rules
         self._options = shared.options
@@ -74,8 +74,8 @@ class Conversation(Generic[EventT]):
 
     def _has_audio(self) -> bool:
         """Whether there is audio that wants a connection."""
-        unused_end = self._last.unused_end if self._last else 0
-        return (self._shared.draining() or self._ring.end > unused_end) and self._ring.is_unanswered
+        wanted = self._shared.draining() or self._last is None or self._ring.end > self._last.unused_end
+        return wanted and self._ring.is_unanswered
 
     async def live(self, dialing: Dialing) -> None:
         """Wait for audio, connect, go on; returns when the session closes and everything is done.
@@ -102,7 +102,6 @@ class Conversation(Generic[EventT]):
         """Live through one connection; returns whether there may be another."""
         self.connect_wanted = False
         traffic = self.traffic = self._begin(opened, dialing)
-        self._machine.changed.notify()
         self._watch(self._rules.resumable(self._options.wanted))
         try:
             ended = await traffic.connection.run()
@@ -111,8 +110,7 @@ class Conversation(Generic[EventT]):
             self._ring.close()
             self._watch(False)
             self._audio.stats.connected_s += traffic.connection.lived_s()
-            traffic.advance()
-            self._machine.changed.notify()
+            traffic.end()
         self._machine.step(ended.ending)
         finished = traffic.has_finished(ended)
         self._last_results.shown = self._last_results.shown or finished

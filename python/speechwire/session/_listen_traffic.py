@@ -90,6 +90,7 @@ class ListenTraffic(Generic[EventT]):
         )
         self.got_further = False
         self._stable = False
+        self._over = False
         self._shared = shared
         self._rules = rules
         self._ring = shared.audio.ring
@@ -150,15 +151,16 @@ class ListenTraffic(Generic[EventT]):
     async def boundary(self, limit_s: float) -> None:
         """Wait for a moment between turns or utterances, or until nothing more can end one."""
         deadline = self.connection.now() + limit_s
-        while self._is_speech_open() and (left_s := deadline - self.connection.now()) > 0:
+        while not self._over and self._is_speech_open() and (left_s := deadline - self.connection.now()) > 0:
             await self._advanced.wait(left_s)
 
     def await_end(self) -> None:
         """Wait for the end as long again before saying that the service has fallen silent."""
         self._progress.finish(self.connection.now())
 
-    def advance(self) -> None:
-        """Let whoever waits for a boundary look again."""
+    def end(self) -> None:
+        """The connection has ended: nobody need wait for a boundary any more."""
+        self._over = True
         self._advanced.notify()
 
     @property

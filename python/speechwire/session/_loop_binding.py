@@ -1,4 +1,4 @@
-"""An object that lives in one event loop, and says so instead of hanging where it is used in another."""
+"""A session lives in one event loop, and says so instead of hanging where it is used in another."""
 
 from __future__ import annotations
 
@@ -10,26 +10,24 @@ __all__ = ["LoopBinding"]
 
 
 class LoopBinding:
-    """The event loop that an object belongs to: the first one it is used in.
+    """The event loop that a session belongs to: the first one it is used in.
 
     Args:
-        what: The object, for messages: ``"session"``.
         misuse: What its use in another loop raises.
 
     Attributes:
         loop: That loop, once there is one.
     """
 
-    __slots__ = ("_misuse", "_what", "loop")
+    __slots__ = ("_misuse", "loop")
 
-    def __init__(self, what: str, misuse: type[SessionClosed | LocalProtocolError] = SessionClosed) -> None:
-        self._what = what
+    def __init__(self, misuse: type[SessionClosed | LocalProtocolError]) -> None:
         self._misuse = misuse
         self.loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def ended(self) -> bool:
-        """Whether the loop has been closed: nothing of the object runs any more."""
+        """Whether the loop has been closed: nothing of the session runs any more."""
         return self.loop is not None and self.loop.is_closed()
 
     @property
@@ -48,7 +46,7 @@ class LoopBinding:
         if self.loop is None:
             self.loop = running
         if self.loop is not running:
-            raise self._misuse(f"the {self._what} belongs to another event loop: {self._remedy()}")
+            raise self._misuse(f"the session belongs to another event loop: {self._remedy()}")
 
     def leave(self) -> None:
         """Let go of another loop that has ended or stands still.
@@ -57,7 +55,7 @@ class LoopBinding:
             SessionClosed, LocalProtocolError: It is running, in another thread.
         """
         if self.loop is not None and self.loop.is_running():
-            raise self._misuse(f"the {self._what} is in use in another event loop: {self._remedy()}")
+            raise self._misuse(f"the session is in use in another event loop: {self._remedy()}")
 
     def _remedy(self) -> str:
         if self.loop is not None and self.loop.is_running():

@@ -79,9 +79,8 @@ class Runner(Generic[EventT]):
         self._base_url = base_url
         self._access = access
         self._settings = settings
-        self._watch = watch
         self._wakeup = Wakeup()
-        self.binding = LoopBinding("session", LocalProtocolError)
+        self.binding = LoopBinding(LocalProtocolError)
         self._task: asyncio.Task[None] | None = None
         self._background: set[asyncio.Task[None]] = set()
         self._closing = 0  # how many wait for the end
@@ -155,11 +154,8 @@ class Runner(Generic[EventT]):
             self.start()
 
     def start(self, *, connect: bool = False) -> None:
-        """Start the task if need be, and let it look for work; ``connect`` even without audio.
-
-        The first start connects in any case: the handshake need not wait for the first whole chunk.
-        """
-        if connect or self._task is None:
+        """Start the task if need be, and let it look for work; ``connect`` even without audio."""
+        if connect:
             self.conversation.connect_wanted = True
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run())
@@ -214,7 +210,6 @@ class Runner(Generic[EventT]):
         self._shared.close_by = self.now() + self._settings.drain_timeout_s
         if self.traffic is not None:
             self.traffic.hurry()
-        self._watch(False)
         self._stop_changes(SessionClosed("the session has been closed"))
         self.notify(hurry=True)
 
@@ -290,7 +285,6 @@ class Runner(Generic[EventT]):
         self.audio.flush_converter(at_end=True)
         self._report_end()
         self.events.end(error)
-        self.machine.changed.notify()
 
     def _stop_changes(self, reason: BaseException) -> None:
         for task in self._background:

@@ -65,7 +65,7 @@ class SpeakRunner:
     ) -> None:
         self.machine = StateMachine()
         self.stats = SpeakStats()
-        self.binding = LoopBinding("session")
+        self.binding = LoopBinding(SessionClosed)
         self.check_loop = self.binding.check
         self.task: asyncio.Task[None] | None = None
         self._access = access
@@ -256,8 +256,6 @@ class SpeakRunner:
             websocket.abort()
             raise
         self._queue.opened()
-        if not self.machine.accepting:
-            traffic.retire()
         try:
             ended = await traffic.connection.run()
         finally:

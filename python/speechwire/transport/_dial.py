@@ -99,7 +99,6 @@ async def _through_socks(request: ConnectRequest, host: str, port: int, proxy: P
         username=user,
         password=password,
         rdns=True,
-        loop=asyncio.get_running_loop(),
     )
     try:
         return await socks.connect(host, port, timeout=request.connect_timeout_s)
@@ -113,7 +112,7 @@ async def _tcp(host: str, port: int) -> socket.socket:
     loop = asyncio.get_running_loop()
     addresses = _literal(host, port) or await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return await aiohappyeyeballs.start_connection(
-        addresses, happy_eyeballs_delay=_NEXT_ADDRESS_S, interleave=1, loop=loop
+        addresses, happy_eyeballs_delay=_NEXT_ADDRESS_S, interleave=1
     )
 
 

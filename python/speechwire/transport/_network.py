@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl as ssl_module
+from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import Protocol
@@ -28,7 +29,7 @@ class Client(Protocol):
         """Release what connections share."""
 
 
-class NetworkTransport(NotCopyable):
+class NetworkTransport(NotCopyable, ABC):
     """Opens connections with a client of the subclass's choice, made when the first one is opened.
 
     Importing the library of a client takes up to half a second, and reading the system's certificates tens
@@ -43,9 +44,9 @@ class NetworkTransport(NotCopyable):
         self._client: Client | None = None
         self._preparing = Lock()
 
+    @abstractmethod
     def _new_client(self) -> Client:
         """Import the library, and make its client."""
-        raise NotImplementedError
 
     async def prepare(self, url: str) -> None:
         """Import the library now, and read the certificates: a server does so as it starts.

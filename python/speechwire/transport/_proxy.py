@@ -40,17 +40,15 @@ class Proxy:
     @property
     def authorization(self) -> Secret | None:
         """The value of ``Proxy-Authorization``."""
-        if self.user is None:
-            return None
-        return Secret("Basic " + base64.b64encode(self.user.reveal().encode()).decode())
+        return None if self.user is None else _basic(self.user)
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
         """What it must not be able to echo."""
-        if self.user is None or self.authorization is None:
+        if self.user is None:
             return ()
         password = Secret(self.user.reveal().partition(":")[2])
-        return (self.user, password, self.authorization)
+        return (self.user, password, _basic(self.user))
 
 
 class Proxies:
@@ -86,6 +84,10 @@ class Proxies:
 def bracketed(host: str) -> str:
     """A host as it stands in front of a port."""
     return f"[{host}]" if ":" in host else host
+
+
+def _basic(user: Secret) -> Secret:
+    return Secret("Basic " + base64.b64encode(user.reveal().encode()).decode())
 
 
 def _parsed(name: str, url: object) -> Proxy:

@@ -56,8 +56,9 @@ class MemoryPeer(NotCopyable):
 
     def refuse(self, error: SpeechwireError) -> None:
         """Fail the upgrade with a :class:`HandshakeRefused` or :class:`ConnectFailed`."""
-        self._accepted.set_exception(error)
-        self._accepted.exception()  # the client may have given up: it is then nobody's to retrieve
+        if not self._accepted.done():  # else the client has given up
+            self._accepted.set_exception(error)
+            self._accepted.exception()  # a client that was cancelled does not retrieve it
 
     def send(self, frame: str | bytes) -> None:
         """Send a frame to the client; nothing happens after the end."""
@@ -82,7 +83,6 @@ class MemoryPeer(NotCopyable):
 
     def reset(self) -> None:
         """Drop the connection as a reset does: frames the client has not yet read are lost as well."""
-        self.accept()
         self._to_client.clear()
         self.close(ABNORMAL, "connection reset by peer")
 
@@ -142,8 +142,7 @@ class MemoryTransport(NotCopyable):
     async def _run(self, peer: MemoryPeer) -> None:
         try:
             await self._serve(peer)
-            if peer._to_client.closed is None:
-                peer.accept()
+            peer.accept()
         except Exception:
             peer.reset()
             raise
@@ -155,7 +154,6 @@ class _MemoryConnection(NotCopyable):
         self.request_id = request_id
 
     async def send(self, frame: str | bytes) -> None:
-        self._check_open()
         await self._peer._to_server.put_when_room(frame)
         self._check_open()
 
@@ -235,7 +233,6 @@ class _Pipe:
 
     def clear(self) -> None:
         self._frames.clear()
-        self._size = 0
 
     def _notify(self) -> None:
         self._changed.set()
