@@ -14,7 +14,8 @@ from tests.livekit.conftest import Start
 from tests.livekit.parties import KEY, NAMES, RATE, Told, frame, frames, listen, speech_to_text, until
 from tests.livekit.spoken import AUDIO, EAGER_EOT_THRESHOLD, EOT_THRESHOLD, PHRASES, SCRIPT, TURNS
 
-from speechwire.emulator import Emulator, Phrase, Script, ScriptedEngine
+from speechwire.emulator import Emulator, Lose, Phrase, Script, ScriptedEngine
+from speechwire.session import ListenSettings
 
 NOVA, FLUX = "/v1/listen", "/v2/listen"
 EAGER: dict[str, Any] = {"eager_eot_threshold": EAGER_EOT_THRESHOLD, "eot_threshold": EOT_THRESHOLD}
@@ -233,6 +234,24 @@ async def test_a_refused_change_leaves_everything_as_it_was(start: Start) -> Non
         events = [event async for event in stream]
     assert texts(events, SpeechEventType.FINAL_TRANSCRIPT) == TURNS
     assert "keyterm" not in dict(emulator.connections[0].query)
+
+
+async def test_options_without_an_answer_in_time_can_be_set_back(start: Start, complaints: list[str]) -> None:
+    """The session goes on with them, so that the ones before them are a change."""
+    emulator = await start(ScriptedEngine(SCRIPT), faults=[Lose("ConfigureSuccess")])
+    settings = ListenSettings(configure_timeout_s=0.1)
+    stt_of = speech_to_text("speechwire", emulator.http_url, NOVA, keyterm="Oslo", settings=settings)
+    async with stt_of as stt, stt.stream() as stream:
+        for each in frames(AUDIO):
+            stream.push_frame(each)
+        await until(lambda: opened(emulator))
+        stt.update_options(keyterm="Bergen")
+        await until(lambda: any("no answer to Configure" in each for each in complaints))
+        stt.update_options(keyterm="Oslo")
+        [connection] = emulator.connections
+        await until(lambda: connection.types.count("Configure") == 2)
+    configured = [message["keyterms"] for message in connection.received if message["type"] == "Configure"]
+    assert configured == [["Bergen"], ["Oslo"]]
 
 
 async def test_options_of_one_stream_are_its_own(start: Start) -> None:

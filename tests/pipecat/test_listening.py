@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from pipecat.frames.frames import (
     EndFrame,
     ErrorFrame,
@@ -28,8 +29,9 @@ from tests.transport.counted_engine import CountedEngine
 from tests.transport.reliability.arrivals import Arrivals
 
 from pipecat_speechwire import SpeechwireSTTService
-from speechwire.emulator import Phrase, Script, ScriptedEngine
+from speechwire.emulator import Lose, Phrase, RefuseUpgrade, Script, ScriptedEngine
 from speechwire.protocol.listen_v1_events import Results
+from speechwire.session import ListenSettings
 
 
 async def listen(service: Any, pcm: bytes = AUDIO, **params: Any) -> list[Any]:
@@ -173,6 +175,39 @@ async def test_settings_out_of_range_are_refused_and_the_others_stay(start: Star
     assert endings(passed)[0] == PHRASES
     assert "utterance_end_ms" in endings(passed)[2][0]
     assert len(endings(passed)[2]) == 1
+
+
+@pytest.mark.parametrize("status", [400, 503])
+async def test_settings_that_no_connection_takes_can_be_set_again(start: Start, status: int) -> None:
+    """They are as before, also when the service was only busy: setting them again is a change."""
+    emulator = await start(ScriptedEngine(SCRIPT), faults=[RefuseUpgrade(status, connections={1})])
+    service = nova(emulator)
+    delta = SpeechwireSTTService.Settings(language=Language.DE)
+    async with running_frames(service) as (worker, passed):
+        await push(worker, AUDIO[:RATE])
+        await worker.queue_frame(STTUpdateSettingsFrame(delta=delta))
+        await until(lambda: frames_of(passed, ErrorFrame))
+        assert service.settings.language == Language.EN
+        await worker.queue_frame(STTUpdateSettingsFrame(delta=delta))
+        await until(lambda: len(emulator.connections) == 3)
+        await push(worker, AUDIO[RATE:])
+    assert dict(emulator.connections[2].query)["language"] == "de"
+    assert endings(passed)[0] == PHRASES
+    assert len(endings(passed)[2]) == 1
+
+
+async def test_settings_without_an_answer_in_time_are_no_error(start: Start, complaints: list[str]) -> None:
+    """They hold on the next connection at the latest."""
+    emulator = await start(ScriptedEngine(SCRIPT), faults=[Lose("ConfigureSuccess")])
+    service = nova(emulator, session_settings=ListenSettings(configure_timeout_s=0.1))
+    async with running_frames(service) as (worker, passed):
+        await push(worker, AUDIO[:RATE])
+        delta = SpeechwireSTTService.Settings(keyterm=["Oslo"])
+        await worker.queue_frame(STTUpdateSettingsFrame(delta=delta))
+        await until(lambda: any("no answer to Configure" in each for each in complaints))
+        await push(worker, AUDIO[RATE:])
+    assert service.settings.keyterm == ["Oslo"]
+    assert (endings(passed)[0], endings(passed)[2]) == (PHRASES, [])
 
 
 async def test_no_audio_is_taken_while_muted(start: Start) -> None:

@@ -17,7 +17,7 @@ from pipecat.transcriptions.language import Language
 from pipecat.utils.errors import ErrorCategory
 from pipecat.utils.tracing.service_decorators import traced_stt
 
-from speechwire.errors import SessionClosed, SpeechwireError
+from speechwire.errors import ServiceError, SessionClosed, SpeechwireError
 from speechwire.session import (
     AudioDropped,
     ChangeRefused,
@@ -296,8 +296,10 @@ class ListeningService(STTService):
         except SessionClosed:
             return  # the next session is made from the settings
         except SpeechwireError as error:
-            if not getattr(error, "retryable", False):
-                self._withdraw(changed, wanted)
+            if isinstance(error, ServiceError) and error.retryable:  # `Configure` had no answer in time
+                logger.warning(f"{self}: the next connection has the settings at the latest: {error}")
+                return
+            self._withdraw(changed, wanted)
             message = f"settings were refused, the others stay: {error}"
             await self.push_error(message, exception=error, category=ErrorCategory.APPLICATION)
 

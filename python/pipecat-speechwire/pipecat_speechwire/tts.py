@@ -13,10 +13,11 @@ from pipecat.frames.frames import (
     EndFrame,
     ErrorFrame,
     Frame,
+    InterruptionFrame,
     TTSAudioRawFrame,
     TTSStoppedFrame,
 )
-from pipecat.processors.frame_processor import FrameProcessorSetup
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessorSetup
 from pipecat.services.deepgram.tts import format_deepgram_pronunciation  # needs no deepgram-sdk
 from pipecat.services.tts_service import TTSService
 from pipecat.utils.tracing.service_decorators import traced_tts
@@ -30,6 +31,7 @@ from ._decoding import FORMATS, decoded
 from ._errors import category_of
 from ._listening import ApiKey
 from ._options import speak_v1_options, websocket_url
+from ._playback import Playback, Timeline
 from ._private import announce, sync_model_name, warn_of_moved_argument
 from ._utterance import FlushBudget, Utterance
 from .settings import SpeechwireTTSSettings
@@ -37,7 +39,6 @@ from .settings import SpeechwireTTSSettings
 __all__ = ["SpeechwireTTSService"]
 
 _CHECKED_RATE = 24_000
-_SAMPLE_BYTES = 2
 # How long a context waits for audio before Pipecat drops it; every utterance here ends by itself.
 _CONTEXT_PATIENCE_S = 60.0
 
@@ -112,8 +113,7 @@ class SpeechwireTTSService(TTSService):
         self._limits = session_settings or SpeakSettings()
         self._allow_insecure = allow_insecure
         self._tells_words = not (defaults | kwargs)["push_text_frames"]
-        self._speaking_rate = SpeakingRate()
-        self._budget = FlushBudget()
+        self._timeline, self._budget, self._speaking_rate = Timeline(), FlushBudget(), SpeakingRate()
         self._session = self._new_session(sample_rate or _CHECKED_RATE)  # for its checks
         self._utterances: dict[str, Utterance] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -201,11 +201,17 @@ class SpeechwireTTSService(TTSService):
         await self.stop_all_metrics()
         await super().on_audio_context_interrupted(context_id)
 
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        """Process a frame; behind an interruption nothing of what came before is played."""
+        await super().process_frame(frame, direction)
+        if isinstance(frame, InterruptionFrame):
+            self._timeline.reset()
+
     async def _speak(self, context_id: str, utterance: Utterance) -> None:
-        heard_s = 0.0
+        playback = Playback(self._timeline)
         try:
             while (text := await utterance.next_text()) is not None:
-                heard_s = await self._utter(context_id, utterance, text, heard_s)
+                await self._utter(context_id, utterance, text, playback)
         except SpeechwireError as error:
             await self._report(error, utterance)
             await utterance.ended()
@@ -219,21 +225,20 @@ class SpeechwireTTSService(TTSService):
             await self.append_to_audio_context(context_id, TTSStoppedFrame(context_id=context_id))
             await self.remove_audio_context(context_id)
 
-    async def _utter(self, context_id: str, utterance: Utterance, text: str, start_s: float) -> float:
-        """Play a text that begins at ``start_s`` of the context's audio; returns where it ends."""
-        times, heard_s = WordTimes(text, self._speaking_rate, start_s), 0.0
+    async def _utter(self, context_id: str, utterance: Utterance, text: str, playback: Playback) -> None:
+        """Play a text behind the audio that its context has had."""
+        times = WordTimes(text, self._speaking_rate, begins_s := playback.heard_s)
         request = utterance.request = utterance.session.speak(text)
         rate = self._options(self.sample_rate).output_rate
         async for pcm in decoded(request, self._encoding, rate, self.sample_rate):
             if utterance.interrupted:
-                return start_s
+                return
             frame = TTSAudioRawFrame(pcm, self.sample_rate, 1, context_id=context_id)
             await self.append_to_audio_context(context_id, frame)
-            heard_s += len(pcm) / _SAMPLE_BYTES / self.sample_rate
-            await self._tell(times.advance(heard_s), context_id)
+            playback.add(frame.num_frames / self.sample_rate)
+            await self._tell(playback.timed(times.advance(playback.heard_s - begins_s)), context_id)
         if not utterance.interrupted:
-            await self._tell(times.finish(heard_s), context_id)
-        return start_s + heard_s
+            await self._tell(playback.timed(times.finish(playback.heard_s - begins_s)), context_id)
 
     async def _tell(self, words: list[tuple[str, float]], context_id: str) -> None:
         if words and self._tells_words:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from speechwire.errors import SessionClosed, SpeechwireError
+from speechwire.errors import ServiceError, SessionClosed, SpeechwireError
 from speechwire.session import ListenV1Session, ListenV2Session
 
 from .log import logger
@@ -64,7 +64,9 @@ class OptionsFollower:
                 return
             except SpeechwireError as error:
                 logger.warning("the options could not be changed: %s", error)
-                if self.wanted == wanted:
+                if isinstance(error, ServiceError) and error.retryable:
+                    self._held = wanted  # no answer in time: the next connection has them at the latest
+                elif self.wanted == wanted:
                     self.wanted = self._held
             else:
                 self._held = wanted
