@@ -233,10 +233,12 @@ def soak() -> str:
     streams, minutes = re.findall(r": (\d+) live streams in one process for ([\d.]+) minutes", report)[0]
     totals = [line.strip("|").split("|") for line in report.splitlines() if line.startswith("| all |")]
     units, delivered, missing, doubled = (int(cell) for cell in totals[0][2:6])
-    killed = int(totals[1][1])
+    incomplete, killed = int(totals[0][9]), int(totals[1][1])
+    reported = f" (reported by the {incomplete} call that ended incomplete)" if missing and incomplete else ""
     return (
         f"{float(minutes):.0f} minutes of {streams} streams, {killed:,} connections killed: of {units:,}"
-        f" numbered pieces of audio {delivered:,} arrived, {missing} were missing, {doubled} came twice"
+        f" numbered pieces of audio {delivered:,} arrived, {missing} were missing{reported}, {doubled} came"
+        " twice"
     )
 
 
