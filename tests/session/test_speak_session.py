@@ -233,6 +233,32 @@ async def test_a_flush_that_stays_refused_fails_the_request() -> None:
             await session.speak(TEXT).wait()
 
 
+async def test_a_text_does_not_wait_for_the_allowance_of_a_connection() -> None:
+    """An agent that is often interrupted would be silent for a minute."""
+    service = FakeAura()
+    async with session_with(service) as session:
+        began = asyncio.get_running_loop().time()
+        for number in range(50):
+            assert await listen_to(session.speak(f"{number}.")) == f"{number}."
+        assert asyncio.get_running_loop().time() - began < 15
+        assert session.stats().refused_flushes == session.stats().resends == 0
+    assert [service.kinds(number).count("Flush") for number in range(3)] == [20, 20, 10]
+    assert [service.kinds(number)[-1] for number in range(3)] == ["Close"] * 3
+
+
+async def test_a_long_request_goes_on_over_another_connection() -> None:
+    service = FakeAura()
+    text = [f"{number}. " for number in range(30)]
+    async with session_with(service, max_resends=0) as session:
+        request = session.request()
+        for piece in text:
+            request.push(piece)
+            request.flush()
+        request.end()
+        assert await listen_to(request) == "".join(text)
+    assert [service.kinds(number).count("Flush") for number in range(2)] == [20, 10]
+
+
 async def test_flushes_and_characters_are_paced() -> None:
     service = FakeAura()
     async with session_with(service) as session:

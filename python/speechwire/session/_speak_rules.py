@@ -79,3 +79,6 @@ class SpeakRules(Protocol[EventT]):
 
     def flush_wait_s(self, now: float) -> float:
         """How long until a flush may be sent."""
+
+    def used_up(self, now: float) -> bool:
+        """Whether another connection would speak sooner than this one may."""

@@ -258,6 +258,9 @@ class SpeakTraffic(Generic[EventT]):
         batch = in_flight.request.batches[0]
         if in_flight.flushed or not batch.has_words:
             return None
+        if not in_flight.sent and self._rules.used_up(self.connection.now()):
+            self.retire()  # somebody waits for the audio: another connection takes the text at once
+            return 0.0
         if in_flight.sent < len(batch.pieces):
             return await self._send_text(in_flight, batch.pieces[in_flight.sent])
         return await self._send_flush(in_flight) if batch.closed else None

@@ -12,6 +12,8 @@ from speechwire.session._speak_rules import Finished, Meaning, Refused
 __all__ = ["SpeakV1Rules"]
 
 _WAITS_AFTER_REFUSAL_S: Final = (5.0, 10.0, 20.0, 40.0)
+# How long a wait must be for another connection to be the shorter way.
+_WORTH_A_CONNECTION_S: Final = 1.0
 
 
 class SpeakV1Rules:
@@ -71,6 +73,10 @@ class SpeakV1Rules:
     def flush_wait_s(self, now: float) -> float:
         """How long until a flush may be sent."""
         return max(self._flush_not_before - now, self._flushes.wait_s(now))
+
+    def used_up(self, now: float) -> bool:
+        """Whether the flushes of this connection are spent; the service counts each connection's."""
+        return self._flushes.wait_s(now) > _WORTH_A_CONNECTION_S
 
     def _is_answer(self, flush_index: int | None) -> bool:
         if flush_index is None or flush_index != self._flush_index:

@@ -63,3 +63,7 @@ class SpeakV2Rules:
     def flush_wait_s(self, now: float) -> float:
         """No limit is documented."""
         return 0.0
+
+    def used_up(self, now: float) -> bool:
+        """No limit is documented."""
+        return False

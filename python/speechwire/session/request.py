@@ -98,7 +98,7 @@ class SpeakRequest:
     def flush(self) -> None:
         """Have what was pushed so far spoken now, without waiting for more; nothing if there is nothing.
 
-        The service allows 20 flushes a minute, :meth:`end` included; beyond that they wait.
+        The service allows 20 flushes a minute, :meth:`end` included; beyond that another connection is made.
         """
         if self.done:
             return
