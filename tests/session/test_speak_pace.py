@@ -1,0 +1,109 @@
+"""A consumer that is behind, a service that refuses or falls silent meanwhile: whose fault it is."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from tests.session.fake_voice import FakeAura
+
+from speechwire.errors import ServiceError
+from speechwire.session import BackoffPolicy, SpeakSession, SpeakSettings
+from speechwire.transport import MemoryPeer, MemoryTransport
+
+SECOND = b"\1\2" * 24_000
+LIMITED = SpeakSettings(audio_limit_s=1.0)
+FLUSHED = '{"type":"Flushed","sequence_id":0}'
+
+
+async def after(peer: MemoryPeer, kind: str) -> None:
+    """Wait until a message of this kind has come."""
+    async for frame in peer:
+        if json.loads(frame)["type"] == kind:
+            return
+
+
+async def read_late(session: SpeakSession, wait_s: float) -> bytes:
+    """Let a request's audio wait so long, and read all of it then."""
+    request = session.speak("Hello.")
+    await asyncio.sleep(wait_s)
+    async with asyncio.timeout(60.0):
+        return b"".join([pcm async for pcm in request])
+
+
+async def test_while_the_consumer_is_behind_the_service_is_not_blamed() -> None:
+    """Nor for some seconds after."""
+
+    async def serve(peer: MemoryPeer) -> None:
+        await after(peer, "Flush")
+        peer.send(SECOND)
+        await asyncio.sleep(25.0)
+        peer.send(SECOND)
+        peer.send(FLUSHED)
+        await after(peer, "Close")
+
+    transport = MemoryTransport(serve)
+    async with SpeakSession("k", transport=transport, settings=LIMITED) as session:
+        assert await read_late(session, 20.0) == SECOND * 2
+        assert session.stats().stalls == 0
+    assert len(transport.peers) == 1
+
+
+async def test_once_the_consumer_keeps_up_a_silent_service_is_left() -> None:
+    async def serve(peer: MemoryPeer) -> None:
+        await after(peer, "Flush")
+        peer.send(SECOND)
+        if peer.number:
+            peer.send(FLUSHED)
+        await after(peer, "Close")
+
+    transport = MemoryTransport(serve)
+    async with SpeakSession("k", transport=transport, settings=LIMITED) as session:
+        assert await read_late(session, 20.0) == SECOND
+        assert session.stats().stalls == 1
+    assert len(transport.peers) == 2
+
+
+@pytest.mark.parametrize(("missing_bytes", "taken"), [(2, 2), (0, 1)])
+async def test_how_much_may_wait_for_the_consumer(missing_bytes: int, taken: int) -> None:
+    async def serve(peer: MemoryPeer) -> None:
+        await after(peer, "Flush")
+        peer.send(SECOND[missing_bytes:])
+        peer.send(SECOND)
+        await after(peer, "Close")
+
+    async with SpeakSession("k", transport=MemoryTransport(serve), settings=LIMITED) as session:
+        session.speak("Hello.")
+        await asyncio.sleep(1.0)
+        assert session.stats().audio_bytes == taken * len(SECOND) - missing_bytes
+
+
+async def test_a_request_that_is_refused_too_often_fails_and_is_cleared() -> None:
+    service = FakeAura(refused=range(5))
+    async with SpeakSession("k", transport=MemoryTransport(service)) as session:
+        with pytest.raises(ServiceError):
+            await session.speak("Hello.").wait()
+        await asyncio.sleep(1.0)
+        stats = session.stats()
+        assert (stats.failed, stats.refused_flushes) == (1, 5)
+    assert service.kinds()[-2:] == ["Clear", "Close"]
+
+
+async def test_a_connection_that_finishes_something_without_a_sound_got_further() -> None:
+    async def serve(peer: MemoryPeer) -> None:
+        await after(peer, "Flush")
+        peer.send(FLUSHED)
+        await after(peer, "Flush")
+        peer.close(1011, "NET-0000")
+
+    settings = SpeakSettings(max_resends=10, backoff=BackoffPolicy(max_quick_failures=2))
+    transport = MemoryTransport(serve)
+    async with SpeakSession("k", transport=transport, settings=settings) as session:
+        request = session.request()
+        for word in ("One.", "Two.", "Three.", "Four."):
+            request.push(word)
+            request.flush()
+        request.end()
+        await request.wait()
+    assert len(transport.peers) == 4
