@@ -10,7 +10,7 @@ from tests.session.fake_voice import FakeAura
 
 from speechwire.errors import ServiceError
 from speechwire.session import BackoffPolicy, SpeakSession, SpeakSettings
-from speechwire.transport import MemoryPeer, MemoryTransport
+from speechwire.transport import CloseEvent, MemoryPeer, MemoryTransport
 
 SECOND = b"\1\2" * 24_000
 LIMITED = SpeakSettings(audio_limit_s=1.0)
@@ -107,3 +107,32 @@ async def test_a_connection_that_finishes_something_without_a_sound_got_further(
         request.end()
         await request.wait()
     assert len(transport.peers) == 4
+
+
+async def test_half_a_second_until_a_flush_is_allowed_is_waited_for() -> None:
+    """Twenty of them are allowed in 65 seconds."""
+    service = FakeAura()
+    async with SpeakSession("k", transport=MemoryTransport(service)) as session:
+        began = asyncio.get_running_loop().time()
+        for _ in range(20):
+            await session.speak("a").wait()
+        await asyncio.sleep(began + 64.6 - asyncio.get_running_loop().time())
+        await session.speak("b").wait()
+        assert session.stats().refused_flushes == 0
+    assert service.kinds().count("Flush") == 21
+
+
+async def test_an_old_connection_whose_end_is_not_answered_is_ended() -> None:
+    ended: list[object] = []
+
+    async def serve(peer: MemoryPeer) -> None:
+        await after(peer, "Close")
+        ended.append(await peer.receive())
+
+    settings = SpeakSettings(max_age_s=5.0, close_timeout_s=2.0)
+    async with SpeakSession("k", transport=MemoryTransport(serve), settings=settings) as session:
+        await session.prewarm()
+        await asyncio.sleep(6.9)
+        assert ended == []
+        await asyncio.sleep(2.0)
+        assert ended == [CloseEvent(1006, "aborted")]
