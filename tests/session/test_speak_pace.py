@@ -9,6 +9,8 @@ import pytest
 from tests.session.fake_voice import FakeAura
 
 from speechwire.errors import ServiceError
+from speechwire.protocol import SpeakV1Options, SpeakV2Options
+from speechwire.protocol.limits import CHARACTERS
 from speechwire.session import BackoffPolicy, SpeakSession, SpeakSettings
 from speechwire.transport import CloseEvent, MemoryPeer, MemoryTransport
 
@@ -136,3 +138,54 @@ async def test_an_old_connection_whose_end_is_not_answered_is_ended() -> None:
         assert ended == []
         await asyncio.sleep(2.0)
         assert ended == [CloseEvent(1006, "aborted")]
+
+
+async def test_so_many_characters_are_sent_in_a_minute_and_the_rest_when_it_is_over() -> None:
+    clock = asyncio.get_running_loop().time
+    came: list[tuple[float, int]] = []
+
+    async def serve(peer: MemoryPeer) -> None:
+        flushes = 0
+        async for frame in peer:
+            message = json.loads(frame)
+            if message["type"] == "Speak":
+                came.append((clock() - began, len(message["text"])))
+            elif message["type"] == "Flush":
+                peer.send(f'{{"type":"Flushed","sequence_id":{flushes}}}')
+                flushes += 1
+
+    async with SpeakSession("k", transport=MemoryTransport(serve)) as session:
+        await session.prewarm()
+        began = clock()
+        for _ in range(CHARACTERS // 800):
+            await session.speak("x" * 800).wait()
+        assert sum(count for _, count in came) == CHARACTERS
+        assert {at for at, _ in came} == {0.0}
+        await asyncio.sleep(59.5)
+        await session.speak("more").wait()
+    assert came[-1] == (pytest.approx(60.0), 4)
+
+
+@pytest.mark.parametrize(("options", "waited_s"), [(SpeakV1Options(), 0.5), (SpeakV2Options(), 1.5)])
+async def test_the_first_audio_is_waited_for_from_where_the_service_may_speak(
+    options: SpeakV1Options | SpeakV2Options, waited_s: float
+) -> None:
+    """That is the flush, or with Flux the first text."""
+
+    async def serve(peer: MemoryPeer) -> None:
+        await after(peer, "Flush")
+        await asyncio.sleep(0.5)
+        peer.send(SECOND)
+        peer.send(SECOND)
+        await after(peer, "Close")
+
+    async with SpeakSession("k", options, transport=MemoryTransport(serve)) as session:
+        await session.prewarm()
+        await asyncio.sleep(1.0)
+        request = session.request()
+        request.push("Hello. ")
+        await asyncio.sleep(1.0)
+        request.end()
+        await asyncio.sleep(1.0)
+        first_audio = session.stats().first_audio
+        assert (first_audio.count, first_audio.sum_s) == (1, pytest.approx(waited_s))
