@@ -23,6 +23,7 @@ import json, os
 
 _log = os.open({log!r}, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 _test = {test!r}
+_unwritten = []
 seen = set()
 
 
@@ -36,7 +37,12 @@ def reached(block):
 
 
 def _write(entry):
-    os.write(_log, json.dumps(entry).encode() + b"\\n")
+    _unwritten.append(json.dumps(entry).encode() + b"\\n")
+    try:
+        os.write(_log, b"".join(_unwritten))
+    except OSError:  # the test has bounded how long files may be: once it is over, they are written
+        return
+    _unwritten.clear()
 
 
 def pytest_runtest_logstart(nodeid, location):

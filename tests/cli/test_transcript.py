@@ -35,3 +35,15 @@ def test_json_has_times_in_milliseconds_and_confidence_in_four_digits() -> None:
             {"text": "Bye.", "start_s": 1.0, "end_s": 1.2, "channel": None, "speaker": None, "words": []},
         ],
     }
+
+
+def test_the_head_of_subtitles_comes_with_the_first_that_is_known() -> None:
+    """Nothing is written before: where all fails, there is no file with a head alone."""
+    subtitles = rendering("vtt")
+    first, later = Segment("One.", 0.0, 1.0), Segment("Two.", 5.0, 6.0)
+    written = [subtitles.add(first), subtitles.add(later), subtitles.add(Segment("Three.", 9.0, 10.0))]
+    written.append(subtitles.end(Transcript("in.wav", 10.0, [first, later], 0.0, complete=True)))
+    texts = [text for text in written if text]
+    assert written[0] == ""
+    assert texts[0].startswith("WEBVTT\n\n00:00:00.000 --> ")
+    assert "".join(written).count("WEBVTT") == 1

@@ -215,7 +215,7 @@ async def test_what_was_settled_is_not_reported_again() -> None:
     later = await recognizer.feed(bytes(600))
     assert [word.text for word in settled.words] == ["two", "tickets"]
     assert [word.text for word in later[-1].words] == ["to", "oslo"]
-    assert settled.time_s == 1.2
+    assert (settled.time_s, settled.settled) == (1.2, True)
 
 
 def test_scripts_repeat() -> None:

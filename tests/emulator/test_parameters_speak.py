@@ -101,3 +101,10 @@ STEP = invalid("speed must be a multiple of 0.05", "SPEED_INCREMENT_INVALID")
 )
 def test_what_flux_tts_refuses(query: str, refused: tuple[int, str, str, str]) -> None:
     assert refusal(speak_v2, f"{FLUX_TTS}&{query}") == refused
+
+
+@pytest.mark.parametrize(
+    ("encoding", "rate"), [("", 24000), ("&encoding=linear16", 24000), ("&encoding=mulaw", 8000)]
+)
+def test_rates_of_flux_unless_one_is_asked_for(encoding: str, rate: int) -> None:
+    assert of(speak_v2, f"{FLUX_TTS}{encoding}")[1].sample_rate == rate

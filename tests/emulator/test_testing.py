@@ -227,7 +227,8 @@ async def test_what_was_played_is_told_by_text() -> None:
     two = b"".join([piece async for piece in voice.speak("Two.")])
     assert np.frombuffer(one, "<i2")[0] == tag_of("One.")
     assert words.texts_in(bytes(960) + one[:4800] + two + bytes(960)) == ["One.", "Two."]
-    assert words.texts_in(one[: 2 * 100]) == []
+    assert words.texts_in(one[: 2 * 239] + bytes(960)) == [], "shorter than 10 ms"
+    assert words.texts_in(one[: 2 * 240] + bytes(960)) == ["One."]
     assert words.texts_in(b"") == []
 
 

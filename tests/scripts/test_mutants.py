@@ -377,6 +377,26 @@ def test_a_line_that_only_another_process_reaches_has_its_test(tree: Path) -> No
     assert reach.tests_of("python/tiny/counting.py", 17, 17) == ["tests/tiny/test_process.py::test_negative"]
 
 
+def test_a_line_is_reached_all_the_same_where_no_file_may_grow(tree: Path) -> None:
+    pytest.importorskip("resource")
+    write(
+        tree / "tests/tiny/test_full.py",
+        """
+        import resource
+        from tiny.counting import total
+        def test_negative():
+            most, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+            try:
+                assert total([-1, 2]) == 2
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+        """,
+    )
+    reach = running.reach_of(Copy(tree, tree / "copy"), ["python/tiny/counting.py"], ["tests/tiny"], 60.0)
+    assert reach.tests_of("python/tiny/counting.py", 17, 17) == ["tests/tiny/test_full.py::test_negative"]
+
+
 BLOCKS = '''
 """Words."""
 from __future__ import annotations

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from tests.session.fake_voice import FakeAura, FakeFlux, heard
 
-from speechwire.errors import ConnectFailed, SessionClosed
+from speechwire.errors import ConnectFailed, ConnectionLost, SessionClosed
 from speechwire.protocol import SpeakV2Options
 from speechwire.session import BackoffPolicy, SpeakRequest, SpeakSession, SpeakSettings
 from speechwire.transport import MemoryPeer, MemoryTransport
@@ -220,4 +220,74 @@ async def test_an_answer_that_comes_after_the_end_was_asked_for_is_nobodys(
     await session.aclose()
     with pytest.raises(SessionClosed, match="the session has been closed"):
         await request.wait()
+    assert caplog.messages == []
+
+
+async def test_connections_that_bring_nothing_are_counted() -> None:
+    async def serve(peer: MemoryPeer) -> None:
+        await after(peer, "Flush")
+        peer.close(1011, "NET-0000")
+
+    settings = SpeakSettings(max_resends=10, backoff=BackoffPolicy(max_quick_failures=2))
+    transport = MemoryTransport(serve)
+    async with SpeakSession("k", transport=transport, settings=settings) as session:
+        with pytest.raises(ConnectionLost):
+            await session.speak("Hi.").wait()
+    assert len(transport.peers) == 2
+
+
+async def test_who_waits_may_be_interrupted_without_harm_to_who_speaks() -> None:
+    service = FakeAura()
+    async with v1(service) as session:
+        speaking, waiting = session.speak("Hello there."), session.speak("Never.")
+        await asyncio.sleep(0.3)
+        waiting.interrupt()
+        assert heard(await audio_of(speaking)) == "Hello there."
+    assert "Clear" not in service.kinds()
+
+
+async def test_what_the_service_knows_nothing_of_need_not_be_cleared() -> None:
+    service = FakeAura()
+    async with v1(service) as session:
+        await session.prewarm()
+        empty = session.request()
+        await asyncio.sleep(0.1)
+        empty.interrupt()
+        assert heard(await audio_of(session.speak("Hi."))) == "Hi."
+    assert service.kinds() == ["Speak", "Flush", "Close"]
+
+
+async def test_an_interruption_is_sent_at_once() -> None:
+    clock = asyncio.get_running_loop().time
+    cleared_at: list[float] = []
+
+    async def serve(peer: MemoryPeer) -> None:
+        await after(peer, "Flush")
+        await after(peer, "Clear")
+        cleared_at.append(clock())
+        await after(peer, "Close")
+
+    async with v1(serve) as session:
+        request = session.speak("Hi.")
+        await asyncio.sleep(0.5)
+        began = clock()
+        request.interrupt()
+        await asyncio.sleep(0.5)
+    assert cleared_at == [began]
+
+
+async def test_audio_that_comes_after_the_end_was_asked_for_is_nobodys(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def serve(peer: MemoryPeer) -> None:
+        await after(peer, "Close")
+        peer.send(b"\1\1")
+        peer.close()
+
+    session = v1(serve)
+    session.speak("Hi.")
+    await asyncio.sleep(0.5)
+    await session.aclose()
+    stats = session.stats()
+    assert (stats.unclaimed_bytes, stats.audio_bytes) == (2, 0)
     assert caplog.messages == []

@@ -122,6 +122,7 @@ async def test_a_handshake_that_fails(fault: str) -> None:
     assert getattr(error, "status", None) == status
     assert error.retryable is (status != 401)
     assert said is None or str(error).endswith(f": {said}")
+    assert "HandshakeError" not in str(error), "what was wrong is said, and not just that something was"
 
 
 EARLY = b"HTTP/1.1 103 Early Hints\r\nLink: </secret-path>\r\n\r\n"

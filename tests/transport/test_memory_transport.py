@@ -173,9 +173,14 @@ async def test_frames_are_given_as_long_as_they_are_wanted() -> None:
     transport = MemoryTransport(say)
     connection = await transport.connect(REQUEST)
     given: list[str | bytes] = []
-    assert await connection.receive_each(lambda frame: given.append(frame) or frame != "two") is None
+
+    def take(frame: str | bytes, /) -> bool:
+        given.append(frame)
+        return frame != "two"
+
+    assert await connection.receive_each(take) is None
     assert given == ["one", "two"]
-    assert await connection.receive_each(lambda frame: given.append(frame) or True) == CloseEvent(1000)
+    assert await connection.receive_each(take) == CloseEvent(1000)
     assert given == ["one", "two", "three"]
     await transport.aclose()
 
@@ -183,10 +188,11 @@ async def test_frames_are_given_as_long_as_they_are_wanted() -> None:
 async def test_pings_are_counted() -> None:
     transport = MemoryTransport(echo)
     connection = await transport.connect(REQUEST)
-    assert transport.peers[0].pings == 0
-    await connection.ping()
-    await connection.ping()
-    assert transport.peers[0].pings == 2
+    counts = [transport.peers[0].pings]
+    for _ in range(2):
+        await connection.ping()
+        counts.append(transport.peers[0].pings)
+    assert counts == [0, 1, 2]
     await connection.aclose()
     await transport.aclose()
 
@@ -197,10 +203,11 @@ async def test_who_is_not_heard_may_send_a_mebibyte() -> None:
 
     transport = MemoryTransport(deaf)
     connection = await transport.connect(REQUEST)
-    connection.send_now(bytes(1 << 20))
-    assert connection.ready
-    connection.send_now(b"!")
-    assert not connection.ready
+    was_ready = []
+    for frame in (bytes(1 << 20), b"!"):
+        connection.send_now(frame)
+        was_ready.append(connection.ready)
+    assert was_ready == [True, False]
     connection.abort()
     await transport.aclose()
 

@@ -100,6 +100,7 @@ async def test_no_tls_at_the_other_end(make: Any, answer: bytes) -> None:
         assert len(listening.peers) == 1
     assert isinstance(error, ConnectFailed)
     assert error.retryable
+    assert (error.cause == "the connection ended during the handshake") is (answer == b"")
 
 
 async def test_the_loops_exception_handler_is_the_callers(make: Any) -> None:

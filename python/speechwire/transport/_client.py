@@ -119,6 +119,8 @@ def unreachable(request: ConnectRequest, error: Exception, redact: Redactor) -> 
     if isinstance(error, ssl_module.SSLCertVerificationError):
         cause = f"the certificate is not trusted: {error.verify_message or error.reason}"
         return failed(request, shown(cause, redact), retryable=False)
+    if isinstance(error, ConnectionError) and not isinstance(error, ConnectionRefusedError):
+        return failed(request, CUT_SHORT)
     return failed(request, words(error, redact))
 
 

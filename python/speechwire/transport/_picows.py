@@ -134,6 +134,4 @@ def _explained(request: ConnectRequest, error: Exception, redact: Redactor) -> S
         if answer is not None and answer.status != 101:
             return refused(request, answer.status, answer.headers, answer.body, redact)
         return failed(request, shown(str(error), redact))
-    if isinstance(error, ConnectionError) and not isinstance(error, ConnectionRefusedError):
-        return failed(request, CUT_SHORT)  # and a port where nobody listens has no handshake
     return unreachable(request, error, redact)
