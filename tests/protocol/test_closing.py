@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.protocol.closing import SUMMARY, ask_to_end
 
-from speechwire.errors import ConnectionLost, LocalProtocolError, ServiceError
+from speechwire.errors import ConnectionLost
 from speechwire.protocol import (
-    Closed,
     Endpoint,
     ListenV1,
     ListenV1Options,
@@ -93,13 +93,6 @@ def test_deepgrams_code_is_found_in_a_reason(reason: str, found: str | None, mak
     assert make("ListenV1").receive_close(1011, reason).deepgram_code == found
 
 
-SUMMARY = {"ListenV1": '{"type":"Metadata"}', "SpeakV2": '{"type":"SessionMetadata"}'}
-
-
-def _ask(protocol: Any) -> Any:
-    return protocol.close_stream() if hasattr(protocol, "close_stream") else protocol.close()
-
-
 # Endpoint, whether the last message had come, code, kind: after our own close message and nothing before it.
 ASKED = [
     *((name, summary, 1000, "success") for name in ALL for summary in (False, True)),
@@ -119,7 +112,7 @@ ASKED = [
 @pytest.mark.parametrize(("name", "summary", "code", "kind"), ASKED)
 def test_the_end_we_asked_for(name: str, summary: bool, code: int, kind: str, make: Make) -> None:
     protocol = make(name)
-    _ask(protocol)
+    ask_to_end(protocol)
     assert protocol.state is State.CLOSING
     if summary and name in SUMMARY:
         protocol.receive(SUMMARY[name])
@@ -167,7 +160,7 @@ def test_only_results_that_reach_the_end_make_it_a_success(
     protocol.send_audio(bytes(2 * 32_000))
     if not late:
         protocol.receive(message % end_s)
-    _ask(protocol)
+    ask_to_end(protocol)
     if late:
         protocol.receive(message % end_s)
     assert protocol.receive_close(code).kind == kind
@@ -189,7 +182,7 @@ def test_the_end_of_a_turn_that_was_asked_for_has_to_come(after: list[str], kind
     protocol.send_audio(bytes(2 * 32_000))
     protocol.receive(UPDATE[1].replace("Update", "StartOfTurn") % 2)
     protocol.force_end_turn()
-    _ask(protocol)
+    ask_to_end(protocol)
     for event in after:
         if event in ("Warning", "Other"):
             code = "FORCE_END_TURN_NO_ACTIVE_TURN" if event == "Warning" else "OTHER"
@@ -213,7 +206,7 @@ def test_the_slowest_channel_has_to_reach_the_end() -> None:
 def test_the_summary_is_the_last_word(code: int, make: Make) -> None:
     protocol: Any = make("ListenV1")
     protocol.send_audio(bytes(2 * 32_000))
-    _ask(protocol)
+    ask_to_end(protocol)
     protocol.receive(SUMMARY["ListenV1"])
     assert protocol.receive_close(code).kind == "success"
 
@@ -222,7 +215,7 @@ def test_the_summary_is_the_last_word(code: int, make: Make) -> None:
 def test_a_fragment_of_a_summary_proves_nothing(code: int, make: Make) -> None:
     protocol: Any = make("ListenV1")
     protocol.send_audio(bytes(2 * 32_000))
-    _ask(protocol)
+    ask_to_end(protocol)
     metadata, junk = protocol.receive('{"type":"Metadata","duration":"long"}')
     assert (metadata.duration, junk.reason) == (0.0, "left out of it: Metadata.duration")
     assert protocol.receive_close(code).kind == "transient"
@@ -234,7 +227,7 @@ def test_a_summary_before_our_close_message_proves_nothing(name: str, make: Make
     if name == "ListenV1":
         protocol.send_audio(bytes(2 * 32_000))
     protocol.receive(SUMMARY[name])
-    _ask(protocol)
+    ask_to_end(protocol)
     assert protocol.receive_close(1005).kind == "transient"
 
 
@@ -263,94 +256,7 @@ def test_of_audio_of_unknown_length_the_code_has_the_word(
 ) -> None:
     protocol = COMPRESSED[name]()
     protocol.send_audio(bytes(1000))
-    _ask(protocol)
+    ask_to_end(protocol)
     if summary:
         protocol.receive(SUMMARY[name])
     assert protocol.receive_close(code).kind == kind
-
-
-ERRORS = [
-    ("ListenV2", "INTERNAL_SERVER_ERROR", "transient"),
-    ("ListenV2", "UNPARSABLE_CLIENT_MESSAGE", "permanent"),
-    ("ListenV2", "INACTIVE_CLIENT", "idle"),
-    ("ListenV2", "NEWLY_INVENTED", "transient"),
-    ("ListenV2", "", "transient"),
-    ("SpeakV2", "NET-0004", "idle"),
-    ("SpeakV2", "NET-0003", "rotation"),
-    ("SpeakV2", "NET-0000", "transient"),
-    ("SpeakV2", "DATA-0000", "permanent"),
-    ("SpeakV2", "DATA-0002", "permanent"),
-    ("SpeakV2", "BIG-0000", "permanent"),
-    ("SpeakV2", "MESSAGE-0000", "permanent"),
-]
-
-
-@pytest.mark.parametrize(("name", "code", "kind"), ERRORS)
-@pytest.mark.parametrize("asked", [False, True])
-def test_a_fatal_error_explains_the_end(name: str, code: str, kind: str, asked: bool, make: Make) -> None:
-    protocol = make(name)
-    protocol.receive('{"type":"Connected","request_id":"abc","sequence_id":0}')
-    if asked:
-        _ask(protocol)
-    protocol.receive(f'{{"type":"Error","sequence_id":1,"code":"{code}","description":"so it is"}}')
-    closed = protocol.receive_close(1005)
-    assert closed.kind == kind
-    assert isinstance(closed.error, ServiceError)
-    assert (closed.error.code, closed.error.description) == (code, "so it is")
-    assert closed.error.request_id == "abc"
-    assert closed.error.retryable is (kind != "permanent")
-
-
-def test_an_error_of_the_first_generation_is_not_the_end(make: Make) -> None:
-    for name in ("ListenV1", "SpeakV1"):
-        protocol = make(name)
-        protocol.receive('{"type":"Error","variant":"SchemaError","description":"no"}')
-        assert isinstance(protocol.receive_close(1006).error, ConnectionLost)
-
-
-def test_the_first_end_counts(protocol: Endpoint[Any]) -> None:
-    first = protocol.receive_close(1011, "NET-0000")
-    assert protocol.receive_close(1000) is first
-    assert isinstance(first, Closed)
-
-
-def test_after_the_close_message_nothing_may_be_sent(make: Make) -> None:
-    calls: dict[str, list[tuple[str, Callable[[Any], object]]]] = {
-        "ListenV1": [
-            ("audio", lambda p: p.send_audio(b"12")),
-            ("KeepAlive", lambda p: p.keep_alive()),
-            ("Finalize", lambda p: p.finalize()),
-            ("Configure", lambda p: p.configure(keyterms=[])),
-            ("CloseStream", lambda p: p.close_stream()),
-        ],
-        "ListenV2": [
-            ("audio", lambda p: p.send_audio(b"12")),
-            ("ForceEndTurn", lambda p: p.force_end_turn()),
-            ("Configure", lambda p: p.configure(numerals=True)),
-            ("CloseStream", lambda p: p.close_stream()),
-        ],
-        "SpeakV1": [
-            ("Speak", lambda p: p.speak("a")),
-            ("Flush", lambda p: p.flush()),
-            ("Clear", lambda p: p.clear()),
-            ("Close", lambda p: p.close()),
-        ],
-        "SpeakV2": [
-            ("Speak", lambda p: p.speak("a")),
-            ("Flush", lambda p: p.flush()),
-            ("Interrupt", lambda p: p.interrupt(5)),
-            ("Configure", lambda p: p.configure(speed=1.0)),
-            ("Close", lambda p: p.close()),
-        ],
-    }
-    for name, attempts in calls.items():
-        for what, attempt in attempts:
-            protocol = make(name)
-            _ask(protocol)
-            refused = f"^cannot send {what}: the connection is {{}}, it must be open$"
-            with pytest.raises(LocalProtocolError, match=refused.format("closing")):
-                attempt(protocol)
-            protocol.receive_close(1000)
-            with pytest.raises(LocalProtocolError, match=refused.format("closed")):
-                attempt(protocol)
-            assert protocol.state is State.CLOSED

@@ -2,39 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
 from typing import Any
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from tests.protocol.speak_v2_messages import INTERRUPTED, METADATA, ended, speech_started, started, warned
 
 from speechwire.errors import InvalidArgument, InvalidArgumentType, LocalProtocolError
 from speechwire.protocol import SpeakV2, SpeakV2Options, State
 from speechwire.protocol.speak_v2_events import Audio, SpeechInterrupted, SpeechMetadata, Warning
-
-
-def _started(speech_id: str = "A") -> Any:
-    protocol: Any = SpeakV2()
-    protocol.receive(_speech_started(speech_id))
-    return protocol
-
-
-def _speech_started(speech_id: str) -> str:
-    return f'{{"type":"SpeechStarted","speech_id":"{speech_id}"}}'
-
-
-def _ended(speech_id: str) -> str:
-    return f'{{"type":"SpeechMetadata","speech_id":"{speech_id}"}}'
-
-
-METADATA = _ended("A")
-INTERRUPTED = '{"type":"SpeechInterrupted","metadata":{"speech_id":"A"}}'
-
-
-def _warning(code: str) -> str:
-    return f'{{"type":"Warning","code":"{code}"}}'
 
 
 def test_frames() -> None:
@@ -59,20 +34,20 @@ def test_the_request_id_comes_with_connected() -> None:
 def test_audio_belongs_to_the_active_turn() -> None:
     protocol: Any = SpeakV2()
     assert protocol.receive(b"?") == [Audio(data=b"?", speech_id=None)]
-    protocol.receive(_speech_started("A"))
+    protocol.receive(speech_started("A"))
     assert protocol.speech_id == "A"
     assert protocol.receive(b"a") == [Audio(data=b"a", speech_id="A")]
     protocol.receive('{"type":"Flushed","speech_id":"A"}')
     assert protocol.receive(b"tail") == [Audio(data=b"tail", speech_id="A")]
     protocol.receive(METADATA)
     assert protocol.speech_id is None
-    protocol.receive(_speech_started("B"))
+    protocol.receive(speech_started("B"))
     assert protocol.receive(b"b") == [Audio(data=b"b", speech_id="B")]
     assert protocol.receive(b"") == []
 
 
 def test_audio_until_the_interruption_is_thrown_away_and_counted() -> None:
-    protocol = _started()
+    protocol = started()
     protocol.interrupt()
     assert protocol.interrupting
     assert protocol.receive(b"stale") == []
@@ -82,7 +57,7 @@ def test_audio_until_the_interruption_is_thrown_away_and_counted() -> None:
     assert not protocol.interrupting
     assert protocol.speech_id is None
     assert protocol.receive(b"nobody's") == [Audio(data=b"nobody's", speech_id=None)]
-    protocol.receive(_speech_started("B"))
+    protocol.receive(speech_started("B"))
     assert protocol.receive(b"b") == [Audio(data=b"b", speech_id="B")]
 
 
@@ -91,41 +66,41 @@ def test_nothing_to_interrupt(code: str) -> None:
     protocol: Any = SpeakV2()
     protocol.interrupt()
     assert protocol.receive(b"stale") == []
-    protocol.receive(_warning(code))
+    protocol.receive(warned(code))
     assert not protocol.interrupting
-    protocol.receive(_speech_started("B"))
+    protocol.receive(speech_started("B"))
     assert protocol.receive(b"b")
 
 
 def test_a_turn_that_ended_first_does_not_lift_the_fence() -> None:
-    protocol = _started("A")
+    protocol = started("A")
     protocol.interrupt()
     protocol.receive(METADATA)
     # The interrupt, on its way still, may hit the next turn.
-    protocol.receive(_speech_started("B"))
+    protocol.receive(speech_started("B"))
     assert protocol.receive(b"b") == []
     protocol.receive(INTERRUPTED)
-    protocol.receive(_speech_started("C"))
+    protocol.receive(speech_started("C"))
     assert protocol.receive(b"c")
 
 
 def test_a_refused_interrupt_does_not_bring_its_turn_back() -> None:
-    protocol = _started("A")
+    protocol = started("A")
     protocol.interrupt(100)
-    protocol.receive(_warning("INVALID_INTERRUPT_OFFSET"))
+    protocol.receive(warned("INVALID_INTERRUPT_OFFSET"))
     assert not protocol.interrupting
     assert protocol.receive(b"stale") == []
     protocol.receive(METADATA)
-    protocol.receive(_speech_started("B"))
+    protocol.receive(speech_started("B"))
     assert protocol.receive(b"b")
 
 
 def test_a_refused_interrupt_takes_the_turn_it_was_to_hit() -> None:
-    protocol = _started("A")
+    protocol = started("A")
     protocol.interrupt(100)
     protocol.receive(METADATA)
-    protocol.receive(_speech_started("B"))
-    protocol.receive(_warning("INVALID_INTERRUPT_OFFSET"))
+    protocol.receive(speech_started("B"))
+    protocol.receive(warned("INVALID_INTERRUPT_OFFSET"))
     assert protocol.receive(b"b") == []
 
 
@@ -134,31 +109,31 @@ def test_an_empty_flush_does_not_answer_the_interrupt_behind_it() -> None:
     protocol.flush()
     protocol.speak("One.")
     protocol.interrupt()
-    protocol.receive(_warning("NO_ACTIVE_SPEECH"))
+    protocol.receive(warned("NO_ACTIVE_SPEECH"))
     assert protocol.interrupting
-    protocol.receive(_speech_started("A"))
+    protocol.receive(speech_started("A"))
     assert protocol.receive(b"a") == []
     protocol.receive(INTERRUPTED)
     assert not protocol.interrupting
 
 
 def test_a_flush_whose_turn_is_interrupted_has_no_answer() -> None:
-    protocol = _started("A")
+    protocol = started("A")
     protocol.speak("One.")
     protocol.flush()
     protocol.interrupt()
     protocol.receive(INTERRUPTED)
     assert not protocol.interrupting
     protocol.interrupt()
-    protocol.receive(_warning("NO_ACTIVE_SPEECH"))
+    protocol.receive(warned("NO_ACTIVE_SPEECH"))
     assert not protocol.interrupting
 
 
 def test_two_interrupts_have_two_answers() -> None:
-    protocol = _started("A")
+    protocol = started("A")
     protocol.interrupt()
     protocol.interrupt()
-    protocol.receive(_warning("INTERRUPT_IN_PROGRESS"))
+    protocol.receive(warned("INTERRUPT_IN_PROGRESS"))
     assert protocol.interrupting
     assert protocol.receive(b"stale") == []
     protocol.receive(INTERRUPTED)
@@ -166,30 +141,30 @@ def test_two_interrupts_have_two_answers() -> None:
 
 
 def test_warnings_that_are_no_answer() -> None:
-    protocol = _started("A")
+    protocol = started("A")
     protocol.interrupt()
-    protocol.receive(_warning("SYNTHESIS_RETRYING"))
+    protocol.receive(warned("SYNTHESIS_RETRYING"))
     assert protocol.interrupting
-    protocol = _started("A")
-    protocol.receive(_warning("NO_ACTIVE_SPEECH"))
+    protocol = started("A")
+    protocol.receive(warned("NO_ACTIVE_SPEECH"))
     assert protocol.receive(b"a")
 
 
 def test_the_end_of_a_turn_told_twice_ends_no_other() -> None:
-    protocol = _started("A")
+    protocol = started("A")
     assert protocol.receive(METADATA) == [SpeechMetadata(speech_id="A")]
-    protocol.receive(_speech_started("B"))
+    protocol.receive(speech_started("B"))
     assert protocol.receive(METADATA) == [SpeechMetadata(speech_id="A", repeated=True)]
     assert protocol.speech_id == "B"
-    assert protocol.receive(_ended("B")) == [SpeechMetadata(speech_id="B")]
+    assert protocol.receive(ended("B")) == [SpeechMetadata(speech_id="B")]
     assert protocol.speech_id is None
 
 
 def test_the_end_of_a_turn_that_was_interrupted_ends_no_other() -> None:
-    protocol = _started("A")
+    protocol = started("A")
     protocol.interrupt()
     protocol.receive(INTERRUPTED)
-    protocol.receive(_speech_started("B"))
+    protocol.receive(speech_started("B"))
     assert protocol.receive(METADATA) == [SpeechMetadata(speech_id="A", repeated=True)]
     assert protocol.speech_id == "B"
 
@@ -203,7 +178,7 @@ def test_a_service_that_does_not_name_its_turns_is_believed() -> None:
 def test_a_flush_without_a_turn_is_told() -> None:
     protocol: Any = SpeakV2()
     protocol.flush()
-    warning = _warning("NO_ACTIVE_SPEECH")
+    warning = warned("NO_ACTIVE_SPEECH")
     assert protocol.receive(warning) == [Warning(code="NO_ACTIVE_SPEECH", refuses_flush=True)]
     assert protocol.receive(warning) == [Warning(code="NO_ACTIVE_SPEECH")]
 
@@ -257,130 +232,3 @@ def test_text_is_not_limited_but_must_be_text() -> None:
     assert protocol.speak("x" * 5000)
     with pytest.raises(InvalidArgument, match="^text must be at least one character, got ''$"):
         protocol.speak("")
-
-
-class ServiceAndClient(RuleBasedStateMachine):
-    """The documented service beside the client, each going on at its own pace.
-
-    The service works through commands in order and puts audio, marked with its turn, and messages on a wire.
-    It may refuse the offset of every interrupt, and has two ways to say that there was none to interrupt.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.client: Any = SpeakV2()
-        self.commands: deque[str] = deque()
-        # Each frame with the turn it ends the hearing of, if it does.
-        self.wire: deque[tuple[str | bytes, int | None]] = deque()
-        self.turns: deque[int] = deque()
-        self.next_turn = 0
-        self.open_turn: int | None = None
-        self.made: Counter[int] = Counter()
-        self.heard: Counter[int] = Counter()
-        self.interrupted: set[int] = set()
-        self.silenced: set[int] = set()
-
-    @initialize(
-        refuses_offsets=st.booleans(), idle=st.sampled_from(["NO_ACTIVE_SPEECH", "NO_AUDIO_GENERATED"])
-    )
-    def choose(self, refuses_offsets: bool, idle: str) -> None:
-        self.refuses_offsets = refuses_offsets
-        self.idle = idle
-
-    @rule(command=st.sampled_from(["speak", "speak", "flush", "interrupt"]))
-    def send(self, command: str) -> None:
-        arguments = ("word ",) if command == "speak" else ()
-        getattr(self.client, command)(*arguments)
-        self.commands.append(command)
-
-    @rule()
-    def serve(self) -> None:
-        """The service takes one command, or ends a turn."""
-        if self.commands:
-            getattr(self, f"_on_{self.commands.popleft()}")()
-        elif self._can_end():
-            self._put(f'{{"type":"SpeechMetadata","speech_id":"{self.turns[0]}"}}')
-            self._next_turn()
-
-    @rule()
-    def deliver(self) -> None:
-        if not self.wire:
-            return
-        frame, silenced = self.wire.popleft()
-        for event in self.client.receive(frame):
-            if isinstance(event, Audio):
-                self._hear(event)
-        if silenced is not None:
-            self.silenced.add(silenced)
-
-    def teardown(self) -> None:
-        while self.commands or self.wire or self._can_end():
-            self.serve()
-            self.deliver()
-        assert not self.client.interrupting
-        for turn in self.made.keys() - self.interrupted:
-            assert self.heard[turn] == self.made[turn]
-
-    def _hear(self, event: Audio) -> None:
-        turn = int(event.data)
-        assert event.speech_id == str(turn)
-        assert turn not in self.silenced
-        # Every interrupt on its way silences, whichever turn it may hit.
-        assert "interrupt" not in self.commands
-        self.heard[turn] += 1
-
-    def _can_end(self) -> bool:
-        return bool(self.turns) and self.turns[0] != self.open_turn
-
-    def _on_speak(self) -> None:
-        if self.open_turn is None:
-            self.open_turn = self.next_turn
-            self.next_turn += 1
-            self.turns.append(self.open_turn)
-            if len(self.turns) == 1:
-                self._start_turn()
-        elif self.turns[0] == self.open_turn:
-            self._synthesize()
-
-    def _on_flush(self) -> None:
-        if self.open_turn is None:
-            self._put(_warning("NO_ACTIVE_SPEECH"))
-            return
-        self._put(f'{{"type":"Flushed","speech_id":"{self.open_turn}"}}')
-        self.open_turn = None
-        self._synthesize()
-
-    def _on_interrupt(self) -> None:
-        # Whatever was made before it may be on its way, and is not to be heard.
-        self.interrupted.update(self.made)
-        if not self.turns:
-            self._put(_warning(self.idle))
-            return
-        turn = self.turns[0]
-        if self.refuses_offsets:
-            self._put(_warning("INVALID_INTERRUPT_OFFSET"), silences=turn)
-            return
-        self._put(f'{{"type":"SpeechInterrupted","metadata":{{"speech_id":"{turn}"}}}}', silences=turn)
-        if self.open_turn == turn:
-            self.open_turn = None
-        self._next_turn()
-
-    def _next_turn(self) -> None:
-        self.turns.popleft()
-        if self.turns:
-            self._start_turn()
-
-    def _start_turn(self) -> None:
-        self._put(_speech_started(str(self.turns[0])))
-        self._synthesize()
-
-    def _synthesize(self) -> None:
-        self.made[self.turns[0]] += 1
-        self._put(str(self.turns[0]).encode())
-
-    def _put(self, frame: str | bytes, silences: int | None = None) -> None:
-        self.wire.append((frame, silences))
-
-
-ServiceAndClient.TestCase.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)
-TestServiceAndClient = ServiceAndClient.TestCase
