@@ -11,7 +11,7 @@ import sys
 
 from benches.python.storm.parts import OpenSocket
 from redis.asyncio import Redis
-from tests.cluster.test_quota import Worker
+from tests.cluster.quota_workers import Worker
 
 __all__ = ["main"]
 

@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("redis", reason="wants redis: pip install 'speechwire[cluster]'")
 
 from tests.cluster.conftest import RedisServer
-from tests.cluster.test_quota import LEASE_S, Worker, until
+from tests.cluster.quota_workers import LEASE_S, Worker, until
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="wants POSIX signals")
 

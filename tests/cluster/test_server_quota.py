@@ -15,7 +15,7 @@ from tests.cluster.conftest import RedisServer
 pytest.importorskip("redis", reason="wants redis: pip install 'speechwire[cluster]'")
 pytest.importorskip("prometheus_client", reason="wants the server: pip install 'speechwire[server]'")
 
-from tests.cluster.test_quota import until
+from tests.cluster.quota_workers import until
 from tests.server.callers import Twilio
 from tests.server.serving import dial
 from tests.server.test_drain import served

@@ -14,7 +14,8 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
-from tests.server.callers import Jambonz, Twilio
+from tests.server.callers import Twilio
+from tests.server.callers_exchanges import Jambonz
 from tests.server.content import ContentEngine
 from tests.server.serving import Serving, dial, until
 from tests.server.test_faults import one_is_understood

@@ -7,7 +7,8 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.server.callers import CALLERS, Caller, FreeSwitch, Twilio
+from tests.server.callers import CALLERS, Caller, Twilio
+from tests.server.callers_exchanges import FreeSwitch
 
 from speechwire.server.codec import (
     Audio,

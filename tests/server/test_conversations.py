@@ -8,7 +8,8 @@ from contextlib import suppress
 
 import aiohttp
 import pytest
-from tests.server.callers import CALLERS, Caller, FreeSwitch, Twilio
+from tests.server.callers import CALLERS, Caller, Twilio
+from tests.server.callers_exchanges import FreeSwitch
 from tests.server.content import ContentEngine, spoken
 from tests.server.serving import dial, serving, until
 

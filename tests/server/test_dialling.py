@@ -9,8 +9,8 @@ import time
 
 import pytest
 from tests.server.callers import Twilio
+from tests.server.hostility import upgrade
 from tests.server.serving import Serving, dial, serving, until
-from tests.server.test_hostile import upgrade
 
 from speechwire.server._http import _Protocol
 

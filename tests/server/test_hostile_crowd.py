@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 from tests.server.content import ContentEngine, spoken
+from tests.server.hostility import frame, upgrade
 from tests.server.serving import Serving, dial, serving, until
 from tests.server.test_faults import CaptionedTwilio
-from tests.server.test_hostile import HEADERS, PATHS, frame, upgrade
+from tests.server.test_hostile_requests import HEADERS, PATHS
 
 pytestmark = pytest.mark.usefixtures("each_socket")
 
