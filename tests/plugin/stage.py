@@ -10,7 +10,6 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
-import pytest
 from tests.session.fake_voice import FakeAura, FakeFlux, FakeVoice, spoken
 from tests.virtual_time import VirtualTimeLoop
 from videosdk.plugins.deepgram import DeepgramTTS, tts
@@ -89,8 +88,3 @@ def padded(pcm: bytes) -> bytes:
 def caller() -> set[asyncio.Task[Any]]:
     """The task of `run`, which waits for the one of the test."""
     return {task for task in asyncio.all_tasks() if "wait_for" in repr(task.get_coro())}
-
-
-@pytest.fixture(params=VOICES)
-def model(request: pytest.FixtureRequest) -> str:
-    return str(request.param)

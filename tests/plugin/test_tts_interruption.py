@@ -1,4 +1,4 @@
-"""After `interrupt` not one sample of the old answer is written to the track, whatever was being waited for."""
+"""After `interrupt` not one sample of the old answer is written, whatever was being waited for."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ from videosdk.plugins.deepgram._synthesis import Synthesis
 
 from speechwire.errors import SpeechwireError
 from speechwire.session import SpeakRequest
+
+
+@pytest.fixture(params=VOICES)
+def model(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.mark.parametrize("waits_s", [0.0, 0.01, 0.5])
