@@ -112,7 +112,10 @@ async def test_compression_is_never_agreed_to() -> None:
         assert b"101" in answer and b"permessage-deflate" not in answer.lower()
 
 
-async def test_a_handshake_without_its_parts_is_an_error_and_takes_no_place() -> None:
+async def test_a_handshake_without_its_parts_is_an_error_and_takes_no_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("speechwire.server._http._KEEPALIVE_S", 0.5)  # the server closes after so long
     async with beside() as where:
         for missing in (b"Sec-WebSocket-Key", b"Sec-WebSocket-Version", b"Connection"):
             lines = [line for line in upgrade().split(b"\r\n") if not line.startswith(missing)]
