@@ -41,8 +41,12 @@ elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 else echo "$(1) is missing, and the tests that want it are skipped. On Debian: sudo apt-get install $(1)"; fi
 endef
 
+# Tests start a few hundred processes of Python, and each worker collects all tests. Where no bytecode may be written, as
+# in many images of containers, each of them compiles all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
-.PHONY: help demo serve check test test-rust test-python test-oldest test-clients test-page test-cluster programs storm bench bench-streams bench-frameworks bench-server limits soak mutants reliability chaos stories lint types wheel wheel-pure wheel-portable sdist test-wheels test-wheels-quick test-alone audit workflows deployments docs docs-serve dev lock clean
+.PHONY: help demo serve check test test-all test-rust test-python test-oldest test-clients test-page test-cluster programs storm bench bench-streams bench-frameworks bench-server limits soak mutants reliability chaos stories lint types wheel wheel-pure wheel-portable sdist test-wheels test-wheels-quick test-alone audit workflows deployments docs docs-serve dev lock clean
 
 help:            ## list the verbs
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -61,7 +65,10 @@ check: lint $(STAMP)/extension  ## lint, types and the tests of what changed sin
 	$(MYPY)
 	$(BIN)/python -m scripts.check --base $(or $(BASE),main)
 
-test: test-rust test-python  ## run everything: cargo, pytest over both engines, the demo's conversation
+test: test-rust test-python  ## run cargo and pytest over both engines, but for the tests marked `slow`, which it names
+
+test-all: CHOSEN :=
+test-all: test  ## run everything: the same, the slow tests and the demo's conversation too; what CI runs
 
 test-rust:       ## run the Rust tests (skipped, with a line saying so, where there is no Rust)
 ifeq ($(RUST),)
@@ -70,18 +77,25 @@ else
 	cargo test --workspace --locked --quiet
 endif
 
-# $(call TESTS,interpreter,paths): two processes for each core, since half of the time tests wait for sockets and other
-# processes; the tests of a file stay together. Then one process for the tests marked `paced`, which depend on the pace
-# of the machine. PARALLEL= runs one process at a time.
-PARALLEL ?= -n $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))') --dist loadfile
+# $(call TESTS,interpreter,paths,choice): three processes for each core, since most of the time tests wait for sockets
+# and other processes; the tests of a file stay together, the longest files first (tests/choosing.py). Then the tests
+# marked `paced`, which depend on the pace of the machine: they only wait, so four files at once leave it idle. Last,
+# where slow tests are chosen, those that are paced too, alone. PARALLEL= and PACED= run one process at a time.
+PARALLEL ?= -n $(shell $(PYTHON) -c 'import os; print(3 * (os.cpu_count() or 1))') $(TOGETHER)
+PACED ?= -n 4 $(TOGETHER)
+TOGETHER := --dist loadfile --no-loadscope-reorder
+NONE_IS_GOOD := || test $$? = 5
 define TESTS
-$(1) -m pytest $(2) -m "not paced" $(PARALLEL) $(PYTEST_ARGS)
-$(1) -m pytest $(2) -m paced $(PYTEST_ARGS) || test $$? = 5  # 5: PYTEST_ARGS leaves none of them
+$(1) -m pytest $(2) -m "not paced $(3)" $(PARALLEL) $(PYTEST_ARGS)
+$(1) -m pytest $(2) -m "paced and not slow" $(PACED) $(PYTEST_ARGS) $(NONE_IS_GOOD)
+$(if $(3),,$(1) -m pytest $(2) -m "paced and slow" $(PYTEST_ARGS) $(NONE_IS_GOOD))
 endef
+# `make test-all`, or CHOSEN=, runs all of them.
+CHOSEN ?= and not slow
 
 test-python: export SPEECHWIRE_EXPECT_ENGINE = $(ENGINE)
 test-python: $(STAMP)/installed  ## run pytest against the installed wheel, on all cores
-	$(call TESTS,$(BIN)/python)
+	$(call TESTS,$(BIN)/python,,$(CHOSEN))
 
 programs:        ## install the programs that tests want: chromium, haproxy, redis-server (by apt, where root may)
 	@$(call PROGRAM,chromium,chromium chromium-browser)

@@ -7,7 +7,7 @@
 A changed test file is run, and a few tests of the whole tree. Of the folder of tests that belongs to a
 changed source, the files that name it are run: its module or one of the names of its ``__all__``; all of them
 if none does. No more than 20 files are run, and after 30 seconds the rest of the tests is skipped: what is
-left out is printed, and ``make test`` runs everything.
+left out is printed. ``make test`` runs it; a test marked ``slow``, ``make test-all``.
 """
 
 from __future__ import annotations
@@ -126,7 +126,8 @@ def pytest_runtest_setup() -> None:
 
 def run(tests: list[Path]) -> int:
     """Run test files against this tree, on all cores; return pytest's exit status."""
-    options = ["-p", "from_this_tree", "-p", "scripts.check", "-q", "-n", "auto", "--dist", "loadfile"]
+    options = ["-p", "from_this_tree", "-p", "scripts.check", "-q", "-m", "not slow"]
+    options += ["-n", "auto", "--dist", "loadfile"]
     # For the processes that tests start; `from_this_tree` does the same for the tests.
     paths = [ROOT, ROOT / "scripts", *(ROOT / one.sources for one in DISTRIBUTIONS)]
     environment = {BUDGET: str(BUDGET_S), "PYTHONPATH": os.pathsep.join(map(str, paths))}

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import hypothesis
 import pytest
+from tests.choosing import LeftOut, longest_first
 
 # A loaded machine is slow, and no test asserts a time.
 hypothesis.settings.register_profile("patient", deadline=None)
@@ -37,6 +38,11 @@ def bound_memory() -> None:
 def pytest_configure(config: pytest.Config) -> None:
     bound_memory()
     config.stash[FIGURES] = {}
+    config.pluginmanager.register(LeftOut())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    longest_first(items)
 
 
 @pytest.fixture

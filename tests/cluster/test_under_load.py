@@ -28,6 +28,7 @@ from speechwire.session import BackoffPolicy
 
 pytestmark = [
     pytest.mark.paced,
+    pytest.mark.slow,
     pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="wants POSIX signals"),
     pytest.mark.timeout(300),
 ]

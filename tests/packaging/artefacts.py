@@ -16,6 +16,8 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,7 +118,19 @@ def build_native(out: Path) -> None:
     need_cargo()
     home = Path(os.environ.get("CARGO_HOME", Path.home() / ".cargo"))
     flags = f"--remap-path-prefix={home}/registry/src=crates --remap-path-prefix={ROOT}=."
-    run(maturin(), "build", "--release", "--locked", "--out", str(out), RUSTFLAGS=flags)
+    with one_process_at_a_time():
+        run(maturin(), "build", "--release", "--locked", "--out", str(out), RUSTFLAGS=flags)
+
+
+@contextmanager
+def one_process_at_a_time() -> Iterator[None]:
+    """Two builds of maturin at once take each other's files out of ``target``."""
+    import fcntl  # noqa: PLC0415  # not on Windows
+
+    (ROOT / "target").mkdir(exist_ok=True)
+    with (ROOT / "target" / "maturin.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def build_sdist(out: Path) -> None:

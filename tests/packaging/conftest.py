@@ -96,7 +96,12 @@ def pure_sdist(distribution: Distribution, folders: pytest.TempPathFactory) -> A
     return artefacts.read_sdist(found or build(pattern, command, folders))
 
 
+BUILT: dict[str, Path] = {}
+
+
 def build(pattern: str, command: Callable[[Path], None], folders: pytest.TempPathFactory) -> Path:
-    out = folders.mktemp("dist")
-    command(out)
-    return next(out.glob(pattern))
+    if pattern not in BUILT:
+        out = folders.mktemp("dist")
+        command(out)
+        BUILT[pattern] = next(out.glob(pattern))
+    return BUILT[pattern]
