@@ -207,10 +207,10 @@ test-alone: wheel wheel-pure sdist  ## install each wheel alone into an empty en
 test-wheels: test-alone  ## the same, and run the tests against each artefact on each Python found (WHEELS_ARGS=--quick)
 	$(BIN)/python -m scripts.wheel_matrix $(WHEELS_ARGS)
 
-# The native wheel, the pure one and the sdist on this Python, each with the tests of the scope `quick`.
+# The native wheel, the pure one and the sdist on this Python, each with the tests of the scope `quick`, all at once.
 test-wheels-quick: wheel wheel-pure sdist  ## install each artefact into a clean environment and run a part of the suite there
 	$(BIN)/python -m scripts.wheel_matrix --scope quick --python $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])') \
-		--artefact native --artefact pure --artefact sdist
+		--artefact native --artefact pure --artefact sdist --jobs 3
 
 audit: $(TOOLS)/.stamps/installed  ## check licences, sources, known vulnerabilities (AUDIT_ARGS=--strict)
 	$(TOOLS)/bin/python scripts/audit.py $(AUDIT_ARGS)

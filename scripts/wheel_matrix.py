@@ -9,7 +9,7 @@
 The tests come out of the sdist, and run in a folder that holds none of the packages: what is imported can
 only be what was installed, and the sdist is shown to hold what its tests need. ``full`` and ``quick`` install
 every distribution and the framework, the others ``speechwire`` alone. Tests marked ``paced`` are left out.
-Prints a line as each combination ends, and a table of counts.
+Prints a line as each combination ends, and a table of counts. With ``--jobs`` several run at once.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,11 +103,15 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="wheels-") as scratch:
         tree = unpack_tests(arguments.dist, Path(scratch))
-        rows = []
-        for python, artefact, scope in combinations(arguments):
-            print(f"{python} {artefact} ({scope}) ...", flush=True)
-            rows.append(run(Path(scratch), tree, arguments, python, artefact, scope))
-            print("   " + describe(rows[-1]), flush=True)
+
+        def row(combination: tuple[str, str, str]) -> Row:
+            python, artefact, scope = combination
+            done = run(Path(scratch), tree, arguments, python, artefact, scope)
+            print(f"{python} {artefact} ({scope}): {describe(done)}", flush=True)
+            return done
+
+        with ThreadPoolExecutor(arguments.jobs) as executor:
+            rows = list(executor.map(row, combinations(arguments)))
     print(table(rows))
     return int(any(row.status for row in rows))
 
@@ -120,6 +125,7 @@ def _parse() -> argparse.Namespace:
     )
     parser.add_argument("--quick", action="store_true", help="the whole suite on the first Python only")
     parser.add_argument("--scope", choices=tuple(SCOPES), help="the same tests for every combination")
+    parser.add_argument("--jobs", type=int, default=1, help="how many run at once (default: %(default)s)")
     parser.add_argument("--timeout", type=float, default=1800.0, help="seconds for one run of the suite")
     arguments = parser.parse_args()
     arguments.dist = arguments.dist.resolve()
@@ -200,7 +206,7 @@ def run(
 ) -> Row:
     """Make an environment, install the artefact into it, run the suite."""
     started = time.monotonic()
-    folder = scratch / f"{python}-{artefact}"
+    folder = scratch / f"{python}-{artefact}-{scope}"
     files = [find_artefact(arguments.dist, artefact)]
     files += find_plugins(arguments.dist, artefact) if scope in WITH_PLUGINS else []
     interpreter = install(folder, python, files, needs(scope, tree, files[0]))
