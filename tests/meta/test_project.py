@@ -26,6 +26,10 @@ def function_lengths() -> list[int]:
     ]
 
 
+def length(path: Path) -> int:
+    return len(path.read_text(encoding="utf-8").splitlines())
+
+
 def test_one_version_everywhere() -> None:
     assert list(check_release.disagreements("")) == []
     assert speechwire.__version__ == check_release.project_version()
@@ -74,4 +78,10 @@ def test_functions_and_files_stay_small() -> None:
     lengths = sorted(function_lengths())
     assert statistics.median(lengths) < 10
     assert lengths[int(len(lengths) * 0.9)] <= 35
-    assert max(len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCES) <= 500
+    assert max(map(length, SOURCES)) <= 500
+
+
+def test_files_of_tests_and_of_rust_stay_small() -> None:
+    files = [*(ROOT / "tests").rglob("*.py"), *(ROOT / "rust").rglob("*.rs")]
+    assert len(files) > 300
+    assert [path.relative_to(ROOT).as_posix() for path in files if length(path) > 350] == []

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 from aiohttp import web
-from tests.transport.test_network_transports import serving, websocket
+from tests.transport.plain_server import serving, websocket
 
 from speechwire.transport import CloseEvent, ConnectRequest, _aiohttp, _picows_connection, new_transport
 
