@@ -1,5 +1,7 @@
 """An interrupted request is heard no more, and the next one at once."""
 
+from __future__ import annotations
+
 import asyncio
 from typing import Any
 
