@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.transport.test_network_transports import connected, echo
+from tests.transport.plain_server import connected, echo
 
 pytestmark = pytest.mark.usefixtures("transport")
 
