@@ -17,7 +17,7 @@ _HEARTBEAT_S: Final = 20.0
 
 
 def websocket(protocols: list[str], message_bytes: int) -> web.WebSocketResponse:
-    """The answer to an upgrade; its bounds are the server's own."""
+    """Make the response to an upgrade, with the server's limits on messages and buffers."""
     return web.WebSocketResponse(
         protocols=protocols,
         compress=False,
@@ -29,11 +29,11 @@ def websocket(protocols: list[str], message_bytes: int) -> web.WebSocketResponse
 
 
 class AiohttpSocket(TaskedSocket):
-    """One connection, as long as its request is being answered.
+    """One connection. It lives as long as aiohttp's handler of its request runs.
 
     Args:
-        response: The upgrade, prepared.
-        transport: Of the request.
+        response: The response to the upgrade, already prepared.
+        transport: The request's transport.
     """
 
     def __init__(self, response: web.WebSocketResponse, transport: asyncio.Transport | None) -> None:
@@ -45,7 +45,7 @@ class AiohttpSocket(TaskedSocket):
         """Answer the upgrade.
 
         Raises:
-            HTTPBadRequest: It is none.
+            HTTPBadRequest: The request is not a WebSocket upgrade.
             ConnectionError: The caller is gone.
         """
         response = websocket(protocols, message_bytes)

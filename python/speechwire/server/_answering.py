@@ -11,11 +11,11 @@ __all__ = ["run_application"]
 
 
 async def run_application(answer: Answer, call: Call, counters: Counters) -> Ending:
-    """Run it to its end; how the call ends by that. What it raises is logged, with its traceback."""
+    """Run the application, and return why the call ends. An exception is logged with its traceback."""
     try:
         await answer(call)
     except CallEnded as error:
-        if not call.ended:  # the caller is still there, and hears why from nobody else
+        if not call.ended:  # the caller is still connected: tell it why the call ends
             call.log.warning("the application stopped at say(): %s", error.reason)
         return endings.DONE
     except Exception:

@@ -1,4 +1,4 @@
-"""A caller before its call is on: it says who it is, and waits for a place."""
+"""A caller before its call begins: it sends its start message and waits for a place."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["Arrival"]
 
 
 class Arrival:
-    """What happens until a call is on.
+    """The steps before a call begins.
 
     Args:
-        place: In the quota, perhaps still to be waited for.
-        limits: ``start_s`` and ``texts``.
-        over: Done when the caller is gone, or is given up.
+        place: The caller's place in the quota, taken or queued.
+        limits: ``start_s`` and ``texts`` are used.
+        over: Done when the caller has gone or the server has ended the call.
         finish: Ends the call.
     """
 
@@ -40,24 +40,24 @@ class Arrival:
 
     @property
     def has_started(self) -> bool:
-        """Whether the caller has said who it is."""
+        """Whether the caller has sent its start message."""
         return self._started.done()
 
     def on_started(self, started: Started) -> None:
-        """It says so now."""
+        """Record the caller's start message."""
         self._started.set_result(started)
 
     def keep(self, incoming: Text | Digit) -> None:
-        """Keep what came early, as far as it is not too much."""
+        """Keep a text or a digit that came before the call began; at most ``limits.texts`` are kept."""
         self._early = [*self._early, incoming][: self._limits.texts]
 
     def take_early(self) -> list[Text | Digit]:
-        """Take what came early."""
+        """Return what :meth:`keep` kept, and forget it."""
         early, self._early = self._early, []
         return early
 
     async def wait_for_start(self) -> Started | None:
-        """Wait until the caller has said who it is; ``None`` where it does not."""
+        """Wait at most ``start_s`` for the start message; without one, end the call and return ``None``."""
         if not self._started.done():
             both: set[asyncio.Future[Any]] = {self._started, self._over}
             await asyncio.wait(both, timeout=self._limits.start_s, return_when=asyncio.FIRST_COMPLETED)
@@ -67,7 +67,7 @@ class Arrival:
         return None
 
     async def wait_for_place(self, send: Callable[[Queued], bool]) -> bool:
-        """Tell the caller its position in the queue, and wait; whether there is a place now."""
+        """Tell the caller its position in the queue, and wait. Return whether it got a place."""
         position, timeout_s = self._place.queued
         send(Queued(position=position, timeout_s=timeout_s))
         waiting = asyncio.ensure_future(self._place.wait())

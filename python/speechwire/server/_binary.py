@@ -1,4 +1,4 @@
-"""What the binary protocols share: audio in binary messages, control in text."""
+"""The common part of the binary protocols: audio in binary messages, control in text messages."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class SpeechFraming:
     """Cuts speech into messages.
 
     Args:
-        form: Of the speech.
-        frame_bytes: The only size a message may have; what is left waits. ``None`` for any size.
-        limit_bytes: The largest size, where any is allowed.
+        form: The format of the speech.
+        frame_bytes: The exact size of each message; incomplete messages wait. ``None`` allows any size.
+        limit_bytes: The largest message where any size is allowed.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class SpeechFraming:
         self._rest = b""
 
     def push(self, data: bytes) -> list[str | bytes]:
-        """The messages for this much more of speech."""
+        """Add speech, and return the messages that are complete."""
         size = self._frame_bytes or self._limit_bytes
         if self._frame_bytes:
             data = self._rest + data
@@ -42,12 +42,12 @@ class SpeechFraming:
         return [data[at : at + size] for at in range(0, len(data), size)]
 
     def finish(self) -> list[str | bytes]:
-        """The last message, filled up with silence."""
+        """Return the last message, filled up with silence; no message where nothing waits."""
         rest, self._rest = self._rest, b""
         return [rest.ljust(self._frame_bytes or 0, self._silence)] if rest else []
 
     def clear(self) -> None:
-        """Forget what waits."""
+        """Drop the speech that waits."""
         self._rest = b""
 
 
@@ -55,8 +55,8 @@ class BinaryCodec:
     """Common part of the codecs whose audio comes in binary messages.
 
     Attributes:
-        started: Whether :class:`Started` has been given.
-        stopped: Whether the caller is done.
+        started: Whether :class:`Started` has been returned.
+        stopped: Whether the caller has ended its audio.
     """
 
     def __init__(self) -> None:
@@ -77,11 +77,11 @@ class BinaryCodec:
         raise NotImplementedError
 
     def on_early_audio(self, data: bytes) -> list[Incoming]:
-        """A binary message before the one that says what it is."""
+        """A binary message that came before :class:`Started`."""
         return [Malformed(reason="audio before the first message")]
 
     def start(self, started: Started, *, frame_ms: int | None = None) -> list[Incoming]:
-        """Give `started`, once."""
+        """Return `started`; a second start is :class:`Malformed`."""
         if self.started:
             return [Malformed(reason="a second first message")]
         self.started = True
@@ -92,7 +92,7 @@ class BinaryCodec:
 
 
 def json_object(text: str) -> dict[str, Any] | None:
-    """A JSON object, ``None`` for anything else."""
+    """Parse a JSON object; return ``None`` for anything else."""
     try:
         return _decode(text)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
@@ -100,5 +100,5 @@ def json_object(text: str) -> dict[str, Any] | None:
 
 
 def json_text(**values: object) -> str:
-    """A JSON object as text."""
+    """Write the arguments as a JSON object."""
     return _encode(values).decode()

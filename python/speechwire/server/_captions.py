@@ -1,4 +1,4 @@
-"""A caption as JSON, for protocols that pass on what they do not know."""
+"""A caption as JSON, for protocols that forward messages they do not know."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _encoder = msgspec.json.Encoder()
 
 
 def caption_text(caption: Caption) -> str:
-    """One message with the event ``caption`` and what the caption says, without its words."""
+    """One message with the event ``caption`` and the caption's fields, without its list of words."""
     return _encoder.encode(
         {
             "event": "caption",

@@ -1,4 +1,4 @@
-"""What a server counts: plain numbers."""
+"""The counters of a server."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ __all__ = ["Counters"]
 
 @dataclass(slots=True)
 class Counters:
-    """Since the server began.
+    """Totals since the server began.
 
     Args:
         accepted: Calls let in, by dialect.
         refused: Callers turned away, by reason.
         ended: Calls ended, by reason.
-        notices: Told to callers, by code.
+        notices: Notices for callers, by code.
         audio_s: Audio of ended calls, in seconds.
-        captions: Told.
+        captions: Captions for callers.
         interims_dropped: Captions that newer ones replaced because the caller read slowly.
-        turns: Ended.
-        speech_bytes: Sent.
-        barge_ins: Speech cut short by a caller.
-        digits: Pressed.
-        malformed: Messages without a meaning.
-        application_failures: What an application raised.
-        late_s: How late the event loop was at its worst since the last look, in seconds.
-        messages: Received.
+        turns: Turns that ended.
+        speech_bytes: Bytes of speech sent.
+        barge_ins: How often a caller interrupted speech.
+        digits: Telephone keys pressed.
+        malformed: Messages that could not be understood.
+        application_failures: Exceptions that applications raised.
+        late_s: The largest delay of the event loop since it was last read, in seconds.
+        messages: Messages received.
     """
 
     accepted: Counter[str] = field(default_factory=Counter)

@@ -1,4 +1,4 @@
-"""A codec that is chosen by the first messages."""
+"""A codec that finds out the protocol from the first messages."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ __all__ = ["DetectingCodec"]
 
 
 class DetectingCodec:
-    """Looks at the first message and becomes the codec it is for.
+    """Finds the protocol from the first messages, then passes everything to that protocol's codec.
 
-    ``connected`` says only that it is JSON media; which, the start message says. Vonage, Asterisk and jambonz
-    are known by their first message. Any other text or binary audio is FreeSWITCH's.
+    ``connected`` shows only that the protocol is JSON media; the start message shows the provider. Vonage,
+    Asterisk and jambonz are recognised by their first message. Any other text or binary audio is treated as
+    FreeSWITCH's.
     """
 
     def __init__(self, opening: Opening) -> None:
@@ -28,7 +29,7 @@ class DetectingCodec:
 
     @property
     def name(self) -> str:
-        """The protocol's name once it is known."""
+        """The protocol's name; ``unknown`` before the first message."""
         return self._codec.name if self._codec else "unknown"
 
     def receive(self, message: str | bytes) -> list[Incoming]:

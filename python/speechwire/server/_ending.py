@@ -1,4 +1,4 @@
-"""Why a call ends, and how that is said."""
+"""Why a call ends, and the messages that tell the caller."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _LONGEST_REASON = 120
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """One reason.
+    """One reason for the end of a call.
 
     Attributes:
         code: ``done``, ``hung_up``, ``disconnected``, ``closing`` or a code of
             :class:`speechwire.server.codec.Failure`.
-        words: For a person.
-        close_code: Of the WebSocket.
-        retry_after_s: When it makes sense to come back.
+        words: The reason in words, for a person.
+        close_code: The WebSocket close code.
+        retry_after_s: Seconds after which the caller may try again.
     """
 
     code: str
@@ -49,17 +49,17 @@ class Ending:
 
 
 def malformed(reason: str) -> Ending:
-    """Too many messages without a meaning."""
+    """The caller sent too many messages that could not be understood."""
     return Ending("malformed", f"too many messages that mean nothing; the last: {reason}", 1008)
 
 
 def limit(words: str) -> Ending:
-    """The call took what it may take."""
+    """The call reached a limit."""
     return Ending("limit", words, 1008)
 
 
 def service(words: str) -> Ending:
-    """The service cannot be used, and a retry does not help."""
+    """The service cannot be used, and trying again does not help."""
     return Ending("service", words, 1011)
 
 

@@ -1,4 +1,4 @@
-"""What providers call an audio format, and what a caller may declare."""
+"""Reads the names that providers give audio formats, and bounds what a caller may declare."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from speechwire.server.codec import AudioFormat
 __all__ = ["SILENCE", "audio_format", "bounded_parameters", "integer"]
 
 SILENCE: Final[Mapping[str, bytes]] = {"mulaw": b"\xff", "alaw": b"\xd5", "s16le": b"\0", "f32le": b"\0"}
-"""The byte of which silence is made (ITU-T G.711)."""
+"""The byte that encodes silence, by encoding (ITU-T G.711)."""
 
 _ENCODINGS: Final = (
     ("mulaw", re.compile(r"mu-?law|ulaw|pcmu", re.IGNORECASE)),
@@ -28,13 +28,13 @@ _MOST_PARAMETERS, _LONGEST_NAME, _LONGEST_VALUE = 64, 128, 1024
 def audio_format(
     encoding: str, sample_rate: int | None, channels: int | None, default: AudioFormat
 ) -> AudioFormat | None:
-    """The format that was declared, ``None`` if it is none that can be understood.
+    """Return the declared format, or ``None`` if it is not supported.
 
     Args:
         encoding: As a provider writes it: ``audio/x-mulaw``, ``PCMU``, ``audio/l16;rate=16000``, ``slin16``.
-        sample_rate: In Hz; where it is not given, what the encoding says of it.
-        channels: Where they are not given, those of the default.
-        default: For what is not said at all.
+        sample_rate: In Hz; ``None`` takes the rate from `encoding`, else from `default`.
+        channels: ``None`` takes the channels of `default`.
+        default: Gives the values that are not declared.
     """
     name = next((name for name, words in _ENCODINGS if words.search(encoding)), None)
     if encoding and name is None:
@@ -48,7 +48,7 @@ def audio_format(
 
 
 def bounded_parameters(*sources: Mapping[str, Any]) -> dict[str, str]:
-    """What a caller passed on, as texts, few and short enough to be kept for the length of a call."""
+    """The caller's parameters as strings, limited in number and length so that a call can keep them."""
     pairs = [(name, value) for source in sources for name, value in source.items() if value is not None]
     return {
         name[:_LONGEST_NAME]: (value if isinstance(value, str) else str(value))[:_LONGEST_VALUE]
@@ -57,7 +57,7 @@ def bounded_parameters(*sources: Mapping[str, Any]) -> dict[str, str]:
 
 
 def integer(text: str | None) -> int | None:
-    """A number from a query, ``None`` where there is none."""
+    """Parse up to 8 decimal digits; return ``None`` for anything else."""
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 9 else None
 
 

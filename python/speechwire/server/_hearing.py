@@ -1,4 +1,4 @@
-"""What is sent to the service for a caller's format, and with which options."""
+"""Chooses the audio format and the options that the service gets for a caller's format."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _WIDE, _NARROW = 16000, 8000
 
 
 class Upstream:
-    """What the service gets.
+    """The audio format that the service gets.
 
     Args:
         encoding: Deepgram's name: ``mulaw``, ``alaw`` or ``linear16``.
         sample_rate: In Hz.
-        channels: Understood apart, with Nova; else 1.
+        channels: More than 1 only with Nova, which then transcribes each channel separately.
     """
 
     def __init__(self, encoding: str, sample_rate: int, channels: int = 1) -> None:
@@ -32,7 +32,7 @@ class Upstream:
         self.channels = channels
 
     def converter(self, form: AudioFormat) -> Converter:
-        """From the caller's format to this one."""
+        """Make a converter from the caller's format to this one."""
         if self.encoding != "linear16" or self.channels > 1:
             return ChunkedPassthrough(form.frame_bytes, form.sample_rate, _CHUNK_MS)
         return PcmPipeline(
@@ -44,14 +44,15 @@ class Upstream:
         )
 
     def message_s(self, form: AudioFormat) -> float:
-        """The length of a message, where audio is not resampled: then it is complete with its last frame.
+        """Seconds of audio in one message to the service; 0 where audio is resampled.
 
-        0 where it is, because a filter holds some of it back.
+        Without resampling, a message is complete as soon as its last frame has come. A resampler's filter
+        holds samples back, so this cannot be said.
         """
         return _CHUNK_MS / 1000 if form.sample_rate == self.sample_rate else 0.0
 
     def options(self, settings: Mapping[str, Any]) -> ListenV1Options | ListenV2Options:
-        """The options of a session.
+        """Make the options of a session.
 
         Args:
             settings: ``model`` and any other option of the endpoint.
@@ -69,17 +70,18 @@ class Upstream:
 
 
 def is_flux(settings: Mapping[str, Any]) -> bool:
-    """Whether the model listens on ``/v2/listen``."""
+    """Whether the model is served on ``/v2/listen``."""
     return str(settings.get("model", "flux")).startswith("flux")
 
 
 def upstream_of(form: AudioFormat, settings: Mapping[str, Any], *, may_change: bool) -> Upstream:
-    """What to send for a caller's format: as it is where that is small, else converted.
+    """Choose what to send for a caller's format: unchanged where it is compact, else converted.
 
     Args:
-        form: The caller's.
-        settings: Options for listening. ``multichannel`` asks for channels apart.
-        may_change: The caller may go over to another format, which then has to become this one.
+        form: The caller's format.
+        settings: Options for listening. ``multichannel`` asks for separate channels.
+        may_change: Whether the caller may change its format during the call. The new format is then
+            converted to this one.
     """
     narrow = form.sample_rate == _NARROW
     if form.channels > 1 and settings.get("multichannel") and not is_flux(settings):

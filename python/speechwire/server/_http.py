@@ -15,7 +15,9 @@ _MAX_LINE: Final = 8 * 1024
 _KEEPALIVE_S: Final = 15.0
 _LINGER_S: Final = 1.0
 _UNREAD_S: Final = 0.2
-"""What came in time is read within this, where the event loop stood still until the deadline had passed."""
+"""How long a connection stays open after its deadline, in seconds, to read a request that came in time.
+
+After a delay of the event loop, such a request may still wait in the socket."""
 
 SECURITY_HEADERS: Final = {
     "Content-Security-Policy": (
@@ -29,20 +31,20 @@ SECURITY_HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-"""On every answer."""
+"""Headers of every response."""
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class HandedOver(ConnectionError):
-    """Raised by a handler that has taken the connection: as far as aiohttp is concerned, it is gone."""
+    """Raised by a handler that has taken the connection, so that aiohttp treats the connection as closed."""
 
 
 def hand_over(request: web.BaseRequest) -> tuple[asyncio.Transport, bytes]:
     """Take the connection of an upgrade from aiohttp; the handler then raises :class:`HandedOver`.
 
     Returns:
-        The connection, whose protocol is to be set, and what came after the request.
+        The transport, whose protocol the caller must set, and the bytes that came after the request.
 
     Raises:
         ConnectionError: The caller is gone.
@@ -53,12 +55,12 @@ def hand_over(request: web.BaseRequest) -> tuple[asyncio.Transport, bytes]:
 
 
 class HttpServer(web.Server):
-    """Serves a handler.
+    """An HTTP server that limits connections which have not sent a request yet.
 
     Args:
         handler: Answers requests.
-        handshake_s: From the connection to the end of the first request's headers.
-        most_pending: Connections that may be without a call at once; more are closed as they come.
+        handshake_s: The time from the connection to the end of the first request's headers, in seconds.
+        most_pending: How many connections may wait for their first request; further ones are closed at once.
     """
 
     def __init__(self, handler: Handler, *, handshake_s: float, most_pending: int) -> None:
@@ -84,7 +86,7 @@ class HttpServer(web.Server):
         )
 
     def count(self, pending: int) -> None:
-        """So many more connections are without a request, or fewer."""
+        """Add `pending`, which may be negative, to the number of connections without a request."""
         self.pending += pending
         if self.pending:
             self._settled.clear()
@@ -113,7 +115,7 @@ class _Protocol(web.RequestHandler):
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Count it, and give it a deadline."""
+        """Count the connection, and start its deadline."""
         super().connection_made(transport)
         assert isinstance(transport, asyncio.Transport) or hasattr(transport, "abort")
         if self._http.pending >= self._http.most_pending:
@@ -125,21 +127,21 @@ class _Protocol(web.RequestHandler):
         self._deadline = loop.call_later(self._http.handshake_s, self._pass_deadline, transport.abort)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """It is gone."""
+        """The connection is closed."""
         self.request_came()
         super().connection_lost(exc)
 
     def let_go(self) -> tuple[asyncio.Transport, bytes]:
-        """Be without the connection. See :func:`hand_over`."""
+        """Give up the connection without closing it. See :func:`hand_over`."""
         transport, rest = self.transport, self._message_tail
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the caller is gone")
-        self.transport = None  # or it would be closed
+        self.transport = None  # connection_lost would close it
         self.connection_lost(None)
         return transport, rest
 
     def request_came(self) -> None:
-        """It has sent a request, and pends no more."""
+        """The connection has sent a request, or is closed: stop its deadline."""
         if self._is_pending:
             self._is_pending = False
             self._http.count(-1)
@@ -148,11 +150,15 @@ class _Protocol(web.RequestHandler):
             self._deadline = None
 
     def _pass_deadline(self, abort: Callable[[], object]) -> None:
-        """Timers come before what is there to be read: many callers at once would be dropped unheard."""
+        """Close the connection after one more wait.
+
+        The event loop runs timers before it reads sockets. After a delay of the loop, the requests of many
+        callers could be waiting unread.
+        """
         self._deadline = asyncio.get_running_loop().call_later(_UNREAD_S, abort)
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
-        """Log a failure of the server's own, not a client that breaks off or breaks the rules."""
+        """Log failures of the server; do not log clients that disconnect or send invalid HTTP."""
         if not isinstance(
             kw.get("exc_info"), web.RequestPayloadError | HttpProcessingError | ConnectionError
         ):
@@ -165,7 +171,7 @@ class _Protocol(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer a request that could not be read, or whose handler failed; without its content."""
+        """Answer a request that could not be read or whose handler failed, without quoting it."""
         if isinstance(exc, ConnectionError):
             raise exc
         self.log_exception("a request could not be answered", exc_info=exc)

@@ -1,4 +1,4 @@
-"""What comes from a caller, whatever its provider."""
+"""The values that a codec makes of a caller's messages, the same for every provider."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ __all__ = [
 
 
 class Started(Record, frozen=True, kw_only=True):
-    """The caller has said who it is and what it will send. Once, before everything but :class:`Reply`.
+    """The call begins. A codec gives this once, before everything but :class:`Reply`.
 
     Attributes:
-        call_id: The provider's name for the call; empty where it has none. What it may be used for: logs and
-            the application. It is no credential.
-        format: Of the audio that follows.
-        speech: The format in which speech is wanted back; ``None`` where the connection takes none.
-        parameters: What the provider or the client passed on: custom parameters, caller's number and so on.
-        position_s: Where in the caller's audio the next :class:`Audio` begins: 0, or with a resumed call what
-            was acknowledged before.
-        turn_index: The number of the next turn: 0, or with a resumed call one more than the last it has seen.
-        resumed: Whether this goes on with a call of an earlier connection.
+        call_id: The provider's id of the call; empty where it has none. Use it in logs and in the
+            application, not as a credential: the caller may have made it up.
+        format: The format of the audio that follows.
+        speech: The format in which the caller wants speech; ``None`` where the connection takes no speech.
+        parameters: Custom parameters, the caller's number and the like, from the provider or the client.
+        position_s: The position of the next :class:`Audio` in the caller's audio, in seconds: 0, or in a
+            resumed call the position that was acknowledged.
+        turn_index: The number of the next turn: 0, or in a resumed call one more than the client's last turn.
+        resumed: Whether this continues a call of an earlier connection.
         may_change_format: Whether :class:`FormatChanged` may follow.
-        may_resume: Whether the caller comes back with what was not acknowledged.
+        may_resume: Whether the caller, after a lost connection, sends unacknowledged audio again.
     """
 
     call_id: str
@@ -55,7 +55,7 @@ class Started(Record, frozen=True, kw_only=True):
 
 
 class Audio(Value, frozen=True, kw_only=True):
-    """What the caller says: any number of bytes in the format in force, in order and without repeats."""
+    """The caller's audio: any number of bytes in the current format, in order and without repeats."""
 
     data: bytes
 
@@ -85,7 +85,7 @@ class Played(Value, frozen=True, kw_only=True):
 
 
 class Cleared(Value, frozen=True, kw_only=True):
-    """The peer has thrown away what it had not played, as :class:`Clear` asked."""
+    """The peer has discarded the speech it had not played, as :class:`Clear` asked."""
 
 
 class Digit(Value, frozen=True, kw_only=True):
@@ -99,7 +99,7 @@ class Text(Value, frozen=True, kw_only=True):
 
     Attributes:
         text: What to say.
-        key: The caller's own name for it, which comes back in :class:`SpeechStarted`; or empty.
+        key: The caller's name for the text, repeated in :class:`SpeechStarted`; may be empty.
     """
 
     text: str
@@ -115,35 +115,35 @@ class Interrupt(Value, frozen=True, kw_only=True):
 
 
 class Flow(Value, frozen=True, kw_only=True):
-    """The peer asks for no more speech for now (``paused``), or for it again."""
+    """The peer asks the server to pause speech (``paused``) or to go on."""
 
     paused: bool
 
 
 class Reply(Value, frozen=True, kw_only=True):
-    """The protocol wants an answer that concerns nobody else; it is sent as it is, in order."""
+    """An answer that the protocol itself requires. It is sent unchanged and in order."""
 
     message: str | bytes
 
 
 class PeerError(Value, frozen=True, kw_only=True):
-    """The peer reports an error of its own; the connection goes on."""
+    """The peer reports an error on its side; the connection stays open."""
 
     description: str
 
 
 class Malformed(Value, frozen=True, kw_only=True):
-    """A message that means nothing. The call counts these and ends at too many.
+    """A message that could not be understood. The call counts these, and ends after too many.
 
     Attributes:
-        reason: What was wrong with it, without its content.
+        reason: What was wrong with the message; quotes nothing of it.
     """
 
     reason: str
 
 
 class Stopped(Value, frozen=True, kw_only=True):
-    """The caller has hung up or is done: no audio follows. Last results may still be sent.
+    """The caller has hung up or has ended its audio: no audio follows. It may still get the last results.
 
     Attributes:
         reason: In the peer's words, or empty.

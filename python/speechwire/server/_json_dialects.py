@@ -1,4 +1,4 @@
-"""How the JSON media protocols differ: one row each."""
+"""The differences between the JSON media protocols, one row for each."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ _json = msgspec.json.encode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JsonDialect:
-    """One provider's way of saying it.
+    """One provider's names and rules.
 
     Attributes:
-        name: In logs, metrics and paths.
-        stream_id: Of a start message.
-        call_id: Of a start message.
-        default: The format where a start message leaves it out.
-        id_field: The stream's id in what we send; empty where none is wanted.
-        media: The event of speech we send.
-        mark: The event that asks for a mark.
-        clear: The event that clears.
-        played: The event that answers a mark.
-        speech_limit_s: The longest piece of speech in one message.
-        is_reordered: Whether messages may come in another order than they were made.
+        name: The name in logs, metrics and paths.
+        stream_id: Reads the stream's id from a start message.
+        call_id: Reads the call's id from a start message.
+        default: The format where a start message names none.
+        id_field: The field for the stream's id in messages we send; empty where the provider wants none.
+        media: The event name of speech that we send.
+        mark: The event name that asks for a mark.
+        clear: The event name that clears the provider's buffer.
+        played: The event name that answers a mark.
+        speech_limit_s: The longest speech in one message, in seconds.
+        is_reordered: Whether messages may arrive out of order.
     """
 
     name: str
@@ -66,7 +66,7 @@ class JsonDialect:
         return self._message(self.mark, stream, mark={"name": name})
 
     def clearing(self, stream: str) -> str:
-        """The message that has the provider throw away what it has not played."""
+        """The message that makes the provider discard the speech it has not played."""
         return self._message(self.clear, stream)
 
     def _message(self, event: str, stream: str, **rest: object) -> str:
@@ -112,7 +112,7 @@ DIALECTS: Final[Mapping[str, JsonDialect]] = {
 
 
 def dialect_of(message: Message) -> JsonDialect | None:
-    """Whose start message this is, ``None`` for nobody's."""
+    """Return the provider that sends such a start message, or ``None`` if no provider does."""
     start = message.start
     if start is None:
         return None

@@ -1,4 +1,4 @@
-"""The messages of the JSON media protocols, as one shape: what one of them does not have is empty.
+"""The messages of the JSON media protocols as one struct; fields that a provider does not send are empty.
 
 Twilio: twilio.com/docs/voice/media-streams/websocket-messages. SignalWire: cxml/voice/stream of its
 documentation. Telnyx: developers.telnyx.com/api-reference/websockets/stream-call-media-over-websocket.
@@ -87,21 +87,21 @@ class Message(msgspec.Struct):
 
 
 class FrameMedia(msgspec.Struct, gc=False):
-    """``media``, but for what is not looked at where audio comes in order."""
+    """``media`` with only the fields that are needed where audio comes in order."""
 
     payload: bytes = b""
     track: str = "inbound"
 
 
 class Frame(msgspec.Struct, gc=False):
-    """Any message, as far as it is audio: nearly all that come."""
+    """Any message, with only the fields that audio needs: nearly every message is audio."""
 
     event: str
     media: FrameMedia | None = None
 
 
 decode_frame = msgspec.json.Decoder(Frame, strict=False).decode
-"""As `decode_message`, in half of the time."""
+"""As `decode_message`, in half the time, for audio only."""
 
 decode_message = msgspec.json.Decoder(Message, strict=False).decode
-"""Raises ``msgspec.MsgspecError`` for what is no such message."""
+"""Raises ``msgspec.MsgspecError`` for text that is not such a message."""

@@ -1,4 +1,4 @@
-"""The hearing of one call: nothing before the call is on, then a session, whose failure ends the call."""
+"""Speech recognition of one call: a session from the call's start on; its failure ends the call."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["Listening"]
 
 
 class Listening:
-    """Hearing, once the call is on.
+    """Speech recognition of one call.
 
     Args:
-        ears: ``None`` before.
-        log: For this call.
+        ears: The session; ``None`` before the call begins.
+        log: The call's logger.
         finish: Ends the call.
     """
 
@@ -33,17 +33,20 @@ class Listening:
 
     @property
     def push(self) -> Callable[[bytes], None] | None:
-        """Takes audio, and raises `SpeechwireError` where listening has failed or ended; ``None`` before."""
+        """The function that takes audio; ``None`` before the call begins.
+
+        The function raises `SpeechwireError` after listening has failed or ended.
+        """
         return None if self._ears is None else self._ears.push
 
     @property
     def message_s(self) -> float:
-        """See :attr:`Ears.message_s`; 0 before the call is on."""
+        """See :attr:`Ears.message_s`; 0 before the call begins."""
         return 0.0 if self._ears is None else self._ears.message_s
 
     @property
     def is_complete(self) -> bool:
-        """Whether everything that came was heard, and has been said."""
+        """Whether all audio that came is covered by captions that were sent."""
         return self._ears is None or self._ears.is_complete
 
     def change_format(self, form: AudioFormat) -> None:
@@ -71,11 +74,11 @@ class Listening:
             self._finish(endings.service("the speech service cannot be used"))
 
     async def abandon(self) -> None:
-        """End the session without its last results: the caller comes back with what has none."""
+        """End the session without waiting for its last results; the caller will send that audio again."""
         if self._ears is not None:
             await self._ears.abandon()
 
     async def aclose(self) -> None:
-        """Take the last results, and end the session. Idempotent."""
+        """Wait for the last results, and end the session. Idempotent."""
         if self._ears is not None:
             await self._ears.aclose()

@@ -1,7 +1,8 @@
-"""Memory of a serving process: what is loaded is kept, and what was freed goes back to the system.
+"""Memory of a server process: returns freed memory to the system, and shortens garbage collection.
 
-glibc keeps it where something that is in use lies behind it, as it always does between many calls: each keeps
-audio until it is answered, and after some minutes the pages between come to as much as the calls.
+glibc cannot return freed memory below a block that is still in use. With many calls there is always such a
+block, as each call keeps audio until the service has answered it. After some minutes the free pages between
+these blocks take as much memory as the calls.
 """
 
 from __future__ import annotations
@@ -16,37 +17,37 @@ __all__ = ["Trimming", "keep_what_is_loaded", "return_large_pieces"]
 
 _EVERY_S: Final = 10.0
 _SHARE: Final = 0.001
-"""Of the time; nothing else runs meanwhile."""
+"""The largest share of time spent on trimming, which blocks the event loop."""
 
 _M_MMAP_THRESHOLD: Final = -3  # of malloc.h
 _LARGE_BYTES: Final = 32 * 1024
 
 
 def keep_what_is_loaded() -> None:
-    """Have the garbage collector leave alone what is loaded by now, for as long as the process lives.
+    """Exclude all objects that exist now from garbage collection, for the life of the process.
 
-    Each of its full collections stops all calls, and looks through some 70,000 objects of modules that never
-    become garbage: as many as 260 calls have.
+    A full collection blocks all calls. It would visit some 70,000 objects of modules, which never become
+    garbage and are as many as 260 calls have. Runs one full collection first.
     """
     gc.collect()
     gc.freeze()
 
 
 def return_large_pieces() -> None:
-    """Have memory of long messages go back to the system as soon as it is free, where the C library can.
+    """Return blocks of 32 KiB and more to the system as soon as they are freed, where the C library can.
 
-    glibc raises its bound for that with each one, up to 32 MiB: then the silence that ends turns lies
-    between what is in use.
+    By default glibc raises this threshold, up to 32 MiB, whenever such a block is freed. Large blocks, such
+    as the silence that ends turns, would then lie between blocks in use.
     """
     with suppress(AttributeError, OSError, TypeError):
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
 
 
 class Trimming:
-    """Returns it from time to time, where the C library can.
+    """Returns freed memory to the system from time to time, where the C library can.
 
     Args:
-        clock: Seconds.
+        clock: Returns the time in seconds.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -55,7 +56,7 @@ class Trimming:
         self._trim = _malloc_trim()
 
     def tick(self) -> None:
-        """Some time has passed."""
+        """Trim if it is due. Call this often; trimming blocks."""
         began_s = self._clock()
         if self._trim is None or began_s < self._due_s:
             return
@@ -65,7 +66,7 @@ class Trimming:
 
 
 def _malloc_trim() -> Callable[[int], int] | None:
-    """glibc's; ``None`` with other C libraries."""
+    """glibc's ``malloc_trim``; ``None`` with other C libraries."""
     try:
         found: Callable[[int], int] = ctypes.CDLL(None).malloc_trim
     except (AttributeError, OSError, TypeError):

@@ -1,4 +1,4 @@
-"""A call's speech: what the application says, in the caller's format, at the pace of playing."""
+"""A call's speech: synthesised, converted to the caller's format, and sent as fast as it is played."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ __all__ = ["Mouth", "Said", "Sink"]
 
 _MARK_EVERY_S: Final = 1.0
 _PIECE_S: Final = 0.2
-# A mark that does not come back: the caller's side has forgotten it.
+# How long a missing mark is waited for after the speech must have been played: a peer may lose marks.
 _MARK_GRACE_S: Final = 3.0
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of something said.
+    """The result of saying something.
 
     Attributes:
-        text: What was to be said, as far as it was given.
-        seconds: Length of the speech that was sent.
-        heard_s: How much of it was heard, in seconds.
-        heard_text: The words of `text` that had begun by then: exact at the end, else to the word or two that
-            the voice's rate of speaking is good for. What a language model may believe to have said.
-        interrupted: Whether it was cut short, by the caller or by the application.
+        text: The text that was given; after an interruption, as far as it had come.
+        seconds: Length of the speech that was sent, in seconds.
+        heard_s: How much of the speech was heard, in seconds.
+        heard_text: The words of `text` that had begun when the speech ended. All of `text` unless it was
+            interrupted; else an estimate from the voice's speaking rate, a word or two off. Give this to a
+            language model as what it has said.
+        interrupted: Whether the caller or the application cut the speech short.
     """
 
     text: str
@@ -47,17 +48,17 @@ class Sink(Protocol):
     """Where speech goes."""
 
     def send(self, outgoing: Outgoing, weight: Weight = ...) -> bool:
-        """Send; whether the protocol has words for it."""
+        """Send, and return whether the protocol can express it."""
 
     def clear_speech(self) -> None:
-        """Forget speech that has not left yet."""
+        """Drop speech that has not been sent yet."""
 
     async def room(self) -> None:
-        """Wait until the caller has taken what waits."""
+        """Wait until there is room for more."""
 
 
 class _Utterance:
-    """One thing said."""
+    """One text that is being spoken."""
 
     def __init__(self, number: int, request: SpeakRequest) -> None:
         self.number = number
@@ -76,7 +77,7 @@ class _Utterance:
             changed.set_result(None)
 
     async def wait(self, timeout_s: float | None) -> None:
-        """Wait until something about it changes, or the time has passed."""
+        """Wait until the utterance changes, or until the time has passed."""
         loop = asyncio.get_running_loop()
         changed = self.changed = loop.create_future()
         timer = None if timeout_s is None else loop.call_later(timeout_s, self.notify)
@@ -88,18 +89,18 @@ class _Utterance:
 
 
 class Mouth:
-    """Speaks one thing after the other.
+    """Speaks texts one after the other.
 
     Args:
-        pool: Makes the session, at the first thing said.
-        form: In which speech is wanted.
+        pool: Makes the session when the first text comes.
+        form: The format in which the caller wants speech.
         settings: Options for speaking: ``model`` and so on.
-        sink: Where it goes.
-        ahead_s: How much may be sent before its turn.
-        clock: Seconds.
+        sink: Takes the speech.
+        ahead_s: How many seconds of speech may be sent before they are played.
+        clock: Returns the time in seconds.
 
     Attributes:
-        barge_ins: How often speech was cut short by :meth:`interrupt`.
+        barge_ins: How often :meth:`interrupt` cut speech short.
     """
 
     def __init__(
@@ -127,20 +128,20 @@ class Mouth:
 
     @property
     def format(self) -> AudioFormat:
-        """Of the speech that is sent."""
+        """The format of the speech that is sent."""
         return self._voice.format
 
     @property
     def speaking(self) -> bool:
-        """Whether something is being said, or was sent and is still to be heard."""
+        """Whether something is being spoken, or was sent and has not been heard to its end."""
         return bool(self._open)
 
     async def say(self, text: str | AsyncIterable[str], key: str = "") -> Said:
-        """Say something, after what is being said already; returns when it has been heard or was cut short.
+        """Speak a text after those before it; return when it has been heard or was interrupted.
 
         Args:
-            text: Whole, or in pieces.
-            key: The caller's name for it.
+            text: The whole text, or its pieces.
+            key: The caller's name for the text.
 
         Raises:
             SpeechwireError: The service could not speak it.
@@ -170,10 +171,10 @@ class Mouth:
         )
 
     def interrupt(self) -> tuple[float, int] | None:
-        """Stop at once: the peer's buffer first, then ours, then the service.
+        """Stop all speech at once, without blocking: in the outbox, at the peer, and at the service.
 
         Returns:
-            How much of which utterance was heard; ``None`` where nothing was being said.
+            The seconds heard of the current utterance and its number; ``None`` where nothing was spoken.
         """
         if not self._open:
             return None
@@ -203,7 +204,7 @@ class Mouth:
                 utterance.notify()
 
     def set_paused(self, paused: bool) -> None:
-        """The peer wants no more for now, or more again."""
+        """Pause sending, or go on, as the peer asks."""
         self._paused = paused
         for utterance in self._open:
             utterance.notify()
@@ -226,7 +227,7 @@ class Mouth:
         return utterance
 
     async def _speak(self, utterance: _Utterance, key: str) -> None:
-        """Take the audio as it comes and send it when it is its turn."""
+        """Wait for the utterance's turn, send its audio as it comes, and wait until it has been heard."""
         while self._open[0] is not utterance and not utterance.interrupted:
             await utterance.wait(None)
         if utterance.interrupted:
@@ -269,7 +270,7 @@ class Mouth:
             await utterance.wait(None if self._paused else excess_s)
 
     async def _heard(self, utterance: _Utterance, *, has_marks: bool) -> None:
-        """Wait until all of it has been played."""
+        """Wait until the peer has reported the end as played, or must have played it by the clock."""
         playback = utterance.playback
         grace_s = _MARK_GRACE_S if has_marks else 0.0
         while not utterance.interrupted:
@@ -283,7 +284,7 @@ class Mouth:
             utterance.heard_s = playback.sent_s
 
     def _heard_text(self, utterance: _Utterance, text: str) -> str:
-        """The words that had begun: by the whole length, or as fast as the voice has spoken so far."""
+        """The words that had begun, by the rate of this speech if it is complete, else of earlier speech."""
         sent_s = utterance.playback.sent_s
         rate = SpeakingRate(len(text) / sent_s) if utterance.is_whole and sent_s and text else self._rate
         return " ".join(word for word, _ in WordTimes(text, rate).advance(utterance.heard_s))
@@ -305,7 +306,7 @@ class Mouth:
 
 
 class _Marks:
-    """Marks of one utterance, one each second."""
+    """The marks of one utterance, one for each second."""
 
     def __init__(self, utterance: _Utterance) -> None:
         self._utterance = utterance
@@ -318,7 +319,7 @@ class _Marks:
             self._put(sink)
 
     def last(self, sink: Sink) -> bool:
-        """Put one at the end; whether the peer knows marks."""
+        """Ask for a mark at the end, and return whether the protocol has marks."""
         return self._put(sink) if self._utterance.playback.sent_s else False
 
     def _put(self, sink: Sink) -> bool:
@@ -327,7 +328,7 @@ class _Marks:
 
 
 async def _feed(utterance: _Utterance, texts: AsyncIterable[str]) -> None:
-    """Push text as it comes; what it raises fails the utterance."""
+    """Push text as it comes. An exception of `texts` fails the utterance."""
     try:
         async for text in texts:
             if utterance.interrupted:

@@ -1,4 +1,4 @@
-"""What waits to be sent to a caller: bounded, and with what a slow reader can do without leaving first."""
+"""The bounded queue of messages to a caller. A slow reader misses interim captions first."""
 
 from __future__ import annotations
 
@@ -10,27 +10,28 @@ __all__ = ["Outbox", "Weight"]
 
 
 class Weight(enum.Enum):
-    """How much a message matters to one who reads slowly."""
+    """What may happen to a message while it waits for a slow reader."""
 
     KEPT = enum.auto()
-    """It is sent, or the call ends."""
+    """The message is sent, or the call ends."""
     INTERIM = enum.auto()
-    """The next of its kind replaces it."""
+    """The next interim message replaces it."""
     SPEECH = enum.auto()
-    """It goes when the speech is cleared."""
+    """:meth:`Outbox.drop_speech` removes it."""
 
 
 class Outbox:
     """Messages in the order they were put.
 
     Args:
-        limit_bytes: More than this may not wait.
-        limit_s: For so long nothing may have been taken while something waits.
-        clock: Seconds.
+        limit_bytes: The most that may wait, in bytes (characters, for text).
+        limit_s: The longest time without a message being taken while messages wait, in seconds. Checked when
+            a message is put.
+        clock: Returns the time in seconds.
 
     Attributes:
-        interims_dropped: How many were replaced by newer ones.
-        overflowed: Whether a limit was passed; nothing is taken in any more.
+        interims_dropped: How many interim messages were replaced by newer ones.
+        overflowed: Whether a limit was exceeded. No message is accepted or given out any more.
     """
 
     def __init__(self, *, limit_bytes: int, limit_s: float, clock: Callable[[], float]) -> None:
@@ -49,7 +50,7 @@ class Outbox:
 
     @property
     def waiting_bytes(self) -> int:
-        """Bytes that wait."""
+        """The size of the messages that wait."""
         return self._bytes
 
     @property
@@ -58,11 +59,11 @@ class Outbox:
         return self._closed and not self._items
 
     def notify(self, ready: Callable[[], None]) -> None:
-        """Have this called whenever something was put, and at the end: for one who takes with :meth:`pop`."""
+        """Call `ready` after each :meth:`put` and after :meth:`close`, for consumers that use :meth:`pop`."""
         self._notify = ready
 
     def put(self, weight: Weight, messages: Sequence[str | bytes]) -> bool:
-        """Add messages; false if they are not taken, as a limit was passed or the end was said."""
+        """Add messages. Return whether they were accepted: not after an overflow or a close."""
         if self._closed or self.overflowed or not messages:
             return not messages
         if not self._items:
@@ -77,16 +78,16 @@ class Outbox:
         return not self.overflowed
 
     def drop_speech(self) -> None:
-        """Forget speech that has not been sent."""
+        """Drop speech that has not been taken."""
         self._keep(lambda weight: weight is not Weight.SPEECH)
 
     def close(self) -> None:
-        """Nothing more is put; what waits is still given out."""
+        """Accept no more messages; those that wait can still be taken."""
         self._closed = True
         self._wake()
 
     async def take(self) -> list[str | bytes] | None:
-        """Wait for messages and take them all; ``None`` after the last, or after an overflow."""
+        """Wait for messages and take them all; return ``None`` after the last, or after an overflow."""
         while not self._items or self.overflowed:
             if self._closed or self.overflowed:
                 return None
@@ -100,7 +101,7 @@ class Outbox:
         return taken
 
     def pop(self) -> str | bytes | None:
-        """Take the next message; ``None`` where none waits, or after an overflow."""
+        """Take the next message; return ``None`` where none waits, or after an overflow."""
         if not self._items or self.overflowed:
             return None
         _, message = self._items.pop(0)
@@ -111,7 +112,7 @@ class Outbox:
         return message
 
     async def room(self) -> None:
-        """Wait until half of the limit is free; at once when no more is taken."""
+        """Wait until half of the limit is free; return at once after a close or an overflow."""
         while self._bytes > self._limit_bytes // 2 and not (self._closed or self.overflowed):
             waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._room.append(waiting)

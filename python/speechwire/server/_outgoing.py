@@ -1,4 +1,7 @@
-"""What goes to a caller, whatever its provider. A codec makes no message of what its protocol cannot say."""
+"""The values that a codec turns into messages to a caller, the same for every provider.
+
+A codec makes no message of a value that its protocol cannot express.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +29,8 @@ class Queued(Value, frozen=True, kw_only=True):
     """All places are taken; the caller waits for one.
 
     Attributes:
-        position: How many wait before it.
-        timeout_s: How long it may wait at most.
+        position: How many callers wait before it.
+        timeout_s: The longest wait, in seconds.
     """
 
     position: int
@@ -35,11 +38,11 @@ class Queued(Value, frozen=True, kw_only=True):
 
 
 class Accepted(Value, frozen=True, kw_only=True):
-    """The answer to :class:`Started`: the call is on.
+    """The answer to :class:`Started`: the call begins.
 
     Attributes:
-        call_id: Ours, for logs and for a support request.
-        speech: The format of the speech that will come, or ``None``.
+        call_id: The server's id of the call, for logs and support requests.
+        speech: The format of the speech that will come; ``None`` without speech.
     """
 
     call_id: str
@@ -51,8 +54,8 @@ class SpeechStarted(Value, frozen=True, kw_only=True):
 
     Attributes:
         utterance: Its number.
-        text: What is said; empty where the application makes it piece by piece.
-        key: That of :class:`Text`, if the caller asked for it.
+        text: The text; empty where the application gives it in pieces.
+        key: The key of :class:`Text`, if the caller asked for the text; else empty.
     """
 
     utterance: int
@@ -63,12 +66,12 @@ class SpeechStarted(Value, frozen=True, kw_only=True):
 class Speech(Value, frozen=True, kw_only=True):
     """A piece of speech in the format of :class:`Started`.speech.
 
-    A codec whose peer wants fixed sizes keeps the rest for the next piece, and fills it up with silence at
-    :class:`SpeechEnded`.
+    A codec whose peer wants messages of a fixed size keeps an incomplete message for the next piece. At
+    :class:`SpeechEnded` it fills the message up with silence.
 
     Attributes:
-        data: Whole samples, any number.
-        utterance: Grows by one with each thing said; 0 is the first.
+        data: Any number of whole samples.
+        utterance: The number of the utterance, from 0.
     """
 
     data: bytes
@@ -76,11 +79,11 @@ class Speech(Value, frozen=True, kw_only=True):
 
 
 class SpeechEnded(Value, frozen=True, kw_only=True):
-    """All of an utterance has been sent, unless it was cut short.
+    """An utterance ends: all of it has been sent, or it was interrupted.
 
     Attributes:
-        utterance: Which.
-        interrupted: Whether it was cut short.
+        utterance: Its number.
+        interrupted: Whether it was interrupted.
     """
 
     utterance: int
@@ -88,11 +91,11 @@ class SpeechEnded(Value, frozen=True, kw_only=True):
 
 
 class Clear(Value, frozen=True, kw_only=True):
-    """Throw away what you have not played. Also what the codec itself has kept of speech."""
+    """The peer discards the speech it has not played. The codec discards the speech it has kept."""
 
 
 class Mark(Value, frozen=True, kw_only=True):
-    """Say when all speech before this has been played: :class:`MarkPlayed` with the same name."""
+    """The peer answers when all speech before this was played: with :class:`MarkPlayed` of this name."""
 
     name: str
 
@@ -107,19 +110,19 @@ class Word(Value, frozen=True, kw_only=True):
 
 
 class Caption(Record, frozen=True, kw_only=True):
-    """What was understood: a state of a turn.
+    """The state of a turn: its transcript so far.
 
     Attributes:
-        event: ``Update``, ``StartOfTurn``, ``EagerEndOfTurn``, ``TurnResumed`` or ``EndOfTurn``, whatever
-            model listens.
-        turn_index: From 0, also over a resume.
+        event: ``Update``, ``StartOfTurn``, ``EagerEndOfTurn``, ``TurnResumed`` or ``EndOfTurn``, with every
+            model.
+        turn_index: From 0; a resumed call continues the numbers.
         transcript: The whole turn so far.
-        words: The words of `transcript`, where there are any.
-        start_s: Where the turn's audio begins.
-        end_s: How far it has been understood.
-        confidence: That the turn is over, 0 to 1, or ``None``.
-        channel: Of the caller's audio, where channels are understood apart; else 0.
-        lag_s: How far results were behind the audio received, in seconds of audio.
+        words: The words of `transcript`; may be empty.
+        start_s: Where the turn's audio begins, in seconds.
+        end_s: Up to where the audio has been transcribed, in seconds.
+        confidence: How likely the turn is over, 0 to 1; ``None`` if not known.
+        channel: The channel of the caller's audio, where channels are transcribed separately; else 0.
+        lag_s: How far the results were behind the audio received, in seconds of audio.
     """
 
     event: str
@@ -139,14 +142,15 @@ class Caption(Record, frozen=True, kw_only=True):
 
     @property
     def is_interim(self) -> bool:
-        """Whether a later caption replaces this one: what a slow reader can do without."""
+        """Whether a later caption replaces this one, so that a slow reader may miss it."""
         return self.event == "Update"
 
 
 class Acknowledged(Value, frozen=True, kw_only=True):
     """All audio before this position is covered by captions that were sent before this message.
 
-    A client may forget it. One that comes back sends what follows it, with this as ``Started.position_s``.
+    A client may discard that audio. To resume the call, it sends the audio from this position on, with the
+    position as ``Started.position_s``.
     """
 
     position_s: float
@@ -159,7 +163,7 @@ class Notice(Value, frozen=True, kw_only=True):
         code: ``reconnecting``, ``reconnected``, ``outage_began``, ``outage_ended``, ``audio_dropped``,
             ``captions_dropped``, ``speech_failed``, ``limit_near`` or ``closing``.
         description: In words for a person.
-        seconds: Of audio dropped or sent again, or until the end; 0 where it says nothing.
+        seconds: Seconds of audio dropped or sent again, or seconds until the end; 0 where neither applies.
     """
 
     code: str
@@ -174,7 +178,7 @@ class Failure(Value, frozen=True, kw_only=True):
         code: ``malformed``, ``limit``, ``idle``, ``too_fast``, ``slow_reader``, ``unauthorized``, ``busy``,
             ``service``, ``application`` or ``internal``.
         description: In words for a person. It holds no secret.
-        retryable: Whether it makes sense to come back.
+        retryable: Whether the caller may try again.
     """
 
     code: str
@@ -183,13 +187,13 @@ class Failure(Value, frozen=True, kw_only=True):
 
 
 class Goodbye(Value, frozen=True, kw_only=True):
-    """The last thing said; the host closes the connection next, with this code and reason.
+    """The last value of a call. The host then closes the connection with this code and reason.
 
     Attributes:
-        code: WebSocket close code: 1000 at the end, 1001 when the server goes away, 1008 for a limit, 1011
-            for a failure, 1013 for "come back later", 4401 without a valid token.
+        code: WebSocket close code: 1000 at the end, 1001 when the server shuts down, 1008 for a limit, 1011
+            for a failure, 1013 for "try again later", 4401 without a valid token.
         reason: At most 123 bytes of UTF-8.
-        retry_after_s: When it makes sense to come back; ``None`` where it does not.
+        retry_after_s: Seconds after which the caller may try again; ``None`` where that does not help.
     """
 
     code: int = 1000

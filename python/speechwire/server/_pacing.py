@@ -1,4 +1,4 @@
-"""A caller's audio, how fast it may come, and when a caller is given up: without a task of its own."""
+"""Limits how fast a caller's audio is read, and ends idle and overlong calls. Needs no task."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ __all__ = ["AudioPace", "CallTimers"]
 
 _MOST_DELAY_S: Final = 0.5
 _ROUNDING_S: Final = 1e-6
-_FORGOTTEN: Final = 0.01  # with each message: clocks drift
-_PAUSE_S: Final = 0.2  # who is later than that has paused
+_FORGOTTEN: Final = 0.01  # share of a delay forgotten with each message, as clocks drift
+_PAUSE_S: Final = 0.2  # a longer delay is a pause of the caller
 
 
 class AudioPace:
-    """Takes audio, counts it, and slows down who sends it faster than it may.
+    """Takes audio, counts it, and slows down a caller that sends it too fast.
 
     Args:
-        limits: ``audio_burst_s`` and ``audio_speed``.
-        began_s: When the call began, on the clock.
+        limits: ``audio_burst_s`` and ``audio_speed`` are used.
+        began_s: The clock's time at which the call began.
 
     Attributes:
-        push: Takes it from here; ``None`` before the call is on.
-        message_s: The length of a message to the service, if other messages of the caller may wait for it;
+        push: Takes the audio; ``None`` before the call begins, when audio is only counted.
+        message_s: Seconds of audio in a message to the service, if the caller's messages may be read late;
             else 0.
-        rest_s: How long nothing that comes can complete a message.
-        seconds_per_byte: Of the format in force.
-        audio_s: Seconds of audio that were pushed.
-        early_s: Those that came before the call was on.
+        rest_s: For how many seconds no audio that comes can complete a message.
+        seconds_per_byte: The duration of one byte in the current format.
+        audio_s: Seconds of audio that came since the call began.
+        early_s: Seconds of audio that came before.
     """
 
     __slots__ = (
@@ -61,7 +61,7 @@ class AudioPace:
         self._is_deaf = False
 
     def take(self, data: bytes, now_s: float) -> float:
-        """Audio has come; returns how long to read no more."""
+        """Take audio; return for how many seconds to stop reading, at most 0.5."""
         seconds = len(data) * self.seconds_per_byte
         if self.push is None:
             self.early_s += seconds
@@ -70,7 +70,7 @@ class AudioPace:
             return 0.0
         try:
             self.push(data)
-        except SpeechwireError:  # listening has failed or ended; who waits for it says why
+        except SpeechwireError:  # listening has failed or ended; the call's task reports why
             self._is_deaf = True
         delay_s = self.add(seconds, now_s)
         if self.message_s:
@@ -86,7 +86,7 @@ class AudioPace:
         self.rest_s = rest_after(into_s, frame_s, self.message_s, since_s, self._late_s(now_s))
 
     def _late_s(self, now_s: float) -> float:
-        """How much later than usual the audio has come."""
+        """How many seconds later than usual the audio has come."""
         offset_s = now_s - self.audio_s
         late_s = offset_s - self._offset_s
         if not 0.0 <= late_s < _PAUSE_S:
@@ -96,7 +96,7 @@ class AudioPace:
         return late_s
 
     def add(self, seconds: float, now_s: float) -> float:
-        """So much audio has come; returns how long to read no more."""
+        """Count audio; return for how many seconds to stop reading, at most 0.5."""
         self.audio_s += seconds
         excess_s = self.audio_s - self._limits.audio_burst_s
         if excess_s <= 0:
@@ -106,11 +106,11 @@ class AudioPace:
 
 
 class CallTimers:
-    """Ends a call that is idle, and one that lasts too long.
+    """Ends a call that is idle or too long.
 
     Args:
-        limits: ``idle_s`` and ``call_s``.
-        quiet_s: For how long nothing has come, asked when it matters.
+        limits: ``idle_s`` and ``call_s`` are used.
+        quiet_s: Returns for how many seconds nothing has come.
         finish: Ends the call.
     """
 
@@ -126,7 +126,7 @@ class CallTimers:
         self._longest = self._loop.call_later(limits.call_s, finish, too_long)
 
     def cancel(self) -> None:
-        """The call is over."""
+        """Stop the timers: the call is over."""
         self._idle.cancel()
         self._longest.cancel()
 

@@ -1,12 +1,11 @@
-"""A call's WebSocket on picows, on a connection whose request aiohttp has read and let in.
+"""A call's WebSocket on picows, on a connection whose HTTP request aiohttp has read.
 
-picows reads frames within the event loop's read and writes them in the call that sends: a frame costs no
-task switch, and a call needs neither a reading nor a writing task. The request is read by aiohttp, since
-picows takes no method but GET and no answer that has to be waited for; it is then given the head of an
-upgrade that has been checked.
+picows handles frames in the event loop's read callback and writes them in the call that sends. A frame costs
+no task switch, and a call needs no reading or writing task. aiohttp reads the request, since picows serves
+only GET and cannot wait for an answer. picows then gets the head of an upgrade that has been checked.
 
-``WSProtocol`` is what ``picows.ws_create_server`` makes for each connection; there is no other way to have it
-take over one that is open.
+``WSProtocol`` is the class that ``picows.ws_create_server`` makes for each connection. picows has no public
+way to take over an open connection, so this module makes it directly.
 """
 
 from __future__ import annotations
@@ -28,14 +27,14 @@ from speechwire.transport._fragments import Fragments
 
 __all__ = ["PicowsSocket"]
 
-_QUIET_BEATS: Final = 4  # then it is asked whether it is there
+_QUIET_BEATS: Final = 4  # beats without a frame before a ping
 _DEAD_BEATS: Final = 6
-_READ_BUFFER_BYTES: Final = 2048  # grows where more comes at once
+_READ_BUFFER_BYTES: Final = 2048  # at first; it grows when a read fills it
 _READ_BYTES: Final = 4096  # the most that is read at once
 
 _NOBODY: Final = asyncio.Protocol()
 
-# picows tells of every connection it opens and closes. It makes a logger for each, but not of an adapter.
+# picows logs each connection that it opens and closes. It makes a logger for each, unless given an adapter.
 _silent = logging.getLogger("speechwire.server.picows")
 _silent.setLevel(logging.CRITICAL + 1)
 _picows_logger = logging.LoggerAdapter(_silent, {})
@@ -50,11 +49,11 @@ class PicowsSocket(picows.WSListener):
     """One connection. Made by :meth:`open`.
 
     Args:
-        message_bytes: The largest message.
-        rests: Ends the rests of all connections.
+        message_bytes: The largest message that a caller may send.
+        rests: Resumes reading of all connections that paused.
 
     Attributes:
-        is_closing: Whether the call is over, and the caller's answer to the close is waited for.
+        is_closing: Whether the call is over and the socket waits for the caller's answer to the close.
     """
 
     __slots__ = (
@@ -81,17 +80,17 @@ class PicowsSocket(picows.WSListener):
         self._rest = b""
         self._fragments: Fragments | None = None
         self._is_writable = True
-        self._is_over = False  # nothing that comes is looked at any more
+        self._is_over = False  # further frames are ignored
         self._beats = 0
         self._emptied: asyncio.Future[None] | None = None
         self._gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @classmethod
     def open(cls, request: web.BaseRequest, protocols: list[str], message_bytes: int, rests: Rests) -> Self:
-        """Answer the upgrade and take the connection over from aiohttp, which must forget it.
+        """Answer the upgrade and take the connection over; the handler must then raise :class:`HandedOver`.
 
         Raises:
-            HTTPBadRequest: It is no upgrade.
+            HTTPBadRequest: The request is not a WebSocket upgrade.
             ConnectionError: The caller is gone.
         """
         ready = web.WebSocketResponse(protocols=protocols).can_prepare(request)
@@ -124,11 +123,11 @@ class PicowsSocket(picows.WSListener):
         elif self._beats >= _DEAD_BEATS:
             self._transport.disconnect(graceful=False)
 
-    # What picows calls
+    # Called by picows
 
     def on_ws_connected(self, transport: picows.WSTransport) -> None:
         self._transport = transport
-        transport.request.headers.clear()  # picows keeps it
+        transport.request.headers.clear()  # picows keeps the request; free its headers
 
     def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
         self._beats = 0
@@ -142,7 +141,7 @@ class PicowsSocket(picows.WSListener):
         elif kind in (_TEXT, _BINARY, _CONTINUATION):
             self._take_fragment(frame, kind)
         elif kind == _PING:
-            if self._is_writable:  # one who pings and does not read would fill the memory
+            if self._is_writable:  # pongs to a caller that does not read would fill the memory
                 transport.send_pong(frame.get_payload_as_bytes())
         elif kind == _CLOSE:
             self._is_over = True
@@ -171,11 +170,11 @@ class PicowsSocket(picows.WSListener):
         protocol = self._protocol = _Protocol(
             None,
             None,
-            False,  # the server's side
+            False,  # not a client
             lambda _: picows.WSUpgradeResponseWithListener(answer, self),
             _picows_logger,
-            True,  # an exception closes
-            None,  # aiohttp has waited for the request
+            True,  # an exception closes the connection
+            None,  # no timeout for the request: aiohttp has read it
             False,  # see beat
             0.0,
             0.0,
@@ -185,8 +184,8 @@ class PicowsSocket(picows.WSListener):
             None,
             _READ_BUFFER_BYTES,
         )
-        transport.pause_reading()  # until it is being served
-        transport.set_protocol(_NOBODY)  # uvloop would hold on to aiohttp's, with its parser
+        transport.pause_reading()  # until serve is called
+        transport.set_protocol(_NOBODY)  # else uvloop keeps aiohttp's protocol alive, with its parser
         transport.set_protocol(protocol)
         transport.set_write_buffer_limits(high=WRITER_BYTES)
         protocol.connection_made(transport)
@@ -244,7 +243,7 @@ class PicowsSocket(picows.WSListener):
             self._take(fragments.end(), is_text=fragments.is_text)
 
     def _pause(self, delay_s: float) -> None:
-        """Read no more for a while; what has been read already is taken all the same."""
+        """Pause reading for a while. Frames that have been read already are still handled."""
         transport = self._transport.underlying_transport
         if transport.is_reading():
             transport.pause_reading()
@@ -253,7 +252,7 @@ class PicowsSocket(picows.WSListener):
     def _resume(self) -> None:
         assert self._line is not None
         loop, transport = asyncio.get_running_loop(), self._transport.underlying_transport
-        delay_s = self._line.pace.add(0.0, loop.time())  # there may have been many messages in one read
+        delay_s = self._line.pace.add(0.0, loop.time())  # one read may have held many messages
         if transport.is_closing():
             return
         if delay_s:
@@ -262,7 +261,7 @@ class PicowsSocket(picows.WSListener):
             transport.resume_reading()
 
     def _flush(self) -> None:
-        """Send what waits, as long as the connection takes it."""
+        """Send messages of the outbox as long as the connection accepts them."""
         if self._line is None or self._gone.done():
             return
         outbox, send = self._line.outbox, self._transport.send
@@ -287,7 +286,7 @@ class PicowsSocket(picows.WSListener):
             await asyncio.wait({self._emptied}, timeout=timeout_s)
 
     async def _close(self, line: Line) -> None:
-        """Close with the reason; a caller that does not read or does not answer is dropped."""
+        """Close with the call's code and reason; drop a caller that does not read or does not answer."""
         try:
             if not self._gone.done() and line.outbox.is_done and self._is_writable:
                 self.is_closing = True
@@ -299,14 +298,14 @@ class PicowsSocket(picows.WSListener):
 
 
 class _Protocol(WSProtocol):  # type: ignore[misc]
-    """picows's, with bounds.
+    """picows's protocol with a bounded read buffer.
 
-    Its buffer doubles whenever a read fills it, and stays so; and after a frame that it refuses it reads on
-    for a moment, and makes room for the frame: it gets one more piece at most.
+    picows doubles its buffer whenever a read fills it, and never shrinks it. After it has refused a frame it
+    reads on and makes room for that frame. So reads are limited in size, and reading pauses after a refusal.
     """
 
     def get_buffer(self, size_hint: int) -> memoryview:
-        """Where to read to."""
+        """Return the buffer for the next read, at most `_READ_BYTES`."""
         transport = self.transport
         if transport.is_close_frame_sent and not self.listener.is_closing:
             transport.underlying_transport.pause_reading()
@@ -317,7 +316,7 @@ _room: Final[Callable[[WSProtocol, int], memoryview]] = WSProtocol.get_buffer
 
 
 def _head_of(request: web.BaseRequest) -> bytes:
-    """An upgrade as picows wants it, of one that aiohttp has checked."""
+    """Write the head of an upgrade that aiohttp has checked, with only what picows needs."""
     lines = [
         "GET / HTTP/1.1",
         "Upgrade: websocket",
@@ -328,7 +327,7 @@ def _head_of(request: web.BaseRequest) -> bytes:
 
 
 def _feed(protocol: Any, data: bytes) -> None:
-    """Have it take data as if it had been read."""
+    """Pass data to the protocol as if it had been read."""
     while data:
         room = protocol.get_buffer(-1)
         count = min(len(room), len(data))

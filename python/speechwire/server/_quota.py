@@ -20,10 +20,12 @@ _SOCKET_TIMEOUT_S: Final = 5.0
 
 @asynccontextmanager
 async def shared_quota(config: Config, server: Server) -> AsyncIterator[None]:
-    """Keep the server's connections, and its places for calls, within the quota; nothing without Redis.
+    """Keep the server's connections and its places for calls within the shared quota.
+
+    Does nothing where no Redis is configured.
 
     Raises:
-        InvalidArgument: ``redis_url`` is no URL of a Redis.
+        InvalidArgument: ``redis_url`` is not a Redis URL.
     """
     if not config.redis_url:
         yield
@@ -63,8 +65,8 @@ def _client(url: str) -> Redis:
 
     try:
         redis: Redis = Redis.from_url(url, socket_timeout=_SOCKET_TIMEOUT_S)
-        cast(Any, redis.connection_pool).make_connection()  # checks the options, and connects to nothing
-    except (TypeError, ValueError):  # whose words may have a part of the password
+        cast(Any, redis.connection_pool).make_connection()  # checks the options without connecting
+    except (TypeError, ValueError):  # its message may quote part of the password
         allowed = "redis://, rediss:// or unix://, with %XX for what is special in a password"
         raise InvalidArgument("redis_url", "a secret", allowed) from None
     return redis

@@ -1,4 +1,4 @@
-"""Numbered chunks in order, where the network does not keep it."""
+"""Puts numbered chunks in order, where the network may change it."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ _MOST_MISSING: Final = 50
 
 
 class Reorder:
-    """Gives chunks back in the order of their numbers.
+    """Returns chunks in the order of their numbers.
 
-    A chunk that is ahead of its turn waits for those before it, at most until ``depth`` wait; then what is
-    missing is given up, and silence of the same length stands in for it, so that time stays right. What comes
-    too late or twice is left out.
+    A chunk that comes early waits for those before it. When ``depth`` chunks wait, the missing chunks are
+    given up. Silence of the same length replaces them, for at most 50 chunks, so that positions stay right.
+    No silence is added before the first chunk. A chunk that comes too late or twice is dropped.
 
     Args:
-        depth: How many chunks may wait. With 20 ms chunks five are 100 ms.
-        silence: The byte of which silence is made.
-        first: The number of the first chunk where the protocol says it; a stream that begins with another
-            waits for it like for any that is missing.
+        depth: How many chunks may wait. With 20 ms chunks, 5 are 100 ms.
+        silence: The byte that encodes silence.
+        first: The number of the first chunk. A stream that begins with a later number waits as for any
+            missing chunk.
 
     Attributes:
-        lost: Chunks that never came.
-        late: Chunks left out.
+        lost: Chunks given up.
+        late: Chunks dropped because they came late or twice.
     """
 
     def __init__(self, *, depth: int = 5, silence: bytes = b"\0", first: int = 1) -> None:
@@ -37,7 +37,7 @@ class Reorder:
         self._waiting: dict[int, bytes] = {}
 
     def push(self, number: int, data: bytes) -> list[bytes]:
-        """Take a chunk; return those whose turn it is."""
+        """Take a chunk; return those that are next in order."""
         if number == self._next and not self._waiting:
             self._next += 1
             self._begun = True
@@ -49,7 +49,7 @@ class Reorder:
         return self._ready()
 
     def flush(self) -> list[bytes]:
-        """Return all that waits, in order; the end of the stream."""
+        """Return all chunks that wait, in order, at the end of the stream."""
         ready = []
         while self._waiting:
             ready += self._give_up() + self._run()
@@ -69,12 +69,12 @@ class Reorder:
         return run
 
     def _give_up(self) -> list[bytes]:
-        """Go on with the first that waits, after silence for what is missing before it."""
+        """Give up the chunks missing before the first one that waits; return silence for them."""
         first = min(self._waiting)
         missing = first - self._next
         size = len(self._waiting[first])
         self._next = first
-        if not self._begun:  # the numbers began elsewhere
+        if not self._begun:  # the stream's first number was not `first`: nothing is missing
             self._begun = True
             return []
         self.lost += missing

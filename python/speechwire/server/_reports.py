@@ -1,4 +1,4 @@
-"""What hearing and speech report, passed on: to the caller, to the application, and to the counters."""
+"""Passes reports of recognition and speech on to the caller, the application and the counters."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ __all__ = ["Reports"]
 
 
 class Reported(Protocol):
-    """The call that is reported of."""
+    """The call that the reports are about."""
 
     call: Call | None
     log: CallLogger
 
     def send(self, outgoing: Outgoing, weight: Weight = ...) -> bool:
-        """Say something to the caller."""
+        """Send a value to the caller."""
 
     def barge_in(self) -> None:
         """Stop the speech: the caller speaks."""
@@ -29,8 +29,8 @@ class Reports:
     """Takes the reports of one call's ears and mouth.
 
     Args:
-        line: Whose they are.
-        counters: Of the server.
+        line: The call.
+        counters: The server's counters.
     """
 
     __slots__ = ("_counters", "_line")
@@ -61,7 +61,7 @@ class Reports:
         self._line.send(acknowledged)
 
     def on_notice(self, notice: Notice) -> None:
-        """Something happened on the way to the service."""
+        """Something happened on the connection to the service."""
         self._line.log.warning("%s: %s", notice.code, notice.description)
         self._counters.notices[notice.code] += 1
         self._line.send(notice)
@@ -69,7 +69,7 @@ class Reports:
             self._line.call.put(notice)
 
     def on_early_audio(self, seconds: float) -> None:
-        """So much audio came before there was a place for the call."""
+        """`seconds` of audio came before the call had a place, and were dropped."""
         if seconds:
             words = "audio came before there was a place for the call"
             self.on_notice(Notice(code="audio_dropped", description=words, seconds=seconds))
@@ -81,7 +81,7 @@ class Reports:
             self._line.call.put(digit)
 
     def on_barge_in(self, barge_in: BargeIn) -> None:
-        """The caller has cut speech short."""
+        """The caller has interrupted speech."""
         self._counters.barge_ins += 1
         if self._line.call is not None:
             self._line.call.put(barge_in)

@@ -1,4 +1,4 @@
-"""Everything but calls: the page, tokens, health and metrics."""
+"""HTTP requests that are not calls: the page, tokens, health and metrics."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LARGEST_FILE: Final = 1 << 20
 
 
 class Routes:
-    """Answers requests that are no upgrade.
+    """Answers requests that are not upgrades.
 
     Args:
         server: What the calls share.
@@ -49,7 +49,7 @@ class Routes:
         return response
 
     def not_found(self) -> web.Response:
-        """Nothing is there."""
+        """The answer 404."""
         return web.json_response(
             {"error": "not_found", "description": "nothing is served here"},
             status=404,
@@ -101,7 +101,7 @@ def _json(body: Mapping[str, object], status: int = 200) -> web.Response:
 
 
 def _page_files() -> dict[str, tuple[bytes, str]]:
-    """What can be had, read once: no path of a request ever reaches the file system."""
+    """The page's files, read once, so that no path of a request ever reaches the file system."""
     files = {}
     for file in sorted(_PAGE.rglob("*")) if _PAGE.is_dir() else ():
         kind = _TYPES.get(file.suffix) or mimetypes.guess_type(file.name)[0]

@@ -1,4 +1,4 @@
-"""What all lines of a server are made with."""
+"""The objects and settings that all calls of a server share."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ __all__ = ["Shared"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:
-    """The same for each call.
+    """The objects and settings that are the same for each call.
 
     Args:
         pool: Makes sessions.
         answer: The application; ``None`` for captions only.
-        limits: Of one call.
+        limits: Limits of one call.
         listen: Options for listening.
         speak: Options for speaking.
-        session_settings: Limits and deadlines of listening.
-        counters: Of the server.
+        session_settings: Limits and deadlines of listening sessions.
+        counters: The server's counters.
     """
 
     pool: SessionPool

@@ -1,4 +1,4 @@
-"""What moves the messages of a call, and what is the same for whoever does."""
+"""The interface of a call's WebSocket, and the parts that all its implementations share."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ __all__ = [
 ]
 
 CLOSE_S: Final = 5.0
-"""How long a peer may take to answer a close."""
+"""How long a peer may take to answer a close, in seconds."""
 WRITER_BYTES: Final = 64 * 1024
-"""What may wait in a connection's own buffer; the rest waits in the outbox, where it can give way."""
+"""The most that may wait in a connection's own buffer. The rest waits in the outbox, which can drop it."""
 
 HEARTBEAT_S: Final = 5.0
-"""How often :meth:`BeatingSocket.beat` is called."""
+"""The interval of :meth:`BeatingSocket.beat`, in seconds."""
 
 UNAUTHORIZED: Final = 4401
 """A browser cannot read the status of a failed upgrade, but it can read this close code."""
@@ -45,20 +45,20 @@ class CallSocket(Protocol):
         """Move messages until the call is over and the connection closed.
 
         Args:
-            line: Gets them, and has them in its outbox.
-            timeout_s: How long the caller may take to read what is left at the end.
+            line: Takes the caller's messages; its outbox holds the messages to the caller.
+            timeout_s: How long the caller may take to read the last messages, in seconds.
         """
 
 
 class BeatingSocket(CallSocket, Protocol):
-    """One that has no timer of its own."""
+    """A socket that has no timer of its own."""
 
     def beat(self) -> None:
-        """A heart beat has passed: ask a quiet caller whether it is there, drop one that does not answer."""
+        """Ping a quiet caller, and drop one that has not answered. Called every `HEARTBEAT_S`."""
 
 
 class HandedOverCalls:
-    """Calls on connections that aiohttp has handed over: their tasks, and one timer for all of them."""
+    """The tasks of calls on connections that aiohttp has handed over, and one timer for all of them."""
 
     def __init__(self) -> None:
         self._tasks: dict[BeatingSocket, asyncio.Task[None]] = {}
@@ -72,7 +72,7 @@ class HandedOverCalls:
             self._wait()
 
     async def aclose(self) -> None:
-        """Wait a moment for those that are ending, and drop the others."""
+        """Wait briefly for calls that are ending, and drop the others."""
         if self._timer is not None:
             self._timer.cancel()
         tasks = tuple(self._tasks.values())
@@ -94,7 +94,7 @@ class HandedOverCalls:
 
 
 def is_deaf(ending: Ending) -> bool:
-    """Whether the caller does not read what is left, or is gone."""
+    """Whether the caller will not read the last messages: it reads too slowly, or is gone."""
     return ending.code in ("slow_reader", "disconnected")
 
 
@@ -108,6 +108,6 @@ def goodbye_of(line: Line) -> tuple[int, bytes]:
 def opening_of(
     path: str, query: Mapping[str, str], headers: Mapping[str, str], subprotocol: str | None
 ) -> Opening:
-    """What a codec may know of the upgrade: no credential."""
+    """The parts of the upgrade that a codec may see, without credentials."""
     kept = {name.lower(): value for name, value in headers.items() if name.lower() not in _CREDENTIALS}
     return Opening(path=path, query=dict(query), headers=kept, subprotocol=subprotocol)

@@ -1,4 +1,4 @@
-"""A span for each call, where OpenTelemetry is installed; without it nothing."""
+"""A span for each call, where OpenTelemetry is installed; else nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def begin(call_id: str, dialect: str) -> object | None:
 
 
 def end(span: Any, ending: str, audio_s: float) -> None:
-    """End it, with how the call ended and how much audio came."""
+    """End the span, with why the call ended and the seconds of audio."""
     if span is not None:
         span.set_attribute("speechwire.ending", ending)
         span.set_attribute("speechwire.audio_s", round(audio_s, 3))

@@ -1,4 +1,4 @@
-"""The speech of one call, for the application and for the caller's own wishes."""
+"""The speech of one call, as the application and the caller ask for it."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ class SpeechEvents(Protocol):
     """The receiver of barge-ins and notices."""
 
     def on_barge_in(self, barge_in: BargeIn) -> None:
-        """The caller has cut speech short."""
+        """The caller has interrupted speech."""
 
     def on_notice(self, notice: Notice) -> None:
-        """A text will not be spoken."""
+        """A text of the caller will not be spoken."""
 
 
 class Speaking:
-    """Speech, where the connection takes any.
+    """The speech of one call.
 
     Args:
-        mouth: ``None`` where it takes none.
-        events: Told what happens.
-        most_texts: Of the caller's, waiting to be spoken.
+        mouth: ``None`` where the connection takes no speech.
+        events: Gets barge-ins and notices.
+        most_texts: How many texts of the caller may wait to be spoken.
     """
 
     def __init__(self, mouth: Mouth | None, events: SpeechEvents, *, most_texts: int) -> None:
@@ -41,12 +41,12 @@ class Speaking:
 
     @property
     def active(self) -> bool:
-        """Whether something is being said."""
+        """Whether something is being spoken."""
         return self._mouth is not None and self._mouth.speaking
 
     @property
     def format(self) -> AudioFormat | None:
-        """Of the speech; ``None`` where there will be none."""
+        """The format of the speech; ``None`` where the connection takes no speech."""
         return self._mouth.format if self._mouth is not None else None
 
     async def say(self, text: str | AsyncIterable[str], key: str = "") -> Said:
@@ -56,17 +56,17 @@ class Speaking:
         return await self._mouth.say(text, key)
 
     def interrupt(self) -> tuple[float, int] | None:
-        """Stop; see :meth:`Mouth.interrupt`."""
+        """Stop all speech; see :meth:`Mouth.interrupt`."""
         return self._mouth.interrupt() if self._mouth is not None else None
 
     def barge_in(self) -> None:
-        """The caller speaks."""
+        """Stop all speech, as the caller speaks."""
         heard = self.interrupt()
         if heard is not None:
             self._events.on_barge_in(BargeIn(heard_s=heard[0], utterance=heard[1]))
 
     def receive(self, incoming: Incoming) -> None:
-        """Take what the caller's side says of speech."""
+        """Handle a value of the caller that concerns speech."""
         mouth = self._mouth
         if mouth is None:
             return
@@ -83,7 +83,7 @@ class Speaking:
                 self._on_text(incoming)
 
     async def aclose(self) -> None:
-        """End it."""
+        """End all speech, and the session."""
         for task in list(self._texts):
             task.cancel()
         await asyncio.gather(*self._texts, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""A call on a WebSocket whose messages are awaited: two tasks beside the call's own."""
+"""A call on a WebSocket with awaitable reads and writes: two tasks beside the call's own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _logger = logging.getLogger("speechwire.server")
 
 
 class TaskedSocket:
-    """Serves a call with what a subclass knows of its WebSocket. See :class:`CallSocket`."""
+    """Serves a call; a subclass implements the WebSocket. See :class:`CallSocket`."""
 
     async def serve(self, line: Line, timeout_s: float) -> None:
         """Move messages until the call is over and the connection closed."""
@@ -40,10 +40,10 @@ class TaskedSocket:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
 
-    # What a subclass knows
+    # For subclasses
 
     async def _read(self, line: Line) -> None:
-        """Give messages to the line until the connection ends."""
+        """Pass messages to the line until the connection ends."""
         raise NotImplementedError
 
     async def _send(self, message: str | bytes) -> None:
@@ -62,10 +62,10 @@ class TaskedSocket:
         """Drop the connection."""
         raise NotImplementedError
 
-    # What is the same for all
+    # Common to all subclasses
 
     async def _write(self, line: Line) -> None:
-        """Send what the line puts into its outbox until it closes it."""
+        """Send the messages of the line's outbox until the outbox is closed."""
         take = line.outbox.take
         with suppress(OSError, RuntimeError):
             while (messages := await take()) is not None:

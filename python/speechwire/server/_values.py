@@ -1,4 +1,4 @@
-"""What the values at the seam between callers and calls are made of, and how samples are written."""
+"""The base classes of the values between codecs and calls, and the format of audio."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["AudioFormat", "Record", "Value"]
 
 
 class Value(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Base of the values without containers of their own."""
+    """Base of the values that hold no containers; the garbage collector does not track them."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,7 +16,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AudioFormat(Value, frozen=True, kw_only=True):
-    """How samples are written; interleaved, without a header.
+    """The format of audio: interleaved samples without a header.
 
     Attributes:
         encoding: ``s16le``, ``mulaw``, ``alaw`` or ``f32le``: the names of
@@ -31,7 +31,7 @@ class AudioFormat(Value, frozen=True, kw_only=True):
 
     @property
     def frame_bytes(self) -> int:
-        """Bytes of one sample of all channels."""
+        """Bytes of one frame: one sample of each channel."""
         return {"s16le": 2, "f32le": 4}.get(self.encoding, 1) * self.channels
 
     @property

@@ -1,4 +1,4 @@
-"""Which audio is asked of the service for the format a caller wants."""
+"""Chooses the audio format to request from the service for the format that a caller wants."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ class _AsItIs:
 
 
 class Voice:
-    """The service's format, and the way from there to the caller's.
+    """The service's format, and the conversion from it to the caller's.
 
-    mu-law and A-law at the telephone's rates and 16-bit samples at the service's rates come as they are. For
-    any other rate the next higher one of the service is converted. Speech has one channel; of a caller who
-    wants other samples it is 16-bit.
+    mu-law and A-law at telephone rates and 16-bit samples at the service's rates need no conversion. For any
+    other rate, the service's next higher rate is resampled. Speech has one channel; it is 16-bit where the
+    caller wants any other encoding.
 
     Args:
-        wanted: By the caller.
+        wanted: The format that the caller wants.
         settings: ``model`` and any other option for speaking.
 
     Raises:
         InvalidArgument: The service would refuse an option.
 
     Attributes:
-        format: Of what is sent to the caller.
-        options: Of the session.
+        format: The format that the caller gets.
+        options: The options of the session.
     """
 
     def __init__(self, wanted: AudioFormat, settings: Mapping[str, Any]) -> None:
@@ -61,7 +61,7 @@ class Voice:
         )
 
     def converter(self) -> Converter:
-        """A new converter for one utterance."""
+        """Make a new converter for one utterance."""
         if self._rate == self.format.sample_rate:
             return _AsItIs()
         return PcmPipeline(

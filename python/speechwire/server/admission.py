@@ -1,4 +1,4 @@
-"""Who gets a place: as many calls as the contract has streams, and a queue that is announced."""
+"""Limits the number of calls, and keeps a queue of callers that wait for a place."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Admission", "Place"]
 
 
 class Place:
-    """A claim to one place; taken at once or when it is its turn. Give it back with :meth:`release`."""
+    """A claim to one place: taken at once, or queued. Give it back with :meth:`release`."""
 
     def __init__(self, admission: Admission) -> None:
         self.is_taken = False
@@ -21,21 +21,21 @@ class Place:
 
     @property
     def queued(self) -> tuple[int, float]:
-        """How many wait before this one, and how long it may wait, in seconds."""
+        """How many claims wait before this one, and its longest wait in seconds."""
         return self._admission.before(self), self._admission.queue_s
 
     async def wait(self) -> None:
-        """Wait for its turn."""
+        """Wait until the place is taken. Has no timeout of its own."""
         if not self.is_taken:
             self._turn = asyncio.get_running_loop().create_future()
             await self._turn
 
     def release(self) -> None:
-        """Give it back. Idempotent."""
+        """Give the place or the claim back. Idempotent."""
         self._admission.release(self)
 
     def take(self) -> None:
-        """It is its turn."""
+        """Take the place. Called by :class:`Admission`."""
         self.is_taken = True
         if self._turn is not None and not self._turn.done():
             self._turn.set_result(None)
@@ -45,9 +45,12 @@ class Admission:
     """Places for calls.
 
     Args:
-        places: At once; ``None`` for no limit.
-        queue: How many may wait beyond them.
-        queue_s: How long.
+        places: How many calls there may be at once, at least 1; ``None`` for no limit.
+        queue: How many callers may wait.
+        queue_s: The longest wait in seconds, as told to callers.
+
+    Raises:
+        InvalidArgument: `places` is below 1, or `queue` below 0.
 
     Attributes:
         on_change: Called when a place is taken or given back, or a caller begins to wait.
@@ -76,7 +79,7 @@ class Admission:
         return len(self._waiting)
 
     def claim(self) -> Place | None:
-        """A place, taken or queued; ``None`` when there is neither."""
+        """Claim a place, taken or queued; return ``None`` when the queue is full too."""
         place = Place(self)
         if self._has_room:
             self._taken.add(place)
@@ -90,16 +93,16 @@ class Admission:
         return None
 
     def resize(self, places: int | None) -> None:
-        """Have another number of places; calls beyond a lower one go on."""
+        """Change the number of places. Calls beyond a smaller number go on."""
         self.places = places
         self._seat()
 
     def before(self, place: Place) -> int:
-        """How many wait before this one."""
+        """How many claims wait before this one."""
         return self._waiting.index(place) if place in self._waiting else 0
 
     def release(self, place: Place) -> None:
-        """A place is free again, and the next in the queue takes it."""
+        """Free a place; the next claim in the queue takes it."""
         self._taken.discard(place)
         if place in self._waiting:
             self._waiting.remove(place)
@@ -118,4 +121,4 @@ class Admission:
 
 
 def _nothing() -> None:
-    """Nobody wants to know."""
+    """The default of `Admission.on_change`."""

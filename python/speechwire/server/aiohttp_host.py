@@ -1,4 +1,4 @@
-"""Serves calls, the page and the operator's paths: HTTP by aiohttp, calls by it or by picows."""
+"""Serves calls, the page and the operator's paths. aiohttp serves HTTP; aiohttp or picows serves calls."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from speechwire.server.server import Refusal, Server
 
 __all__ = ["AiohttpHost"]
 
-# One that was accepted just before the listening socket was closed is no connection of ours yet.
+# The event loop needs this long to report connections accepted just before the listening socket was closed.
 _ACCEPTED_S: Final = 0.5
 
 
@@ -38,11 +38,11 @@ class AiohttpHost:
 
     Args:
         server: What the calls share.
-        sock: A listening socket, in place of the settings' host and port.
-        reuse_port: Let other processes listen on the same port.
+        sock: A listening socket, used instead of the settings' host and port.
+        reuse_port: Whether other processes may listen on the same port.
 
     Raises:
-        InvalidArgument: The settings want picows, which is not installed.
+        InvalidArgument: The settings ask for picows, which is not installed.
     """
 
     def __init__(
@@ -75,10 +75,10 @@ class AiohttpHost:
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     async def start(self) -> None:
-        """Listen.
+        """Start to listen.
 
         Raises:
-            OSError: The address is taken or not ours.
+            OSError: The address is in use, or is not one of this machine.
         """
         config = self._server.config
         self._http = HttpServer(self._handle, handshake_s=config.handshake_s, most_pending=config.pending)
@@ -101,10 +101,10 @@ class AiohttpHost:
             await site.stop()
 
     async def retire(self) -> None:
-        """Leave new callers to others: nobody is refused who has been accepted, or comes.
+        """Stop listening without refusing a caller, so that another process can take new callers.
 
-        Whoever has connected and has not sent a request yet, which takes ``handshake_s`` at most, is still
-        served. Returns when there is none left; those who may ask a second time are closed then.
+        Connections that were accepted and have not sent a request yet are still served. Returns when none is
+        left, after ``handshake_s`` at most; idle keep-alive connections are then closed. Calls go on.
         """
         await self.stop_listening()
         await asyncio.sleep(_ACCEPTED_S)
@@ -113,7 +113,7 @@ class AiohttpHost:
             self._http.pre_shutdown()
 
     async def aclose(self) -> None:
-        """End every call, tell the callers, and stop listening. Idempotent."""
+        """Tell every caller, end its call, and stop listening. Idempotent."""
         await self._server.aclose()
         await self._handed_over.aclose()
         if self._runner is not None:
@@ -169,7 +169,7 @@ class AiohttpHost:
             self._server.closed(line)
 
     async def _refuse(self, request: web.BaseRequest, refused: NotLetIn) -> web.StreamResponse:
-        """A browser cannot read the status of a failed upgrade, but it can read a close code."""
+        """Refuse a caller. With an invalid token it gets a close code, as browsers see no HTTP status."""
         if refused.status != 401 or not refused.by_subprotocol:
             headers = {"WWW-Authenticate": "Bearer"} if refused.status == 401 else {}
             return web.json_response(
@@ -184,7 +184,7 @@ class AiohttpHost:
 
 
 def _picows_socket(wanted: str) -> Any:
-    """The class, or ``None`` for aiohttp's."""
+    """Return the picows socket class, or ``None`` to use aiohttp's."""
     if wanted == "aiohttp":
         return None
     try:

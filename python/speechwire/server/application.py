@@ -17,14 +17,14 @@ _logger = logging.getLogger("speechwire.server")
 
 
 def find_application(name: str) -> Answer:
-    """The function of a module.
+    """Import an application.
 
     Args:
-        name: ``module:function``; the module is looked for in the working directory too.
+        name: ``module:function``. The working directory is added to the module search path.
 
     Raises:
-        InvalidArgument: There is none, it fails as it is imported (the traceback is logged), or it is no
-            coroutine function.
+        InvalidArgument: There is no such module or function, the import fails (the traceback is logged), or
+            it is not a coroutine function.
     """
     module_name, _, attribute = name.partition(":")
     if not module_name or not attribute:
@@ -49,6 +49,6 @@ def find_application(name: str) -> Answer:
 
 
 def _is_missing(module_name: str, error: Exception) -> bool:
-    """Whether there is no such module, and not one that it needs."""
+    """Whether the named module is missing, not one that it imports."""
     names = (module_name, module_name.partition(".")[0])
     return isinstance(error, ModuleNotFoundError) and error.name in names

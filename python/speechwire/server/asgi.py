@@ -1,8 +1,8 @@
-"""Calls below an application that exists: Starlette, FastAPI and whatever else mounts ASGI.
+"""Serves calls inside an existing ASGI application: Starlette, FastAPI or any other.
 
-A thin mount, with the limits of its host: what an ASGI server does on SIGTERM it does to calls too (uvicorn
-closes them at once, with 1012), its pings are the ones that are sent, and a message costs about half as much
-again as with :class:`speechwire.server.aiohttp_host.AiohttpHost`.
+The ASGI server sets the limits. On SIGTERM it ends calls in its own way (uvicorn closes them at once, with
+1012), and it sends its own pings. A message costs about 1.5 times as much as with
+:class:`speechwire.server.aiohttp_host.AiohttpHost`.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ class AsgiCalls:
 
         app = Starlette(routes=[Mount("/voice", calls)], lifespan=lifespan)
 
-    It answers upgrades below where it is mounted, such as ``/voice/call`` and ``/voice/socket``, and nothing
-    else: no page, token, health or metrics. Of the settings, ``host`` says only whether callers need a token;
-    those that concern listening, workers and draining mean nothing here.
+    It answers only upgrades below its mount path, such as ``/voice/call`` and ``/voice/socket``. It serves no
+    page, tokens, health or metrics. The setting ``host`` decides only whether callers need a token. Settings
+    for listening, workers and draining have no effect.
 
     Args:
         config: Settings.
@@ -61,7 +61,7 @@ class AsgiCalls:
 
     @asynccontextmanager
     async def serving(self, pool: SessionPool) -> AsyncIterator[Server]:
-        """Take calls until the end of the block, which ends those that are left. Outside of it, 503.
+        """Take calls inside the block; leaving it ends all calls. Outside it, upgrades get 503.
 
         Args:
             pool: Makes the sessions. It is not closed.
@@ -159,18 +159,18 @@ class _AsgiSocket(TaskedSocket):
             await self._put({"type": "websocket.close", "code": code, "reason": reason.decode()})
 
     def _abort(self) -> None:
-        """ASGI has no word for it: the server drops the connection when the application returns."""
+        """Do nothing: ASGI cannot drop a connection; its server does when the application returns."""
 
 
 class _Headers(dict[str, str]):
-    """By name in whatever case."""
+    """Headers by name, in any case."""
 
     def get(self, name: str, default: Any = None) -> Any:
         return super().get(name.lower(), default)
 
 
 class _Request:
-    """What is looked at of a scope. Its path is that below the mount."""
+    """The parts of an ASGI scope that are needed. `path` is relative to the mount."""
 
     def __init__(self, scope: Message) -> None:
         self.scope = scope
@@ -187,7 +187,7 @@ class _Request:
 
 
 async def _turn_away(scope: Message, send: Send, refused: NotLetIn) -> None:
-    """A browser cannot read the status of a failed upgrade, but it can read a close code."""
+    """Refuse a caller. With an invalid token it gets a close code, as browsers see no HTTP status."""
     if refused.status == 401 and refused.by_subprotocol:
         await send({"type": "websocket.accept", "subprotocol": refused.by_subprotocol})
         await send({"type": "websocket.close", "code": UNAUTHORIZED, "reason": str(refused)[:120]})
@@ -204,7 +204,7 @@ async def _refuse(
     words: str,
     headers: MutableMapping[str, str] | None = None,
 ) -> None:
-    """Refuse an upgrade: with this status where the host can, with its 403 where it cannot."""
+    """Refuse an upgrade with this status where the ASGI server supports that, else with the server's 403."""
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close", "code": 1008, "reason": words[:120]})
         return

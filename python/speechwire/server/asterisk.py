@@ -1,6 +1,6 @@
 """Asterisk's ``chan_websocket`` (docs.asterisk.org/Configuration/Channel-Drivers/WebSocket).
 
-Control messages are plain words, or with the newer option JSON objects; what is sent is written as what came.
+Control messages are plain text or, with a newer option, JSON objects. The codec writes the kind it received.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ __all__ = ["SUBPROTOCOL", "AsteriskCodec"]
 
 SUBPROTOCOL: Final = "media"
 _DEFAULT = AudioFormat(encoding="mulaw", sample_rate=8000)
-# G.722, Opus and the rest are not decoded here.
+# G.722, Opus and other codecs are not decoded here.
 _KNOWN = ("ulaw", "alaw", "slin")
 
 
 class AsteriskCodec(BinaryCodec):
-    """Any of ulaw, alaw and slin; Asterisk cuts and times what it is sent."""
+    """Audio in ulaw, alaw or slin. Asterisk splits and paces the speech that it gets."""
 
     name = "asterisk"
 
@@ -45,7 +45,7 @@ class AsteriskCodec(BinaryCodec):
         self._buffering = False
 
     def on_text(self, text: str) -> list[Incoming]:
-        """A notification."""
+        """Handle a notification."""
         fields = _fields(text)
         if fields is None:
             return [Malformed(reason="a control message that cannot be read")]
@@ -81,7 +81,7 @@ class AsteriskCodec(BinaryCodec):
 
     def _on_start(self, fields: dict[str, str]) -> list[Incoming]:
         encoding = fields.get("format", "ulaw")
-        # "slin" without a number has 8000 Hz, which is the default's rate.
+        # "slin" without a number means 8000 Hz, which is the default's rate.
         form = audio_format(encoding, None, None, _DEFAULT) if encoding.startswith(_KNOWN) else None
         if form is None:
             return [Malformed(reason="an audio format that is not known")]
@@ -97,7 +97,7 @@ class AsteriskCodec(BinaryCodec):
 
 
 def _fields(text: str) -> dict[str, str] | None:
-    """A notification's name as ``event``, and its fields."""
+    """Parse a notification: its name as ``event``, and its fields."""
     if text.lstrip().startswith("{"):
         message = json_object(text)
         if message is None or not isinstance(message.get("event"), str):

@@ -20,10 +20,10 @@ __all__ = ["Answer", "BargeIn", "Call", "CallEnded", "CallEvent", "Said", "Turn"
 
 
 class CallEnded(SpeechwireError):
-    """The call is over, so nothing can be said any more.
+    """The call is over, so nothing can be spoken any more.
 
     Args:
-        reason: Why, in words.
+        reason: Why the call ended, in words.
     """
 
     def __init__(self, reason: str) -> None:
@@ -32,15 +32,15 @@ class CallEnded(SpeechwireError):
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
-    """A turn of the caller, when it is complete.
+    """A complete turn of the caller.
 
     Attributes:
-        index: From 0.
-        text: Punctuated and cased.
-        words: With their times and confidences.
-        start_s: When it began, in seconds of the caller's audio.
-        end_s: When it ended.
-        channel: Of the caller's audio, where channels are understood apart.
+        index: The number of the turn, from 0.
+        text: The transcript, punctuated and cased.
+        words: The words with their times and confidences.
+        start_s: Where the turn began, in seconds of the caller's audio.
+        end_s: Where the turn ended, in seconds of the caller's audio.
+        channel: The channel of the caller's audio, where channels are transcribed separately; else 0.
     """
 
     index: int
@@ -55,8 +55,8 @@ class BargeIn(msgspec.Struct, frozen=True, kw_only=True):
     """The caller spoke while the server was speaking, and the server stopped.
 
     Attributes:
-        utterance: Which, from 0.
-        heard_s: How much of it had been heard, in seconds.
+        utterance: The number of the interrupted utterance, from 0.
+        heard_s: How many seconds of the utterance had been heard.
     """
 
     utterance: int
@@ -64,17 +64,17 @@ class BargeIn(msgspec.Struct, frozen=True, kw_only=True):
 
 
 CallEvent = Caption | Turn | BargeIn | Digit | Notice
-"""What :meth:`Call.events` gives."""
+"""The events that :meth:`Call.events` yields."""
 
 Answer = Callable[["Call"], Awaitable[None]]
-"""An application: called once for each call; the call ends when it returns."""
+"""An application: a coroutine function, called once for each call. The call ends when it returns."""
 
 
 class CallLogger(logging.LoggerAdapter[logging.Logger]):
     """Adds the call's id to each record."""
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
-        """Keep what the caller of the logger added."""
+        """Merge the call's fields with the record's own ``extra``."""
         kwargs["extra"] = {**(self.extra or {}), **(kwargs.get("extra") or {})}
         return msg, kwargs
 
@@ -87,18 +87,19 @@ class Call:
             async for turn in call.turns():
                 await call.say(reply(turn.text))
 
-    An application runs in the server's own event loop, so it must not block. It is cancelled when the call
-    has ended and ``hangup_s`` have passed.
+    An application runs in the server's event loop, so it must not block. It is cancelled ``hangup_s`` after
+    the call has ended.
 
     Attributes:
         call_id: The server's id of the call, in every log record.
-        provider_id: The provider's, such as Twilio's ``callSid``; empty where there is none.
-        dialect: ``twilio``, ``speechwire`` and so on.
-        parameters: What the provider passed on.
-        format: Of the caller's audio.
-        resumed: Whether this goes on with a call of an earlier connection, perhaps of another process.
+        provider_id: The provider's id, such as Twilio's ``callSid``; empty where there is none.
+        dialect: The protocol: ``twilio``, ``speechwire`` and so on.
+        parameters: Parameters from the provider or the client.
+        format: The format of the caller's audio.
+        resumed: Whether this continues a call of an earlier connection, perhaps to another process.
         log: A logger whose records carry ``call_id`` and ``dialect``.
-        state: For the application.
+        state: A dictionary for the application's own use.
+        events_dropped: How many events were dropped because the application did not read them.
     """
 
     def __init__(
@@ -132,18 +133,18 @@ class Call:
 
     @property
     def ended(self) -> bool:
-        """Whether the caller has hung up, or the server ends the call."""
+        """Whether the caller has hung up, or the server is ending the call."""
         return self._ended
 
     @property
     def speaking(self) -> bool:
-        """Whether something is being said to the caller."""
+        """Whether speech is being sent to the caller, or has not been heard to its end."""
         return self._line.speaking
 
     async def events(self) -> AsyncIterator[CallEvent]:
-        """What happens, until the call ends: turns and their states, barge-ins, digits, notices.
+        """Yield captions (except ``Update``), turns, barge-ins, digits and notices until the call ends.
 
-        For one consumer: :meth:`turns` takes from the same. ``Update`` captions are left out.
+        Each event is yielded once: use only one of :meth:`events` and :meth:`turns`, in one task.
         """
         while True:
             while self._events:
@@ -154,21 +155,21 @@ class Call:
             await self._waiting
 
     async def turns(self) -> AsyncIterator[Turn]:
-        """What the caller says, turn by turn, until the call ends."""
+        """Yield the caller's complete turns until the call ends."""
         async for event in self.events():
             if isinstance(event, Turn):
                 yield event
 
     async def say(self, text: str | AsyncIterable[str]) -> Said:
-        """Say something; returns when it has been heard, or was cut short by the caller.
+        """Speak a text; return when it has been heard or was interrupted.
 
-        What is said while something is being said waits for its turn. The service begins with it at once.
+        Texts are spoken one after the other. The service begins to synthesise a waiting text at once.
 
         Args:
-            text: Whole, or in pieces as a language model makes them.
+            text: The whole text, or its pieces as a language model makes them.
 
         Raises:
-            CallEnded: The call is over, or ends meanwhile.
+            CallEnded: The call is over, ends meanwhile, or takes no speech.
             SpeechwireError: The service could not speak it; the call goes on.
             InvalidArgument: The text is too long.
         """
@@ -180,17 +181,17 @@ class Call:
         return said
 
     def interrupt(self) -> None:
-        """Stop what is being said; returns at once."""
+        """Stop all speech, including texts that wait. Does not block."""
         self._line.interrupt()
 
     def hang_up(self, reason: str = "") -> None:
-        """End the call; returns at once."""
+        """End the call. Does not block."""
         self._line.hang_up(reason)
 
     # For the line
 
     def put(self, event: CallEvent) -> None:
-        """Give an event to the application, if there is one."""
+        """Queue an event for the application, if there is one."""
         if not self._event_limit:
             return
         if len(self._events) >= self._event_limit:
@@ -199,7 +200,7 @@ class Call:
         self._wake()
 
     def end(self) -> None:
-        """The call is over; what was said last is still on its way."""
+        """The call is over; its last events may still come."""
         self._ended = True
 
     def complete(self) -> None:
@@ -208,7 +209,7 @@ class Call:
         self._wake()
 
     def _make_room(self) -> None:
-        """Drop the oldest that is no turn; else the oldest."""
+        """Drop the oldest event that is not a turn, or the oldest turn if all are turns."""
         self.events_dropped += 1
         for index, event in enumerate(self._events):
             if not isinstance(event, Turn):

@@ -1,15 +1,15 @@
-"""The seam between a caller's messages and a call: what came in and what goes out, without I/O and clock.
+"""The interface between a provider's messages and a call, without I/O and without a clock.
 
 A :class:`Codec` belongs to one connection. It turns the messages of one provider into :data:`Incoming` values
-and :data:`Outgoing` values into messages. The call behind it knows no provider, the codec no session, and
-neither a socket: a host moves the messages.
+and :data:`Outgoing` values into messages. The call does not depend on the provider, and the codec does not
+depend on the session. Neither uses a socket: a host moves the messages.
 
 A host chooses the codec when the connection opens, with :func:`speechwire.server.dialects.choose`: by the
-subprotocol offered, by the path, or, where neither says it, by the first messages. A codec is made by a
-:class:`MakeCodec`, which gets the :class:`Opening`.
+subprotocol offered, by the path, or else by the first messages. A :class:`MakeCodec` makes the codec from the
+:class:`Opening`.
 
-All times are seconds. Positions in the caller's audio count from its first sample, over all connections of a
-resumed call; positions in speech count from the first sample of an utterance.
+All times are in seconds. Positions in the caller's audio count from its first sample, over all connections of
+a resumed call. Positions in speech count from the first sample of an utterance.
 """
 
 from __future__ import annotations
@@ -95,10 +95,10 @@ class Opening(Record, frozen=True, kw_only=True):
     """How a connection was opened.
 
     Attributes:
-        path: Of the request, decoded, without the query.
-        query: The query's parameters; of a repeated one the last.
-        headers: Names in lower case; the credential is taken out.
-        subprotocol: The one that was chosen, or ``None``.
+        path: The request's path, decoded, without the query.
+        query: The query's parameters; the last value of a repeated one.
+        headers: The headers by name in lower case, without credentials.
+        subprotocol: The chosen subprotocol, or ``None``.
     """
 
     path: str = "/"
@@ -108,21 +108,21 @@ class Opening(Record, frozen=True, kw_only=True):
 
 
 class Codec(Protocol):
-    """One connection's protocol, without I/O and without a clock. It never raises for what a peer sends."""
+    """One connection's protocol, without I/O and without a clock. It never raises for a peer's message."""
 
     @property
     def name(self) -> str:
-        """The protocol's name in logs and metrics: ``twilio``, ``speechwire``. May change until Started."""
+        """The protocol's name in logs and metrics, such as ``twilio``. May change until :class:`Started`."""
 
     def receive(self, message: str | bytes) -> list[Incoming]:
-        """What one message means: text as ``str``, binary as ``bytes``. Bounded in time and memory."""
+        """Decode one message, text as ``str``, binary as ``bytes``. Bounded in time and memory."""
 
     def send(self, outgoing: Outgoing) -> list[str | bytes]:
-        """The messages that say this; none where the protocol cannot say it."""
+        """Encode a value as messages; no message where the protocol cannot express it."""
 
 
 class MakeCodec(Protocol):
     """Makes the codec of a new connection."""
 
     def __call__(self, opening: Opening) -> Codec:
-        """Make one; called after the upgrade was accepted."""
+        """Make a codec; called after the upgrade was accepted."""

@@ -1,4 +1,4 @@
-"""A server's settings: one table, for a file, the environment, options and the documentation."""
+"""A server's settings: one table for the file, the environment, the options and the documentation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from speechwire.server.limits import Limits
 __all__ = ["PREFIX", "Config", "Setting", "load", "settings", "unread_variables"]
 
 PREFIX: Final = "SPEECHWIRE_SERVE_"
-"""What the environment's names of settings begin with."""
+"""The prefix of environment variables that are settings."""
 
 
 def _setting(default: Any, help: str, *, secret: bool = False) -> Any:
@@ -34,11 +34,11 @@ class Config:
     """A server's settings. Secrets are left out of ``repr``.
 
     Each can be set in the file (a key of the same name), in the environment (:data:`PREFIX` and the name in
-    capitals) and on the command line (``--`` and the name with hyphens), the later over the earlier. What
-    each means is in `settings`.
+    capitals) and on the command line (``--`` and the name with hyphens). The command line overrides the
+    environment, which overrides the file. :func:`settings` describes each.
 
     Raises:
-        InvalidArgument: A value is out of its range, or contradicts another.
+        InvalidArgument: A value is out of range, or contradicts another.
     """
 
     host: str = _setting("127.0.0.1", "address to listen on")
@@ -138,21 +138,21 @@ class Config:
 
     @property
     def limits(self) -> Limits:
-        """Of one call."""
+        """The limits of one call."""
         own = {f.name: getattr(self, f.name) for f in fields(Limits) if hasattr(self, f.name)}
         return Limits(**own)
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A row of the table.
+    """The description of one setting.
 
     Attributes:
-        name: In the file and in :class:`Config`.
+        name: Its name in the file and in :class:`Config`.
         kind: ``str``, ``int``, ``float``, ``bool``, ``tuple`` or ``dict``.
         default: Its default.
-        help: What it means.
-        is_secret: Whether it is shown nowhere.
+        help: Its meaning, in words.
+        is_secret: Whether its value is never shown.
     """
 
     name: str
@@ -163,17 +163,17 @@ class Setting:
 
     @property
     def variable(self) -> str:
-        """In the environment."""
+        """The name of its environment variable."""
         return f"{PREFIX}{self.name.upper()}"
 
     @property
     def option(self) -> str:
-        """On the command line; secrets and tables have none, since others can see a command line."""
+        """Its command-line option; none for tables, and for secrets, since others can see a command line."""
         return "" if self.is_secret or self.kind is dict else f"--{self.name.replace('_', '-')}"
 
 
 def settings() -> list[Setting]:
-    """The table."""
+    """Return the descriptions of all settings."""
     return [_row(f) for f in fields(Config)]
 
 
@@ -182,10 +182,10 @@ def load(
     environment: Mapping[str, str] | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> Config:
-    """Settings from a file, the environment and options, the later over the earlier.
+    """Read settings from a file, the environment and options. Options override the environment, it the file.
 
     Raises:
-        InvalidArgument: A name is not known, a value out of its range, or the file no TOML.
+        InvalidArgument: A name is unknown, a value is out of range, or the file is not TOML.
         InvalidArgumentType: A value has the wrong type.
         OSError: The file cannot be read.
     """
@@ -196,9 +196,9 @@ def load(
 
 
 def unread_variables(environment: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Variables that look like a setting and are none, each with the one that was probably meant, or "".
+    """Return variables with the prefix that are no settings, each with the likely intended one, or "".
 
-    They are no error: container platforms set variables of their own.
+    They are not errors, since container platforms set variables of their own.
     """
     read = [row.variable for row in settings() if row.kind is not dict]
     names = sorted(os.environ if environment is None else environment)

@@ -1,4 +1,4 @@
-"""The demo's agent: it listens, and says back what it heard. ``speechwire serve --emulator`` runs it."""
+"""The demo's agent: it repeats what the caller says. ``speechwire serve --emulator`` runs it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["answer"]
 
 
 async def answer(call: Call) -> None:
-    """Talk with a caller, unless it wants captions only: that is the page's switch."""
+    """Repeat what the caller says. With the parameter ``agent=off``, which the page can set, say nothing."""
     if call.parameters.get("agent") == "off":
         async for _ in call.turns():
             pass

@@ -32,18 +32,18 @@ CALL_PATH: Final = "/call"
 OWN_PATH: Final = "/socket"
 OWN_SUBPROTOCOL: Final = "speechwire.v1"
 SUBPROTOCOLS: Final = (OWN_SUBPROTOCOL, jambonz.SUBPROTOCOL, asterisk.SUBPROTOCOL)
-"""What is accepted of the subprotocols a caller offers, the first that it names."""
+"""The accepted subprotocols. The first of these that a caller offers is chosen."""
 
 
 def choose(path: str, subprotocols: Sequence[str] = ()) -> tuple[MakeCodec, str | None] | None:
-    """What makes the codec of a connection, and the subprotocol to answer with.
+    """Choose the codec of a connection.
 
     Args:
-        path: Of the request, without the query.
-        subprotocols: Offered by the caller, in its order.
+        path: The request's path, without the query.
+        subprotocols: The subprotocols that the caller offers, in its order.
 
     Returns:
-        ``None`` where nothing is served.
+        The maker of the codec and the subprotocol to answer with; ``None`` where nothing is served.
     """
     offered = next((name for name in subprotocols if name in SUBPROTOCOLS), None)
     if path == OWN_PATH or (offered == OWN_SUBPROTOCOL and _is_call(path)):

@@ -1,4 +1,4 @@
-"""Who may come in: origins, tokens, secrets and signatures."""
+"""Authenticates requests: by origin, token, secret or signature."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _MOST_ADDRESSES: Final = 10_000
 
 
 class NotLetIn(Exception):
-    """A caller without what it takes.
+    """A request was refused.
 
     Args:
         reason: ``unauthorized``, ``origin`` or ``too_many_tokens``.
-        words: For a person.
-        status: HTTP status.
-        by_subprotocol: The subprotocol by which a token was offered, to be answered with.
+        words: The reason in words, for a person.
+        status: The HTTP status.
+        by_subprotocol: The subprotocol that carried a token; the answer must name it. Empty without one.
     """
 
     def __init__(self, reason: str, words: str, status: int, by_subprotocol: str = "") -> None:
@@ -41,28 +41,28 @@ class NotLetIn(Exception):
 
 
 class Asked(Protocol):
-    """What is looked at of a request: aiohttp's is one, and so is what is made of an ASGI scope."""
+    """The parts of a request that are checked. aiohttp's requests have them, as does `asgi._Request`."""
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """By name, in whatever case."""
+        """The headers by name, in any case."""
 
     @property
     def raw_path(self) -> str:
-        """With the query, as it was sent."""
+        """The path with the query, as it was sent."""
 
     @property
     def remote(self) -> str | None:
-        """The address of the other side."""
+        """The peer's address."""
 
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A caller who may come in.
+    """A request that was accepted.
 
     Attributes:
         how: ``open``, ``token``, ``secret`` or a provider's name.
-        subprotocol: To be answered with, where the token came as one; else empty.
+        subprotocol: The subprotocol that carried a token; the answer must name it. Empty without one.
     """
 
     how: str
@@ -72,9 +72,9 @@ class Admitted:
 class Entrance:
     """Checks requests.
 
-    On loopback nothing is asked for, but a page of another site is kept out all the same: a browser would
-    connect to this machine for it. There, ``Host`` has to be a name of loopback too, so that no other name
-    can be made to point here.
+    By default a server on loopback requires no credential, but it refuses pages of other sites: a browser on
+    this machine would connect for them. It also refuses a ``Host`` that is no loopback name, so that another
+    site cannot point its own name at this machine (DNS rebinding).
 
     Args:
         config: Settings; its ``token_secret`` is set.
@@ -89,14 +89,14 @@ class Entrance:
         self._made: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
     def admit(self, request: Asked, offered: Sequence[str]) -> Admitted:
-        """Let a caller in.
+        """Accept a request to open a call.
 
         Args:
             request: The upgrade.
-            offered: Its subprotocols.
+            offered: The subprotocols that it offers.
 
         Raises:
-            NotLetIn: It has no token, secret or signature that counts, or comes from a page that may not.
+            NotLetIn: It has no valid token, secret or signature, or its origin is not allowed.
         """
         self._check_origin(request)
         by_subprotocol = next((name for name in offered if name.startswith(SUBPROTOCOL_PREFIX)), "")
@@ -110,10 +110,11 @@ class Entrance:
         raise NotLetIn("unauthorized", "a valid token, secret or signature is needed", 401, by_subprotocol)
 
     def token(self, request: Asked) -> tuple[str, float]:
-        """Make a token for a page, and say how long it lets in.
+        """Make a token for a page; return it with its lifetime in seconds.
 
         Raises:
-            NotLetIn: The page is another site's, or visitors get none without your back end's secret.
+            NotLetIn: The page's origin is not allowed, the shared secret is missing where one is needed, or
+                the address has asked for too many tokens.
         """
         self._check_origin(request)
         if self._is_open:
@@ -162,7 +163,7 @@ class Entrance:
             return False
         try:
             pair = base64.b64decode(credential.strip(), validate=True).decode()
-        except ValueError:  # no base64, or no text in it
+        except ValueError:  # not base64, or not UTF-8
             return False
         return _is_same(pair.partition(":")[2], secret)
 
@@ -184,11 +185,11 @@ class Entrance:
             raise NotLetIn("origin", "this name is not one of loopback", 403)
 
     def _public(self, request: Asked) -> str:
-        """Scheme and host as callers write them; what a proxy would say of it is not believed."""
+        """The scheme and host that callers use. Headers of proxies are ignored: any caller can set them."""
         return self._config.public_url.rstrip("/") or f"http://{request.headers.get('Host', '')}"
 
     def _count(self, address: str) -> None:
-        """Bound the tokens of one address in a minute."""
+        """Limit how many tokens one address gets in a minute."""
         now = time.monotonic()
         began_s, count = self._made.pop(address, (now, 0))
         if now - began_s > 60:
@@ -201,7 +202,7 @@ class Entrance:
 
 
 def _netloc(url: str) -> str:
-    """Host and port as they are written; empty for what is no URL."""
+    """Host and port of a URL in lower case; empty if it is not a URL."""
     try:
         return urlsplit(url).netloc.lower()
     except ValueError:
@@ -209,7 +210,7 @@ def _netloc(url: str) -> str:
 
 
 def _is_same(given: str, wanted: str) -> bool:
-    # What came in a header may hold bytes that are no UTF-8.
+    # A header may hold bytes that are not UTF-8.
     return hmac.compare_digest(given.encode(errors="surrogateescape"), wanted.encode())
 
 

@@ -27,14 +27,14 @@ _DEFAULT = AudioFormat(encoding="s16le", sample_rate=8000)
 
 
 class FreeswitchCodec(BinaryCodec):
-    """L16 in binary messages, perhaps after one of metadata.
+    """L16 audio in binary messages, optionally after a metadata message.
 
-    The module does not say the rate: it is in the URL (``?sample_rate=16000&channels=2``), or in metadata
-    that is a JSON object with ``sampleRate`` and ``channels``; else 8000 Hz mono. Speech goes back as JSON
-    ``streamAudio``, or with ``?speech=raw`` as binary messages, or with ``?speech=off`` not at all. Captions
-    are sent as JSON with the event ``caption``, which the module hands to FreeSWITCH's event socket;
-    ``?captions=0`` turns that off. The protocol has no word for clearing and none for marks: what was heard
-    is known by the clock.
+    The module does not send the rate. The codec takes it from the URL (``?sample_rate=16000&channels=2``) or
+    from JSON metadata with ``sampleRate`` and ``channels``; the default is 8000 Hz mono. Speech is sent as
+    JSON ``streamAudio``, with ``?speech=raw`` as binary messages, and with ``?speech=off`` not at all.
+    Captions are sent as JSON with the event ``caption``, which the module passes to FreeSWITCH's event
+    socket; ``?captions=0`` turns that off. The protocol can neither clear speech nor report marks, so what
+    was heard is estimated by the clock.
     """
 
     name = "freeswitch"
@@ -45,14 +45,14 @@ class FreeswitchCodec(BinaryCodec):
         self._rate = _DEFAULT.sample_rate
 
     def on_text(self, text: str) -> list[Incoming]:
-        """Metadata, or what ``send_text`` sends."""
+        """Handle metadata, or a text of ``send_text``."""
         if self.started:
             return []
         message = json_object(text)
         return self._start(message if message is not None else {"metadata": text})
 
     def on_early_audio(self, data: bytes) -> list[Incoming]:
-        """Without metadata the first audio is the start."""
+        """Start the call with the first audio, where no metadata came."""
         started = self._start({})
         return [*started, Audio(data=data)] if self.started and data else started
 

@@ -28,11 +28,11 @@ _DEFAULT = AudioFormat(encoding="s16le", sample_rate=8000)
 
 
 class JambonzCodec(BinaryCodec):
-    """L16, mono or stereo, after one message with the call's attributes.
+    """L16 audio, mono or stereo, after one message with the call's attributes.
 
-    Speech goes back as binary messages, which jambonz plays with ``bidirectionalAudio.streaming``. Their rate
-    is that of the call's audio, unless the URL says ``speech_rate`` or the metadata ``speechRate``: set
-    ``bidirectionalAudio.sampleRate`` to the same.
+    Speech is sent as binary messages, which jambonz plays with ``bidirectionalAudio.streaming``. Its rate is
+    the URL's ``speech_rate`` or the metadata's ``speechRate``, else the rate of the call's audio. Set
+    ``bidirectionalAudio.sampleRate`` to the same rate.
     """
 
     name = "jambonz"
@@ -42,7 +42,7 @@ class JambonzCodec(BinaryCodec):
         self._opening = opening or Opening()
 
     def on_text(self, text: str) -> list[Incoming]:
-        """The first message, or an event."""
+        """Handle the first message, or an event."""
         message = json_object(text)
         if message is None:
             return [Malformed(reason="text that is no JSON object")]

@@ -41,12 +41,12 @@ class JsonMediaCodec:
     """One connection of one of these providers.
 
     Args:
-        dialect: Whose; ``None`` to tell by the start message.
-        opening: ``captions=1`` in its query has captions sent as messages of our own, with the event
-            ``caption``, which no provider asks for: for simulators and tests.
+        dialect: The provider; ``None`` to find out from the start message.
+        opening: ``captions=1`` in its query sends captions as messages with the event ``caption``. No
+            provider knows these; they are for simulators and tests.
 
-    A caller's parameter ``speech`` with the value ``off`` says that the stream goes one way: Twilio's
-    ``<Start>`` refuses what is sent to it (error 31924), and does not tell that it is no ``<Connect>``.
+    The caller's parameter ``speech=off`` marks a one-way stream. Twilio's ``<Start>`` refuses messages (error
+    31924), and its start message does not differ from that of ``<Connect>``.
     """
 
     def __init__(self, dialect: JsonDialect | None = None, opening: Opening | None = None) -> None:
@@ -58,7 +58,7 @@ class JsonMediaCodec:
         self._started = False
         self._stopped = False
         self._reorder: Reorder | None = None
-        self._is_plain = False  # audio comes in order, and nothing of a frame matters but its audio
+        self._is_plain = False  # audio comes in order: only the payload of a media message is needed
 
     @property
     def name(self) -> str:
@@ -126,7 +126,7 @@ class JsonMediaCodec:
             return [Cleared()]
         if event == "error":
             return [PeerError(description=str(message.payload or message.reason)[:200])]
-        # Providers add events; one that is not known is no reason to end a call.
+        # Providers add events: an unknown one must not end a call.
         return []
 
     def _on_start(self, message: Message) -> list[Incoming]:

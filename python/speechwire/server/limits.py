@@ -1,4 +1,4 @@
-"""What one call may take, with the reasons for the defaults."""
+"""The limits of one call."""
 
 from __future__ import annotations
 
@@ -14,20 +14,25 @@ class Limits:
     """Limits of one call, in seconds and bytes.
 
     Args:
-        start_s: From the open socket to the message that starts the call.
+        start_s: The longest wait for the start message after the connection has opened.
         call_s: The longest call.
-        idle_s: Without any message from the caller, while nothing is said to it.
-        audio_speed: How fast audio may come, as a multiple of real time; what is faster is read later, so
-            that the caller's own sending slows down. The service takes a backlog at 1.25 times real time.
-        audio_burst_s: This much may come at once: after a network's pause, or from a caller that comes back.
-        message_bytes: The largest message.
-        malformed: Messages without a meaning before the call ends.
-        outbox_bytes: What may wait for a caller who reads slowly; then it is closed.
-        slow_reader_s: For so long a caller may take nothing.
-        speech_ahead_s: How much speech is sent before it is its turn to be played.
-        hangup_s: What the last results and then the application may still take after the caller has hung up.
-        events: Waiting for the application; beyond it the oldest that is no turn is dropped.
-        texts: To be spoken for the caller, waiting.
+        idle_s: The longest time without a message from the caller, while nothing is spoken to it.
+        audio_speed: How fast audio is read, as a multiple of real time, at least 1. Faster audio is read
+            later, so that the caller has to slow down. The service takes a backlog at 1.25 times real time.
+        audio_burst_s: How much audio may come at once: after a pause of the network, or from a caller that
+            resumes a call.
+        message_bytes: The largest message from the caller.
+        malformed: How many messages that cannot be understood end the call.
+        outbox_bytes: How much may wait for a caller that reads slowly, before the call ends.
+        slow_reader_s: How long a caller may read nothing while messages wait.
+        speech_ahead_s: How much speech is sent before it is played.
+        hangup_s: How long the last results, and then the application, may take after the caller has hung up.
+        events: How many events may wait for the application. Beyond it the oldest that is not a turn is
+            dropped.
+        texts: How many texts of the caller may wait to be spoken.
+
+    Raises:
+        InvalidArgument: A limit is not above 0, or ``audio_speed`` is below 1.
     """
 
     start_s: float = 10.0

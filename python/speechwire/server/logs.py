@@ -22,7 +22,7 @@ _FIELDS: Final = (
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: ``time``, ``level``, ``logger``, ``message``, and what the record carries."""
+    """One JSON object a line: ``time``, ``level``, ``logger``, ``message``, and the record's extra fields."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""

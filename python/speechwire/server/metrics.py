@@ -20,7 +20,10 @@ _PREFIX: Final = "speechwire"
 
 
 def exposition(server: Server) -> tuple[bytes, str]:
-    """The numbers of now, and their content type. Takes some microseconds for each live session."""
+    """Return the current metrics and their content type. Takes some microseconds for each live session.
+
+    Resets the event loop's largest delay.
+    """
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Collector(server))
     return generate_latest(registry), CONTENT_TYPE_LATEST

@@ -1,4 +1,4 @@
-"""What the calls of one process share: the pool, the places, the counters, and the way out."""
+"""What the calls of one process share: the pool, the places, the counters and the shutdown."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _logger = logging.getLogger("speechwire.server")
 
 
 class Phase(enum.StrEnum):
-    """Where a server is in its life."""
+    """The phase of a server's life."""
 
     SERVING = "serving"
     DRAINING = "draining"
@@ -40,12 +40,12 @@ class Phase(enum.StrEnum):
 
 
 class Refusal(Exception):
-    """No call can be taken now.
+    """The server takes no call now.
 
     Args:
         reason: ``busy``, ``draining`` or ``throttled``.
-        words: For a person.
-        retry_after_s: When to come back.
+        words: The reason in words, for a person.
+        retry_after_s: Seconds after which to try again.
     """
 
     def __init__(self, reason: str, words: str, retry_after_s: float) -> None:
@@ -55,7 +55,7 @@ class Refusal(Exception):
 
 
 class Server:
-    """All that the calls of a process share. It knows no socket: hosts bring it connections.
+    """What the calls of a process share. It has no socket; hosts such as `AiohttpHost` bring connections.
 
     ::
 
@@ -70,13 +70,13 @@ class Server:
         config: Settings.
         pool: Makes the sessions. It is not closed.
         answer: The application; ``None`` for captions only.
-        session_settings: Limits and deadlines of listening; by default those of sessions, with ``hangup_s``
-            for the last results.
+        session_settings: Limits and deadlines of listening. The default is that of sessions, with
+            ``hangup_s`` as the time for the last results.
 
     Attributes:
-        config: The settings, with a token secret where none was given.
-        counters: What happened.
-        lines: Live calls and callers that wait.
+        config: The settings, with a new token secret where none was given.
+        counters: Totals since the start.
+        lines: Live calls, and callers that wait.
     """
 
     def __init__(
@@ -111,10 +111,10 @@ class Server:
         self._ticking: asyncio.Task[None] | None = None
 
     def claim(self) -> Place:
-        """A place for a caller, before its connection is upgraded.
+        """Claim a place for a caller, before its connection is upgraded.
 
         Raises:
-            Refusal: There is none.
+            Refusal: There is no place, the server is draining, or the service throttles.
         """
         retry_after_s = self.config.retry_after_s
         if self.phase is not Phase.SERVING:
@@ -127,7 +127,7 @@ class Server:
         return place
 
     def open(self, codec: Codec, place: Place) -> Line:
-        """A line for a caller whose connection has been upgraded; :meth:`closed` must follow."""
+        """Make the line of a caller after the upgrade; call :meth:`closed` when its connection is closed."""
         call_id = secrets.token_hex(8)
         log = CallLogger(_logger, {"call_id": call_id, "dialect": codec.name})
         line = Line(codec, place, self._shared, call_id=call_id, log=log)
@@ -146,10 +146,10 @@ class Server:
             self._empty.set()
 
     async def drain(self, timeout_s: float | None = None) -> None:
-        """Take no new caller, let the live ones finish, then tell and close those that are left. Idempotent.
+        """Take no new callers, wait for live calls to finish, then end those that are left. Idempotent.
 
         Args:
-            timeout_s: How long they may go on; default ``drain_s`` of the settings.
+            timeout_s: How long calls may go on, in seconds; by default ``drain_s`` of the settings.
         """
         if self.phase is Phase.SERVING:
             self.phase = Phase.DRAINING
@@ -161,7 +161,7 @@ class Server:
         await self._empty.wait()
 
     def hang_up_all(self) -> None:
-        """Tell every caller that the server goes away, and end the calls; returns at once."""
+        """Begin to end all calls, and tell every caller that the server shuts down. Does not block."""
         for line in self.lines:
             line.finish(endings.CLOSING)
 
@@ -180,7 +180,7 @@ class Server:
         return refusal
 
     async def _watch_the_loop(self) -> None:
-        """How late timers are is how late audio is."""
+        """Measure the delay of timers: audio is as late as they are."""
         loop = asyncio.get_running_loop()
         trimming = Trimming(loop.time)
         while True:

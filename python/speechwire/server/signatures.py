@@ -1,4 +1,4 @@
-"""Whether a provider has signed an upgrade, over the URL by which it knows this server."""
+"""Checks providers' signatures of an upgrade, which cover the server's public URL."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _TOLERANCE_S: Final = 300.0
 _DEFAULT_PORTS: Final = {"https": 443, "wss": 443, "http": 80, "ws": 80}
 
 Headers = Mapping[str, str]
-"""With names in lower case."""
+"""Headers by name in lower case."""
 
 
 def is_from_twilio(headers: Headers, url: str, auth_token: str) -> bool:
     """``X-Twilio-Signature``: HMAC-SHA1 of the URL, keyed with the account's token, in base64.
 
-    twilio.com/docs/usage/webhooks/webhooks-security: the URL is the one written in ``<Stream>``, so ``wss``,
-    or ``https`` where the signer wrote that; and it may or may not name the default port.
+    twilio.com/docs/usage/webhooks/webhooks-security: the signed URL is the one in ``<Stream>``. Its scheme is
+    ``wss``, or ``https`` where that was written, and it may name the default port. All spellings are tried.
 
     Args:
-        headers: Of the upgrade.
-        url: Public, with path and query.
-        auth_token: Of the account.
+        headers: The upgrade's headers.
+        url: The server's public URL of the upgrade, with path and query.
+        auth_token: The account's token.
     """
     given = headers.get("x-twilio-signature", "")
     if not given:
@@ -46,8 +46,8 @@ def is_from_twilio(headers: Headers, url: str, auth_token: str) -> bool:
 def is_from_plivo(headers: Headers, url: str, auth_token: str) -> bool:
     """``X-Plivo-Signature-V3``: HMAC-SHA256 of the URL, its sorted query, a dot and a nonce, in base64.
 
-    plivo.com/docs/voice/concepts/signature-validation; several signatures may stand in one header, apart by
-    commas. That Plivo signs the upgrade of an audio stream as it signs webhooks is not documented.
+    plivo.com/docs/voice/concepts/signature-validation. One header may hold several signatures, separated by
+    commas. Plivo does not document that it signs the upgrade of an audio stream as it signs webhooks.
     """
     nonce = headers.get("x-plivo-signature-v3-nonce", "")
     given = [one.strip() for one in headers.get("x-plivo-signature-v3", "").split(",") if one.strip()]
@@ -71,7 +71,7 @@ def is_from_telnyx(
     developers.telnyx.com/api-reference/callbacks. An upgrade has no body. For media streams Telnyx documents
     a token of your own instead, ``x-telnyx-streaming-auth-token``.
     """
-    # cryptography comes with the extra, and is only needed here.
+    # cryptography comes with the extra ``server``, and only this function needs it.
     from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415
 
@@ -116,11 +116,11 @@ def _base64_hmac(digest: Callable[..., object], key: str, message: str) -> bytes
 
 
 def _spellings(url: str) -> list[str]:
-    """The URL with either scheme, with and without the default port."""
+    """The URL with each scheme, with and without the default port."""
     try:
         parts = urlsplit(url)
         given_port = parts.port
-    except ValueError:  # of a Host header that names none
+    except ValueError:  # the Host header has an invalid port
         return []
     secure = parts.scheme in ("https", "wss")
     schemes = ("wss", "https") if secure else ("ws", "http")

@@ -11,8 +11,9 @@ import jwt
 __all__ = ["SUBPROTOCOL_PREFIX", "Tokens"]
 
 SUBPROTOCOL_PREFIX: Final = "access_token."
-"""A browser cannot set headers: it offers the token as a subprotocol with this before it, as Deepgram's own
-starters do (github.com/deepgram-starters)."""
+"""The prefix of a subprotocol that carries a token, as in github.com/deepgram-starters.
+
+A browser cannot set headers on a WebSocket."""
 
 _ALGORITHM: Final = "HS256"
 _AUDIENCE: Final = "speechwire"
@@ -24,8 +25,8 @@ class Tokens:
 
     Args:
         secret: At least 32 bytes.
-        lifetime_s: Of a token.
-        clock: Seconds since 1970.
+        lifetime_s: The lifetime of a token, in seconds.
+        clock: Returns seconds since 1970.
     """
 
     def __init__(
@@ -36,13 +37,13 @@ class Tokens:
         self._clock = clock
 
     def make(self, subject: str = "caller") -> str:
-        """A token that lets in until its time is up."""
+        """Make a token that is valid for ``lifetime_s``."""
         now = self._clock()
         claims = {"sub": subject, "aud": _AUDIENCE, "iat": int(now), "exp": int(now + self._lifetime_s)}
         return jwt.encode(claims, self._secret, algorithm=_ALGORITHM)
 
     def is_valid(self, token: str) -> bool:
-        """Whether it is one of ours, and its time is not up."""
+        """Whether a token was made with this secret and has not expired."""
         if not token or len(token) > _LONGEST:
             return False
         try:

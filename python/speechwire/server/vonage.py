@@ -27,7 +27,7 @@ _DEFAULT = AudioFormat(encoding="s16le", sample_rate=16000)
 
 
 class VonageCodec(BinaryCodec):
-    """L16 in messages of exactly 20 ms, both ways; marks are ``notify`` actions."""
+    """L16 audio in messages of exactly 20 ms, both ways. Marks are ``notify`` actions."""
 
     name = "vonage"
 
@@ -35,7 +35,7 @@ class VonageCodec(BinaryCodec):
         super().__init__()
 
     def on_text(self, text: str) -> list[Incoming]:
-        """A control message."""
+        """Handle a control message."""
         message = json_object(text)
         if message is None:
             return [Malformed(reason="text that is no JSON object")]

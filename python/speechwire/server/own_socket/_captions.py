@@ -1,4 +1,4 @@
-"""The captions of a connection as messages, placed in the call that it goes on with. Pure."""
+"""Turns captions into messages, and continues the numbers of a resumed call. Without I/O."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ __all__ = ["Captions"]
 _START: Final = "StartOfTurn"
 _UPDATE: Final = "Update"
 _END: Final = "EndOfTurn"
-_TOLERANCE_S: Final = 0.01  # times of the service are 32-bit floats
+_TOLERANCE_S: Final = 0.01  # the service's times are 32-bit floats
 
 
 class Captions:
-    """Numbers captions, and leaves out what the client had before the connection.
+    """Numbers captions, and leaves out text that the client got on an earlier connection.
 
     Args:
-        number: Of the last caption that the client has.
-        open_turn: The turn whose start the client has, and not its end.
-        heard_s: For each channel, how far it has final text.
+        number: The number of the client's last caption.
+        open_turn: The turn of which the client has the start but not the end; ``None`` without one.
+        heard_s: For each channel, the position in seconds up to which the client has final text.
     """
 
     def __init__(
@@ -35,11 +35,11 @@ class Captions:
 
     @classmethod
     def of(cls, resume: wire.Resume) -> Captions:
-        """Those of a call that goes on."""
+        """Make one for a resumed call."""
         return cls(resume.number, resume.turn if resume.turn_open else None, resume.heard_s)
 
     def place(self, value: seam.Caption) -> wire.Caption | None:
-        """The message, or ``None`` where the client has all of it."""
+        """Make the message of a caption; return ``None`` where the client has all of its text."""
         fresh = self._fresh(value)
         if fresh is None:
             return None
@@ -47,7 +47,7 @@ class Captions:
         return _as_message(self._of_the_turn(fresh), self._number)
 
     def _fresh(self, value: seam.Caption) -> seam.Caption | None:
-        """Without words that were final before."""
+        """Remove words that the client has as final; return ``None`` where nothing is left."""
         heard_s = self._heard_s[value.channel] if value.channel < len(self._heard_s) else 0.0
         if heard_s <= 0.0 or value.start_s >= heard_s - _TOLERANCE_S:
             return value
@@ -62,7 +62,7 @@ class Captions:
         return replace(value, words=words, transcript=text, start_s=heard_s)
 
     def _of_the_turn(self, value: seam.Caption) -> seam.Caption:
-        """The start of a turn that the client has started is an update."""
+        """Make the start of a turn an update where the client has the start already."""
         if value.turn_index != self._open_turn:
             return value
         if value.event == _END:
@@ -71,7 +71,7 @@ class Captions:
 
 
 def _is_before(word: seam.Word, heard_s: float) -> bool:
-    """Whether most of a word lies before; one without times counts as new."""
+    """Whether the middle of a word lies before `heard_s`; a word without times counts as new."""
     if word.start_s is None or word.end_s is None:
         return False
     return (word.start_s + word.end_s) / 2 < heard_s

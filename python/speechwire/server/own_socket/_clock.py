@@ -1,4 +1,4 @@
-"""Positions and times of audio whose format changes on the way. Pure."""
+"""Converts positions and times of audio whose sample rate changes. Without I/O."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 __all__ = ["MOST_CHANGES", "SampleClock"]
 
 MOST_CHANGES: Final = 256
-"""Formats kept at a time; the oldest is forgotten."""
+"""How many changes of rate are kept; older ones are forgotten."""
 
-# Times come back from elsewhere: a sample is not missed for a rounding.
+# Times come back rounded: without this allowance the result could be one sample too early.
 _ROUNDING: Final = 1e-6
 
 
@@ -23,12 +23,12 @@ class _Stretch(NamedTuple):
 
 
 class SampleClock:
-    """Turns positions in samples into seconds and back.
+    """Converts positions in samples into seconds and back.
 
     Args:
-        rate: Of the audio that comes first, in Hz.
-        sample: The position it begins at.
-        time_s: The time of that sample.
+        rate: The first sample rate, in Hz.
+        sample: The position of the first sample.
+        time_s: The time of the first sample, in seconds.
 
     Attributes:
         sample: The position of the next sample.
@@ -44,11 +44,11 @@ class SampleClock:
         return self.time_of(self.sample)
 
     def advance(self, samples: int) -> None:
-        """So many samples have passed."""
+        """Move the position forward by `samples`."""
         self.sample += samples
 
     def change(self, rate: int) -> None:
-        """The next sample and those after it have another rate."""
+        """Set the rate from the next sample on."""
         last = self._stretches[-1]
         if rate == last.rate:
             return
@@ -60,12 +60,12 @@ class SampleClock:
             del self._stretches[:-MOST_CHANGES]
 
     def time_of(self, sample: int) -> float:
-        """Seconds before this sample."""
+        """The time of a sample, in seconds."""
         stretch = self._at(bisect_right(self._stretches, sample, key=lambda each: each.sample))
         return stretch.time_s + (sample - stretch.sample) / stretch.rate
 
     def sample_at(self, time_s: float) -> int:
-        """The last position that is not later than this time, and not later than the next sample."""
+        """The last position at or before a time; at most the position of the next sample."""
         stretch = self._at(bisect_right(self._stretches, time_s, key=lambda each: each.time_s))
         position = stretch.sample + int((time_s - stretch.time_s) * stretch.rate + _ROUNDING * stretch.rate)
         return min(max(position, 0), self.sample)

@@ -1,4 +1,4 @@
-"""Which utterance is which: the call's numbers, and the client's over all its connections. Pure."""
+"""Maps the call's utterance numbers to the client's, which continue over its connections. Without I/O."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class _Utterance(msgspec.Struct):
     """An utterance that the client knows."""
 
     number: int  # the client's
-    skip_bytes: int = 0  # what the client has of it
+    skip_bytes: int = 0  # the client has these already
     sent_bytes: int = 0
 
 
 class Speeches:
-    """Numbers utterances for the client, and leaves out what it has of those that go on."""
+    """Numbers utterances for the client. Of a resumed utterance it leaves out the part the client has."""
 
     def __init__(self) -> None:
         self._frame_bytes = 2
@@ -33,30 +33,30 @@ class Speeches:
         self._known: dict[int, _Utterance] = {}
 
     def set_format(self, format: wire.AudioFormat) -> None:
-        """How speech is written."""
+        """Set the format of speech."""
         self._frame_bytes = format.frame_bytes
         self._rate = format.sample_rate
 
     def seconds(self, samples: int) -> float:
-        """How long so many samples last."""
+        """The duration of `samples` of speech."""
         return samples / self._rate
 
     def resume(self, message: wire.Resume) -> list[seam.Text]:
-        """What another connection left unfinished, to be spoken again."""
+        """Return the texts that an earlier connection left unfinished, to be spoken again."""
         self._next = message.utterance
         texts = []
         for index, each in enumerate(message.speeches):
-            key = each.id or f"/{index}"  # the server's own, which has no id
+            key = each.id or f"/{index}"  # a text of the application has no id
             self._unfinished[key] = each
             texts.append(seam.Text(text=each.text, key=key))
         return texts
 
     def internal(self, number: int) -> int | None:
-        """The call's number for one of the client's, if it is known."""
+        """The call's number for one of the client's; ``None`` if unknown."""
         return next((mine for mine, each in self._known.items() if each.number == number), None)
 
     def start(self, value: seam.SpeechStarted) -> wire.SpeechStarted:
-        """An utterance begins, or one of an earlier connection goes on."""
+        """Begin an utterance, or resume one of an earlier connection."""
         before = self._unfinished.pop(value.key, None)
         number, received = self._next, 0
         if before is not None:
@@ -71,7 +71,7 @@ class Speeches:
         return wire.SpeechStarted(utterance=number, id=id, text=value.text, sample=received)
 
     def audio(self, value: seam.Speech) -> list[str | bytes]:
-        """A piece of speech."""
+        """Make the messages of a piece of speech."""
         utterance = self._known.get(value.utterance)
         if utterance is None:
             return []
@@ -82,7 +82,7 @@ class Speeches:
         return [data[at : at + step] for at in range(0, len(data), step)]
 
     def end(self, value: seam.SpeechEnded) -> list[str | bytes]:
-        """The end of an utterance; of one that never began there is nothing to say."""
+        """Make the message that ends an utterance; none for an utterance that never began."""
         utterance = self._known.get(value.utterance)
         if utterance is None:
             return []
@@ -94,5 +94,5 @@ class Speeches:
         return [wire.encode(ended)]
 
     def clear(self) -> None:
-        """Nothing that was asked for before will be said."""
+        """Forget the texts of the earlier connection."""
         self._unfinished.clear()

@@ -1,8 +1,8 @@
 """The server's codec for our own socket; without I/O and without a clock.
 
-What the messages mean is said in ``asyncapi.yaml``. A worker that gets a `Resume` knows nothing of the call
-but what it says. So the codec places the new call's captions in the old one: numbers go on, an open turn is
-not started again, and words that were final are left out.
+``asyncapi.yaml`` defines the messages. A worker that gets a `Resume` knows only what that message says about
+the call. The codec therefore continues the old call: it continues the caption numbers, does not start an open
+turn again, and leaves out words that were final.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ class OwnSocketCodec:
     def __init__(self, opening: seam.Opening) -> None:
         self._format: wire.AudioFormat | None = None
         self._clock = SampleClock(8000)
-        self._half_frame = 0  # bytes of a sample whose rest has not come
+        self._half_frame = 0  # bytes received of an incomplete frame
         self._resumed = False
         self._captions = Captions()
         self._speeches = Speeches()
         self._stopped = False
 
     def receive(self, message: str | bytes) -> list[seam.Incoming]:
-        """What one message means. Never raises for what a client sends."""
+        """Decode one message. Never raises for a client's message."""
         if isinstance(message, bytes):
             return self._audio(message)
         if len(message) > wire.MAX_MESSAGE_BYTES:
@@ -55,7 +55,7 @@ class OwnSocketCodec:
         return _RECEIVE[type(decoded)](self, decoded)
 
     def send(self, outgoing: seam.Outgoing) -> list[str | bytes]:
-        """The messages that say this."""
+        """Encode a value as messages."""
         handler = _SEND.get(type(outgoing))
         return [] if handler is None else handler(self, outgoing)
 
@@ -218,7 +218,7 @@ def _unknown_version(version: int) -> seam.Malformed:
 
 
 def _without_content(error: Exception) -> str:
-    """What is wrong, without quoting the message: it may hold anything."""
+    """Describe the error without quoting the message, which may hold anything."""
     said = str(error) if isinstance(error, msgspec.ValidationError) else "it is no JSON of this protocol"
     return said.partition("'")[0].strip() if "Invalid value" in said else said[:200]
 

@@ -1,7 +1,7 @@
-"""The messages of our own socket. What they mean is said in ``asyncapi.yaml``, beside this file.
+"""The messages of our own socket, as ``asyncapi.yaml`` beside this file defines them.
 
-Every message is a frozen `msgspec` struct named as its ``type``. What a client sends is bounded, since it may
-be hostile; what the server sends is not.
+Every message is a frozen `msgspec` struct named as its ``type``. Values in a client's messages are bounded,
+since a client may be hostile; those in the server's messages are not.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ __all__ = [
 
 SUBPROTOCOL: Final = "speechwire.v1"
 MAX_MESSAGE_BYTES: Final = 65_536
-"""Bound of every message, text or binary, in both directions."""
+"""The largest message, text or binary, in both directions."""
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
 Position = Annotated[float, msgspec.Meta(ge=0.0, le=604_800.0)]
@@ -54,7 +54,7 @@ SpokenText = Annotated[str, msgspec.Meta(min_length=1, max_length=10_000)]
 
 
 class AudioFormat(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """How samples are written; interleaved, headerless, little-endian."""
+    """The format of audio: interleaved, headerless, little-endian samples."""
 
     encoding: Literal["s16le", "mulaw", "alaw", "f32le"] = "s16le"
     sample_rate: Annotated[int, msgspec.Meta(ge=4000, le=192_000)]
@@ -62,7 +62,7 @@ class AudioFormat(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def frame_bytes(self) -> int:
-        """Bytes of one sample of all channels."""
+        """Bytes of one frame: one sample of each channel."""
         return {"s16le": 2, "f32le": 4}.get(self.encoding, 1) * self.channels
 
 
@@ -76,7 +76,7 @@ class Word(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class UnfinishedSpeech(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A text whose speech has not come to its end."""
+    """A text that has not been spoken to its end."""
 
     id: Annotated[str, msgspec.Meta(max_length=64)] = ""
     text: Annotated[str, msgspec.Meta(max_length=10_000)]
@@ -98,7 +98,7 @@ class Start(_Message, frozen=True, kw_only=True):
 
 
 class Resume(_Message, frozen=True, kw_only=True):
-    """Client: goes on with a call, on any worker."""
+    """Client: resumes a call, on any worker."""
 
     version: Annotated[int, msgspec.Meta(ge=1)] = 1
     call: Annotated[str, msgspec.Meta(max_length=128)]
@@ -126,18 +126,18 @@ class EndTurn(_Message, frozen=True, kw_only=True):
 
 
 class Speak(_Message, frozen=True, kw_only=True):
-    """Client: have a text spoken."""
+    """Client: asks the server to speak a text."""
 
     id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
     text: SpokenText
 
 
 class Interrupt(_Message, frozen=True, kw_only=True):
-    """Client: stop speaking."""
+    """Client: asks the server to stop speaking."""
 
 
 class Played(_Message, frozen=True, kw_only=True):
-    """Client: so much of an utterance was heard."""
+    """Client: how much of an utterance was heard."""
 
     utterance: Count
     samples: Count
@@ -173,7 +173,7 @@ class Started(_Message, frozen=True, kw_only=True):
 
 
 class Caption(_Message, frozen=True, kw_only=True):
-    """Server: what was understood."""
+    """Server: the state of a turn, with its transcript."""
 
     number: int
     event: str
@@ -188,13 +188,13 @@ class Caption(_Message, frozen=True, kw_only=True):
 
 
 class Acknowledged(_Message, frozen=True, kw_only=True):
-    """Server: audio before this sample need not be kept."""
+    """Server: the client need not keep audio before this sample."""
 
     sample: int
 
 
 class SpeechStarted(_Message, frozen=True, kw_only=True):
-    """Server: binary messages that follow are this utterance."""
+    """Server: an utterance begins; the binary messages that follow are its audio."""
 
     utterance: int
     id: str = ""
@@ -203,7 +203,7 @@ class SpeechStarted(_Message, frozen=True, kw_only=True):
 
 
 class SpeechEnded(_Message, frozen=True, kw_only=True):
-    """Server: all of an utterance was sent, or it was cut short."""
+    """Server: all of an utterance was sent, or it was interrupted."""
 
     utterance: int
     samples: int
@@ -211,7 +211,7 @@ class SpeechEnded(_Message, frozen=True, kw_only=True):
 
 
 class Clear(_Message, frozen=True, kw_only=True):
-    """Server: throw away what was not played."""
+    """Server: the client must discard speech that it has not played."""
 
 
 class Notice(_Message, frozen=True, kw_only=True):
@@ -275,26 +275,26 @@ _SERVER_TYPES = frozenset(kind.__name__ for kind in get_args(ServerMessage))
 
 
 def encode(message: ClientMessage | ServerMessage) -> str:
-    """The message as JSON text."""
+    """Encode a message as JSON text."""
     return _encoder.encode(message).decode()
 
 
 def decode_client_message(text: str) -> ClientMessage:
-    """What a client sent.
+    """Decode a client's message.
 
     Raises:
-        msgspec.ValidationError: It is no message of this protocol, or out of bounds.
-        msgspec.DecodeError: It is no JSON.
+        msgspec.ValidationError: It is not a message of this protocol, or a value is out of bounds.
+        msgspec.DecodeError: It is not JSON.
     """
     return _from_client.decode(text)
 
 
 def decode_server_message(text: str) -> ServerMessage | None:
-    """What a server sent; ``None`` for a type that this version does not know.
+    """Decode a server's message; return ``None`` for a type that this version does not know.
 
     Raises:
-        msgspec.ValidationError: It is no message of this protocol.
-        msgspec.DecodeError: It is no JSON.
+        msgspec.ValidationError: It is not a message of this protocol.
+        msgspec.DecodeError: It is not JSON.
     """
     try:
         return _from_server.decode(text)

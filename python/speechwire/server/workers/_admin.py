@@ -29,8 +29,8 @@ def admin(supervisor: Supervisor) -> web.Application:
             GaugeMetricFamily("speechwire_workers", "that answer", value=answering),
             CounterMetricFamily("speechwire_worker_restarts", "after a crash", value=supervisor.restarts),
         )
-        # Counters must not fall: of one that is silent what it said last counts, and of those that have ended
-        # what they had counted.
+        # Counters must not fall: use the last report of a worker that does not answer, and keep the counts
+        # of workers that have ended.
         last = (worker.last.metrics for worker in supervisor.workers if worker.last is not None)
         body = summed((supervisor.past, *last), own)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -22,26 +22,26 @@ MessageT = TypeVar("MessageT", Ready, Report)
 _READY_S: Final = 60.0
 _REPORT_S: Final = 2.0
 _LINE_BYTES: Final = 1 << 20
-_GONE: Final = (OSError, RuntimeError)  # uvloop raises the second for a closed pipe
+_GONE: Final = (OSError, RuntimeError)  # uvloop raises RuntimeError for a closed pipe
 
 
 class StartFailed(Exception):
-    """A worker ended, or said nothing, before it took calls."""
+    """A worker ended, or did not become ready in time."""
 
 
 class Worker:
     """A process that serves one listening socket.
 
     Args:
-        command: Of the worker, after the interpreter.
-        environment: Its variables.
-        listening: Its socket. The supervisor keeps it open too, so callers wait in its queue while nobody
-            serves it, and are not refused.
+        command: The worker's command line after the interpreter.
+        environment: Its environment variables.
+        listening: Its listening socket. The supervisor keeps it open too, so that callers wait in the
+            socket's queue, and are not refused, while no worker serves it.
 
     Attributes:
-        url: Where it takes calls; empty before it does.
-        started_at: By the event loop's clock.
-        last: The report that came last.
+        url: The URL at which it takes calls; empty before it does.
+        started_at: When the process was started, by the event loop's clock.
+        last: The latest report; ``None`` before the first.
     """
 
     def __init__(
@@ -58,14 +58,14 @@ class Worker:
 
     @property
     def pid(self) -> int:
-        """Of the process; 0 before it was started."""
+        """The process id; 0 before the process was started."""
         return self._process.pid if self._process is not None else 0
 
     async def start(self) -> None:
         """Start the process, and wait until it takes calls.
 
         Raises:
-            StartFailed: It does not.
+            StartFailed: The process ended, or was not ready in time; it has been killed.
         """
         number = self._listening.fileno()
         self.started_at = asyncio.get_running_loop().time()
@@ -77,7 +77,7 @@ class Worker:
             limit=_LINE_BYTES,
             env={**self._environment, FD_VARIABLE: str(number)},
             pass_fds=(number,),
-            # A Ctrl-C at the terminal is the supervisor's: it passes it on once.
+            # A Ctrl-C at the terminal must reach only the supervisor, which passes it on once.
             start_new_session=True,
         )
         try:
@@ -89,7 +89,7 @@ class Worker:
             raise StartFailed(f"worker {self.pid} did not start (exit code {code})") from error
 
     async def report(self) -> Report | None:
-        """What it counts; ``None`` when it does not answer, or has not started yet."""
+        """Ask for a report; return ``None`` when the worker does not answer or has not started."""
         process = self._process
         if process is None or process.returncode is not None or not self.url:
             return None
@@ -104,27 +104,27 @@ class Worker:
         return self.last
 
     def retire(self) -> None:
-        """Another has taken its place: let it finish its calls, and take no more."""
+        """Tell the worker to take no more calls and finish those it has."""
         if self._process is not None and self._process.stdin is not None:
             with suppress(*_GONE):
                 self._process.stdin.write(RETIRE)
 
     def signal(self, number: int) -> None:
-        """Send it a signal, if it lives."""
+        """Send the process a signal, if it is running."""
         if self._process is not None and self._process.returncode is None:
             self._process.send_signal(number)
 
     def kill(self) -> None:
-        """End it now."""
+        """Kill the process."""
         self.signal(signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
 
     async def ended(self) -> int:
-        """Wait for its end; returns the exit code. Then :attr:`last` has what it said last."""
+        """Wait for the end of the process; return its exit code. :attr:`last` is then its last report."""
         assert self._process is not None
         code = await self._process.wait()
         async with self._asking:
             with suppress(msgspec.DecodeError, *_GONE):
-                while True:  # the end of the pipe is no report
+                while True:  # the end of the pipe raises DecodeError
                     self.last = await self._read(Report)
         return code
 

@@ -1,4 +1,4 @@
-"""The numbers of all workers as one."""
+"""Adds up the metrics of all workers."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from prometheus_client.registry import Collector
 __all__ = ["counted", "summed"]
 
 _OF_THE_WORST: Final = frozenset({"speechwire_event_loop_late_seconds", "speechwire_throttled"})
-"""Gauges whose sum means nothing."""
+"""Gauges of which the largest is taken, as a sum would mean nothing."""
 _COUNTING: Final = frozenset({"counter", "histogram", "summary"})
 
 
 def summed(expositions: Iterable[str], own: Iterable[Metric] = ()) -> bytes:
-    """Expositions in Prometheus's text format, added up; of some gauges the largest counts.
+    """Add up metrics in Prometheus's text format; of some gauges take the largest.
 
     Args:
-        expositions: One for each worker.
-        own: The supervisor's.
+        expositions: The metrics of each worker.
+        own: The supervisor's own metrics.
     """
     return _text([*_added_up(expositions), *own])
 
 
 def counted(expositions: Iterable[str]) -> str:
-    """What goes on counting when those who counted it have ended: all but gauges."""
+    """Add up the counters, histograms and summaries, which must be kept after a worker has ended."""
     return _text([family for family in _added_up(expositions) if family.type in _COUNTING]).decode()
 
 

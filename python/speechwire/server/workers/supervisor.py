@@ -22,7 +22,7 @@ __all__ = ["Supervisor"]
 _MOST: Final = max(64, 4 * (os.cpu_count() or 1))
 _FIRST_DELAY_S: Final = 0.1
 _LONGEST_DELAY_S: Final = 5.0
-_STEADY_S: Final = 30.0  # a worker that lived so long has not crashed at its start
+_STEADY_S: Final = 30.0  # a worker that ended sooner crashed at its start
 _BACKLOG: Final = 1024
 
 _logger = logging.getLogger("speechwire.server")
@@ -31,25 +31,25 @@ _logger = logging.getLogger("speechwire.server")
 class Supervisor:
     """An async context manager around worker processes.
 
-    The kernel shares new connections out among the workers' sockets (``SO_REUSEPORT``). The supervisor holds
-    all of these open: while a worker is being replaced, its callers wait in the socket's queue. Those of a
-    worker that crashes again and again do not wait: they go to the others.
+    The kernel distributes new connections among the workers' sockets (``SO_REUSEPORT``). The supervisor keeps
+    all these sockets open. While a worker is being replaced, its callers wait in the socket's queue. The
+    socket of a worker that crashes repeatedly is closed, so that its callers go to the other workers.
 
     Args:
-        command: Of a worker, after the interpreter: ``("-m", "speechwire", "serve", ...)``.
-        environment: Of the workers.
+        command: A worker's command line after the interpreter: ``("-m", "speechwire", "serve", ...)``.
+        environment: The workers' environment variables.
         count: How many workers, at least 1.
-        host: To listen on.
-        port: To listen on; 0 takes any free one.
-        admin_port: Of the supervisor's own HTTP on loopback; 0 takes any free one.
+        host: The address to listen on.
+        port: The port to listen on; 0 takes any free one.
+        admin_port: The port of the supervisor's own HTTP on loopback; 0 takes any free one.
 
     Attributes:
-        workers: All that live: those that take calls, and those that finish theirs.
-        restarts: After a crash.
-        past: What the workers that have ended had counted, in Prometheus's text format.
+        workers: All running workers: those that take calls, and those that finish their last calls.
+        restarts: How many workers were started after a crash.
+        past: The counters of workers that have ended, in Prometheus's text format.
 
     Raises:
-        InvalidArgument: A count below 1 or far above the cores, or a system without ``SO_REUSEPORT``.
+        InvalidArgument: `count` is below 1 or far above the cores, or the system lacks ``SO_REUSEPORT``.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Supervisor:
         self._command, self._environment = command, environment
         self._address, self._count, self._admin_port = (host, port), count, admin_port
         self._sockets: list[socket.socket] = []
-        self._delays_s = [0.0] * count  # before a worker that crashed is started again, by slot
+        self._delays_s = [0.0] * count  # by slot: the delay before the next start after a crash
         self._starting = asyncio.Semaphore(os.cpu_count() or 1)
         self._serving: list[Worker] = []  # by slot
         self._watching: set[asyncio.Task[None]] = set()
@@ -81,11 +81,11 @@ class Supervisor:
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Self:
-        """Listen, and start the workers.
+        """Listen, start the workers, and wait until they take calls.
 
         Raises:
             SpeechwireError: A worker did not start.
-            OSError: The address is taken or not ours.
+            OSError: The address is in use, or is not one of this machine.
         """
         try:
             self._sockets = _listening(*self._address, self._count)
@@ -106,12 +106,12 @@ class Supervisor:
 
     @property
     def url(self) -> str:
-        """Where calls are taken."""
+        """The URL at which calls are taken."""
         return self._serving[0].url
 
     @property
     def admin_url(self) -> str:
-        """Where ``/metrics`` and ``/workers`` are."""
+        """The base URL of ``/metrics`` and ``/workers``."""
         assert self._runner is not None
         host, port = self._runner.addresses[0][:2]
         return f"http://{host}:{port}"
@@ -119,7 +119,7 @@ class Supervisor:
     async def replace_all(self) -> None:
         """Replace the workers by new ones, one after the other. No caller is refused; live calls go on.
 
-        A worker that cannot be replaced, as the new one does not start, stays; so do the ones behind it.
+        If a new worker does not start, its predecessor and all later workers stay.
         """
         async with self._rolling:
             for slot in range(self._count):
@@ -136,9 +136,9 @@ class Supervisor:
                 old.retire()
 
     def signal(self, number: int) -> None:
-        """End: no worker is started any more, and each gets the signal.
+        """Send each worker a signal, and start no more workers. Does not wait.
 
-        Each refuses callers until its own end; then its socket is closed, so that nobody waits there.
+        When a worker has ended, its socket is closed, so that no caller waits there.
         """
         self._ending = True
         for worker in self.workers:
@@ -146,15 +146,15 @@ class Supervisor:
 
     async def ended(self) -> None:
         """Wait for the end of all workers, after :meth:`signal`."""
-        async with self._rolling:  # one that is being started gets its signal when it has
+        async with self._rolling:  # a worker that is being started gets the signal afterwards
             pass
         while self.workers:
             await asyncio.gather(*(worker.ended() for worker in self.workers))
-            await asyncio.sleep(0)  # their watchers take note
+            await asyncio.sleep(0)  # lets the watchers remove the workers
         await asyncio.gather(*self._watching)
 
     async def aclose(self) -> None:
-        """End what still runs, at once. Idempotent."""
+        """Kill the workers that still run. Idempotent."""
         self._ending = True
         for worker in self.workers:
             worker.kill()
@@ -185,7 +185,7 @@ class Supervisor:
         task.add_done_callback(self._watching.discard)
 
     async def _keep_running(self, slot: int, worker: Worker) -> None:
-        """Start another worker if this one ends unasked."""
+        """Start another worker if this one ends without being told to."""
         code = await worker.ended()
         self.workers.remove(worker)
         if worker.last is not None:
@@ -203,12 +203,12 @@ class Supervisor:
                 await self._restart(slot, worker)
 
     async def _hesitate(self, slot: int) -> None:
-        """Not at once, and later each time, if this worker and the one before it crashed at their start."""
+        """Wait before a restart: nothing after a first crash, then longer after each crash at the start."""
         delay_s = self._delays_s[slot]
         self._delays_s[slot] = min(_LONGEST_DELAY_S, max(_FIRST_DELAY_S, 2 * delay_s))
         if delay_s:
-            # Its callers would wait for long: without this socket the kernel gives them to the others. The
-            # next worker listens when it is ready.
+            # Close the socket, so that the kernel gives its callers to the other workers. The next worker
+            # listens on the new one when it is ready.
             old = self._sockets[slot]
             self._sockets[slot] = _bound(old.family, old.getsockname())
             old.close()
@@ -227,7 +227,7 @@ class Supervisor:
         self._end_late(new)
 
     def _end_late(self, worker: Worker) -> None:
-        """End a worker that began while the others were ending."""
+        """Stop a worker that was started while the others were ending."""
         if self._ending:
             worker.signal(signal.SIGTERM)
 
@@ -238,9 +238,9 @@ class Supervisor:
 
 
 def _listening(host: str, port: int, count: int) -> list[socket.socket]:
-    """Sockets on one address, in the order of the workers."""
+    """Bind one socket for each worker to one address."""
     family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    # Another server with SO_REUSEPORT would share its callers with this one, and nobody would know.
+    # Fails if the address is in use. Another server with SO_REUSEPORT would silently share callers.
     _bound(family, address, shared=False).close()
     sockets: list[socket.socket] = []
     try:

@@ -17,19 +17,19 @@ __all__ = ["inherited_socket", "supervised"]
 
 
 def inherited_socket() -> socket.socket | None:
-    """The listening socket that a supervisor gave this process; ``None`` without one. Once."""
+    """The listening socket from the supervisor; ``None`` without one, and from the second call on."""
     number = os.environ.pop(FD_VARIABLE, None)
     return None if number is None else socket.socket(fileno=int(number))
 
 
 @asynccontextmanager
 async def supervised(server: Server, url: str, retired: Callable[[], None]) -> AsyncIterator[None]:
-    """Say that calls are taken, answer the supervisor meanwhile, and tell it the last numbers at the end.
+    """Tell the supervisor that calls are taken, answer it meanwhile, and send a last report at the end.
 
     Args:
-        server: What is reported.
-        url: Where calls are taken.
-        retired: Called when another worker takes the callers, or the supervisor is gone.
+        server: The server to report on.
+        url: The URL at which it takes calls.
+        retired: Called when another worker replaces this one, or the supervisor is gone.
     """
     _say(Ready(url))
     answering = asyncio.create_task(_answer(server, retired), name="answers the supervisor")
@@ -38,7 +38,7 @@ async def supervised(server: Server, url: str, retired: Callable[[], None]) -> A
     finally:
         answering.cancel()
         await asyncio.gather(answering, return_exceptions=True)
-        with suppress(OSError):  # it may be gone
+        with suppress(OSError):  # the supervisor may be gone
             _say(_report(server))
 
 
@@ -65,6 +65,6 @@ def _report(server: Server) -> Report:
 
 
 def _say(message: Ready | Report) -> None:
-    """A pipe holds 64 KiB and the supervisor reads what it asked for, so this does not block for long."""
+    """Write a message. Blocks only briefly: a pipe holds 64 KiB, and the supervisor reads its answers."""
     sys.stdout.buffer.write(line(message))
     sys.stdout.buffer.flush()
