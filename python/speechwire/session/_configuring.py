@@ -1,7 +1,7 @@
-"""Bringing one connection to the options that are wanted, by one ``Configure`` at a time.
+"""Brings one connection to the wanted options, with one ``Configure`` at a time.
 
-Answers come in the order of the questions, and do not name them. One that comes after it was given up is
-counted too: else it would be taken for the answer to the next question.
+The service answers in the order of the requests, and an answer does not name its request. So a late answer to
+a request that was given up is counted too: else it would be taken for the answer to the next request.
 """
 
 from __future__ import annotations
@@ -22,18 +22,19 @@ _MOST_UNANSWERED: Final = 16
 
 
 class Configuring(Generic[EventT]):
-    """The settings that a connection has, compared with those that are wanted.
+    """Compares the settings that a connection has with those that are wanted.
 
     Args:
-        rules: The endpoint.
-        options: What is wanted.
-        told: The last change the connection was made with.
-        timeout_s: How long to wait for an answer.
+        rules: The endpoint's rules.
+        options: The wanted options.
+        told: The number of the last change that the connection was opened with.
+        timeout_s: How long to wait for an answer, in seconds.
         wake: Called when the next ``Configure`` may be sent.
 
     Attributes:
-        unanswered: What each ``Configure`` without an answer asked for; all but the last are given up.
-        overdue_at: When the answer to the last one is overdue, on the loop's clock, unless it is given up.
+        unanswered: The changes of each ``Configure`` without an answer; all but the last are given up.
+        overdue_at: When the answer to the last one is overdue, on the loop's clock; infinite if it was given
+            up.
     """
 
     __slots__ = ("_options", "_rules", "_timeout_s", "_told", "_wake", "overdue_at", "unanswered")
@@ -55,17 +56,17 @@ class Configuring(Generic[EventT]):
         self._wake = wake
 
     def due(self, position: int) -> list[Change[Any]]:
-        """The changes to ask for now; each comes behind the audio that was pushed before it.
+        """The changes to request now: those whose preceding audio has been sent.
 
         Args:
-            position: Up to where audio has been sent.
+            position: The position up to which audio has been sent.
         """
         if self._options.latest <= self._told or self.overdue_at < math.inf:
             return []
         return self._options.to_configure(self._told, position)
 
     def frame(self, changes: list[Change[Any]], now: float) -> str | None:
-        """The one ``Configure`` for these changes; ``None`` if they turn out to be impossible."""
+        """Make the one ``Configure`` for these changes; return ``None`` if they are not possible together."""
         self._told = changes[-1].number
         wanted: Any = {}
         for change in changes:
@@ -73,7 +74,7 @@ class Configuring(Generic[EventT]):
             wanted = self._rules.merged(wanted, change.configure)
         try:
             frame = self._rules.configure(wanted)
-        except SpeechwireError as error:  # an earlier change was refused, and this one does not go without it
+        except SpeechwireError as error:  # this change depends on an earlier one that was refused
             self._options.refused(error, changes)
             return None
         self.unanswered = [*self.unanswered, changes][-_MOST_UNANSWERED:]
@@ -81,7 +82,7 @@ class Configuring(Generic[EventT]):
         return frame
 
     def take(self, event: EventT) -> None:
-        """Look whether an event is the answer; only while one is awaited."""
+        """Check whether an event is the answer. Call this only while an answer is awaited."""
         outcome = self._rules.outcome(event)
         if outcome is False:
             return
@@ -94,7 +95,7 @@ class Configuring(Generic[EventT]):
             self._options.refused(outcome, changes)
 
     def check(self, now: float) -> None:
-        """Wait no longer for an answer that does not come: what was asked for stays wanted."""
+        """Give up an answer that is overdue. The changes stay wanted."""
         if now < self.overdue_at:
             return
         self._finish()

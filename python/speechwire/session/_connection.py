@@ -1,4 +1,4 @@
-"""One live connection, for any endpoint: who receives, who sends, who watches the time, and how it ends."""
+"""One open connection, for any endpoint: it receives, sends, checks deadlines, and reports how it ended."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _logger = logging.getLogger("speechwire.session")
 
 
 def clock(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
-    """The loop's clock; without the detour where the loop only passes on the system's."""
+    """The loop's clock; the system's clock itself where the loop only forwards to it, which is faster."""
     return time.monotonic if type(loop).time is asyncio.BaseEventLoop.time else loop.time
 
 
@@ -39,10 +39,10 @@ class Ended:
     """How a connection ended.
 
     Args:
-        ending: The kind.
-        error: What to tell, where there is something to tell.
-        lived_s: How long it was open.
-        was_said: Whether the peer said so, with a close frame.
+        ending: The kind of ending.
+        error: The error to report; ``None`` without one.
+        lived_s: How long the connection was open, in seconds.
+        was_said: Whether the peer sent a close frame.
     """
 
     ending: Ending
@@ -65,10 +65,10 @@ class EndpointProtocol(Protocol[EventT]):
 
 
 class Traffic(Protocol[EventT]):
-    """What goes over a connection: messages up, events down, and the deadlines of both."""
+    """The use of a connection: what to send, where events go, and the deadlines."""
 
     async def send_all(self, connection: Connection[EventT]) -> None:
-        """Send what there is, for ever; wait on :meth:`Connection.woken` when there is nothing."""
+        """Send messages until cancelled; wait on :meth:`Connection.woken` when there is nothing to send."""
 
     def take(self, event: EventT) -> None:
         """Take one event."""
@@ -80,32 +80,32 @@ class Traffic(Protocol[EventT]):
         """Wait until the consumer has room."""
 
     def due_at(self) -> float:
-        """When :meth:`check` has something to do at the latest, on the loop's clock; may be infinite."""
+        """The time by which :meth:`check` must be called, on the loop's clock; may be infinite."""
 
     def check(self, now: float) -> None:
-        """Look at the deadlines; end the connection with :meth:`Connection.end` where one has passed."""
+        """Check the deadlines; call :meth:`Connection.end` if one has passed."""
 
     def keep_alive(self) -> bool:
-        """Keep a silent connection open; false asks for a WebSocket ping."""
+        """Send what keeps a silent connection open. Return false to have a WebSocket ping sent instead."""
 
 
 class Connection(Generic[EventT]):
-    """Two tasks and a timer on one WebSocket, ended together.
+    """A receiving task, a sending task and a timer on one WebSocket, ended together.
 
-    The caller's own task receives; one sends; the timer watches the deadlines. Frames keep the order in which
-    the protocol made them. Whatever fails in here ends the connection, and nothing else.
+    The task that calls :meth:`run` receives, another task sends, and the timer checks the deadlines. Frames
+    keep the order in which the protocol made them. A failure in any of these ends only this connection.
 
     Args:
-        websocket: Open.
-        protocol: New, for this connection.
-        traffic: What goes over it.
-        send_timeout_s: A send that takes longer means a peer that stopped reading.
-        idle_s: Silence on our side after which the connection is kept alive.
+        websocket: An open WebSocket.
+        protocol: A new protocol, for this connection.
+        traffic: Uses the connection.
+        send_timeout_s: A send that takes longer than this ends the connection: the peer does not read.
+        idle_s: After this many seconds without a send the connection is kept alive.
 
     Attributes:
         now: The loop's clock.
-        last_sent: When we sent last.
-        sending_since: Since when a send waits for the peer to read; ``None`` if none does.
+        last_sent: When a message was last sent, by `now`.
+        sending_since: When the send that waits for the peer began; ``None`` if none waits.
     """
 
     def __init__(
@@ -140,7 +140,7 @@ class Connection(Generic[EventT]):
         self._wake.set()
 
     async def woken(self, timeout_s: float | None = None) -> None:
-        """Wait for :meth:`wake`, or so long."""
+        """Wait for the next :meth:`wake`, at most `timeout_s` seconds."""
         self._wake.clear()
         if timeout_s is None:
             await self._wake.wait()
@@ -152,25 +152,25 @@ class Connection(Generic[EventT]):
             pass
 
     async def send(self, frame: str | bytes) -> None:
-        """Send one frame; waits while the peer reads more slowly than we send."""
+        """Send one frame; wait while the socket's buffer is full."""
         self.last_sent = self.sending_since = self.now()
         await self.websocket.send(frame)
         self.sending_since = None
 
     def end(self, ending: Ending, reason: str = "") -> None:
-        """End the connection now. The first call counts."""
+        """Abort the connection with this ending; later calls do not change it."""
         error = ConnectionLost(ABNORMAL, reason, request_id=self._protocol.request_id) if reason else None
         self._verdict = self._verdict or (ending, error)
         self.websocket.abort()
 
     def lived_s(self) -> float:
-        """How long it has been open."""
+        """How long the connection has been open, in seconds."""
         return self.now() - self._opened_at
 
     # For the session
 
     async def run(self) -> Ended:
-        """Live until the connection ends; returns how. Cancelling drops the connection."""
+        """Run until the connection ends, and return how it ended. Cancelling aborts the connection."""
         self._helpers.append(self._loop.create_task(self._send_all()))
         self._plan_look(self.now())
         try:
@@ -198,7 +198,7 @@ class Connection(Generic[EventT]):
                 return close
 
     def _take(self, frame: str | bytes) -> bool:
-        """Take one frame; returns whether there is room for the next."""
+        """Handle one frame; return whether there is room for the next."""
         try:
             for event in self._protocol.receive(frame):
                 self._traffic.take(event)
@@ -213,7 +213,7 @@ class Connection(Generic[EventT]):
         except ConnectionLost:
             self.websocket.abort()  # the receiver learns how it ended
         except asyncio.CancelledError:
-            if not self._over:  # somebody else cancelled this task
+            if not self._over:  # cancelled by code outside this class
                 self.end(Ending.FAULTED, "the task that sends was cancelled")
             raise
         except Exception as fault:
@@ -228,7 +228,7 @@ class Connection(Generic[EventT]):
             self.fail(fault)
 
     def fail(self, fault: Exception) -> None:
-        """Something of ours failed: say so, and let another connection try."""
+        """End the connection because of a fault of speechwire's own, and log it. The session may retry."""
         if self._verdict is None:
             _logger.error("a connection failed by a fault of speechwire's own", exc_info=fault)
             error = InternalError(fault)
@@ -246,8 +246,8 @@ class Connection(Generic[EventT]):
         now = self.now()
         late = now - self._look_at > _LATE_S
         if late and not self._was_late:
-            # The event loop stood still, which proves nothing about the peer or the caller: what came
-            # meanwhile is taken in first.
+            # The event loop was blocked, so a missed deadline proves nothing about the peer or the caller.
+            # First let the loop read what has come meanwhile.
             self._timer = self._loop.call_later(_LATE_S, self._look)
         else:
             self._keep_deadlines(now)

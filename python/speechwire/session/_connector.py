@@ -1,4 +1,4 @@
-"""Opening a connection: the limiter, the credential, the deadline. One attempt; who asks decides on more."""
+"""Opens a connection: limiter, credential and deadline. One call is one attempt; the caller retries."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ __all__ = ["Access", "Connector"]
 
 @dataclass(slots=True)
 class Access:
-    """How to reach the service; what both kinds of session need to know.
+    """How to reach the service, for both kinds of session.
 
     Args:
-        credential: Asked at each attempt.
-        transport: ``None`` takes a share of the event loop's.
-        limiter: Shared with other sessions, if any.
-        uniform: Source of jitter.
+        credential: Gives the headers for each attempt.
+        transport: ``None`` uses the transport that the event loop's sessions share.
+        limiter: Shared with other sessions; ``None`` for no limit.
+        uniform: The source of jitter, as ``random.uniform``.
     """
 
     credential: Credential
@@ -40,8 +40,8 @@ class Connector:
 
     Args:
         access: How to reach the service.
-        connect_timeout_s: Deadline of the credential, and again of the connection.
-        stats: Counted into.
+        connect_timeout_s: The time allowed for the credential, and again for the connection, in seconds.
+        stats: The counters to update.
     """
 
     def __init__(self, access: Access, connect_timeout_s: float, stats: ListenStats | SpeakStats) -> None:
@@ -51,16 +51,16 @@ class Connector:
         self._lease = None if access.transport else shared_transport()
 
     async def open(self, url: Callable[[], str], *, borrowed: bool = False) -> WebSocket:
-        """Open a connection, when the limiter permits it.
+        """Wait for the limiter, then open a connection.
 
         Args:
-            url: Gives the address; asked when the attempt begins, so that it holds what is wanted then.
-            borrowed: A place was got from :meth:`borrow`.
+            url: Returns the URL. Called when the attempt begins, so that the URL has the options wanted then.
+            borrowed: Whether the connection uses a place from :meth:`borrow`.
 
         Raises:
             HandshakeRefused: The service refused.
             ConnectFailed: It could not be reached within the deadline, or there is no credential.
-            InternalError: The transport failed in a way it never should.
+            InternalError: The transport raised an unexpected exception.
         """
         try:
             return await self._limited(url, borrowed)
@@ -73,17 +73,17 @@ class Connector:
         raise failure
 
     def borrow(self) -> AbstractAsyncContextManager[None]:
-        """A place for a second connection, while one is being replaced by another."""
+        """Borrow a place beyond the limit, for the time in which one connection replaces another."""
         limiter = self._access.limiter
         return nullcontext() if limiter is None else limiter.borrow()
 
     def hand_over(self, old: WebSocket, new: WebSocket) -> None:
-        """The place of one connection is another's from now on, which was opened in a borrowed one."""
+        """Give the place of `old` to `new`, which was opened in a borrowed place."""
         if self._access.limiter is not None:
             self._access.limiter.hand_over(old, new)
 
     async def aclose(self) -> None:
-        """Give back the share of the event loop's transport."""
+        """Release the shared transport."""
         if self._lease is not None:
             await self._lease.aclose()
 

@@ -1,4 +1,4 @@
-"""One connection after the other, as long as there is audio that wants one."""
+"""Opens one connection after the other, as long as there is audio to send or to cover."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ _QUIET_S: Final = 2.0
 
 
 class Conversation(Generic[EventT]):
-    """Lives through one connection after the other, and decides what the end of each means.
+    """Runs a session's connections one after the other, and decides after each whether another follows.
 
     Args:
         shared: What the connections have in common.
         machine: The session's state.
-        wakeup: How the session's task waits.
-        last_results: Whether everything is done.
-        watch: Told when a connection has been opened (true) and when it has ended.
-        emit: Where events go.
-        now: The loop's clock, as soon as there is a loop.
+        wakeup: Makes the session's task wait.
+        last_results: Knows whether everything is done.
+        watch: Called with true when a connection has been opened, with false when it has ended.
+        emit: Takes events.
+        now: Returns the loop's time.
 
     Attributes:
-        traffic: Of the connection that is open.
-        next: Opened already, to follow the one that is open.
-        connect_wanted: Whether to connect without any audio.
+        traffic: The traffic of the open connection; ``None`` without one.
+        next: A connection that is open already and follows the current one; ``None`` without one.
+        connect_wanted: Whether to connect although there is no audio.
     """
 
     def __init__(
@@ -69,19 +69,19 @@ class Conversation(Generic[EventT]):
 
     @property
     def is_over(self) -> bool:
-        """Whether there is nothing left to say."""
+        """Whether no connection is open and none is needed."""
         return self.traffic is None and self.next is None and not self._has_audio()
 
     def _has_audio(self) -> bool:
-        """Whether there is audio that wants a connection."""
+        """Whether there is audio for which to open a connection."""
         wanted = self._shared.draining() or self._last is None or self._ring.end > self._last.unused_end
         return wanted and self._ring.is_unanswered
 
     async def live(self, dialing: Dialing) -> None:
-        """Wait for audio, connect, go on; returns when the session closes and everything is done.
+        """Wait for audio, connect, and repeat; return when the session closes and everything is done.
 
         Raises:
-            SpeechwireError: No other connection is to be had, and this is why.
+            SpeechwireError: Why no further connection is tried.
         """
         while await self._has_work():
             opened, self.next = self.next, None
@@ -90,7 +90,7 @@ class Conversation(Generic[EventT]):
                 return
 
     async def _has_work(self) -> bool:
-        """Wait for a reason to connect; false when the session is closing and there is none."""
+        """Wait for a reason to connect; return false when the session is closing without one."""
         while not (self._machine.over or self.next or self.connect_wanted or self._has_audio()):
             if self._shared.draining():
                 self._last_results.shown = True
@@ -99,7 +99,7 @@ class Conversation(Generic[EventT]):
         return not self._machine.over
 
     async def _converse(self, opened: Opened, dialing: Dialing) -> bool:
-        """Live through one connection; returns whether there may be another."""
+        """Run one connection; return whether another may follow."""
         self.connect_wanted = False
         traffic = self.traffic = self._begin(opened, dialing)
         self._watch(self._rules.resumable(self._options.wanted))
@@ -131,7 +131,7 @@ class Conversation(Generic[EventT]):
         return ListenTraffic(websocket, self._shared, snapshot.number, elapsed_s, careful=careful)
 
     async def _carry_on(self, traffic: ListenTraffic[EventT], ended: Ended, dialing: Dialing) -> bool:
-        """What the end of a connection means that was not all there was to do."""
+        """After a connection that left work, wait until the next may begin; return whether one follows."""
         error = ended.error or SessionClosed("the service ended the stream")
         if ended.ending is Ending.REJECTED:
             raise error
@@ -154,10 +154,10 @@ class Conversation(Generic[EventT]):
         return not self._machine.over
 
     def _conclude(self, traffic: ListenTraffic[EventT], ended: Ended) -> _Last:
-        """What the next connection has to know of this one."""
+        """Prepare the replay, and return what the next connection must know of this one."""
         ring = self._ring
         if traffic.settled() and self._now() - ring.last_push_at >= _QUIET_S:
-            ring.acknowledge(ring.end)  # a word would have been heard by now
+            ring.acknowledge(ring.end)  # if the audio held a word, a result would have come by now
         replaced = ended.ending is Ending.REPLACED
         failed = not replaced and ring.is_unanswered
         sent_to = ring.next_position
@@ -173,14 +173,14 @@ class Conversation(Generic[EventT]):
 
 
 class _Last:
-    """What is known of the connections before.
+    """What is known of the earlier connections.
 
     Attributes:
         first_opened_at: When the first one was opened.
-        replayed_s: How much is sent again.
-        unused_end: Up to where audio wants no connection of its own.
-        progressed: The last one got further than those before.
-        relieved: The audio at which they died has been given up.
+        replayed_s: Seconds of audio that are sent again.
+        unused_end: Audio before this position is no reason to connect.
+        progressed: Whether results of the last one got further than those before.
+        relieved: Whether the audio at which connections failed has been given up.
     """
 
     __slots__ = ("first_opened_at", "progressed", "relieved", "replayed_s", "unused_end")

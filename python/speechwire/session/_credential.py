@@ -1,4 +1,4 @@
-"""The API key: asked for at each connect, never shown, never sent in the clear by accident."""
+"""The API key: requested for each connect, never shown, and not sent unencrypted by accident."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class Credential(NotCopyable):
     """Turns a key, or whatever provides one, into an ``Authorization`` header.
 
     Args:
-        api_key: An API key or a short-lived token, or a callable (plain or async) asked for one at each
-            connect. A value that begins with ``Token`` or ``Bearer`` and a space is sent as it is; else a
-            JSON Web Token goes as ``Bearer`` and anything else as ``Token``.
+        api_key: An API key or a short-lived token, or a callable (plain or async) that is called for one at
+            each connect. A value that begins with ``Token`` or ``Bearer`` and a space is sent unchanged. A
+            JSON Web Token is sent as ``Bearer``, anything else as ``Token``.
     """
 
     def __init__(self, api_key: ApiKey) -> None:
         given = api_key if callable(api_key) else Secret(api_key)
-        del api_key  # an exception raised from here on may be shown with its local variables
+        del api_key  # a traceback may show the local variables of this frame
         allowed = "a str or a callable that returns one"
         self._given = _checked(given, allowed) if isinstance(given, Secret) else given
 
@@ -40,10 +40,10 @@ class Credential(NotCopyable):
         """The headers that authorize one connection.
 
         Raises:
-            ConnectFailed: The callable failed, or what it waited for was cancelled. Its own words are
-                withheld: they may hold a secret.
-            InvalidArgument: It returned what cannot be a key.
-            InvalidArgumentType: It returned no ``str``.
+            ConnectFailed: The callable failed, or what it waited for was cancelled. Its message is withheld,
+                as it may contain a secret.
+            InvalidArgument: The callable returned a value that cannot be a key.
+            InvalidArgumentType: The callable did not return a ``str``.
         """
         return {"Authorization": _with_scheme(_checked(await self._ask(url)))}
 
@@ -88,10 +88,10 @@ async def _asked(provider: Callable[[], str | Awaitable[str]]) -> Secret:
 
 
 def _checked(key: Secret, expected: str = "a str") -> Secret:
-    """The key without the blanks around it: one that was read from a file ends with a newline."""
+    """The key without surrounding white space: a key read from a file ends with a newline."""
     if not isinstance(key.reveal(), str):
         error = InvalidArgumentType("api_key", key.reveal(), expected)
-        error.value = key  # it may be a key after all, such as one in bytes
+        error.value = key  # the wrong type may still hold a key, such as bytes: do not show it
         raise error
     stripped = Secret(key.reveal().strip())
     if not _may_be_a_key(stripped):

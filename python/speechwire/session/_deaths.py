@@ -1,4 +1,4 @@
-"""Whether connections die of what they are sent. Pure."""
+"""Detects audio that makes connections fail. Without I/O and without a clock."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from typing import Final
 __all__ = ["Deaths"]
 
 _MOST: Final = 12
-# A connection that gives results up to the point where others have died hints at the audio there; one that
-# dies before hints at the service.
+# Weights. A connection whose results reach the point where others failed suggests that the audio there is the
+# cause. One that fails earlier suggests that the service is.
 _THERE, _BEFORE = 4, 1
 _NEAR_S: Final = 0.25
 _SAME_S: Final = 0.02
 _MORE_S: Final = 0.3
-_MOST_UNHEARD_S: Final = 3.0  # one that was sent more without an answer stood still before it died
+_MOST_UNHEARD_S: Final = 3.0  # beyond this the service had stopped answering before it failed
 
 
 class Deaths:
-    """Counts connections that failed without getting any further than those before.
+    """Counts connections that failed without getting further than those before.
 
-    After three of them that came about as far, or twelve that did not, what all of them were sent is not to
-    be sent again: else a session would send it for ever, and stay deaf to what comes behind it.
-    Connections that take more and more audio are about to recover: with each the count begins anew.
+    After three that failed at about the same point, or twelve that failed before it, the audio that all of
+    them were sent is given up. Else a session would send it for ever and never get to the audio after it. The
+    count starts again when a connection takes clearly more audio than the one before, as the service is then
+    recovering.
 
     Args:
         frame_rate: Frames per second.
@@ -37,13 +38,13 @@ class Deaths:
         """A connection has ended.
 
         Args:
-            sent_to: The position up to which audio was sent on it.
-            gain_s: How much further its results came than those of all before.
-            unheard_s: How much was sent on it beyond its results.
-            failed: It was not replaced, and has left audio open.
+            sent_to: The position up to which it was sent audio.
+            gain_s: How many seconds further its results got than those of all connections before.
+            unheard_s: How many seconds of audio it was sent beyond its results.
+            failed: Whether it left audio without results and was not replaced.
 
         Returns:
-            The position up to which audio is to be given up; 0 for none.
+            The position up to which to give up audio; 0 for none.
         """
         if not failed or gain_s > _SAME_S:
             self._weight = 0

@@ -1,4 +1,4 @@
-"""Getting a connection: one attempt after the other, and what is said about those that fail."""
+"""Opens connections with retries, and reports attempts that fail."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["Dialing", "Opened"]
 _logger = logging.getLogger("speechwire.session")
 
 Opened = tuple[WebSocket, Snapshot[Any]]
-"""An open connection, and what it was made with."""
+"""An open connection, and the options it was opened with."""
 
 _AT_ONCE_S: Final = 0.0
 _OF_THE_PROJECT: Final = frozenset({401, 402})
@@ -34,19 +34,19 @@ class Dialing:
 
     Args:
         access: How to reach the service.
-        base_url: Where it is.
+        base_url: The service's URL.
         settings: Limits and deadlines.
-        options: What is wanted.
+        options: The wanted options.
         machine: The session's state.
         audio: The session's audio.
-        wakeup: How the session's task waits.
-        now: The loop's clock.
-        emit: Where events go.
+        wakeup: Makes the session's task wait.
+        now: Returns the loop's time.
+        emit: Takes events.
 
     Attributes:
         connector: Makes the attempts.
-        error: Why the last attempt failed.
-        failures: Failed attempts and lost connections so far.
+        error: Why the last attempt failed or the last connection was lost.
+        failures: How many attempts failed and connections were lost so far.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Dialing:
         self._emit = emit
         self._backoff = Backoff(settings.backoff, uniform=access.uniform)
         self._has_url = False
-        self._dialed = options.snapshot()  # what the last attempt is made with
+        self._dialed = options.snapshot()  # the options of the last attempt
         self._outage_since: float | None = None
 
     @property
@@ -91,14 +91,14 @@ class Dialing:
         """Open a connection with the options that are wanted when the attempt begins.
 
         Args:
-            borrowed: Beside another one, in a place that was borrowed from the limiter.
+            borrowed: Whether it is opened beside another one, in a place borrowed from the limiter.
 
         Raises:
-            SpeechwireError: It could not be opened.
+            SpeechwireError: The connection could not be opened.
         """
         while (opened := await self._open(borrowed))[1].is_stale:
             opened[0].abort()
-        if not borrowed:  # else it counts once it takes the place of the other
+        if not borrowed:  # a borrowed one counts when it replaces the other
             self._options.made(opened[1])
         return opened
 
@@ -116,10 +116,10 @@ class Dialing:
         return websocket, snapshot
 
     async def attempt(self) -> Opened | None:
-        """Make one attempt; after one that failed wait until the next is due.
+        """Make one attempt. If it fails, wait until the next is due and return ``None``.
 
         Raises:
-            SpeechwireError: No other attempt is to be made, and this is why.
+            SpeechwireError: Why no further attempt is made.
         """
         self._machine.step(Attempt.DIAL)
         self._wakeup.hurry = False
@@ -137,17 +137,17 @@ class Dialing:
         return None
 
     async def lost(self, ended: Ended, error: SpeechwireError, *, progressed: bool) -> None:
-        """A connection ended; wait until an attempt is due.
+        """A connection was lost; wait until the next attempt is due.
 
         Raises:
-            SpeechwireError: No attempt is to be made, and this is why.
+            SpeechwireError: Why no further attempt is made.
         """
         throttled = ended.ending is Ending.THROTTLED
         delay_s = self._backoff.ended(lived_s=ended.lived_s, progressed=progressed, throttled=throttled)
         await self._failed(error, delay_s, self._audio.ring.pushes, 0.0)
 
     def again_at_once(self, error: SpeechwireError | None) -> None:
-        """A connection ended in good order, and the next follows without a wait."""
+        """Report that a connection ended normally and the next follows at once."""
         self._say_retry(_AT_ONCE_S, error)
 
     def is_quick(self, ended: Ended) -> bool:
@@ -166,7 +166,7 @@ class Dialing:
             self._machine.step(Attempt.UNREACHABLE)
             await self._failed(error, self._backoff.refused(error), pushes, attempt_s)
         elif not _is_of_the_project(error) and self._options.refused_together(error, self._dialed.unproven):
-            # Without changes that nobody had accepted it may work.
+            # Without the changes that the service has never accepted, an attempt may succeed.
             self._machine.step(Attempt.UNREACHABLE)
             self._say_retry(_AT_ONCE_S, error)
         else:
@@ -193,7 +193,7 @@ class Dialing:
             self._begin_outage(error)
             await self._wakeup.pause(self._backoff.behind(attempt_s, self._backoff.patient_s()))
             while self._audio.ring.pushes == pushes and not self._wakeup.hurry:
-                await self._wakeup.look()  # nobody speaks: nobody waits for it
+                await self._wakeup.look()  # without new audio no attempt is needed
 
     def _begin_outage(self, error: SpeechwireError) -> None:
         if self._outage_since is None:
@@ -204,7 +204,7 @@ class Dialing:
         self._machine.changed.notify()
 
     def _say_retry(self, delay_s: float, error: SpeechwireError | None) -> None:
-        if not self.is_outage:  # then it is known
+        if not self.is_outage:  # an outage was reported once, when it began
             event = Reconnecting(attempt=self._backoff.attempts, delay_s=delay_s, error=error)
             _logger.warning("%s", event)
             self._emit(event)

@@ -1,4 +1,4 @@
-"""Events on their way to one consumer, bounded."""
+"""A bounded queue of events for one consumer."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _Cell = list[E | None]  # emptied when its event is dropped
 class EventQueue(Generic[E]):
     """A FIFO that never blocks its producer, in constant time per event.
 
-    When it is full the oldest interim event is dropped; without one, the oldest event. What was dropped is
-    counted and reported in its place in the stream.
+    A full queue drops the oldest interim event or, without one, the oldest event. The next event read is then
+    an `EventsDropped` with the number of dropped events.
 
     Args:
-        limit: Most events kept.
-        is_interim: Whether a later event replaces this one.
+        limit: The most events kept.
+        is_interim: Returns whether a later event replaces an event.
     """
 
     def __init__(self, limit: int, is_interim: Callable[[E], bool]) -> None:
         self._limit = limit
         self._is_interim = is_interim
-        self._cells: deque[_Cell[E]] | None = None  # an empty one is 0.7 KiB, and most queues are empty
+        self._cells: deque[_Cell[E]] | None = None  # an empty deque takes 0.7 KiB, and most are empty
         self._interim: deque[_Cell[E]] | None = None
         self._count = 0
         self._unreported = 0
@@ -39,9 +39,9 @@ class EventQueue(Generic[E]):
         self._reader: Reader[E | EventsDropped] = Reader()
 
     def pass_on(self, event: E) -> None:
-        """Give an event to the consumer in this call if it waits in :meth:`get_each`, else :meth:`put` it.
+        """Call the consumer with an event if it waits in :meth:`get_each`, else :meth:`put` the event.
 
-        Only for callers whose state is in order whatever the consumer does in return.
+        The consumer may call back into the session, so the caller's state must be consistent.
         """
         if self._ended or not self._reader.offer(event):
             self.put(event)
@@ -64,7 +64,7 @@ class EventQueue(Generic[E]):
         self._reader.wake()
 
     def end(self, error: BaseException | None = None) -> None:
-        """No event will follow: the consumer gets what is left, then the end or ``error``."""
+        """End the queue. The consumer gets the remaining events, then the end or ``error``."""
         if not self._ended:
             self._ended, self._error = True, error
             self._reader.wake()
@@ -74,8 +74,8 @@ class EventQueue(Generic[E]):
 
         Raises:
             RuntimeError: Another task waits already; a queue has one consumer.
-            StopAsyncIteration: There is none and none will come.
-            SpeechwireError: The same, and this is why; raised once.
+            StopAsyncIteration: The queue is empty and has ended.
+            SpeechwireError: The queue is empty and has ended with this error; raised once.
         """
         while not self._count:
             if self._ended:
@@ -85,13 +85,14 @@ class EventQueue(Generic[E]):
         return self._first()
 
     async def get_each(self, take: Callable[[E | EventsDropped], bool]) -> bool:
-        """Give every event to ``take``, in order, as soon as it is there.
+        """Call ``take`` with every event, in order, as soon as it comes.
 
         Returns:
-            True at the end; false once ``take`` has returned false: what comes then waits for the next call.
+            True at the end; false once ``take`` has returned false. Later events wait for the next call.
 
         Raises:
-            As :meth:`get`, but for the end.
+            RuntimeError: Another task waits already; a queue has one consumer.
+            SpeechwireError: The queue is empty and has ended with this error; raised once.
         """
         while True:
             while self._count:

@@ -8,7 +8,7 @@ __all__ = ["Flag"]
 
 
 class Flag:
-    """As ``asyncio.Event``, which takes 0.8 KiB where nobody waits."""
+    """A smaller ``asyncio.Event``, which takes 0.8 KiB even if nobody waits."""
 
     __slots__ = ("_is_set", "_waiters")
 
@@ -29,7 +29,7 @@ class Flag:
         self._is_set = False
 
     async def wait(self) -> None:
-        """Until it is raised; at once if it is."""
+        """Wait until it is raised; return at once if it is."""
         if self._is_set:
             return
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -1,4 +1,4 @@
-"""When the service falls silent at the end: asking a second connection, while the first may still answer."""
+"""Requests the last results on a second connection when the first is silent but may still answer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EventT = TypeVar("EventT")
 
 
 class _Second(ListenTraffic[EventT]):
-    """Keeps what came: by the time it is all there, the first connection may have said some of it."""
+    """Keeps its events until the end, as the first connection may deliver some of them meanwhile."""
 
     def __init__(self, websocket: WebSocket, shared: Shared[EventT], told: int) -> None:
         self._heard: list[EventT] = []
@@ -30,19 +30,19 @@ class _Second(ListenTraffic[EventT]):
         super().take(event)
 
     def news(self, rules: ListenRules[EventT]) -> list[EventT]:
-        """What came, as another connection after those that the rules know."""
+        """The events that came, with the parts left out that `rules` has delivered before."""
         rules.begin(self._shared.options.wanted)
         return [each for event in self._heard for each in rules.deliver(event, self._timeline)]
 
 
 class Hedge(Generic[EventT]):
-    """A second connection that is sent what the first has not answered. Whichever finishes first counts.
+    """A second connection that is sent the audio the first has not answered. The first to finish counts.
 
-    It works on copies: nothing of it shows before it has finished.
+    It works on copies of the session's state, so nothing is visible before it has finished.
 
     Args:
-        shared: The session's.
-        first: The connection that has fallen silent.
+        shared: What the session's connections have in common.
+        first: The connection that is silent.
         asked: Called once the second connection is open.
     """
 
@@ -63,13 +63,14 @@ class Hedge(Generic[EventT]):
         )
 
     async def ask(self, dialing: Dialing) -> list[EventT | SessionEvent] | None:
-        """Returns the last events: none if the first connection has said all of it. Or ``None``, if nothing
-        shows that everything is done.
+        """Return the last events, which are none if the first connection has delivered all results.
+
+        Return ``None`` if it is not certain that everything is done.
         """
         audio = self._shared.audio
         replayed_s = audio.rewind()
         if audio.stats.lost_bytes or audio.ring.overdrawn_frames():
-            return None  # there is nothing to ask with, or it was sent too often
+            return None  # the audio is no longer kept, or was sent too often
         try:
             async with dialing.connector.borrow():
                 websocket, snapshot = await dialing.open(borrowed=True)
@@ -77,7 +78,7 @@ class Hedge(Generic[EventT]):
                 second = _Second(websocket, self._shared, snapshot.number)
                 ended = await second.connection.run()
         except SpeechwireError:
-            self._first.await_end()  # and ask again if it is still silent then
+            self._first.await_end()  # if it stays silent, another request follows
             return None
         finally:
             self._audio.absorb(audio)
@@ -94,4 +95,4 @@ class Hedge(Generic[EventT]):
 
 
 def _nothing(*_: object) -> None:
-    """The first connection's are the ones that count."""
+    """Ignore callbacks of the second connection: only the first one's count."""

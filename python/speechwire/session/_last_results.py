@@ -1,4 +1,4 @@
-"""The end of a listening session: who was asked for the last results, and whether they came."""
+"""The end of a listening session: where the last results were requested, and whether they came."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ _logger = logging.getLogger("speechwire.session")
 
 
 class LastResults(Generic[EventT]):
-    """After the end was asked for there is one more connection at most: in place of the first, or beside it.
+    """Tracks the last results. After the end was requested, at most one further connection is opened.
+
+    That connection replaces the first one, or is opened beside it.
 
     Args:
-        emit: Where events go.
-        in_background: Has a task cancelled when the session ends.
+        emit: Takes events.
+        in_background: Takes a task to cancel when the session ends.
 
     Attributes:
         shown: Whether results have shown that everything is done.
@@ -43,16 +45,16 @@ class LastResults(Generic[EventT]):
         self._beside: asyncio.Task[None] | None = None
 
     def ask_beside(self, shared: Shared[EventT], traffic: ListenTraffic[EventT], dialing: Dialing) -> None:
-        """Ask a second connection, as nothing comes from the first."""
+        """Request the last results on a second connection, as the first is silent."""
         if not self.asked_again:
             asking = self._ask_beside(Hedge(shared, traffic, self._note_asked_again), traffic, dialing)
             self._beside = asyncio.get_running_loop().create_task(asking)
             self._in_background(self._beside)
 
     async def may_ask_again(self) -> bool:
-        """Whether another connection may follow the one that has ended without the last results."""
+        """Whether another connection may follow after one ended without the last results. True once."""
         if self._beside is not None:
-            await asyncio.wait({self._beside})  # it is that one
+            await asyncio.wait({self._beside})  # the second connection was that other one, unless it failed
         asked_again, self.asked_again = self.asked_again, True
         return not asked_again
 

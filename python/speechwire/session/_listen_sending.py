@@ -1,4 +1,4 @@
-"""What goes up one connection of a listening session: audio, control messages, and silence put in."""
+"""Sends on one connection of a listening session: audio, control messages and inserted silence."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ EventT = TypeVar("EventT")
 
 
 class Sending(Generic[EventT]):
-    """Sends what the ring holds, and brings the connection to the options that are wanted.
+    """Sends the ring's audio, and brings the connection to the wanted options.
 
-    Live audio goes within the call that pushes it: the ring hands it over as long as the task below rests.
+    Live audio is sent within the call that pushes it, while the sending task has nothing to do.
 
     Args:
-        connection: To send on.
-        rules: The endpoint.
-        audio: The session's.
-        timeline: Told where audio jumps.
-        progress: Told when audio was sent.
-        configuring: The options.
-        draining: Whether the session is closing.
+        connection: The connection to send on.
+        rules: The endpoint's rules.
+        audio: The session's audio.
+        timeline: Records where positions jump.
+        progress: Records when audio was sent.
+        configuring: Brings the options.
+        draining: Returns whether the session is closing.
 
     Attributes:
-        finishing: Whether the end was asked for.
+        finishing: Whether the end was requested.
     """
 
     __slots__ = (
@@ -78,11 +78,11 @@ class Sending(Generic[EventT]):
 
     @property
     def is_pending(self) -> bool:
-        """Whether anything waits beside the audio."""
+        """Whether anything except audio waits to be sent."""
         return bool(self._urgent)
 
     def send_live(self, message: bytes, now: float) -> None:
-        """Send audio that the ring has handed over, and counted as sent, in this moment."""
+        """Send audio that the ring has just handed over and counted as sent."""
         connection, websocket = self._connection, self._websocket
         if not websocket.ready or self._urgent:
             self.enqueue(message)
@@ -96,13 +96,13 @@ class Sending(Generic[EventT]):
             connection.fail(fault)
 
     def enqueue(self, *items: str | int | bytes) -> None:
-        """Have text frames, silence or audio sent before anything else."""
+        """Queue text frames, silence or audio to be sent before anything else."""
         self._urgent.extend(items)
         self._ring.rest(False)
         self._connection.wake()
 
     async def run(self) -> None:
-        """Send what there is, for ever."""
+        """Send until cancelled."""
         ring, connection = self._ring, self._connection
         while True:
             if self._urgent:

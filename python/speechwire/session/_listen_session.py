@@ -1,4 +1,4 @@
-"""The listening session, for whichever endpoint."""
+"""The listening session, for both endpoints."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ EventT = TypeVar("EventT")
 
 
 class ListeningSession(Generic[EventT]):
-    """Audio in, events out, over as many connections as it takes.
+    """Takes audio and gives events, over as many connections as needed.
 
     Use it as an async context manager, or close it with :meth:`aclose`. It belongs to the event loop of its
-    first use; elsewhere its methods raise. It can be neither copied nor pickled.
+    first use; in another loop its methods raise. It cannot be copied or pickled.
     """
 
     def __init__(
@@ -73,20 +73,22 @@ class ListeningSession(Generic[EventT]):
         return await self._runner.events.get()
 
     async def receive_each(self, take: Callable[[EventT | SessionEvent], bool]) -> bool:
-        """Give every event to ``take``, in order: while this waits, results in the event loop's read,
-        which spares a task switch each. For one consumer, in place of the iteration.
+        """Call ``take`` with every event, in order. For one consumer, instead of the iteration.
+
+        While this waits, ``take`` is called directly from the event loop's read, which saves a task switch
+        for each event.
 
         Args:
-            take: Takes an event; returns whether it wants the next. Must not wait. It is called in no
-                particular context: not in this task's, and not always in a task.
+            take: Takes an event; returns whether it wants the next. It must not block. It may be called
+                outside this task and outside any task, with any context variables.
 
         Returns:
-            True at the end; false once ``take`` has returned false: what comes then waits for the next call.
+            True at the end; false once ``take`` has returned false. Later events wait for the next call.
 
         Raises:
             SpeechwireError: The session failed for good; raised once, after the last event.
             RuntimeError: Another task is waiting for the events.
-            Exception: What ``take`` raised; the session goes on, and the next call gets what comes then.
+            Exception: ``take`` raised it. The session goes on, and the next call gets the later events.
         """
         return await self._runner.events.get_each(take)
 
@@ -95,7 +97,7 @@ class ListeningSession(Generic[EventT]):
 
     @property
     def state(self) -> State:
-        """Where the session is in its life."""
+        """The state of the session."""
         return self._runner.machine.state
 
     @property
@@ -120,25 +122,25 @@ class ListeningSession(Generic[EventT]):
 
     @property
     def over(self) -> bool:
-        """Whether nothing will be sent or counted any more."""
+        """Whether the session has ended: nothing will be sent or counted any more."""
         return self._runner.over
 
     @property
     def buffered_bytes(self) -> int:
-        """Audio kept now, as sent: what waits to be sent and what may have to be sent again."""
+        """Bytes of converted audio kept now: audio that waits, and sent audio that a replay may need."""
         held = self._ring.queued_frames + self._ring.kept_frames
         return held * self._runner.audio.rate.frame_bytes
 
     @property
     def covered_s(self) -> float:
-        """Seconds of audio, as sent, that results cover for good."""
+        """Seconds of audio that final results cover, counted in audio as sent."""
         return self._runner.audio.seconds(self._ring.acknowledged)
 
     @property
     def replay_from_s(self) -> float:
-        """Where a replay would begin, in seconds of audio as sent.
+        """The position at which a replay would begin, in seconds of audio as sent.
 
-        That is at :attr:`covered_s`, or up to a second before if a result was forced there: the cut may lie
+        This is :attr:`covered_s`, or up to a second earlier if a result was forced there, as the cut may lie
         inside a word.
         """
         audio = self._runner.audio
@@ -152,17 +154,17 @@ class ListeningSession(Generic[EventT]):
         return stats
 
     def push(self, pcm: bytes) -> None:
-        """Take audio of any length. Returns at once: connecting and sending happen behind it.
+        """Take audio of any length. Does not block: connecting happens in the background.
 
-        Beyond ``buffer_s`` of unsent audio the oldest is dropped and counted, and :class:`AudioDropped`
-        says so once while it lasts.
+        If more than ``buffer_s`` of audio waits, the oldest is dropped and counted. One
+        :class:`AudioDropped` is emitted when the overflow begins.
 
         Raises:
             SessionClosed: The session was closed or failed; the cause is chained.
             LocalProtocolError: The session belongs to another event loop.
             RuntimeError: No event loop runs here.
         """
-        # Each object that is looked at here is a cache miss per stream and frame.
+        # Each object read here costs a cache miss per stream and frame.
         if self._machine.loop is not get_running_loop():
             self._runner.check_usable()
         runner = self._runner
@@ -172,13 +174,13 @@ class ListeningSession(Generic[EventT]):
             return
         if isinstance(outcome, list):
             runner.pushed(outcome, now)
-        elif (traffic := runner.conversation.traffic) is not None:  # it is: a closed ring hands nothing over
+        elif (traffic := runner.conversation.traffic) is not None:  # always: a closed ring hands nothing over
             traffic.send_live(outcome, now)
 
     def exchange(self, converter: Converter) -> None:
-        """Convert with another converter from here on, as the format of the input changes; returns at once.
+        """Use another converter from here on, because the format of the input changes. Does not block.
 
-        What is left in the one before is sent first. The output's format stays that of the options.
+        Audio left in the old converter is sent first. The output format stays that of the options.
 
         Raises:
             SessionClosed: The session was closed or failed; the cause is chained.
@@ -189,10 +191,10 @@ class ListeningSession(Generic[EventT]):
             self._runner.start()
 
     def flush(self) -> None:
-        """Ask for the results of what was pushed so far, behind that audio; returns at once.
+        """Request the results of the audio pushed so far. Does not block.
 
-        v1 sends ``Finalize``, Flux ``ForceEndTurn``. A partial chunk is sent first. Without a connection and
-        without audio there is nothing to ask for.
+        The request follows that audio, including a partial chunk: ``Finalize`` on v1, ``ForceEndTurn`` on
+        Flux. Does nothing without a connection and without audio.
 
         Raises:
             SessionClosed: The session was closed or failed.
@@ -211,28 +213,29 @@ class ListeningSession(Generic[EventT]):
 
         Raises:
             HandshakeRefused: The service refused, permanently or too often.
-            ConnectFailed: It could not be reached, too often.
+            ConnectFailed: The service could not be reached, too often.
             SessionClosed: The session was closed.
         """
         self._runner.check_usable()
         await self._runner.connect()
 
     async def configure(self, **changes: Any) -> None:
-        """Change settings in mid-stream, behind the audio pushed so far, and on every later connection.
+        """Change settings after the audio pushed so far, and on every later connection.
 
-        The settings are wanted from this call on: a new connection is made with them, an open one is sent
-        ``Configure``. Returns when the connection has them; at once where there is none: if the next one is
-        refused with them, :class:`ChangeRefused` says so. When the call is cancelled they stay wanted.
+        An open connection is sent ``Configure``; new connections are opened with the settings. Returns when
+        the connection has the settings, or at once without a connection. If the service then refuses the next
+        connection because of them, :class:`ChangeRefused` is emitted. Cancelling the call does not withdraw
+        the settings.
 
         Args:
             changes: As of ``configure`` of :class:`speechwire.protocol.ListenV2` or ``ListenV1``.
 
         Raises:
-            InvalidArgument: A value is out of its range; nothing changes.
-            ServiceError: The service refused, and the settings are wanted no more. Or it did not answer
-                within ``configure_timeout_s`` (``retryable`` is then true): they hold on the next connection
+            InvalidArgument: A value is out of range; nothing changes.
+            ServiceError: The service refused, and the settings are withdrawn. Or it did not answer within
+                ``configure_timeout_s`` (``retryable`` is then true): they take effect on the next connection
                 at the latest.
-            HandshakeRefused: A connection with these settings was refused; they are wanted no more.
+            HandshakeRefused: A connection with these settings was refused; they are withdrawn.
             SessionClosed: The session was closed or failed.
         """
         runner = self._runner
@@ -253,12 +256,12 @@ class ListeningSession(Generic[EventT]):
         await settled
 
     async def reopen(self, options: Any = None) -> None:
-        """Replace the connection by a new one, with other options if given, without losing or doubling
-        anything.
+        """Replace the connection by a new one, with other options if given. No result is lost or repeated.
 
-        The new connection is made first; the change happens between turns or utterances, or after
-        ``rollover_wait_s``. Without a connection the options hold from the next one on: if that is refused
-        with them, :class:`ChangeRefused` says so. When the call is cancelled the options stay as they were.
+        The new connection is opened first. The session switches between turns or utterances, or after
+        ``rollover_wait_s``. Without a connection the options apply from the next one on; if the service
+        refuses that one because of them, :class:`ChangeRefused` is emitted. Cancelling the call keeps the old
+        options.
 
         Args:
             options: Of the same type, endpoint and audio format.
@@ -267,7 +270,7 @@ class ListeningSession(Generic[EventT]):
             InvalidArgument: The options are of another type or declare another audio format.
             LocalProtocolError: The audio is in a container, which no other connection can continue.
             HandshakeRefused: The service refused the new connection; the old one and its options stay.
-            ConnectFailed: It could not be reached; the same holds.
+            ConnectFailed: The service could not be reached; the old connection and its options stay.
             SessionClosed: The session was closed or failed.
         """
         runner = self._runner
@@ -289,14 +292,14 @@ class ListeningSession(Generic[EventT]):
             raise
 
     async def aclose(self) -> None:
-        """Send what is left, take the last results, and close, all within ``drain_timeout_s``. Idempotent.
+        """Send the remaining audio, wait for the last results, and close. Idempotent.
 
-        The results can be read afterwards; the last event is :class:`SessionEnded`. Cancelled, it ends the
-        session at once, unless another task waits in ``aclose`` as well.
+        Takes at most ``drain_timeout_s``. The results can be read afterwards; the last event is
+        :class:`SessionEnded`. Cancelling the call ends the session at once, unless another task waits in
+        ``aclose``. Returns at once if the session's event loop has ended.
 
         Raises:
             LocalProtocolError: The session belongs to another event loop that still exists: close it there.
-                One whose loop has ended is over already, and this returns at once.
         """
         runner = self._runner
         try:
@@ -319,7 +322,7 @@ class ListeningSession(Generic[EventT]):
         try:
             await self._replacing.replace()
         except SpeechwireError:
-            await self._handshake_over()  # another connection was lost, and the next may have the options
+            await self._handshake_over()  # the connection was lost; the next one may have the options
             if change is None or not change.holds:
                 raise
 
@@ -348,4 +351,4 @@ def _settle(future: asyncio.Future[None], error: BaseException | None) -> None:
         future.set_result(None)
     else:
         future.set_exception(error)
-        future.exception()  # the caller may have been cancelled: then nobody retrieves it
+        future.exception()  # marks it as retrieved: a cancelled caller would not

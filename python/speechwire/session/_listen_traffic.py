@@ -1,4 +1,4 @@
-"""What one connection of a listening session brings, and the deadlines it must keep."""
+"""Delivers the results of one connection of a listening session, and checks its deadlines."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ __all__ = ["ListenTraffic", "Shared"]
 EventT = TypeVar("EventT")
 
 _FURTHER_S: Final = 0.25  # results that get less far than this are no progress
-_LAG_S: Final = 1.0  # results lag this much in good health
-_UNHEARD_S: Final = 0.02  # less audio than this does not even end a word
-_CAREFUL_BURST_S: Final = 1.5  # enough for a healthy service to answer
-_UNREAD_S: Final = 1.0  # a session that closes waits no longer for a peer that does not read
+_LAG_S: Final = 1.0  # results of a healthy service lag this much
+_UNHEARD_S: Final = 0.02  # audio shorter than this cannot even end a word
+_CAREFUL_BURST_S: Final = 1.5  # enough audio for a healthy service to answer
+_UNREAD_S: Final = 1.0  # how long a closing session waits for a peer that does not read
 
 
 @dataclass(slots=True)
@@ -37,16 +37,17 @@ class Shared(Generic[EventT]):
     """What the connections of one session have in common.
 
     Args:
-        rules: The endpoint.
-        options: What is wanted.
-        audio: What is taken from its ring and not acknowledged is the next connection's to send.
+        rules: The endpoint's rules.
+        options: The wanted options.
+        audio: The session's audio. The next connection sends again what was sent and not acknowledged.
         settings: Deadlines.
-        deliver: Where events go.
-        draining: Whether the session is closing.
-        became_stable: Told once of each connection that lasts and gets on.
-        fell_silent: Told when nothing comes after the end was asked for.
-        stalled_in: After how many pushes a connection stalled last: in one pause only one is left for that.
-        close_by: When a session that is closing ends in any case, on the loop's clock.
+        deliver: Takes events.
+        draining: Returns whether the session is closing.
+        became_stable: Called once for each connection that lasts and makes progress.
+        fell_silent: Called when nothing comes after the end was requested.
+        stalled_in: The number of pushes at the last stall: within one pause of the caller, only one
+            connection is given up for a stall.
+        close_by: When a closing session ends in any case, on the loop's clock.
     """
 
     rules: ListenRules[EventT]
@@ -62,20 +63,20 @@ class Shared(Generic[EventT]):
 
 
 class ListenTraffic(Generic[EventT]):
-    """Delivers results, judges whether the service works, and ends speech in the caller's pauses.
+    """Delivers results, detects stalls of the service, and ends speech in the caller's pauses.
 
     Args:
-        websocket: Open.
-        shared: The session's.
-        told: The last change of the options that the connection was made with.
-        elapsed_s: Since the session's first connection; compressed audio has no other clock.
-        careful: The connection before came to nothing: send little until this one shows progress.
+        websocket: An open WebSocket.
+        shared: What the session's connections have in common.
+        told: The number of the last change of options that the connection was opened with.
+        elapsed_s: Seconds since the session's first connection, the only clock for compressed audio.
+        careful: Whether the connection before made no progress: send little until this one does.
 
     Attributes:
         connection: The tasks and the timer.
-        sending: What goes up.
+        sending: Sends audio and messages.
         send_live: Sends a message that the ring has counted as sent.
-        got_further: Whether results went beyond what any connection before had reached.
+        got_further: Whether results got clearly beyond those of all connections before.
     """
 
     def __init__(
@@ -126,7 +127,7 @@ class ListenTraffic(Generic[EventT]):
     # For the session
 
     def settled(self) -> bool:
-        """Whether results have reached the end of what was pushed, and leave no words open."""
+        """Whether results cover all pushed audio, and no words lack a final result."""
         if self._rules.open_text or self._ring.waiting:
             return False
         return self.unheard_s <= _UNHEARD_S
@@ -139,12 +140,12 @@ class ListenTraffic(Generic[EventT]):
 
     @property
     def gain_s(self) -> float:
-        """How much further results came than on the connections before; without any it is minus infinity."""
+        """How many seconds further results got than on earlier connections; minus infinity without results."""
         progress_s = self._protocol.progress_s
         return self._timeline.end_s(progress_s) - self._reached_before_s if progress_s > 0.0 else -math.inf
 
     def hurry(self) -> None:
-        """Send what waits at full speed; of a session that is closing, fast enough for an answer in time."""
+        """Send what waits at full speed; when closing, fast enough for an answer before the deadline."""
         self._ring.pace(self._speed(), self._shared.settings.replay_burst_s)
         self.connection.wake()
 
@@ -155,17 +156,17 @@ class ListenTraffic(Generic[EventT]):
             await self._advanced.wait(left_s)
 
     def await_end(self) -> None:
-        """Wait for the end as long again before saying that the service has fallen silent."""
+        """Wait once more as long for the end before reporting silence."""
         self._progress.finish(self.connection.now())
 
     def end(self) -> None:
-        """The connection has ended: nobody need wait for a boundary any more."""
+        """The connection has ended: release those that wait for a boundary."""
         self._over = True
         self._advanced.notify()
 
     @property
     def unheard_s(self) -> float:
-        """How much of what was sent no result has reached."""
+        """Seconds of sent audio that no result has reached."""
         return self._timeline.position_s - self._protocol.progress_s
 
     def _is_speech_open(self) -> bool:
@@ -191,11 +192,11 @@ class ListenTraffic(Generic[EventT]):
                 self._send_freely()
             if not self.got_further:
                 self.got_further = rules.reported_s > self._reached_before_s + _FURTHER_S
-        if self.sending.finishing:  # behind the above: whatever comes, the end is waited for so long
+        if self.sending.finishing:  # after the above: every event restarts the wait for the end
             progress.finish(self.connection.now())
         self._acknowledge()
         self._advanced.notify()
-        for each in delivered:  # at last: the consumer may do anything in return
+        for each in delivered:  # last, as the consumer may call back into the session
             self._shared.deliver(each)
 
     def _send_freely(self) -> None:
@@ -203,8 +204,10 @@ class ListenTraffic(Generic[EventT]):
         self.hurry()
 
     def _speed(self) -> float | None:
-        """How fast a backlog is sent. What is unsent at the deadline would be lost: half the time is for
-        sending it, and half for the answer.
+        """The speed at which a backlog is sent; ``None`` for no limit.
+
+        Audio that is unsent at the deadline would be lost. So a closing session uses half of its time to send
+        and half to wait for the answer.
         """
         speed, left_s = self._shared.settings.replay_speed, self._shared.close_by - self.connection.now()
         if speed is None or left_s == math.inf:
@@ -256,7 +259,7 @@ class ListenTraffic(Generic[EventT]):
                 self._shared.fell_silent()
 
     def _check_stable(self) -> None:
-        """A connection that lasts and gets on shows that the service is back: first results alone do not."""
+        """Report a connection that lasts and makes progress. First results alone do not prove recovery."""
         if self._stable or self.connection.lived_s() < self._shared.settings.backoff.quick_failure_s:
             return
         if self.got_further or not self._ring.is_unanswered:
@@ -281,7 +284,7 @@ class ListenTraffic(Generic[EventT]):
         self.connection.end(Ending.STALLED, reason)
 
     def _check_pause(self, now: float) -> None:
-        """When the caller has stopped in the middle of speech, bring that to its end."""
+        """End speech that the caller has stopped in the middle of."""
         pause = self._pause
         if not pause.is_due(now) or self._shared.draining():
             return
@@ -306,7 +309,7 @@ class ListenTraffic(Generic[EventT]):
                 self._progress.ask(now, owed_s)
 
     def _end_by_silence(self, now: float) -> None:
-        """Put in the silence the caller did not send, as long as a turn is open."""
+        """Insert the silence that the caller did not send, while a turn is open."""
         longest_s = self._longest_turn_end_s if self._rules.open_text else 0.0
         seconds = self._pause.silence_s(now, longest_s)
         if frames := int(seconds * self._frame_rate):

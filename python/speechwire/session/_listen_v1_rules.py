@@ -20,7 +20,7 @@ __all__ = ["ListenV1Rules"]
 
 # Times are 32-bit floats on the wire.
 _TOLERANCE_S: Final = 0.01
-# A final that ends so little before the interim text it replaces leaves nothing open.
+# A final may end this much before the interim text that it replaces without leaving words open.
 _REMAINDER_S: Final = 0.1
 
 
@@ -34,7 +34,7 @@ class _Channel:
         self.last_word = LastWord()
 
     def knows(self, event: Results) -> bool:
-        """Whether a result whose span is final already adds neither words nor the end of an utterance."""
+        """Whether the result adds nothing: its span is final already, and it ends no utterance."""
         flagged = event.from_finalize or event.speech_final
         return not event.transcript and (not flagged or event.end <= self.flagged_s + _TOLERANCE_S)
 
@@ -61,11 +61,11 @@ class ListenV1Rules:
         return any(channel.open_until_s > 0 for channel in self._channels.values())
 
     def patience(self, options: ListenV1Options) -> float:
-        # Interim results come about once a second; without them only the end of an utterance shows progress.
+        # Interim results come about once a second. Without them, only ends of utterances show progress.
         return 1.0 if options.interim_results else 5.0
 
     def longest_turn_end_s(self, options: ListenV1Options) -> float:
-        return 0.0  # a flush ends what was said
+        return 0.0  # a flush ends the utterance
 
     def byte_rate(self, options: ListenV1Options) -> ByteRate:
         return byte_rate(options.encoding, options.sample_rate, options.channels or 1)
@@ -182,7 +182,7 @@ class ListenV1Rules:
         return [ended]
 
     def _note_coverage(self, event: Results) -> None:
-        """What this result says about the need of a replay, on the connection's clock."""
+        """Record how far this result makes a replay unnecessary, on the connection's clock."""
         if event.from_finalize:
             self._forced_s = max(self._forced_s, event.end)
         single = len(event.channel_index) < 2 or event.channel_index[1] == 1
@@ -207,7 +207,7 @@ def _shifted(event: Results, timeline: Timeline) -> Results:
 
 
 def _without_repeats(event: Results, channel: _Channel) -> Results:
-    """What a result adds to what was final: a replay begins before it, or where the slowest channel was."""
+    """Remove words that are final already. A replay begins earlier, or where the slowest channel was."""
     if event.end <= channel.final_s + _TOLERANCE_S and not any(
         alternative.words for alternative in event.channel.alternatives
     ):

@@ -22,7 +22,7 @@ __all__ = ["ListenV2Rules"]
 # Names of Configure's arguments that differ from the options'.
 _OPTION_OF: Final = {"keyterms": "keyterm", "language_hints": "language_hint"}
 _KINDS: Final = frozenset(TurnEvent)
-# Looking up a member of an enumeration takes as long as a call (CPython 3.11), and these are wanted often.
+# Looking up an enumeration's member takes as long as a call (CPython 3.11), and these are used often.
 _UPDATE: Final = TurnEvent.UPDATE
 _START_OF_TURN: Final = TurnEvent.START_OF_TURN
 _EAGER_END_OF_TURN: Final = TurnEvent.EAGER_END_OF_TURN
@@ -35,12 +35,12 @@ _MOST_TURNS_AHEAD: Final = 100
 
 
 class ListenV2Rules:
-    """Turns keep their numbers and happen once, whatever connections they span.
+    """Each turn keeps its number and is delivered once, even if it spans connections.
 
-    After a reconnect the service hears an open turn again from its beginning. What it then repeats is left
-    out: a second ``StartOfTurn``, and every update about audio already reported. What would break the order
-    Flux guarantees is restored: a pending ``EagerEndOfTurn`` whose text has changed is followed by
-    ``TurnResumed``, and a turn's first event with text is ``StartOfTurn``.
+    After a reconnect the service is sent an open turn again from its beginning. Its repetitions are left out:
+    a second ``StartOfTurn``, and updates about audio that was reported before. The order that Flux guarantees
+    is restored: a pending ``EagerEndOfTurn`` whose text has changed is followed by ``TurnResumed``, and a
+    turn's first event with text is ``StartOfTurn``.
     """
 
     probes: ClassVar[bool] = False
@@ -176,20 +176,20 @@ class ListenV2Rules:
         return () if repeated else self._continued(event)
 
     def _note_forced(self, event: TurnInfo, timeline: Timeline) -> None:
-        """Take note of a turn that was ended by force, or by silence put in, on the connection's clock."""
+        """Record a turn that was ended by force or by inserted silence, on the connection's clock."""
         end_s = event.audio_window_end
         if end_s < self._forced_s or any(word.end is None for word in event.words):
             return
         if event.trigger == _MANUAL:
             self._forced_s, self._run_up_s = end_s, RUN_UP_S
         elif event.words and timeline.is_silence(end_s):
-            # The caller may have stopped within a word, and goes on with the rest of it.
+            # The caller may have stopped within a word, and may go on with the rest of it.
             unheard_s = timeline.end_s(end_s) - timeline.end_s(event.words[-1].end or 0.0)
             self._forced_s, self._run_up_s = end_s, min(unheard_s, RUN_UP_S)
 
     def _note_index(self, service_index: int) -> None:
-        """The service has ended this turn: whatever else it says of it is a repeat."""
-        # A number from far ahead is no number: what came after it would all seem to be of the past.
+        """Record that the service has ended this turn: later events about it are repetitions."""
+        # Ignore a number that is far too high: every later event would seem to belong to a past turn.
         is_next = service_index - self._service_index <= _MOST_TURNS_AHEAD
         self._service_index = service_index + 1 if is_next else self._service_index + 1
 
@@ -234,7 +234,7 @@ class ListenV2Rules:
 
     def _ended(self, event: TurnInfo) -> Sequence[TurnInfo]:
         if not event.transcript and (not self.open_text or event.audio_window_end <= self._ended_s):
-            return ()  # nothing of it is new
+            return ()  # it adds nothing
         self._ended_s = max(self._ended_s, event.audio_window_end)
         started = () if self.open_text else (_as(_START_OF_TURN, event),)
         mended = self._mended(event)
@@ -248,7 +248,7 @@ class ListenV2Rules:
         return (*started, *mended, event)
 
     def _mended(self, event: TurnInfo) -> tuple[TurnInfo, ...]:
-        """``TurnResumed`` in place of the one that a lost connection swallowed."""
+        """Insert the ``TurnResumed`` that was lost with a connection."""
         if self._eager_text in (None, event.transcript) or not self._spans_connections:
             return ()
         self._eager_text = None

@@ -1,4 +1,4 @@
-"""A session lives in one event loop, and says so instead of hanging where it is used in another."""
+"""Binds a session to one event loop, so that its use in another raises instead of hanging."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ class LoopBinding:
     """The event loop that a session belongs to: the first one it is used in.
 
     Args:
-        misuse: What its use in another loop raises.
+        misuse: Makes the exception that a use in another loop raises.
 
     Attributes:
-        loop: That loop, once there is one.
+        loop: The loop; ``None`` before the first use.
     """
 
     __slots__ = ("_misuse", "loop")
@@ -36,10 +36,10 @@ class LoopBinding:
         return self.loop is not None and self.loop is not asyncio.get_running_loop()
 
     def check(self) -> None:
-        """Bind to the running loop, or see that it is the one.
+        """Bind to the running loop at the first use; later check that it is the same.
 
         Raises:
-            SessionClosed, LocalProtocolError: It is another one; which of them, the owner has said.
+            SessionClosed, LocalProtocolError: Another loop is running. `misuse` decides which is raised.
             RuntimeError: No loop is running.
         """
         running = asyncio.get_running_loop()
@@ -49,10 +49,10 @@ class LoopBinding:
             raise self._misuse(f"the session belongs to another event loop: {self._remedy()}")
 
     def leave(self) -> None:
-        """Let go of another loop that has ended or stands still.
+        """Release the binding to another loop that has ended or is not running.
 
         Raises:
-            SessionClosed, LocalProtocolError: It is running, in another thread.
+            SessionClosed, LocalProtocolError: That loop is running in another thread.
         """
         if self.loop is not None and self.loop.is_running():
             raise self._misuse(f"the session is in use in another event loop: {self._remedy()}")

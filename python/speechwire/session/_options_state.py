@@ -1,9 +1,9 @@
-"""Settings as state: what connections are wanted with, against what they were made with. Pure.
+"""Keeps the wanted options and the changes that no connection has accepted yet. Without I/O.
 
-A change is wanted from the moment it is asked for. It *holds* once a connection has it: because its URL had
-it, or because the service has answered its ``Configure``. Until then it can still be refused, and is then
-wanted no more; the changes beside it are. A connection that was made with a change which is wanted no more is
-stale and must not be used.
+A change is wanted from the moment it is requested. It *holds* once a connection has it, because its URL had
+it or because the service has confirmed its ``Configure``. Until then the service can refuse it, which
+withdraws it and leaves other changes wanted. A connection that was opened with a withdrawn change is stale
+and must not be used.
 """
 
 from __future__ import annotations
@@ -27,19 +27,18 @@ class Change(Generic[OptionsT]):
     """One change of the options.
 
     Args:
-        number: Counts up.
-        asked: What the caller asked for.
-        apply: Makes the changed options.
-        configure: Arguments of ``Configure`` that bring a connection to it; ``None`` if only a new connection
-            has it.
-        position: Audio pushed before it, in bytes.
-        settle: Called once with what becomes of it: ``None`` when it holds or will hold on the next
-            connection.
+        number: The number of the change; later changes have larger numbers.
+        asked: What the caller requested.
+        apply: Returns the changed options.
+        configure: Arguments of a ``Configure`` that makes the change; ``None`` if it needs a new connection.
+        position: The position of the audio that was pushed before the change.
+        settle: Called once with the outcome: ``None`` when the change holds or will hold on the next
+            connection, else the error.
 
     Attributes:
         holds: Whether a connection has had it.
-        is_withdrawn: Whether it is wanted no more.
-        is_settled: Whether the caller knows what becomes of it.
+        is_withdrawn: Whether it is no longer wanted.
+        is_settled: Whether `settle` has been called.
     """
 
     def __init__(
@@ -62,7 +61,7 @@ class Change(Generic[OptionsT]):
         self._settle = settle
 
     def settle(self, outcome: BaseException | None) -> None:
-        """Let the caller know; the first outcome counts."""
+        """Tell the caller the outcome; later calls do nothing."""
         if not self.is_settled:
             self.is_settled = True
             self._settle(outcome)
@@ -70,11 +69,11 @@ class Change(Generic[OptionsT]):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot(Generic[OptionsT]):
-    """What one connection is made with.
+    """The options that one connection is opened with.
 
     Args:
-        options: Those that are wanted now.
-        number: The last change that is in them.
+        options: The options.
+        number: The number of the last change in them.
         unproven: The changes in them that no connection has had yet.
     """
 
@@ -84,7 +83,7 @@ class Snapshot(Generic[OptionsT]):
 
     @property
     def is_stale(self) -> bool:
-        """Whether it has a change that is wanted no more."""
+        """Whether it has a change that has been withdrawn."""
         return any(change.is_withdrawn for change in self.unproven)
 
 
@@ -92,11 +91,12 @@ class OptionsState(Generic[OptionsT]):
     """The options of a session.
 
     Args:
-        options: To begin with; they are wanted and may turn out to be refused.
-        emit: Where it is said that a change is refused whose caller believes that it will hold.
+        options: The first options.
+        emit: Takes `ChangeRefused`, for a refused change whose caller has been told that it will hold.
 
     Attributes:
-        proven: Options that no refusal can take back: a connection had them, or they are the first.
+        proven: Options that no refusal can withdraw: the first options, with the changes that a connection
+            has had. If very many changes wait, the oldest count as proven too.
         latest: The number of the last change.
     """
 
@@ -105,7 +105,7 @@ class OptionsState(Generic[OptionsT]):
         self._emit = emit
         self.latest = 0
         self._changes: list[Change[OptionsT]] = []
-        # In `proven` already, but a connection that was opened before may have to be told.
+        # Changes in `proven` that a connection opened earlier may still need a Configure for.
         self._folded: list[Change[OptionsT]] = []
 
     @property
@@ -117,7 +117,7 @@ class OptionsState(Generic[OptionsT]):
         return options
 
     def snapshot(self) -> Snapshot[OptionsT]:
-        """What a connection is to be made with now."""
+        """The options with which to open a connection now."""
         return Snapshot(self.wanted, self.latest, tuple(self._changes))
 
     def add(
@@ -128,7 +128,7 @@ class OptionsState(Generic[OptionsT]):
         position: int,
         settle: Callable[[BaseException | None], None],
     ) -> Change[OptionsT]:
-        """Want a change."""
+        """Add a change to the wanted options."""
         self.latest += 1
         change = Change(self.latest, asked, apply, configure, position, settle)
         self._changes.append(change)
@@ -137,12 +137,12 @@ class OptionsState(Generic[OptionsT]):
         return change
 
     def to_configure(self, told: int, position: int) -> list[Change[OptionsT]]:
-        """The changes that ``Configure`` should bring to a connection now.
+        """The changes that a ``Configure`` should make on a connection now.
 
         Args:
-            told: The last change the connection was made with or told of.
-            position: Up to where audio has been sent: a change comes behind the audio before it, but for one
-                that holds already, on the connection before.
+            told: The number of the last change that the connection was opened with or sent.
+            position: The position up to which audio has been sent. A change waits for the audio pushed before
+                it, unless it holds already because the connection before had it.
         """
         return [
             change
@@ -161,7 +161,7 @@ class OptionsState(Generic[OptionsT]):
         self._prove([change for change in changes if change in self._changes])
 
     def refused(self, error: SpeechwireError, changes: Iterable[Change[OptionsT]]) -> bool:
-        """The service has refused these; true if there were any that nobody had accepted."""
+        """The service has refused these. Return whether any of them had not been accepted before."""
         doomed = [change for change in changes if change in self._changes and not change.holds]
         for change in doomed:
             self.withdraw(change)
@@ -171,31 +171,31 @@ class OptionsState(Generic[OptionsT]):
         return bool(doomed)
 
     def refused_together(self, error: SpeechwireError, changes: Iterable[Change[OptionsT]]) -> bool:
-        """The service has refused these without saying which: the newer half is dropped, or the only one.
+        """The service has refused these without naming one: withdraw the newer half, or the only one.
 
-        False if there was none to drop.
+        Return false if there was none to withdraw.
         """
         doubted = [change for change in changes if change in self._changes and not change.holds]
         return self.refused(error, doubted[len(doubted) // 2 :])
 
     def withdraw(self, change: Change[OptionsT]) -> None:
-        """Want a change no longer, if it does not hold yet."""
+        """Withdraw a change, unless it holds already."""
         if change in self._changes and not change.holds:
             change.is_withdrawn = True
             self._changes.remove(change)
             self._fold()
 
     def adopt(self) -> None:
-        """There is no connection: whatever is wanted will hold on the next one.
+        """There is no connection: settle the changes, as they will hold on the next one.
 
-        A change that asks for a new connection is settled by whoever asks.
+        A change that needs a new connection is settled by its caller.
         """
         for change in self._changes:
             if change.configure is not None:
                 change.settle(None)
 
     def fail(self, error: BaseException) -> None:
-        """The session is closing: nobody waits any longer. The changes stay wanted by later connections."""
+        """The session is closing: settle all changes with `error`. Later connections still have them."""
         for change in tuple(self._changes):
             change.settle(error)
 
@@ -206,7 +206,7 @@ class OptionsState(Generic[OptionsT]):
         self._fold()
 
     def _fold(self) -> None:
-        """Put into `proven` what holds, in the order in which it was asked for."""
+        """Move changes that hold into `proven`, in the order in which they were requested."""
         while self._changes and self._changes[0].holds:
             change = self._changes.pop(0)
             self.proven = change.apply(self.proven)

@@ -1,4 +1,4 @@
-"""A session's audio from the push until results cover it, and what becomes of what is lost."""
+"""A session's audio from the push until results cover it, and the count of what is lost."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ _logger = logging.getLogger("speechwire.session")
 
 
 class OutgoingAudio:
-    """The ring of a session, its unit, and the account of what is lost.
+    """A session's ring of audio, and the counters of audio that is lost.
 
     Args:
-        rate: Of the audio that is sent.
-        settings: Bounds.
-        converter: Makes it of what is pushed; ``None`` if it is that already.
-        emit: Where events go.
+        rate: The rate of the audio that is sent.
+        settings: ``buffer_s`` and ``replay_s`` are used.
+        converter: Converts pushed audio to the audio that is sent; ``None`` for no conversion.
+        emit: Takes events.
 
     Attributes:
         ring: The audio.
-        rate: Of the audio.
-        stats: Counters, but for those of the ring; see :meth:`counters`.
-        run_up_frames: How much before what the ring has acknowledged a replay would begin.
+        rate: The rate of the audio that is sent.
+        stats: Counters except those of the ring; see :meth:`counters`.
+        run_up_frames: How many frames before the acknowledged position a replay would begin.
     """
 
     def __init__(
@@ -57,23 +57,23 @@ class OutgoingAudio:
         self._emit = emit
 
     def exchange(self, converter: Converter) -> None:
-        """Convert with another converter from here on; what is left in the one before is queued."""
+        """Use another converter from here on; queue the audio left in the old one."""
         self.ring.exchange(beside_whole_frames(converter, self.rate.frame_bytes))
         self.report_dropped()
 
     def flush_converter(self, *, at_end: bool = False) -> None:
-        """Queue what is left in the converter; at the end also what is left of a frame."""
+        """Queue the audio left in the converter; at the end also an incomplete frame."""
         self.ring.flush_converter(at_end=at_end)
         self.report_dropped()
 
     def report_dropped(self) -> None:
-        """Count what the ring had no room for; said once while that lasts."""
+        """Count audio that the ring dropped for lack of room; report when an overflow begins."""
         frames, has_begun = self.ring.take_dropped()
         if frames:
             self.lose(frames, "buffer full" if has_begun else "")
 
     def rewind(self, *, replaced: bool = False) -> float:
-        """Have sent again what no result acknowledges; returns how many seconds that is."""
+        """Queue unacknowledged audio to be sent again; return how many seconds of it."""
         queued = self.ring.queued_frames
         lost = self.ring.rewind(replaced=replaced)
         replayed = self.ring.queued_frames - queued
@@ -81,20 +81,20 @@ class OutgoingAudio:
         return self.seconds(replayed)
 
     def bound_repeats(self) -> None:
-        """Give up what was sent again too often."""
+        """Give up audio that was sent again too often."""
         if self.ring.overdrawn_frames():
             self.give_up_repeats()
 
     def give_up_repeats(self, until: int | None = None) -> None:
-        """Send nothing again that begins before ``until``, or nothing at all."""
+        """Give up repeated audio that begins before ``until``, or all of it."""
         self.lose(self.ring.give_up_repeats(until), "replay limit")
 
     def overdraft_s(self) -> float:
-        """How much new audio makes room for what was sent to be sent again."""
+        """Seconds of new audio after which repeated audio may be sent again."""
         return self.seconds(-(-self.ring.overdrawn_frames() // 3))
 
     def lose(self, frames: int, reason: str) -> None:
-        """Count audio that will have no result, and say so if there is a reason."""
+        """Count audio that will have no result; emit `AudioDropped` if there is a reason."""
         self.stats.lost_bytes += frames * self.rate.frame_bytes
         if frames and reason:
             event = AudioDropped(seconds=self.seconds(frames), reason=reason)
@@ -102,7 +102,7 @@ class OutgoingAudio:
             self._emit(event)
 
     def fork(self) -> OutgoingAudio:
-        """A copy that goes its own way, counts for itself and says nothing."""
+        """An independent copy with counters of its own, which emits no events."""
         other = copy.copy(self)
         other.ring = self.ring.fork()
         other.stats = ListenStats()
@@ -110,7 +110,7 @@ class OutgoingAudio:
         return other
 
     def absorb(self, other: OutgoingAudio) -> None:
-        """Count as well what a copy has counted."""
+        """Add the counters of a copy."""
         self.stats.absorb(other.counters())
 
     def counters(self) -> ListenStats:
@@ -131,14 +131,14 @@ class OutgoingAudio:
         return self.ring.counts()[0] > 0
 
     def seconds(self, frames: int) -> float:
-        """How long so many frames last; 0 for compressed audio."""
+        """The duration of `frames`; 0 for compressed audio."""
         return frames / self.rate.frame_rate if self.rate.bytes_per_s else 0.0
 
 
 def _ignore(event: SessionEvent) -> None:
-    """What a copy loses is not lost."""
+    """Drop an event: audio that a copy gives up is still in the original."""
 
 
 def _frames(rate: ByteRate, seconds: float) -> int:
-    """As whole frames; a fixed size for audio whose length is unknown."""
+    """`seconds` in whole frames; for compressed audio, whose duration is unknown, a fixed size."""
     return int(seconds * rate.frame_rate) if rate.bytes_per_s else _COMPRESSED_BYTES

@@ -1,4 +1,4 @@
-"""How long a speaking session tries. Pure: no clock, no task; the caller waits."""
+"""How long a speaking session retries. Without a clock and without tasks: the caller waits."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ __all__ = ["Patience"]
 
 
 class Patience:
-    """Back-off with an end, so that a request for speech fails at some time instead of waiting for ever.
+    """A back-off that ends, so that a request for speech fails instead of waiting for ever.
 
-    After giving up, the next attempt may begin at once, but not in a storm; for a while, one that fails is
+    After giving up, the next attempt may begin after ``base_s``. Within ``cap_s`` one failed attempt is
     enough to give up again.
 
     Args:
-        policy: How patient to be.
-        uniform: Source of jitter.
+        policy: The back-off policy.
+        uniform: The source of jitter, as ``random.uniform``.
 
     Attributes:
         not_before: When the next attempt may begin, on the caller's clock.
@@ -40,7 +40,7 @@ class Patience:
         return now < self._short_until
 
     def unreachable(self, error: SpeechwireError, now: float, *, short: bool) -> float | None:
-        """A connection could not be opened; returns how long to wait, or ``None`` to give up."""
+        """A connection could not be opened; return the seconds to wait, or ``None`` to give up."""
         delay_s = self._backoff.refused(error)
         if delay_s is None or short:
             self.give_up(now)
@@ -51,7 +51,7 @@ class Patience:
     def ended(
         self, now: float, *, lived_s: float, progressed: bool, throttled: bool, short: bool
     ) -> float | None:
-        """An open connection ended before its work was done; returns as :meth:`unreachable`."""
+        """A connection ended before its work was done; return the seconds to wait, or ``None`` to give up."""
         delay_s = self._backoff.ended(lived_s=lived_s, progressed=progressed, throttled=throttled)
         if delay_s is None or (short and not progressed):
             self.give_up(now)
@@ -65,7 +65,7 @@ class Patience:
         self._short_until = 0.0
 
     def give_up(self, now: float) -> None:
-        """The open requests fail. The next attempt counts from zero."""
+        """Give up: the open requests fail, and the next attempt counts from zero."""
         self._backoff.succeeded()
         self.not_before = now + self._policy.base_s
         self._short_until = now + self._policy.cap_s

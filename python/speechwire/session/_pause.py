@@ -1,4 +1,4 @@
-"""What to do when the caller stops pushing in the middle of speech. Pure: times come in."""
+"""Decides what to do when the caller stops pushing in the middle of speech. Without a clock."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Pause"]
 
 _STEP_S: Final = 0.25
 _LATER_S: Final = 0.1
-_LEAST_SILENCE_S: Final = 1.0  # after every pause: what was said last may not be known yet
+_LEAST_SILENCE_S: Final = 1.0  # in every pause, as the last words may not have been reported yet
 _MOST_AT_ONCE_S: Final = 1.0
 
 
@@ -19,8 +19,8 @@ class Pause:
     """One connection's view of the caller's pauses. A pause ends with the next push.
 
     Args:
-        after_s: How long no audio must have come; ``None`` for never.
-        ring: Knows when the caller pushes.
+        after_s: A pause begins after this many seconds without audio; ``None`` for never.
+        ring: Records when the caller pushes.
     """
 
     __slots__ = ("_after_s", "_begun", "_look_at", "_over", "_ring", "_silent_to")
@@ -30,20 +30,20 @@ class Pause:
         self._ring = ring
         self._begun = self._over = 0 if ring.pushes == 0 else -1  # of the pause after so many pushes
         self._look_at = -math.inf
-        self._silent_to = -math.inf  # silence was put in up to here
+        self._silent_to = -math.inf  # the time up to which silence was inserted
 
     def stopped_at(self) -> float:
         """When the next piece of audio was due; pauses count from there."""
         return self._ring.last_push_at + self._ring.piece_s
 
     def due_at(self) -> float:
-        """When there may be something to do."""
+        """The next time at which there may be something to do; infinite if never in this pause."""
         if self._over == self._ring.pushes:
             return math.inf
         return max(self.stopped_at() + self._after_s, self._silent_to + _STEP_S, self._look_at)
 
     def is_due(self, now: float) -> bool:
-        """Whether the caller has stopped, and something is still to be done about it."""
+        """Whether the caller has paused and something remains to be done."""
         return now >= self.due_at()
 
     def begins(self) -> bool:
@@ -52,19 +52,19 @@ class Pause:
         return begins
 
     def look_later(self, now: float) -> None:
-        """Audio still waits to be sent: nothing can be put in before it."""
+        """Look again later: audio still waits to be sent, so no silence can be inserted yet."""
         self._look_at = now + _LATER_S
 
     def over(self) -> None:
-        """Nothing more is to be done before the next push."""
+        """Do nothing more before the next push."""
         self._over = self._ring.pushes
 
     def silence_s(self, now: float, longest_s: float) -> float:
-        """How much silence to put in now, as if the caller had gone on; 0 once the pause is long enough.
+        """Seconds of silence to insert now, as if the caller had gone on; 0 once the pause is long enough.
 
         Args:
             now: The time.
-            longest_s: How much silence is wanted in this pause, at most; a second comes in any case.
+            longest_s: The most silence in this pause, in seconds; values below 1 count as 1.
         """
         stopped_at = self.stopped_at()
         begin = max(stopped_at, self._silent_to)

@@ -1,4 +1,4 @@
-"""Where in the audio of a Flux TTS connection somebody has stopped listening, as ``Interrupt`` says it."""
+"""Computes ``playback_offset`` of ``Interrupt``: how much of a Flux TTS connection's audio was heard."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ __all__ = ["PlaybackOffset"]
 
 
 class PlaybackOffset:
-    """A turn's place in the audio of its connection, by what the service has sent and said.
+    """The position of the active turn in its connection's audio.
 
-    Whole turns count with all their audio, an interrupted one with what the service says was played of the
-    connection by then. Offsets grow from one interruption to the next.
+    A complete turn counts with all its audio. An interrupted turn counts up to the offset that the service
+    reports as played. Offsets never decrease from one interruption to the next.
 
     Args:
-        bytes_per_s: Of the audio.
+        bytes_per_s: Bytes of audio per second.
     """
 
     def __init__(self, bytes_per_s: int) -> None:
@@ -35,7 +35,7 @@ class PlaybackOffset:
                 self._next(event.audio_played_ms)
 
     def at_ms(self, heard_s: float) -> int | None:
-        """The offset when so much of the active turn was heard; ``None`` where none can be told."""
+        """The offset in ms when `heard_s` of the active turn were heard; ``None`` if it is not known."""
         heard_ms = min(1000 * heard_s, self._turn_bytes / self._bytes_per_ms)
         offset_ms = int(self._begins_ms + heard_ms)
         if offset_ms <= self._last_ms:

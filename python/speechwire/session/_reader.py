@@ -1,4 +1,4 @@
-"""Whoever reads: waits for the next item, or takes it in the very call that brings it."""
+"""One reading task: it waits for the next item, or takes it within the call that brings it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class Reader(Generic[T]):
-    """One task that waits for items. The state it waits for is its owner's: look at it before each wait."""
+    """One task that waits for items. The owner keeps the items: check for one before each wait."""
 
     __slots__ = ("_take", "_waiter")
 
@@ -21,10 +21,10 @@ class Reader(Generic[T]):
         self._waiter: asyncio.Future[None] | None = None
 
     def offer(self, item: T) -> bool:
-        """Give an item to the task that waits for it, in this call; false if it has to wait for the task.
+        """Pass an item to the waiting task's ``take``, within this call. Return false if none waits.
 
-        Calls what the task has left for that; what it raises is raised in the task. While it runs, and after
-        it has returned false, other items wait.
+        An exception of ``take`` is raised in the waiting task. While ``take`` runs, and after it has returned
+        false, this returns false.
         """
         take, waiter = self._take, self._waiter
         if take is None or waiter is None or waiter.done():
@@ -45,13 +45,13 @@ class Reader(Generic[T]):
         return True
 
     def wake(self) -> None:
-        """Have the task look again."""
+        """Wake the waiting task."""
         waiter = self._waiter
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
     async def wait(self, take: Callable[[T], bool] | None = None) -> bool:
-        """Wait for :meth:`wake`, and have ``take`` called by :meth:`offer` meanwhile.
+        """Wait for :meth:`wake`; meanwhile :meth:`offer` calls ``take``.
 
         Returns:
             False once ``take`` has returned false.

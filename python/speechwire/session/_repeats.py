@@ -1,7 +1,7 @@
-"""Words that a replay has repeated. Pure.
+"""Recognises words that a replay has repeated. Without I/O.
 
-Where a result was forced in the middle of a word, a replay begins a little earlier, or the word could vanish.
-The words before the cut are then heard again, at nearly the same times.
+If a result was forced in the middle of a word, a replay begins a little earlier, else the word could be lost.
+The words before the cut are then transcribed again, with nearly the same times.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ __all__ = ["RUN_UP_S", "LastWord"]
 WordT = TypeVar("WordT")
 
 RUN_UP_S: Final = 1.0
-"""How much before a forced cut a replay begins: as long as a long word."""
+"""How many seconds before a forced cut a replay begins: the length of a long word."""
 
 _SAME_WORD: Final = 0.5
 
@@ -31,7 +31,7 @@ class LastWord:
             self.start, self.end = start, end
 
     def repeats(self, start: float, end: float) -> bool:
-        """Whether a word at this time has been delivered: it lies before, or mostly upon, the last one."""
+        """Whether a word was delivered before: it lies before the last one, or mostly overlaps it."""
         if self.end <= 0.0:
             return False
         if (start + end) / 2 < self.end:

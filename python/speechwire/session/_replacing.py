@@ -1,4 +1,4 @@
-"""Replacing a connection by another, without losing or doubling anything: make before break."""
+"""Replaces a connection by another without losing or repeating results: the new one is opened first."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _logger = logging.getLogger("speechwire.session")
 
 
 class Replacing(Generic[EventT]):
-    """Replaces a session's connection for whoever asks: a caller, or the timer of its age.
+    """Replaces a session's connection when the caller asks, or when the connection is old.
 
-    The new connection is opened first, in a place borrowed from the limiter. The change happens between turns
-    or utterances, or after ``rollover_wait_s``. Closing the session stops it.
+    The new connection is opened first, in a place borrowed from the limiter. The session switches between
+    turns or utterances, or after ``rollover_wait_s``. Closing the session cancels a replacement.
 
     Args:
-        runner: Of the session.
+        runner: The session's runner.
         settings: Limits and deadlines.
     """
 
@@ -43,7 +43,7 @@ class Replacing(Generic[EventT]):
 
         Raises:
             HandshakeRefused: The new one was refused; the old one stays.
-            ConnectFailed: It could not be reached; the same holds.
+            ConnectFailed: The service could not be reached; the old one stays.
             SessionClosed: The session was closed meanwhile.
         """
         task = asyncio.get_running_loop().create_task(self._replace())
@@ -57,7 +57,7 @@ class Replacing(Generic[EventT]):
         task.result()
 
     def watch(self, is_open: bool) -> None:
-        """A connection has been opened: replace it when it is old. Or it has ended."""
+        """Start the timer that replaces an old connection when one is opened; stop it when it ends."""
         if self._timer is not None:
             self._timer.cancel()
         age_s = self._settings.max_age_s
@@ -82,10 +82,10 @@ class Replacing(Generic[EventT]):
         async with self._one_at_a_time:
             traffic, dialing = self._runner.traffic, self._runner.dialing
             if traffic is None or dialing is None or not self._runner.machine.accepting:
-                return  # the next connection has what is wanted anyway
+                return  # the next connection gets the wanted options anyway
             async with dialing.connector.borrow():
                 while not await self._change_over(traffic, dialing):
-                    pass  # a change was refused meanwhile that the new connection had
+                    pass  # the new connection had a change that was refused meanwhile
 
     async def _change_over(self, traffic: ListenTraffic[EventT], dialing: Dialing) -> bool:
         opened = await dialing.open(borrowed=True)

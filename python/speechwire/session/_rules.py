@@ -1,4 +1,4 @@
-"""What the two listening endpoints do differently, as the session sees it."""
+"""The differences between the two listening endpoints, as the session needs them."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ __all__ = ["ONSET_S", "ByteRate", "ListenProtocol", "ListenRules", "byte_rate"]
 _SILENCE: Final = {"mulaw": 0xFF, "alaw": 0xD5}
 
 ONSET_S: Final = 2.0
-"""Audio with an empty result needs no replay, but for its last part, in which a word may have begun."""
+"""Audio with an empty result needs no replay, except its last `ONSET_S`, in which a word may have begun."""
 
 EventT = TypeVar("EventT")
 
 
 class ByteRate(NamedTuple):
-    """How bytes and time relate; ``bytes_per_s`` is 0 where they do not (compressed audio)."""
+    """The relation of bytes and time; ``bytes_per_s`` is 0 for compressed audio, which has none."""
 
     frame_bytes: int
     bytes_per_s: int
     silence: int = 0
-    """The byte that silence is made of."""
+    """The byte that encodes silence."""
 
     @property
     def frame_rate(self) -> int:
-        """Frames per second; 0 where bytes do not tell."""
+        """Frames per second; 0 for compressed audio."""
         return self.bytes_per_s // self.frame_bytes
 
 
 def byte_rate(encoding: str | None, sample_rate: int | None, channels: int = 1) -> ByteRate:
-    """What these connection parameters declare."""
+    """The rate of the audio that these connection parameters declare."""
     size = SAMPLE_BYTES.get(encoding or "", 0) * channels
     if not size or not sample_rate:
         return ByteRate(1, 0)
@@ -57,19 +57,19 @@ class ListenProtocol(EndpointProtocol[EventT], Protocol[EventT]):
 
 
 class ListenRules(Protocol[EventT]):
-    """One endpoint's ways, over all connections of a session.
+    """The behaviour of one endpoint, over all connections of a session.
 
-    Rules never wait and never send; methods that return frames leave sending to the caller. Times with
-    ``_s`` are on the connection's clock unless they are said to be the caller's.
+    Rules neither block nor send; the caller sends the frames that methods return. Times with ``_s`` are on
+    the connection's clock unless the caller's clock is named.
     """
 
     @property
     def protocol(self) -> ListenProtocol[EventT]:
-        """The current connection's."""
+        """The protocol of the current connection."""
 
     @property
     def open_text(self) -> bool:
-        """Whether the service has heard words that no final result or end of turn holds yet."""
+        """Whether the service has reported words that no final result or end of turn contains yet."""
 
     reported_s: float
     """The furthest point that any connection's results have reached, on the caller's clock."""
@@ -81,16 +81,16 @@ class ListenRules(Protocol[EventT]):
     """Whether :meth:`flush` makes a healthy service show progress; else it shows progress unasked."""
 
     needs_silence: ClassVar[bool]
-    """Whether what was said ends only by more audio; else :meth:`flush` ends it."""
+    """Whether only further audio ends an utterance; else :meth:`flush` does."""
 
     keep_alive_message: ClassVar[bool]
     """Whether a silent connection needs :meth:`keep_alive`; else a WebSocket ping does."""
 
     def patience(self, options: Any) -> float:
-        """How many progress timeouts the service may stay silent in good health, with these options."""
+        """For how many progress timeouts a healthy service may send no results, with these options."""
 
     def longest_turn_end_s(self, options: Any) -> float:
-        """How long after its last word a turn may stay open, with these options."""
+        """How many seconds after its last word a turn may stay open, with these options."""
 
     def byte_rate(self, options: Any) -> ByteRate:
         """The audio that is declared to the service."""
@@ -99,7 +99,7 @@ class ListenRules(Protocol[EventT]):
         """Whether a new connection can continue in the middle of the audio."""
 
     def fork(self) -> ListenRules[EventT]:
-        """A copy that goes its own way from the next :meth:`begin` on."""
+        """A copy that is independent from the next :meth:`begin` on."""
 
     def begin(self, options: Any) -> None:
         """A new connection has been opened with these options."""
@@ -108,7 +108,7 @@ class ListenRules(Protocol[EventT]):
         """Put an event on the caller's clock; leave out what was delivered before."""
 
     def acknowledged(self) -> tuple[float, float]:
-        """Up to where results will not change, and how much earlier a replay has to begin, in seconds."""
+        """The position up to which results are final, and how much earlier a replay begins, in seconds."""
 
     def is_interim(self, event: object) -> bool:
         """Whether a later event replaces this one."""

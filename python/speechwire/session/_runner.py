@@ -1,4 +1,4 @@
-"""The one task of a listening session: how it begins, what may be asked of it, and how it ends."""
+"""The task of a listening session: its start, the calls that affect it, and its end."""
 
 from __future__ import annotations
 
@@ -36,27 +36,27 @@ _LOOP_ENDED: Final = "the session's event loop has ended: make a session in this
 
 
 class Runner(Generic[EventT]):
-    """Begins with the first audio, lives through one connection after the other, and ends the event stream.
+    """Starts with the first audio, runs one connection after the other, and ends the event stream.
 
     Args:
-        rules: The endpoint.
-        options: What to ask the service for.
-        base_url: Where the service is.
-        access: How to reach it.
+        rules: The endpoint's rules.
+        options: The first options.
+        base_url: The service's URL.
+        access: How to reach the service.
         settings: Limits and deadlines.
-        converter: Of what is pushed to what is sent.
-        watch: Told when a connection has been opened (true) and when it has ended.
+        converter: Converts pushed audio to the audio that is sent.
+        watch: Called with true when a connection has been opened, with false when it has ended.
 
     Attributes:
-        events: What the consumer reads.
+        events: The queue that the consumer reads.
         machine: The session's state.
-        error: Why the session failed for good.
+        error: Why the session failed permanently; ``None`` if it has not.
         audio: The audio.
-        options: What is wanted, against what connections have.
-        dialing: Opens connections, once the task has begun.
+        options: The wanted options, and the changes not accepted yet.
+        dialing: Opens connections; set when the task has started.
         conversation: The connections.
-        binding: The event loop the session belongs to, from its first use on.
-        now: The loop's clock.
+        binding: The event loop that the session belongs to from its first use on.
+        now: Returns the loop's time.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Runner(Generic[EventT]):
         self.binding = LoopBinding(LocalProtocolError)
         self._task: asyncio.Task[None] | None = None
         self._background: set[asyncio.Task[None]] = set()
-        self._closing = 0  # how many wait for the end
+        self._closing = 0  # the number of tasks that wait for the end
         self._last_results: LastResults[EventT] = LastResults(self.events.put, self.in_background)
         self._shared = Shared(
             rules=rules,
@@ -121,19 +121,19 @@ class Runner(Generic[EventT]):
         """Raise in another event loop than the session's, or without one.
 
         Raises:
-            SessionClosed: The session's has ended.
-            LocalProtocolError: The session's still exists.
+            SessionClosed: The session's loop has ended.
+            LocalProtocolError: The session's loop still exists.
             RuntimeError: No loop is running.
         """
         if self.binding.ended:
-            if not self.over:  # nothing can be sent, and nobody can be woken
+            if not self.over:  # without its loop the session can neither send nor wake a task
                 self.machine.step(Operation.CANCEL)
                 self.error = SessionClosed(_LOOP_ENDED)
             self.refuse()
         self.binding.check()
 
     def check_usable(self) -> None:
-        """Raise as well `SessionClosed` once the session is closing or over."""
+        """As :meth:`check_loop`; also raise `SessionClosed` once the session is closing or over."""
         self.check_loop()
         if not self.machine.accepting:
             self.refuse()
@@ -144,7 +144,7 @@ class Runner(Generic[EventT]):
         raise self._why_closed()
 
     def pushed(self, messages: list[bytes], now: float) -> None:
-        """Audio was pushed of which not just one message is to be sent now: see `AudioRing.push`."""
+        """Handle pushed audio that is not exactly one message to send now; see `AudioRing.push`."""
         traffic = self.traffic
         if traffic is not None:
             for message in messages:
@@ -154,7 +154,7 @@ class Runner(Generic[EventT]):
             self.start()
 
     def start(self, *, connect: bool = False) -> None:
-        """Start the task if need be, and let it look for work; ``connect`` even without audio."""
+        """Start the task if it has not started, and wake it; with ``connect``, connect even without audio."""
         if connect:
             self.conversation.connect_wanted = True
         if self._task is None:
@@ -163,13 +163,13 @@ class Runner(Generic[EventT]):
         self.notify()
 
     def notify(self, *, hurry: bool = False) -> None:
-        """Let the task look for work."""
+        """Wake the task."""
         self._wakeup.notify(hurry=hurry)
         if self.traffic is not None:
             self.traffic.connection.wake()
 
     async def connect(self) -> None:
-        """Wait for a connection; raises what the attempts raise when they are used up."""
+        """Wait for a connection; when the attempts are used up, raise the error of the last one."""
         seen = 0 if self.dialing is None else self.dialing.failures
         if self.traffic is None:
             self.start(connect=True)
@@ -188,7 +188,7 @@ class Runner(Generic[EventT]):
         return self.traffic is None and self.dialing is not None and self.dialing.is_fixed
 
     def replace(self, traffic: ListenTraffic[EventT], opened: Opened) -> bool:
-        """Go on with this connection in place of that one; false if that one is not in use any more."""
+        """Replace the connection of `traffic` by `opened`; return false if it is no longer in use."""
         if self.traffic is not traffic or self.machine.state is not State.READY:
             return False
         self.conversation.next = opened
@@ -199,7 +199,7 @@ class Runner(Generic[EventT]):
         return True
 
     def in_background(self, task: asyncio.Task[None]) -> None:
-        """Have a task cancelled when the session closes."""
+        """Register a task to be cancelled when the session closes."""
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
@@ -214,7 +214,7 @@ class Runner(Generic[EventT]):
         self.notify(hurry=True)
 
     async def close(self) -> None:
-        """Finish what is queued within the deadline, then end."""
+        """Send what is queued, wait for the last results until the deadline, then end."""
         if self._task is None:
             if not self.over:
                 self._last_results.shown = True
@@ -226,7 +226,7 @@ class Runner(Generic[EventT]):
         try:
             await asyncio.wait({self._task}, timeout=0 if nothing_left else self._settings.drain_timeout_s)
         except asyncio.CancelledError:
-            if self._closing == 1:  # nobody else waits for the last results
+            if self._closing == 1:  # no other task waits for the last results
                 await self._stop(self._task, nothing_left)
             raise
         else:
@@ -265,7 +265,7 @@ class Runner(Generic[EventT]):
         except SpeechwireError as failure:
             error = failure
         except asyncio.CancelledError:
-            if not self.over:  # not by us: all tasks of the loop are being cancelled, as at its end
+            if not self.over:  # cancelled from outside, as when asyncio.run ends
                 error = SessionClosed(_CANCELLED)
         except Exception as fault:
             _logger.error("a session failed by a fault of speechwire's own", exc_info=fault)
@@ -273,7 +273,7 @@ class Runner(Generic[EventT]):
         finally:
             if not self.over:
                 self.machine.step(Attempt.DRAINED if drained else Operation.CANCEL)
-            if not self.binding.ended:  # else it is being thrown away
+            if not self.binding.ended:  # else the loop is closed and the task is being garbage collected
                 self._end(error)
                 await dialing.connector.aclose()
 
@@ -317,7 +317,7 @@ class Runner(Generic[EventT]):
         self.events.put(event)
 
     def _note_done(self, task: asyncio.Task[None]) -> None:
-        """A task that was cancelled before it began has not said how the session ended."""
+        """Record the end of a task that was cancelled before it began, and so has not recorded it itself."""
         if not self.over:
             self.machine.step(Operation.CANCEL)
             self._end(SessionClosed(_CANCELLED))

@@ -1,4 +1,4 @@
-"""Wakes whoever waits at that moment; costs next to nothing when nobody does."""
+"""Wakes the tasks that wait at that moment; costs almost nothing when none waits."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["Signal"]
 
 
 class Signal:
-    """A condition without a lock: it remembers nothing, so look at the state before each wait."""
+    """A condition without a lock. It keeps no state, so check the condition before each wait."""
 
     __slots__ = ("_waiters",)
 
@@ -24,7 +24,7 @@ class Signal:
                     waiter.set_result(None)
 
     async def wait(self, timeout_s: float | None = None) -> None:
-        """Until the next :meth:`notify`, or so long."""
+        """Wait for the next :meth:`notify`, at most `timeout_s` seconds."""
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
         try:

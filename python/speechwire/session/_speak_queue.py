@@ -1,4 +1,4 @@
-"""Who waits for speech, and who for a connection."""
+"""The requests that wait for speech, and the callers that wait for a connection."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["SpeakQueue"]
 
 
 class SpeakQueue:
-    """Requests in the order in which they are spoken, and futures of those who want a connection.
+    """Requests in the order in which they are spoken, and futures of callers that wait for a connection.
 
     Args:
-        limit: Of the requests that are not done.
-        stats: Counted into.
+        limit: The most requests that are not done.
+        stats: The counters to update.
     """
 
     def __init__(self, limit: int, stats: SpeakStats) -> None:
@@ -27,7 +27,7 @@ class SpeakQueue:
         self._waiters: list[asyncio.Future[None]] = []
 
     def check_room(self) -> None:
-        """See that one more request may wait.
+        """Check that one more request may wait.
 
         Raises:
             LocalProtocolError: Too many wait already.
@@ -54,7 +54,7 @@ class SpeakQueue:
         """Wait for a connection.
 
         Raises:
-            SpeechwireError: There is none to be had.
+            SpeechwireError: Why no connection could be opened.
         """
         waiter = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
@@ -62,15 +62,15 @@ class SpeakQueue:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nobody waits for anything."""
+        """Whether no request and no caller waits."""
         return self.first() is None and all(waiter.done() for waiter in self._waiters)
 
     def opened(self) -> None:
-        """There is a connection."""
+        """A connection is open: wake the callers that wait for one."""
         self._settle(None)
 
     def fail(self, error: SpeechwireError) -> None:
-        """Nobody gets what they wait for."""
+        """Fail all requests and all callers that wait."""
         requests, self._requests = self._requests, deque()
         for request in requests:
             self._stats.failed += not request.done
@@ -78,7 +78,7 @@ class SpeakQueue:
         self._settle(error)
 
     def abandon(self, error: SpeechwireError) -> None:
-        """As :meth:`fail`, where those who wait stand still with their loop: it wakes them if it goes on."""
+        """As :meth:`fail`, for waiting tasks whose event loop is not running: they wake if it runs again."""
         for request in self._requests:
             if not request.done:
                 request.error = error

@@ -1,4 +1,4 @@
-"""What the two speaking endpoints do differently, as the traffic of a connection asks for it."""
+"""The differences between the two speaking endpoints, as a connection's traffic needs them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EventT = TypeVar("EventT")
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """All audio of the batch whose flush waits for its answer has come."""
+    """The answer to the flush: all audio of its batch has come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Refused:
     """The service will not speak the batch now.
 
     Args:
-        error: What to tell when it is not worth another attempt; ``None`` while it is.
+        error: The error to fail the request with; ``None`` if another attempt should follow.
     """
 
     error: ServiceError | None
@@ -31,11 +31,11 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class StopRefused:
-    """The service does not take what it was told of listening, and goes on with what it was to forget."""
+    """The service has refused the playback offset of a stop, and continues the speech it should drop."""
 
 
 Meaning = bytes | Finished | Refused | StopRefused | None
-"""What an event means: audio, an answer to a flush or to a stop, or nothing to the traffic."""
+"""The meaning of an event: audio, an answer to a flush or to a stop, or ``None`` if it needs no action."""
 
 
 class SpeakProtocol(EndpointProtocol[EventT], Protocol[EventT]):
@@ -60,25 +60,25 @@ class SpeakRules(Protocol[EventT]):
 
     @property
     def stopping(self) -> bool:
-        """Whether a stop waits for its answer; audio is thrown away until then."""
+        """Whether a stop waits for its answer; audio is discarded until then."""
 
     def stop(self, heard_s: float | None) -> str:
-        """The frame that has the service forget what it was given, when so much of its audio was heard."""
+        """Make the frame that makes the service drop its text. `heard_s` seconds of its audio were heard."""
 
     def flush(self, now: float) -> str:
-        """The frame that has the service speak what it was given."""
+        """Make the frame that makes the service speak the text it has."""
 
     def read(self, event: EventT, now: float) -> Meaning:
-        """What an event means."""
+        """Interpret an event."""
 
     def text_wait_s(self, now: float, characters: int) -> float:
-        """How long until so many characters may be sent."""
+        """Seconds until `characters` may be sent."""
 
     def add_text(self, now: float, characters: int) -> None:
-        """Take note of text that is sent."""
+        """Count text that is sent."""
 
     def flush_wait_s(self, now: float) -> float:
-        """How long until a flush may be sent."""
+        """Seconds until a flush may be sent."""
 
     def used_up(self, now: float) -> bool:
-        """Whether another connection would speak sooner than this one may."""
+        """Whether a new connection could speak sooner than this one."""

@@ -1,4 +1,4 @@
-"""The one task of a speaking session: gets connections, and decides what the end of one means."""
+"""The task of a speaking session: it opens connections, and decides what follows when one ends."""
 
 from __future__ import annotations
 
@@ -39,20 +39,20 @@ _logger = logging.getLogger("speechwire.session")
 
 
 class SpeakRunner:
-    """Speaks the requests in their order, over as many connections as it takes.
+    """Speaks the requests in their order, over as many connections as needed.
 
     Args:
         dialing: How to reach the service.
-        url: Where to.
+        url: The URL to connect to.
         options: The voice and the audio format.
         settings: Limits and deadlines.
-        tell: Told about each attempt that will follow.
+        tell: Called before each further attempt.
 
     Attributes:
         machine: The session's state.
         stats: The counters.
-        binding: The event loop it lives in.
-        task: The task, once there was something to do.
+        binding: The event loop that the session belongs to.
+        task: The task; ``None`` before the first request or connect.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class SpeakRunner:
         """Wait for a connection.
 
         Raises:
-            SpeechwireError: There is none to be had, or the session is over.
+            SpeechwireError: No connection could be opened, or the session is over.
         """
         self._begin(Operation.CONNECT)
         if self.machine.state is State.READY:
@@ -115,7 +115,7 @@ class SpeakRunner:
         await self._queue.connected()
 
     async def aclose(self) -> None:
-        """Fail what is open, have the service end the connection, and wait a little for that."""
+        """Fail open requests, ask the service to close the connection, and wait briefly for that."""
         if self.binding.elsewhere:
             if self.machine.state is not State.SHUTDOWN:
                 self._leave()
@@ -134,17 +134,17 @@ class SpeakRunner:
             await asyncio.wait({self.task})
 
     def _ask_for_the_end(self) -> float:
-        """Returns how long to wait for it."""
+        """Ask the service to end the connection; return for how many seconds to wait."""
         traffic = self._traffic
         self._changed.notify()
         if traffic is None:
             return 0.0
         traffic.retire()
-        # A service that does not read what we send will not read this either.
+        # If a send waits because the service does not read, it will not read this either.
         return self._settings.close_timeout_s if traffic.connection.sending_since is None else 0.0
 
     def _begin(self, operation: Operation) -> None:
-        """Take note of an operation that needs the task."""
+        """Record an operation that needs the task, and start the task."""
         self.binding.check()
         if not self.machine.allows(operation):
             raise SessionClosed(self._over_because)
@@ -153,7 +153,7 @@ class SpeakRunner:
             self.task = asyncio.get_running_loop().create_task(self._run())
 
     def _leave(self) -> None:
-        """The session's event loop has ended or stands still: there is nobody to wait for."""
+        """End the session without waiting: its event loop has ended or is not running."""
         self.binding.leave()
         self._over_because = _CANCELLED
         self.machine.step(Operation.CANCEL)
@@ -164,13 +164,13 @@ class SpeakRunner:
     # For requests
 
     def wake(self) -> None:
-        """There is something to do."""
+        """Wake the task and the connection: there is something to do."""
         self._changed.notify()
         if self._traffic is not None:
             self._traffic.connection.wake()
 
     def on_interrupt(self, request: SpeakRequest, heard_s: float | None) -> None:
-        """A request was interrupted, when so much of it had been heard."""
+        """A request was interrupted after `heard_s` seconds of it were heard; ``None`` if not known."""
         self.machine.step(Operation.INTERRUPT)
         self.stats.interrupted += 1
         if self._traffic is not None:
@@ -198,7 +198,7 @@ class SpeakRunner:
                 await connector.aclose()
 
     async def _has_work(self) -> bool:
-        """Wait for a reason to connect; false when the session is closing."""
+        """Wait for a reason to connect; return false when the session is closing."""
         while self.machine.accepting:
             if self._is_wanted():
                 return True
@@ -206,7 +206,7 @@ class SpeakRunner:
         return False
 
     async def _serve(self, connector: Connector) -> None:
-        """One attempt, and its connection. No failure in here ends the session."""
+        """Make one attempt and serve its connection. A failure here does not end the session."""
         try:
             if not await self._pause():
                 return
@@ -218,14 +218,14 @@ class SpeakRunner:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            self._on_fault(fault)  # somebody else's, raised by what we called
+            self._on_fault(fault)  # a cancellation raised by a function we called, not of this task
         except Exception as fault:
             if self.binding.ended:
-                raise  # the task is being thrown away, and nothing of it can work any more
+                raise  # the loop is closed and the task is being garbage collected
             self._on_fault(fault)
 
     async def _pause(self) -> bool:
-        """Wait until an attempt may begin; false when nobody wants one any more."""
+        """Wait until an attempt may begin; return false when none is wanted any more."""
         while self._is_wanted() and (left_s := self._patience.not_before - self._now()) > 0:
             try:
                 async with asyncio.timeout(left_s):
@@ -277,7 +277,7 @@ class SpeakRunner:
         )
 
     def _on_ended(self, ended: Ended, traffic: SpeakTraffic[Any], short: bool) -> None:
-        """Decide what the end of a connection means for the request that was being spoken."""
+        """Decide whether the request that was being spoken is retried or fails."""
         self.machine.step(self._ending(ended, traffic))
         if traffic.progressed:
             self._patience.succeeded()
@@ -311,7 +311,7 @@ class SpeakRunner:
         if traffic.retired and self.machine.accepting:
             return Ending.ROTATED  # we asked for it, because of its age
         if ended.ending is Ending.REJECTED:
-            return Ending.LOST  # a request was rejected: the session serves on
+            return Ending.LOST  # only a request was rejected: the session goes on
         return ended.ending
 
     def _tell_of_retry(self, delay_s: float, error: SpeechwireError) -> None:
@@ -334,7 +334,7 @@ class SpeakRunner:
         self._queue.fail(InternalError(fault))
 
     def _is_wanted(self) -> bool:
-        """Whether anybody waits for a connection."""
+        """Whether a request or a caller needs a connection."""
         return self.machine.accepting and not self._queue.is_empty
 
     def _now(self) -> float:

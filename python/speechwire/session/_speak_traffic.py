@@ -1,4 +1,4 @@
-"""What goes over one connection of a speaking session, whatever the endpoint."""
+"""The traffic of one connection of a speaking session, for both endpoints."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class _InFlight:
     """What this connection has done for the first batch of a request.
 
     Args:
-        request: Whose.
-        skip_bytes: Audio to be left out, because an earlier connection delivered it.
-        header: Takes off what is not audio; ``None`` where nothing can stand in front of it.
-        sent: Pieces of the batch sent.
-        flushed: The flush was sent and waits for its answer.
-        refused: A flush of it was refused before.
+        request: The request.
+        skip_bytes: Bytes of audio to leave out, because an earlier connection delivered them.
+        header: Removes a WAVE header; ``None`` if the encoding has none.
+        sent: How many pieces of the batch were sent.
+        flushed: Whether the flush was sent and waits for its answer.
+        refused: Whether a flush of the batch was refused before.
         asked_at: When the service could first have spoken.
-        spoken: Audio of it has come.
+        spoken: Whether audio of the batch has come.
     """
 
     request: SpeakRequest
@@ -53,8 +53,8 @@ class _Stop:
     """An interruption that the service has not confirmed.
 
     Args:
-        at: When.
-        heard_s: How much of the batch had been heard, if that is known.
+        at: When it happened.
+        heard_s: How many seconds of the batch had been heard; ``None`` if not known.
         sent: Whether it was sent to the service.
     """
 
@@ -67,18 +67,18 @@ class SpeakTraffic(Generic[EventT]):
     """Speaks one request after the other, one batch at a time.
 
     Args:
-        websocket: Open.
-        rules: New, for this connection.
-        next_request: The first request that is not done, if any.
+        websocket: An open WebSocket.
+        rules: New rules, for this connection.
+        next_request: Returns the first request that is not done; ``None`` without one.
         settings: Limits and deadlines.
-        stats: Counted into.
-        bytes_per_s: Of the audio.
-        has_header: Whether the encoding is one that comes with a WAVE header at times.
+        stats: The counters to update.
+        bytes_per_s: Bytes of audio per second.
+        has_header: Whether audio of this encoding may begin with a WAVE header.
 
     Attributes:
-        connection: The connection; run it.
-        progressed: Whether any audio came that had not been heard before, or a batch was finished.
-        retired: Whether we asked for the end.
+        connection: The connection, for the caller to run.
+        progressed: Whether audio came that no earlier connection had delivered, or a batch was finished.
+        retired: Whether the service was asked to end the connection.
     """
 
     def __init__(
@@ -112,10 +112,10 @@ class SpeakTraffic(Generic[EventT]):
         self._stop: _Stop | None = None
         self._retired_at = _NEVER
         self._progress_at = self.connection.now()
-        self._paused = False  # our consumer is behind, which is not the service's fault
+        self._paused = False  # the consumer is behind: deadlines of the service do not count
 
     def stop(self, request: SpeakRequest, heard_s: float | None = None) -> None:
-        """Have the service forget a request, if it knows of it; so much of its audio had been heard."""
+        """Make the service drop a request, if it has any of it. `heard_s` seconds of it were heard."""
         if self._in_flight is not None and self._in_flight.request is request:
             known = self._in_flight.sent > 0
             self._in_flight = None
@@ -126,7 +126,7 @@ class SpeakTraffic(Generic[EventT]):
         self.connection.wake()
 
     def retire(self) -> None:
-        """Ask the service for the end; what it still speaks is nobody's."""
+        """Ask the service to end the connection; audio that still comes is discarded."""
         self.retired = True
         self._in_flight = None
         self.connection.wake()
@@ -143,7 +143,7 @@ class SpeakTraffic(Generic[EventT]):
             elif isinstance(meaning, Finished):
                 self._on_finished()
             elif isinstance(meaning, StopRefused):
-                self._stop = _Stop(now)  # once more, without what was refused
+                self._stop = _Stop(now)  # again, without the offset that was refused
                 self.connection.wake()
             else:
                 self._on_refused(meaning)
@@ -181,14 +181,14 @@ class SpeakTraffic(Generic[EventT]):
         self._in_flight = None
         self.connection.wake()
         if in_flight.refused and not in_flight.spoken:
-            return  # the service has dropped the text with its refusal: it is sent again
+            return  # the service dropped the text when it refused: send it again
         if in_flight.header:
             self._deliver(in_flight, in_flight.header.finish())
         self.progressed = True
         in_flight.request.finish_batch()
 
     def _on_refused(self, refusal: Refused) -> None:
-        """A refused flush leaves its text in the service's buffer: flush again when that is allowed."""
+        """Flush again when allowed: after a refused flush, the service still has the text."""
         self._stats.refused_flushes += 1
         in_flight = self._in_flight
         if in_flight is None:
@@ -201,12 +201,12 @@ class SpeakTraffic(Generic[EventT]):
         self.connection.wake()
 
     def has_room(self) -> bool:
-        """Whether the consumer of the request that is spoken keeps up."""
+        """Whether the consumer of the current request keeps up."""
         request = self._next_request()
         return request is None or request.waiting_bytes < self._audio_limit_bytes
 
     async def room(self) -> None:
-        """Wait until it does."""
+        """Wait until the consumer of the current request has caught up."""
         request = self._next_request()
         if request is not None and request.waiting_bytes >= self._audio_limit_bytes:
             self._paused = True
@@ -215,10 +215,10 @@ class SpeakTraffic(Generic[EventT]):
             self._progress_at = self.connection.now()
 
     def _current(self) -> _InFlight | None:
-        """What is in flight, or begins to be; ``None`` without a request."""
+        """The state of the current request, created if needed; ``None`` without a request."""
         request = self._next_request()
         if self._in_flight is not None and self._in_flight.request is not request:
-            self.stop(self._in_flight.request)  # it was done without a word
+            self.stop(self._in_flight.request)  # it ended without telling this connection
         if self._in_flight is None and request is not None:
             header = WaveHeader() if self._has_header else None
             self._in_flight = _InFlight(request, request.batch_bytes, header)
@@ -227,16 +227,16 @@ class SpeakTraffic(Generic[EventT]):
     # Sending
 
     async def send_all(self, connection: Connection[EventT]) -> None:
-        """Send what there is, for ever."""
+        """Send until cancelled."""
         while True:
             wait_s = await self._send_next()
             if wait_s is None or wait_s > 0:
                 await connection.woken(wait_s)
 
     async def _send_next(self) -> float | None:
-        """Send the next frame; returns 0, or how long to wait for more, ``None`` until woken."""
+        """Send the next frame. Return 0, or else how long to wait; ``None`` means until woken."""
         if self._rules.protocol.state is not ProtocolState.OPEN:
-            if self._next_request() is not None:  # it need not wait for the end of an aged connection
+            if self._next_request() is not None:  # a request need not wait for a retired connection to end
                 self.connection.end(Ending.ROTATED)
             return None
         if self._stop is not None and not self._stop.sent:
@@ -268,7 +268,7 @@ class SpeakTraffic(Generic[EventT]):
         now = self.connection.now()
         wait_s = self._rules.text_wait_s(now, len(text))
         if wait_s > 0:
-            if in_flight.sent:  # speak what there is while the rest has to wait
+            if in_flight.sent:  # have the sent pieces spoken while the others must wait
                 in_flight.request.split_batch(in_flight.sent)
                 return 0.0
             return wait_s
@@ -299,7 +299,7 @@ class SpeakTraffic(Generic[EventT]):
         return min(self._stop_due(), self._answer_due(), self._end_due())
 
     def check(self, now: float) -> None:
-        """End the connection where a deadline has passed; retire it when it is old and unused."""
+        """End the connection if a deadline has passed; retire it if it is old and unused."""
         if now >= self._stop_due():
             self.connection.end(Ending.STALLED, "the service did not answer the interruption")
         if now >= self._end_due():
@@ -314,7 +314,7 @@ class SpeakTraffic(Generic[EventT]):
             self.retire()
 
     def keep_alive(self) -> bool:
-        """A WebSocket ping will do."""
+        """Return false: a WebSocket ping keeps the connection open."""
         return False
 
     def _stop_due(self) -> float:

@@ -1,4 +1,4 @@
-"""``/v1/speak``: flushes with their answers, what is allowed in a minute, ``Clear``."""
+"""``/v1/speak``: flushes and their answers, the limits per minute, and ``Clear``."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _WORTH_A_CONNECTION_S: Final = 1.0
 
 
 class SpeakV1Rules:
-    """Audio comes after a flush and belongs to it.
+    """The rules of ``/v1/speak``: audio comes after a flush and belongs to it.
 
-    After ``Clear`` the next text may follow at once: the service takes messages in order, and the protocol
-    throws away whatever comes before ``Cleared``.
+    After ``Clear`` the next text may follow at once. The service handles messages in order, and the protocol
+    discards everything that comes before ``Cleared``.
     """
 
     audio_needs_flush = True
@@ -40,7 +40,7 @@ class SpeakV1Rules:
         return self.protocol.clearing
 
     def stop(self, heard_s: float | None) -> str:
-        """``Clear``, which says nothing of listening."""
+        """Make ``Clear``, which has no field for `heard_s`."""
         self._flush_index = None
         return self.protocol.clear()
 
@@ -51,7 +51,7 @@ class SpeakV1Rules:
         return self.protocol.flush()
 
     def read(self, event: speak.Event, now: float) -> Meaning:
-        """What an event means."""
+        """Interpret an event."""
         match event:
             case speak.Audio():
                 self._refusals = 0
@@ -63,15 +63,15 @@ class SpeakV1Rules:
         return None
 
     def text_wait_s(self, now: float, characters: int) -> float:
-        """How long until so many characters may be sent."""
+        """Seconds until `characters` may be sent."""
         return self._characters.wait_s(now, characters)
 
     def add_text(self, now: float, characters: int) -> None:
-        """Take note of text that is sent."""
+        """Count text that is sent."""
         self._characters.add(now, characters)
 
     def flush_wait_s(self, now: float) -> float:
-        """How long until a flush may be sent."""
+        """Seconds until a flush may be sent."""
         return max(self._flush_not_before - now, self._flushes.wait_s(now))
 
     def used_up(self, now: float) -> bool:
@@ -85,7 +85,7 @@ class SpeakV1Rules:
         return True
 
     def _refused(self, warning: speak.Warning, now: float) -> ServiceError | None:
-        """Flush again when the allowance is back; after some attempts, what to give up with."""
+        """Schedule another flush; after some attempts, return the error to give up with."""
         if self._refusals == len(_WAITS_AFTER_REFUSAL_S):
             return ServiceError(warning.code or EXCESSIVE_FLUSH, warning.description, retryable=True)
         self._flush_not_before = now + _WAITS_AFTER_REFUSAL_S[self._refusals]

@@ -11,10 +11,10 @@ __all__ = ["SpeakV2Rules"]
 
 
 class SpeakV2Rules:
-    """A batch is a turn: text, ``Flush``, and audio from the first text on until ``SpeechMetadata``.
+    """The rules of ``/v2/speak``: a batch is a turn. Its audio ends with ``SpeechMetadata``.
 
-    The next turn's text waits for that end, and after an interruption for the answer to ``Interrupt``: what
-    becomes of turns that wait at the service when the active one is interrupted is not documented.
+    The next turn's text waits for that end and, after an interruption, for the answer to ``Interrupt``. The
+    documentation does not say what the service does with waiting turns when the active one is interrupted.
     """
 
     audio_needs_flush = False
@@ -22,7 +22,7 @@ class SpeakV2Rules:
 
     def __init__(self, options: SpeakV2Options) -> None:
         self.protocol = SpeakV2(options)
-        self._flushing = False  # the turn's flush has been sent, its end has not come
+        self._flushing = False  # the turn's flush was sent and its end has not come
         self._offset = PlaybackOffset(options.output_rate * (2 if options.encoding == "linear16" else 1))
 
     @property
@@ -31,7 +31,7 @@ class SpeakV2Rules:
         return self.protocol.interrupting
 
     def stop(self, heard_s: float | None) -> str:
-        """``Interrupt``, with the place up to which the connection's audio was heard, if that is known."""
+        """Make ``Interrupt``, with the position up to which the connection's audio was heard, if known."""
         self._flushing = False
         return self.protocol.interrupt(None if heard_s is None else self._offset.at_ms(heard_s))
 
@@ -41,7 +41,7 @@ class SpeakV2Rules:
         return self.protocol.flush()
 
     def read(self, event: speak.Event, now: float) -> Meaning:
-        """What an event means."""
+        """Interpret an event."""
         self._offset.read(event)
         match event:
             case speak.Audio():
@@ -58,7 +58,7 @@ class SpeakV2Rules:
         return 0.0
 
     def add_text(self, now: float, characters: int) -> None:
-        """No limit is documented."""
+        """Do nothing: no limit is documented."""
 
     def flush_wait_s(self, now: float) -> float:
         """No limit is documented."""

@@ -1,8 +1,8 @@
-"""The states of a session, what may happen in each, and where it leads. Nothing else can happen.
+"""The states of a session, and the complete table of their transitions.
 
-The words are those of gRPC's connectivity states, with `DRAINING` for a session that is closing and
-still sends what is left. A row is an operation of the caller, an attempt's outcome, or the way a connection
-ended; a column is the state it finds. `docs/maintainers/states.md` is drawn from this file.
+The names are those of gRPC's connectivity states, with `DRAINING` for a session that is closing and still
+sends. A row is an operation of the caller, the outcome of an attempt, or the way a connection ended. A column
+is the state before it. `docs/maintainers/states.md` is generated from this file.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["ENDING_OF", "TABLE", "Attempt", "Ending", "Happening", "Operation", 
 
 
 class State(enum.StrEnum):
-    """Where a session is in its life."""
+    """The state of a session."""
 
     IDLE = "idle"
     """No connection: there is nothing to send yet, or the service closed one that nobody used."""
@@ -51,7 +51,7 @@ class Operation(enum.StrEnum):
 
 
 class Attempt(enum.StrEnum):
-    """What a session does to get a connection, and what comes of it; and the end of draining."""
+    """The steps and outcomes of opening a connection, and the end of draining."""
 
     DIAL = "an attempt begins"
     OPENED = "it succeeds"
@@ -66,9 +66,9 @@ class Ending(enum.StrEnum):
     """How a connection ended."""
 
     COMPLETE = "complete"
-    """We asked for the end, and the service has shown that it finished."""
+    """The session requested the end, and the service has shown that it finished."""
     REPLACED = "replaced"
-    """We ended it in favour of another that was open already."""
+    """The session ended it because another connection replaced it."""
     ROTATED = "rotated"
     """The service ends connections of this age."""
     UNUSED = "unused"
@@ -76,11 +76,11 @@ class Ending(enum.StrEnum):
     LOST = "lost"
     """The network or the service ended it."""
     THROTTLED = "throttled"
-    """The service asked for less."""
+    """The service ended it because of a rate limit."""
     STALLED = "stalled"
-    """It was open in name only: the service stopped reading or answering."""
+    """It was open, but the service stopped reading or answering."""
     FAULTED = "faulted"
-    """Something of ours failed while handling it."""
+    """speechwire failed while handling it."""
     REJECTED = "rejected"
     """The service ended it for a reason that another connection would not change."""
 
@@ -93,7 +93,7 @@ ENDING_OF: Final[Mapping[EndKind, Ending]] = {
     EndKind.THROTTLE: Ending.THROTTLED,
     EndKind.PERMANENT: Ending.REJECTED,
 }
-"""What the protocol's judgement of the peer's close means to a session."""
+"""The session's ending for each kind of close that the protocol reports."""
 
 Happening = Operation | Attempt | Ending
 
@@ -132,7 +132,7 @@ TABLE: Final[Mapping[Happening, _Row]] = {
     Attempt.ABANDONED: {_IDLE: _SHUTDOWN, _FAILURE: _SHUTDOWN, _DRAINING: _SHUTDOWN},
     Attempt.DRAINED: {_DRAINING: _SHUTDOWN},
     Attempt.DEADLINE: {_DRAINING: _SHUTDOWN},
-    # The end of a connection. While draining, another may follow to get what is left across.
+    # The end of a connection. While draining, another may follow to send the remaining audio.
     Ending.COMPLETE: {_DRAINING: _DRAINING},
     Ending.REPLACED: {_READY: _READY, _DRAINING: _DRAINING},
     Ending.ROTATED: {_READY: _IDLE, _DRAINING: _DRAINING},
@@ -149,12 +149,12 @@ class StateMachine:
     """One session's state.
 
     Attributes:
-        state: The state now; to look at, not to set.
+        state: The current state; read it only.
         accepting: Whether the session takes work: it is neither draining nor over.
-        loop: The event loop in which it takes work now, once it is known; ``None`` when it takes none.
-        changed: Wakes whoever waits for another state.
-        observer: Told of every step of every session, for tests and for whoever counts: the state before
-            and what happened.
+        loop: The event loop in which it takes work; ``None`` before it is known and when it takes no work.
+        changed: Wakes tasks that wait for another state.
+        observer: Called for every step of every session with the state before and what happened, for tests
+            and statistics.
     """
 
     observer: ClassVar[Callable[[State, Happening], None] | None] = None
@@ -173,10 +173,10 @@ class StateMachine:
         return self.state is State.SHUTDOWN
 
     def step(self, happening: Happening) -> None:
-        """Take note of what happened.
+        """Make the transition for what happened.
 
         Raises:
-            AssertionError: It cannot happen in this state: a bug of ours.
+            AssertionError: The table has no such transition: a bug in speechwire.
         """
         before = self.state
         after = TABLE[happening].get(before)
@@ -191,5 +191,5 @@ class StateMachine:
             StateMachine.observer(before, happening)
 
     def allows(self, happening: Happening) -> bool:
-        """Whether the table has a cell for this in the present state."""
+        """Whether this may happen in the current state."""
         return self.state in TABLE[happening]

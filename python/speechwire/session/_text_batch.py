@@ -1,4 +1,4 @@
-"""Text on its way to the service: whole characters, in pieces that one ``Speak`` can carry."""
+"""Text to be sent to the service: whole characters, in pieces that fit one ``Speak``."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class TextBatch:
     """The text between two flushes. It is kept until all its audio has come.
 
     Args:
-        pieces: Texts, each fit for one ``Speak``.
-        closed: A flush is wanted behind the last piece; no text follows.
-        has_words: Whether there is anything to pronounce.
+        pieces: Texts that each fit one ``Speak``.
+        closed: Whether a flush follows the last piece, and no more text.
+        has_words: Whether the text contains anything to pronounce.
     """
 
     pieces: list[str] = field(default_factory=list)
@@ -30,7 +30,7 @@ class TextBatch:
         self.has_words = self.has_words or _has_words(text)
 
     def split(self, count: int) -> TextBatch:
-        """Close this batch behind its first ``count`` pieces; returns one with the rest."""
+        """Close this batch after its first ``count`` pieces; return a batch with the other pieces."""
         rest = TextBatch(self.pieces[count:], self.closed, any(map(_has_words, self.pieces[count:])))
         del self.pieces[count:]
         self.closed = True
@@ -39,10 +39,10 @@ class TextBatch:
 
 
 class TextIntake:
-    """Makes text that UTF-8 can carry of whatever a ``str`` can hold.
+    """Turns any ``str`` into text that UTF-8 can encode.
 
-    A character beyond the basic plane may come as two halves (surrogates), also in two pieces: they are
-    joined. A half that stays alone becomes U+FFFD; it must not cost the text around it.
+    A character outside the Basic Multilingual Plane may come as two surrogates, even in two pieces of text;
+    they are joined. A lone surrogate becomes U+FFFD, and the text around it is kept.
     """
 
     __slots__ = ("_half",)
@@ -51,10 +51,10 @@ class TextIntake:
         self._half = ""
 
     def take(self, text: str) -> str:
-        """The text to send for a piece; a first half at its end is held back until the next piece.
+        """Return the text to send for a piece. A high surrogate at its end waits for the next piece.
 
         Raises:
-            InvalidArgumentType: It is not a ``str``.
+            InvalidArgumentType: `text` is not a ``str``.
         """
         if not isinstance(text, str):
             raise InvalidArgumentType("text", text, "a str")
@@ -66,7 +66,7 @@ class TextIntake:
         return _encodable(text)
 
     def finish(self) -> str:
-        """What stands for a half that nothing completes."""
+        """Return U+FFFD for a high surrogate that still waits, else an empty string."""
         half, self._half = self._half, ""
         return _encodable(half)
 
@@ -75,7 +75,7 @@ def _encodable(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        # Two halves are one character of UTF-16, and a lone one is an error there.
+        # In UTF-16 two surrogates are one character, and a lone one is an error.
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text
 

@@ -1,4 +1,4 @@
-"""How a session's task waits: until something changes, or for a while unless it is woken."""
+"""Makes a session's task wait until it is woken, or for a limited time."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ __all__ = ["Wakeup"]
 
 
 class Wakeup:
-    """One waiting task; anybody wakes it.
+    """Lets one task wait and others wake it.
 
     Attributes:
-        hurry: Whether the next attempt is not to wait.
+        hurry: Whether the next attempt should begin without waiting.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Wakeup:
         await self._changed.wait()
 
     async def pause(self, delay_s: float) -> None:
-        """Wait so long, unless woken."""
+        """Wait for `delay_s` seconds, or until woken."""
         try:
             async with asyncio.timeout(delay_s):
                 while not self.hurry:

@@ -1,4 +1,4 @@
-"""A WAVE header in front of audio that should have none: some gateways put it there."""
+"""Removes a WAVE header that some gateways put before headerless audio."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ _FORMAT_BYTES: Final = 16
 
 
 class WaveHeader:
-    """Takes a RIFF/WAVE header off the beginning of a stream of audio, and never anything else.
+    """Removes a RIFF/WAVE header from the beginning of an audio stream, and nothing else.
 
-    A header is what begins with ``RIFF`` or ``RF64`` and ``WAVE`` and goes on in well-formed chunks, a
-    ``fmt`` chunk among them, to the ``data`` chunk, within 1 MiB. As long as that is open, the audio is held
-    back.
+    A header begins with ``RIFF`` or ``RF64`` and ``WAVE``. Well-formed chunks follow, one of them ``fmt``, up
+    to the ``data`` chunk, within 1 MiB. While the bytes may still be a header, they are held back.
     """
 
     __slots__ = ("_chunk_at", "_decided", "_has_format", "_held")
@@ -32,7 +31,7 @@ class WaveHeader:
         self._decided = False
 
     def take(self, data: bytes) -> bytes:
-        """The audio in ``data``, and in what was held back before it."""
+        """Take bytes of the stream; return the audio in them and in bytes held back before."""
         if self._decided:
             return data
         self._held += data
@@ -40,7 +39,7 @@ class WaveHeader:
         return b"" if end is None else self._release(end)
 
     def finish(self) -> bytes:
-        """What was held back, when nothing follows: a header that never ended is not one."""
+        """Return bytes held back, at the end of the stream: an incomplete header counts as audio."""
         return self._release(0)
 
     def _release(self, begin: int) -> bytes:
@@ -49,7 +48,7 @@ class WaveHeader:
         return held
 
     def _end(self) -> int | None:
-        """Where the header ends; 0 if there is none, ``None`` while more is needed to tell."""
+        """The length of the header; 0 if there is none, ``None`` while more bytes are needed to decide."""
         if not self._chunk_at:
             if not _may_begin(self._held):
                 return 0
@@ -65,7 +64,7 @@ class WaveHeader:
         return 0
 
     def _take_chunk(self, name: bytes, size: int) -> bool:
-        """Step over one chunk; false where the header ends, well or not."""
+        """Skip one chunk; return false where the header ends, valid or not."""
         is_format = name == b"fmt "
         if name == b"data" or not all(0x20 <= byte < 0x7F for byte in name):
             return False
@@ -80,6 +79,6 @@ class WaveHeader:
 
 
 def _may_begin(held: bytearray) -> bool:
-    """Whether this is the beginning of a header as far as it goes."""
+    """Whether these bytes may be the beginning of a header."""
     begins = any(magic.startswith(held[:4]) for magic in _MAGIC)
     return begins and _FORM.startswith(held[_FORM_AT:_CHUNKS_AT])

@@ -1,9 +1,9 @@
-"""When to try again and when to give up. Pure: no clock, no task; the caller waits.
+"""Decides when to retry and when to give up. Without a clock and without tasks: the caller waits.
 
-Delays grow exponentially and are at least half their bound; the other half is jitter, so that a thousand
-streams that lost the same server do not come back in step. A connection that did its job starts the count
-anew. A refusal that no retry can change ends it at once. Connections that open and die at once end it early,
-because more attempts do not help against a service that accepts and drops.
+Bounds of the delays grow exponentially. A delay is between half its bound and the bound, at random, so that a
+thousand streams that lost the same server do not reconnect together. A connection that did its work resets
+the count. A refusal that a retry cannot change ends the retries at once. Several connections that open and
+fail at once end them early, because more attempts do not help with a service that accepts and drops.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ TOO_MANY_REQUESTS = 429
 
 @dataclass(frozen=True, slots=True)
 class BackoffPolicy:
-    """How patient to be.
+    """The parameters of a back-off.
 
     Args:
         base_s: Upper bound of the first delay, in seconds.
         factor: Growth of that bound from attempt to attempt.
         cap_s: Largest bound, in seconds.
-        max_attempts: Attempts in a row without a working connection before giving up.
-        throttled_base_s: As ``base_s`` when the service said 429.
-        quick_failure_s: A connection that lived less than this, and did nothing, failed quickly.
+        max_attempts: Failed attempts in a row before giving up.
+        throttled_base_s: As ``base_s``, after the service answered 429.
+        quick_failure_s: A connection that made no progress and lived less than this failed quickly, in
+            seconds.
         max_quick_failures: Quick failures in a row before giving up.
     """
 
@@ -51,14 +52,14 @@ class BackoffPolicy:
 
 
 class Backoff:
-    """Counts failures and says how long to wait, or to stop.
+    """Counts failures, and returns how long to wait or that it is time to give up.
 
     Args:
-        policy: How patient to be.
-        uniform: Source of jitter, ``random.uniform`` by default.
+        policy: The parameters.
+        uniform: The source of jitter.
 
     Attributes:
-        attempts: Failed attempts since the last connection that did its job.
+        attempts: Failed attempts since the last connection that did its work.
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class Backoff:
         Args:
             lived_s: How long it was open, in seconds.
             progressed: Whether it got further than any before, or had nothing to do.
-            throttled: Whether the service asked for less.
+            throttled: Whether the service ended it because of a rate limit.
 
         Returns:
             Seconds to wait before the next attempt, or ``None`` to give up.
@@ -98,22 +99,22 @@ class Backoff:
         return self._next(throttled=throttled)
 
     def is_quick(self, lived_s: float) -> bool:
-        """Whether a connection that lived so long failed quickly."""
+        """Whether `lived_s` is short enough for a quick failure."""
         return lived_s < self._policy.quick_failure_s
 
     def patient_s(self) -> float:
-        """How long to wait between the attempts that follow after all have been used up."""
+        """The delay between attempts during an outage, after the attempts are used up, in seconds."""
         return self._uniform(self._policy.cap_s / 2, self._policy.cap_s)
 
     def behind(self, attempt_s: float, delay_s: float) -> float:
-        """A delay that follows an attempt which took so long to fail: attempts begin at most ``cap_s`` apart.
+        """Shorten a delay after an attempt that took `attempt_s`: attempts begin at most ``cap_s`` apart.
 
-        An eighth of the delay stays, so that streams whose attempts failed together do not retry together.
+        At least an eighth of the delay stays, so that streams that failed together do not retry together.
         """
         return min(delay_s, max(self._policy.cap_s - attempt_s, delay_s / 8))
 
     def succeeded(self) -> None:
-        """A connection did its job: forget the failures."""
+        """A connection did its work: reset the counts."""
         self.attempts = 0
         self._quick_failures = 0
 

@@ -1,4 +1,4 @@
-"""What turns pushed audio into chunks to send."""
+"""Converters from pushed audio to chunks to send."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LONGEST_CHUNK_MS: Final = 10_000
 
 
 class Passthrough:
-    """Sends audio as it comes, cut between frames: what is left of a frame waits for the next push.
+    """Returns audio unchanged, cut between frames. An incomplete frame waits for the next push.
 
     Args:
         frame_bytes: Bytes of one frame, over all channels; 1 for compressed audio.
@@ -25,7 +25,7 @@ class Passthrough:
         self._rest = b""
 
     def push(self, pcm: bytes, /) -> list[bytes]:
-        """Return the whole frames there are now."""
+        """Add audio; return all whole frames."""
         if type(pcm) is bytes and not self._rest and len(pcm) % self._frame_bytes == 0:
             return [pcm] if pcm else []
         if not isinstance(pcm, (bytes, bytearray, memoryview)):
@@ -36,19 +36,19 @@ class Passthrough:
         return [data[:whole]] if whole else []
 
     def flush(self) -> list[bytes]:
-        """Return what is left of a frame, filled up with zeros."""
+        """Return an incomplete frame, filled up with zeros."""
         rest, self._rest = self._rest, b""
         return [rest.ljust(self._frame_bytes, b"\0")] if rest else []
 
     def flush_whole(self) -> list[bytes]:
-        """Return nothing: what is left of a frame stays."""
+        """Return nothing: an incomplete frame stays."""
         return []
 
 
 class ChunkedPassthrough:
-    """Sends audio as it is, but in chunks of one length: fewer messages, each of which costs.
+    """Returns audio unchanged in chunks of equal length, so that fewer messages are sent.
 
-    Audio waits until its chunk is full, so this adds up to ``chunk_ms`` less one push to the latency.
+    Audio waits until its chunk is full, which adds a latency of up to ``chunk_ms`` less the length of a push.
 
     Args:
         frame_bytes: Bytes of one frame, over all channels.
@@ -56,7 +56,7 @@ class ChunkedPassthrough:
         chunk_ms: Length of the chunks, 1 to 10000 ms, rounded down to whole frames.
 
     Raises:
-        InvalidArgument: ``chunk_ms`` is out of its range.
+        InvalidArgument: ``chunk_ms`` is out of range.
     """
 
     def __init__(self, frame_bytes: int, sample_rate: int, chunk_ms: int) -> None:
@@ -72,7 +72,7 @@ class ChunkedPassthrough:
 
 
 def beside_whole_frames(converter: Converter | None, frame_bytes: int) -> Converter | None:
-    """What there is to do beside cutting between frames, which the session does; ``None`` for nothing."""
+    """The converter, or ``None`` if it only cuts between frames, which the session does itself."""
     if type(converter) is ChunkedPassthrough:
         return converter._chunker
     is_plain = type(converter) is Passthrough and converter._frame_bytes == frame_bytes

@@ -1,4 +1,4 @@
-"""What a session reports besides the service's own messages. All times are seconds on the caller's clock."""
+"""The events of a session besides the service's messages. All times are seconds on the caller's clock."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Reconnecting(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         attempt: Failed attempts in a row so far, this one included.
         delay_s: Seconds until the next attempt.
-        error: Why.
+        error: Why the last attempt or connection failed.
     """
 
     attempt: int
@@ -40,7 +40,7 @@ class Reconnected(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         request_id: The new connection's ``dg-request-id``.
-        replayed_s: Audio that was sent before and is sent again: no result had covered it.
+        replayed_s: Seconds of audio that are sent again because no result had covered them.
     """
 
     request_id: str | None
@@ -48,10 +48,10 @@ class Reconnected(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OutageBegan(msgspec.Struct, frozen=True, kw_only=True):
-    """The attempts are used up. Comes once for each outage; the session goes on.
+    """The attempts are used up. Emitted once for each outage; the session goes on.
 
-    Audio that is pushed is kept within ``buffer_s``, and while it comes one attempt follows the other, at
-    most ``BackoffPolicy.cap_s`` apart.
+    Up to ``buffer_s`` of pushed audio is kept. While audio is pushed, attempts continue, at most
+    ``BackoffPolicy.cap_s`` apart.
 
     Attributes:
         error: Why the last attempt failed.
@@ -61,7 +61,7 @@ class OutageBegan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OutageEnded(msgspec.Struct, frozen=True, kw_only=True):
-    """The service answers again: a connection has lasted ``BackoffPolicy.quick_failure_s`` and got on.
+    """The service works again: a connection has lasted ``BackoffPolicy.quick_failure_s`` and made progress.
 
     Attributes:
         lasted_s: Seconds since :class:`OutageBegan`.
@@ -71,14 +71,14 @@ class OutageEnded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChangeRefused(msgspec.Struct, frozen=True, kw_only=True):
-    """A change for the next connection was refused, and is dropped.
+    """A change of settings was refused after its call had returned, and is withdrawn.
 
-    Only for a change whose call has ended: there was no connection, or no answer to ``Configure`` in time.
-    Otherwise ``configure`` and ``reopen`` raise.
+    A call returns before the outcome is known if there is no connection, or no answer to ``Configure`` in
+    time. Otherwise ``configure`` and ``reopen`` raise.
 
     Attributes:
         change: The arguments of ``configure``, or the options of ``reopen``.
-        error: Why.
+        error: Why it was refused.
     """
 
     change: Any
@@ -86,13 +86,14 @@ class ChangeRefused(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AudioDropped(msgspec.Struct, frozen=True, kw_only=True):
-    """Audio will have no result. While a buffer overflows this is said once; :attr:`SessionEnded.dropped_s`
-    is the sum.
+    """Audio was dropped and will have no result.
+
+    An overflow of the buffer emits this once, when it begins; :attr:`SessionEnded.dropped_s` is the total.
 
     Attributes:
-        seconds: How much, when the event was made.
+        seconds: How much audio was dropped when the event was made, in seconds.
         reason: ``buffer full`` (never sent), ``replay limit`` (sent without a result, and no longer kept or
-            sent too often already), ``closed`` (no result within the deadline of ``aclose``) or ``failed``
+            already sent too often), ``closed`` (no result within the deadline of ``aclose``) or ``failed``
             (the session ended with an error).
     """
 
@@ -104,7 +105,7 @@ class EventsDropped(msgspec.Struct, frozen=True, kw_only=True):
     """The consumer was too slow and events were dropped, interim results first.
 
     Attributes:
-        count: How many since the last such event.
+        count: How many events were dropped since the last such event.
     """
 
     count: int
@@ -114,10 +115,10 @@ class SessionEnded(msgspec.Struct, frozen=True, kw_only=True):
     """The last event of a session, however it ended.
 
     Attributes:
-        complete: Everything pushed was sent, and results have shown that the service finished it.
-        pushed_s: Audio pushed, as sent to the service (after conversion).
-        dropped_s: Of that, what no final result covers.
-        replayed_s: What was sent again.
+        complete: Whether everything pushed was sent, and results have shown that the service finished it.
+        pushed_s: Seconds of audio pushed, after conversion.
+        dropped_s: Seconds of it that no final result covers.
+        replayed_s: Seconds of audio that were sent again.
     """
 
     complete: bool

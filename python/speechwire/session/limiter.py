@@ -1,4 +1,4 @@
-"""What the sessions of a process share when they connect."""
+"""Limits the connections of a process's sessions."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ __all__ = ["ConnectionLimiter"]
 
 
 class ConnectionLimiter:
-    """Bounds how many connections the sessions of a process have and open at once.
+    """Limits how many connections the sessions of a process have open, and open at the same time.
 
-    When the service answers 429 to one session, all wait for a while, and then try one at a time until one
-    gets in. A session that replaces its connection borrows a place for the moment in which it has two.
+    When the service answers 429 to one session, all wait for a while and then try one at a time until one
+    succeeds. A session that replaces its connection borrows a place while it has two connections.
 
     Args:
-        max_connections: Connections open at once, as the service's contract allows; ``None`` for no limit.
-        max_handshakes: Handshakes under way at once, and connections being replaced at once.
+        max_connections: The most connections open at once, as the contract allows; ``None`` for no limit.
+        max_handshakes: The most handshakes at once, and the most connections being replaced at once.
         policy: How long to wait after 429 (its ``throttled_base_s``, ``factor`` and ``cap_s``).
     """
 
@@ -48,7 +48,7 @@ class ConnectionLimiter:
         self._backoff = Backoff(self._policy)
         self._handshakes = 0
         self._open = 0
-        self._taken = 0  # places: a session that has two connections for a moment has one
+        self._taken = 0  # a session that is replacing its connection has two connections but one place
         self._borrowers = 0
         self._throttled = False
         self._hold_until = 0.0
@@ -61,7 +61,7 @@ class ConnectionLimiter:
 
     @property
     def throttled(self) -> bool:
-        """Whether the service has answered 429 and nobody has got in since."""
+        """Whether the service has answered 429 and no handshake has succeeded since."""
         return self._throttled
 
     @property
@@ -81,11 +81,11 @@ class ConnectionLimiter:
 
         Args:
             max_connections: At least 0; ``None`` for no limit.
-            valid_s: For how many seconds.
+            valid_s: For how many seconds the limit applies.
             then: The limit after that.
 
         Raises:
-            InvalidArgument: A limit is below 0, or a time not above 0.
+            InvalidArgument: A limit is below 0, or `valid_s` is not above 0.
         """
         _check_places(max_connections, 0)
         _check_places(then, 0)
@@ -96,7 +96,7 @@ class ConnectionLimiter:
         self._changed.notify()
 
     def hold_back(self, delay_s: float) -> None:
-        """Begin no handshake for so many seconds, because the service answers 429 elsewhere as well."""
+        """Begin no handshake for `delay_s` seconds, because another process got 429."""
         self._throttled = True
         self._hold_until = max(self._hold_until, asyncio.get_running_loop().time() + delay_s)
 
@@ -106,11 +106,11 @@ class ConnectionLimiter:
         on_demand: Callable[[], None] | None = None,
         on_throttled: Callable[[float], None] | None = None,
     ) -> None:
-        """Set the functions that are called at once; they replace those set before.
+        """Set callbacks; they replace those set before.
 
         Args:
-            on_demand: A place is taken or given back, or somebody begins to wait for one.
-            on_throttled: The service answers 429; called with the seconds for which this limiter holds back.
+            on_demand: Called when a place is taken or given back, or a session begins to wait for one.
+            on_throttled: Called when the service answers 429, with the seconds for which this limiter waits.
         """
         self._on_demand, self._on_throttled = on_demand, on_throttled
 
@@ -118,7 +118,7 @@ class ConnectionLimiter:
         """Wait for permission to begin a handshake; :meth:`opened` or :meth:`failed` must follow.
 
         Args:
-            borrowed: The place was got from :meth:`borrow`.
+            borrowed: Whether the place comes from :meth:`borrow`.
         """
         loop = asyncio.get_running_loop()
         while True:
@@ -135,7 +135,7 @@ class ConnectionLimiter:
 
     @asynccontextmanager
     async def borrow(self) -> AsyncIterator[None]:
-        """A place beyond the limit, while one connection is being replaced by another."""
+        """Wait for a place beyond the limit, to hold while one connection replaces another."""
         while self._borrowers >= self._max_handshakes:
             await self._changed.wait()
         self._borrowers += 1
@@ -146,12 +146,12 @@ class ConnectionLimiter:
             self._changed.notify()
 
     def hand_over(self, old: WebSocket, new: WebSocket) -> None:
-        """Give the place of one connection to another, which was opened in a borrowed place."""
+        """Give the place of `old` to `new`, which was opened in a borrowed place."""
         if isinstance(old, _Counted) and isinstance(new, _Counted):
             old.has_place, new.has_place = False, old.has_place
 
     def opened(self, websocket: WebSocket, *, borrowed: bool = False) -> WebSocket:
-        """A handshake succeeded; returns the connection, which counts until it is closed or aborted."""
+        """Record a successful handshake; return the connection, which counts until it has ended."""
         self._handshakes -= 1
         self._open += 1
         self._throttled = False
@@ -160,7 +160,7 @@ class ConnectionLimiter:
         return _Counted(websocket, self._closed, has_place=not borrowed)
 
     def failed(self, error: BaseException, *, borrowed: bool = False) -> None:
-        """A handshake failed, or was cancelled."""
+        """Record a handshake that failed or was cancelled."""
         self._handshakes -= 1
         self._taken -= not borrowed
         self._report_demand()
@@ -190,7 +190,7 @@ class ConnectionLimiter:
 
     def _hold_back(self, error: SpeechwireError) -> None:
         now = asyncio.get_running_loop().time()
-        if now >= self._hold_until:  # the others that were refused in the same moment say nothing new
+        if now >= self._hold_until:  # several refusals at the same moment count once
             delay_s = self._backoff.refused(error) or self._policy.cap_s
             self._hold_until = now + delay_s
             if self._on_throttled is not None:
@@ -210,7 +210,7 @@ def _check_places(max_connections: int | None, least: int) -> None:
 
 
 class _Counted:
-    """A connection that reports its end once, and whether it had a place of its own then."""
+    """A connection that reports its end once, and whether it had a place of its own."""
 
     def __init__(self, websocket: WebSocket, report: Callable[[bool], None], *, has_place: bool) -> None:
         self.has_place = has_place

@@ -19,7 +19,7 @@ __all__ = ["ListenV1Session", "ListenV2Session"]
 
 
 class ListenV2Session(ListeningSession[v2.Event]):
-    """Speech to turns, with Flux (``/v2/listen``).
+    """Transcribes speech into turns with Flux (``/v2/listen``).
 
     ::
 
@@ -30,20 +30,20 @@ class ListenV2Session(ListeningSession[v2.Event]):
                 ...
 
     Events are those of :mod:`speechwire.protocol.listen_v2_events` and :mod:`speechwire.session.events`.
-    Their times and ``turn_index`` are the caller's: they count what was pushed, whatever connections it
-    went over.
+    Their times and ``turn_index`` are on the caller's clock: they count the audio pushed, over all
+    connections.
 
     Args:
-        api_key: A key, or a callable (plain or async) asked for one at each connect.
-        options: What to recognise.
-        converter: Converts what is pushed to what the options declare; ``None`` sends it as it is.
-        base_url: Where the service is.
-        transport: Default: one shared by all sessions of the event loop. A given one is not closed.
+        api_key: A key, or a callable (plain or async) that is called for one at each connect.
+        options: The model, the audio format and the other options of the endpoint.
+        converter: Converts pushed audio to the format of the options; ``None`` sends it unchanged.
+        base_url: The service's URL.
+        transport: By default one that all sessions of the event loop share. A given one is not closed.
         settings: Limits and deadlines.
-        allow_insecure: Permit sending the key over ``ws://`` to another machine.
+        allow_insecure: Whether the key may be sent over ``ws://`` to another machine.
         limiter: Shared with other sessions; see :class:`SessionPool`.
-        force_end_turn: Send ``ForceEndTurn`` before closing, so that an open turn yields its text. Off for
-            self-hosted services that do not know it.
+        force_end_turn: Whether to send ``ForceEndTurn`` before closing, so that an open turn yields its text.
+            Turn it off for self-hosted services that do not know the message.
 
     Raises:
         InvalidArgument: The URL would send the key in the clear, or the key is empty.
@@ -75,10 +75,11 @@ class ListenV2Session(ListeningSession[v2.Event]):
 
 
 class ListenV1Session(ListeningSession[v1.Event]):
-    """Speech to text with Nova and older models (``/v1/listen``).
+    """Transcribes speech with Nova and older models (``/v1/listen``).
 
-    Events are those of :mod:`speechwire.protocol.listen_v1_events` and :mod:`speechwire.session.events`;
-    their times are the caller's. Arguments are those of :class:`ListenV2Session`.
+    Events are those of :mod:`speechwire.protocol.listen_v1_events` and :mod:`speechwire.session.events`, with
+    times on the caller's clock. The arguments are those of :class:`ListenV2Session`, except
+    ``force_end_turn``.
     """
 
     def __init__(

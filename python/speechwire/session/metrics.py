@@ -1,4 +1,4 @@
-"""What sessions count: plain numbers, to be read as a copy at any time and summed over sessions."""
+"""The counters of sessions. Copies can be read at any time and summed over sessions."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Histogram:
     """A histogram of durations.
 
     Args:
-        counts: How many fell into each class; class ``i`` ends at ``BOUNDS_S[i]`` seconds, the last has no
-            end.
-        sum_s: Of all values, in seconds.
+        counts: The number of values in each bucket. Bucket ``i`` ends at ``BOUNDS_S[i]`` seconds; the last
+            has no upper bound.
+        sum_s: The sum of all values, in seconds.
     """
 
     counts: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS_S) + 1))
@@ -32,7 +32,7 @@ class Histogram:
 
     @property
     def count(self) -> int:
-        """How many values."""
+        """The number of values."""
         return sum(self.counts)
 
     def __add__(self, other: Histogram) -> Histogram:
@@ -41,7 +41,7 @@ class Histogram:
 
 
 class _Summable:
-    """Field by field."""
+    """Adds up field by field."""
 
     def __add__(self, other: Self) -> Self:
         mine: Any = self
@@ -62,28 +62,28 @@ class _Summable:
 
 @dataclass(slots=True)
 class ListenStats(_Summable):
-    """What listening sessions did, over all their connections.
+    """The counters of listening sessions, over all their connections.
 
-    What the service may bill is ``sent_s``, replays and silence put in included; what it says it heard is
-    ``service_s``, where it says so.
+    The service may bill ``sent_s``, which includes replays and inserted silence. ``service_s`` is the audio
+    that the service says it received, where it says so.
 
     Args:
         connections: Connections opened.
-        refused: Attempts that opened none.
-        stalls: Connections given up because nothing progressed.
-        rollovers: Connections replaced before their end.
-        keep_alives: ``KeepAlive`` messages and pings.
+        refused: Attempts that failed.
+        stalls: Connections given up because the service stopped reading or answering.
+        rollovers: Connections replaced by another while open.
+        keep_alives: ``KeepAlive`` messages and pings sent.
         chunks: Binary messages sent.
-        sent_bytes: Audio sent, replays and silence put in included.
-        replayed_bytes: Of that, what had been sent before.
-        silence_bytes: Of that, silence put in.
-        lost_bytes: Audio that never reached the service, or could not be replayed.
+        sent_bytes: Bytes of audio sent, including replays and inserted silence.
+        replayed_bytes: Bytes of ``sent_bytes`` that had been sent before.
+        silence_bytes: Bytes of ``sent_bytes`` that are inserted silence.
+        lost_bytes: Bytes of audio that will have no result: never sent, or not replayed.
         sent_s: ``sent_bytes`` in seconds; 0 for compressed audio.
-        covered_s: Audio that results cover, on the caller's clock.
-        connected_s: Time with a connection.
-        service_s: The service's own count of audio (v1, at the end of a connection).
+        covered_s: Seconds of audio that results cover, on the caller's clock.
+        connected_s: Seconds with a connection.
+        service_s: The service's own count of audio, in seconds (v1, at the end of a connection).
         connect: How long opening a connection took.
-        lag: How much audio results were behind what had been sent, in seconds.
+        lag: How far results were behind the audio sent, in seconds of audio.
     """
 
     connections: int = 0
@@ -106,24 +106,24 @@ class ListenStats(_Summable):
 
 @dataclass(slots=True)
 class SpeakStats(_Summable):
-    """What speaking sessions did, over all their connections.
+    """The counters of speaking sessions, over all their connections.
 
     Args:
         connections: Connections opened.
-        refused: Attempts that opened none.
-        stalls: Connections given up because nothing progressed.
+        refused: Attempts that failed.
+        stalls: Connections given up because the service stopped reading or answering.
         requests: Requests made.
-        interrupted: Of those, how many were interrupted.
-        failed: Of those, how many failed.
+        interrupted: Requests that were interrupted.
+        failed: Requests that failed.
         resends: Requests continued on a new connection.
-        characters: Sent to be spoken, resends included.
-        flushes: Sent.
-        refused_flushes: Of those, how many were refused.
-        audio_bytes: Delivered.
-        unclaimed_bytes: Audio that came while no request was open; nobody hears it.
-        connected_s: Time with a connection.
+        characters: Characters sent to be spoken, including text sent again.
+        flushes: Flushes sent.
+        refused_flushes: Flushes that the service refused.
+        audio_bytes: Bytes of audio delivered.
+        unclaimed_bytes: Bytes of audio that came while no request was open, and were discarded.
+        connected_s: Seconds with a connection.
         connect: How long opening a connection took.
-        first_audio: From a flush to its first audio.
+        first_audio: The time from a flush to its first audio.
     """
 
     connections: int = 0

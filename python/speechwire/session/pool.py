@@ -1,4 +1,4 @@
-"""Many sessions of one process: one connector, one quota, one set of counters."""
+"""A pool of a process's sessions: one connector, one quota, one set of counters."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ SessionT = TypeVar("SessionT", ListenV2Session, ListenV1Session, SpeakSession)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PoolStats:
-    """What a pool's sessions did and do.
+    """The counters and the current state of a pool's sessions.
 
     Args:
-        listen: Sum over all listening sessions, ended ones included.
-        speak: Sum over all speaking sessions, ended ones included.
-        sessions: Open sessions.
-        open_listen: Listening connections open now.
-        open_speak: Speaking connections open now.
-        buffered_bytes: Audio kept by open listening sessions.
-        throttled: Whether the service answers 429.
+        listen: Sum over all listening sessions, including ended ones.
+        speak: Sum over all speaking sessions, including ended ones.
+        sessions: How many sessions are open.
+        open_listen: How many listening connections are open.
+        open_speak: How many speaking connections are open.
+        buffered_bytes: Bytes of audio that open listening sessions keep.
+        throttled: Whether the service has answered 429 and no handshake has succeeded since.
     """
 
     listen: ListenStats
@@ -52,26 +52,26 @@ class PoolStats:
 
 
 class SessionPool:
-    """Makes sessions that share what can be shared.
+    """Makes sessions that share a transport, quotas and counters.
 
     ::
 
         async with SessionPool(api_key, max_listen=150, max_speak=45) as pool:
             session = pool.listen_v2(ListenV2Options(), converter=...)
 
-    They share a transport (connector, DNS cache, TLS context), the quota of connections, and the back-off
-    after 429, so that a thousand streams do not retry in step. Arguments not listed here are those of the
-    sessions.
+    The sessions share a transport (connector, DNS cache, TLS context), the quota of connections, and the
+    back-off after 429, so that a thousand streams do not retry together.
 
     Args:
-        api_key: A key, or a callable (plain or async) asked for one at each connect.
-        base_url: Where the service is.
-        transport: Default: one of the pool's own, closed with it. A given one is not closed.
-        max_listen: Listening connections open at once, by the contract; more wait. ``None`` for no limit.
-        max_speak: The same for speaking.
-        max_handshakes: Handshakes under way at once, for each of the two.
-        policy: How long to hold back after 429.
-        allow_insecure: Permit sending the key over ``ws://`` to another machine.
+        api_key: A key, or a callable (plain or async) that is called for one at each connect.
+        base_url: The service's URL.
+        transport: By default a new one that the pool closes. A given one is not closed.
+        max_listen: The most listening connections open at once, as the contract allows; further ones wait.
+            ``None`` for no limit.
+        max_speak: The most speaking connections open at once; ``None`` for no limit.
+        max_handshakes: The most handshakes at once, for listening and for speaking each.
+        policy: How long to wait after 429.
+        allow_insecure: Whether the key may be sent over ``ws://`` to another machine.
     """
 
     def __init__(
@@ -114,12 +114,12 @@ class SessionPool:
 
     @property
     def listen_limiter(self) -> ConnectionLimiter:
-        """Of all listening sessions."""
+        """The limiter of all listening sessions."""
         return self._listen
 
     @property
     def speak_limiter(self) -> ConnectionLimiter:
-        """Of all speaking sessions."""
+        """The limiter of all speaking sessions."""
         return self._speak
 
     def listen_v2(self, options: ListenV2Options | None = None, **arguments: Any) -> ListenV2Session:
@@ -140,7 +140,7 @@ class SessionPool:
 
     @property
     def throttled(self) -> bool:
-        """Whether the service answers 429 to listening sessions, and none has got in since."""
+        """Whether a listening session got 429 and no listening handshake has succeeded since."""
         return self._listen.throttled
 
     def snapshot(self) -> PoolStats:
@@ -168,7 +168,7 @@ class SessionPool:
 
         Raises:
             SpeechwireError: A session belongs to another event loop that still exists: close the pool there.
-                What lived in a loop that has ended is over already.
+                Sessions whose loop has ended do not raise.
         """
         self._closed = True
         outcomes = await asyncio.gather(
@@ -192,7 +192,7 @@ class SessionPool:
         return session
 
     def _let_go(self) -> None:
-        """Sum up and forget sessions whose work is over."""
+        """Add the counters of ended sessions to the sums, and forget these sessions."""
         for session in [session for session in self._sessions if session.over]:
             self._sessions.discard(session)
             if isinstance(session, SpeakSession):

@@ -1,4 +1,4 @@
-"""One thing to say: its text on the way out, its audio on the way back."""
+"""One request for speech: text in, audio out."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class RequestOwner(Protocol):
     """The session that speaks requests."""
 
     def wake(self) -> None:
-        """There is something to send."""
+        """Wake the session: there is something to send."""
 
     def on_interrupt(self, request: SpeakRequest, heard_s: float | None) -> None:
-        """A request was interrupted, when so many seconds of it had been heard, if that is known."""
+        """A request was interrupted after `heard_s` seconds of it were heard; ``None`` if not known."""
 
     def check_loop(self) -> None:
-        """Raise where waiting would never end, since the session lives in another event loop."""
+        """Raise if the session belongs to another event loop, as waiting would then never end."""
 
 
 class SpeakRequest:
@@ -40,10 +40,10 @@ class SpeakRequest:
             play(pcm)
 
     Audio is headerless, in the session's encoding, in pieces of whole samples. The iteration ends when all
-    of it has come or at the interruption; it raises when the request has failed.
+    audio has come or after an interruption; it raises if the request fails.
 
     Attributes:
-        error: Why it failed, or ``None``.
+        error: Why the request failed, or ``None``.
         interrupted: Whether :meth:`interrupt` ended it.
         audio_bytes: Audio delivered so far, in bytes.
     """
@@ -53,7 +53,7 @@ class SpeakRequest:
         self.interrupted = False
         self.audio_bytes = 0
         self.batches: deque[TextBatch] = deque([TextBatch()])
-        self.batch_bytes = 0  # delivered of the first batch, over all connections
+        self.batch_bytes = 0  # bytes delivered of the first batch, over all connections
         self.resends = 0
         self._owner = owner
         self._sample_bytes = sample_bytes
@@ -70,7 +70,7 @@ class SpeakRequest:
 
     @property
     def done(self) -> bool:
-        """Whether nothing more will come: complete, interrupted or failed."""
+        """Whether the request is complete, interrupted or failed."""
         return self._complete or self.interrupted or self.error is not None
 
     @property
@@ -79,11 +79,10 @@ class SpeakRequest:
         return self._waiting_bytes
 
     def push(self, text: str) -> None:
-        """Append text; pieces are joined as they are, so mind the blanks between them. Returns at once.
+        """Append text. Does not block. Pieces are joined unchanged, so include the blanks between them.
 
-        What UTF-8 cannot carry is repaired: the halves of a surrogate pair are joined, also over two pieces,
-        and a half that stays alone becomes U+FFFD. After the request is over (interrupted, failed) text is
-        ignored.
+        Surrogate pairs are joined, even across two pieces; a lone surrogate becomes U+FFFD. Text is ignored
+        after the request was interrupted or has failed.
 
         Raises:
             LocalProtocolError: :meth:`end` was called before.
@@ -96,9 +95,10 @@ class SpeakRequest:
             self._add(self._intake.take(text))
 
     def flush(self) -> None:
-        """Have what was pushed so far spoken now, without waiting for more; nothing if there is nothing.
+        """Have the text pushed so far spoken now, without waiting for more. Does nothing without text.
 
-        The service allows 20 flushes a minute, :meth:`end` included; beyond that another connection is made.
+        The service allows 20 flushes a minute on a connection, including :meth:`end`; beyond that the session
+        opens another connection.
         """
         if self.done:
             return
@@ -109,18 +109,18 @@ class SpeakRequest:
             self._owner.wake()
 
     def end(self) -> None:
-        """No text will follow. Idempotent. A request without a word in it completes at once."""
+        """End the text. Idempotent. A request without a word completes at once."""
         if not self._ended:
             self.flush()
             self._ended = True
             self._settle()
 
     def interrupt(self, heard_s: float | None = None) -> None:
-        """Stop: from this moment on no audio is delivered. Returns at once, before the service knows.
+        """Stop the request: no more audio is delivered. Does not block, and does not wait for the service.
 
         Args:
-            heard_s: How much of this request's audio a listener has heard, in seconds. Flux TTS is told
-                (``playback_offset``) when it still speaks the request; Aura has no words for it.
+            heard_s: How much of this request's audio a listener has heard, in seconds. Sent to Flux TTS
+                (``playback_offset``) while it speaks the request; Aura has no such field.
 
         Raises:
             InvalidArgument: `heard_s` is below 0.
@@ -129,7 +129,7 @@ class SpeakRequest:
             raise InvalidArgument("heard_s", heard_s, "0 or more")
         if self.interrupted or self.error is not None or (self._complete and not self._audio):
             return
-        unknown = self._complete  # its last audio has come: the service has nothing to forget
+        unknown = self._complete  # its last audio has come: the service has nothing to drop
         self.interrupted = True
         self._let_go()
         self._audio.clear()
@@ -164,16 +164,18 @@ class SpeakRequest:
         return self._next()
 
     async def receive_each(self, take: Callable[[bytes], bool]) -> bool:
-        """Give every piece of audio to ``take``, in order: while this waits, in the event loop's
-        read, which spares a task switch each. For one consumer, in place of the iteration.
+        """Call ``take`` with every piece of audio, in order. For one consumer, instead of the iteration.
+
+        While this waits, ``take`` is called directly from the event loop's read, which saves a task switch
+        for each piece.
 
         Args:
-            take: Takes a piece; returns whether it wants the next. Must neither raise nor wait. It is called
-                in no particular context: not in this task's, and not always in a task.
+            take: Takes a piece; returns whether it wants the next. It must neither raise nor block. It may be
+                called outside this task and outside any task, with any context variables.
 
         Returns:
-            True when all audio has come or after the interruption; false once ``take`` has returned false:
-            what comes then waits for the next call.
+            True when all audio has come or after an interruption; false once ``take`` has returned false.
+            Later audio waits for the next call.
 
         Raises:
             SpeechwireError: The request failed; see :attr:`error`.
@@ -195,11 +197,11 @@ class SpeakRequest:
 
     @property
     def begun_bytes(self) -> int:
-        """Audio delivered of the batches before the first one that is left, give or take half a sample."""
+        """Bytes of audio delivered of batches that are finished, to within half a sample."""
         return self.audio_bytes - self.batch_bytes
 
     def deliver(self, data: bytes) -> None:
-        """Take audio of the first batch, none of it heard before; it is cut at whole samples."""
+        """Deliver new audio of the first batch, cut at whole samples."""
         if self.done:
             return
         self.batch_bytes += len(data)
@@ -224,16 +226,16 @@ class SpeakRequest:
         self._settle()
 
     def split_batch(self, count: int) -> None:
-        """Have the first ``count`` pieces of the first batch spoken by themselves."""
+        """Make the first ``count`` pieces of the first batch a batch of their own."""
         self.batches.insert(1, self.batches[0].split(count))
 
     def fail(self, error: SpeechwireError) -> None:
-        """End with an error; what was delivered can still be read."""
+        """End with an error; audio that was delivered can still be read."""
         if not self.done:
             self.error = error
         if self.error is not None:
             self._let_go()
-            self._notify()  # also those who stood still with their event loop when it was given its error
+            self._notify()  # also tasks whose event loop was not running when the error was set
 
     async def room(self, limit: int) -> None:
         """Wait until less than ``limit`` bytes of audio wait for the consumer."""
@@ -266,12 +268,12 @@ class SpeakRequest:
         self._owner.wake()
 
     def _settle(self) -> None:
-        """Complete when no text is left to speak and none can follow."""
+        """Complete the request if no text is left and none can follow."""
         if self._ended and not self.done and not self.batches[0].has_words:
             self._complete = True
             self._notify()
             self._owner.wake()
 
     def _let_go(self) -> None:
-        """Nothing of the text will be sent any more."""
+        """Free the text, as none of it will be sent any more."""
         self.batches = deque([TextBatch()])

@@ -11,38 +11,39 @@ from speechwire.session.backoff import BackoffPolicy
 
 __all__ = ["ListenSettings", "SpeakSettings"]
 
-_LONGEST_S: Final = 1_000_000  # audio that a ring can count in any case
+_LONGEST_S: Final = 1_000_000  # any ring can count this much audio
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenSettings:
-    """Limits and deadlines of a listening session. ``None`` turns off what can be turned off.
+    """Limits and deadlines of a listening session, in seconds where the name ends in ``_s``.
 
     Args:
-        connect_timeout_s: For DNS, TCP, TLS and the upgrade together.
-        send_timeout_s: A send that takes longer means a peer that stopped reading: reconnect.
+        connect_timeout_s: The longest time for DNS, TCP, TLS and the upgrade together.
+        send_timeout_s: The session reconnects if a send takes longer: the service has stopped reading.
         drain_timeout_s: How long ``aclose`` waits for the last results.
-        progress_timeout_s: Audio flows, but results have not advanced for this long: reconnect and replay.
-            ``None`` waits for ever.
-        keep_alive_s: v1: silence on our side after which ``KeepAlive`` is sent (the service closes after 10
-            s).
-        ping_s: Flux: the same with a WebSocket ping (the service closes after 60 s).
-        pause_after_s: When the caller stops pushing in the middle of speech, the session ends the speech
-            after this long: it sends ``Finalize`` to v1, and silence to Flux, where only audio ends a turn.
+        progress_timeout_s: The session reconnects and replays if results have not advanced for this long
+            while audio is sent. ``None`` waits for ever.
+        keep_alive_s: On v1, ``KeepAlive`` is sent after this long without a message (the service closes after
+            10 s).
+        ping_s: On Flux, a WebSocket ping is sent after this long without a message (the service closes after
+            60 s).
+        pause_after_s: If the caller stops pushing in the middle of speech, the session ends the speech after
+            this long: with ``Finalize`` on v1, and with silence on Flux, where only audio ends a turn.
             ``None`` does neither.
-        buffer_s: Bound of the audio that waits to be sent; beyond it the oldest is dropped and counted.
-        replay_s: Bound of the sent audio kept for a replay; 0 keeps nothing.
+        buffer_s: The most audio that waits to be sent. Beyond it the oldest is dropped and counted.
+        replay_s: The most sent audio that is kept for a replay; 0 keeps nothing.
         replay_speed: How fast a backlog is sent, as a multiple of real time; the documentation asks for at
             most 1.25. ``None`` sends as fast as the connection takes it.
-        replay_burst_s: This much of a backlog is sent at once before ``replay_speed`` applies.
+        replay_burst_s: How much of a backlog is sent at once before ``replay_speed`` applies.
         configure_timeout_s: How long a ``Configure`` waits for the service's answer.
-        max_age_s: A connection this old is replaced by a new one at the next boundary; ``None`` never.
+        max_age_s: A connection this old is replaced at the next boundary; ``None`` never replaces one.
         rollover_wait_s: How long to wait for a boundary between turns or utterances.
-        event_limit: Bound of the events waiting for the consumer.
+        event_limit: The most events that wait for the consumer.
         backoff: When to try again, and when the attempts are used up.
-        wait_out_outages: When the attempts are used up, go on: keep what is pushed within ``buffer_s`` and
-            try again while audio comes, at most ``backoff.cap_s`` apart. Else the session ends with the
-            error.
+        wait_out_outages: Whether the session goes on when the attempts are used up. It then keeps up to
+            ``buffer_s`` of pushed audio, and tries again while audio comes, at most ``backoff.cap_s`` apart.
+            Otherwise it ends with the error.
     """
 
     connect_timeout_s: float = 10.0
@@ -79,23 +80,22 @@ class ListenSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeakSettings:
-    """Limits and deadlines of a speaking session.
+    """Limits and deadlines of a speaking session, in seconds where the name ends in ``_s``.
 
     Args:
-        connect_timeout_s: For DNS, TCP, TLS and the upgrade together.
-        send_timeout_s: A send that takes longer means a peer that stopped reading: reconnect.
-        progress_timeout_s: A flush is outstanding and nothing has come for this long: reconnect and resend.
-        fence_timeout_s: After an interruption, how long to wait for ``Cleared`` before taking a new
-            connection.
+        connect_timeout_s: The longest time for DNS, TCP, TLS and the upgrade together.
+        send_timeout_s: The session reconnects if a send takes longer: the service has stopped reading.
+        progress_timeout_s: The session reconnects and sends the text again if a flush is unanswered and
+            nothing has come for this long.
+        fence_timeout_s: How long to wait for the answer to an interruption before a new connection is opened.
         close_timeout_s: How long ``aclose`` waits for the service to close.
-        ping_s: Silence on our side after which a WebSocket ping is sent.
+        ping_s: A WebSocket ping is sent after this long without a message.
         max_age_s: A connection this old is replaced when no request is open (the service ends it at 60 min).
         max_resends: How often one request may be sent again after a lost connection without any new audio.
-        audio_limit_s: Bound of the audio of one request waiting for its consumer; beyond it, reading pauses.
-        text_limit: Bound of the text of one request, in characters; beyond it, ``push`` raises
+        audio_limit_s: The most audio of one request that waits for its consumer; beyond it, reading pauses.
+        text_limit: The longest text of one request, in characters; beyond it, ``push`` raises
             ``InvalidArgument``. The service speaks 2400 a minute.
-        request_limit: Bound of the requests that wait for their turn; beyond it, ``request`` raises
-            ``LocalProtocolError``.
+        request_limit: The most requests that are open; beyond it, ``request`` raises ``LocalProtocolError``.
         backoff: When to try again and when to give up.
     """
 

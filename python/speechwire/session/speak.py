@@ -30,25 +30,25 @@ class SpeakSession:
             async for pcm in session.speak("Your train leaves at nine."):
                 play(pcm)
 
-    Requests are spoken in the order they were made. Audio belongs to the request that asked for it: after
-    :meth:`SpeakRequest.interrupt` nothing of it is delivered, and nothing of it can reach the next one. When
-    a connection is lost, what has not been heard is sent again on a new one, and what had been heard is left
-    out of its audio. A request never hangs: the deadlines of the settings bound each wait for the service.
+    Requests are spoken in the order they were made. A request gets only its own audio: after
+    :meth:`SpeakRequest.interrupt` no more of it is delivered, and none of it reaches the next request. After
+    a lost connection, unfinished text is sent again on a new one, and audio that was delivered before is left
+    out. A request never hangs: the settings' deadlines limit each wait for the service.
 
-    A request that cannot be served fails with the reason; the session serves the next one. When the service
-    cannot be reached, the open requests fail once the attempts are used up, and the next request tries at
-    once; for ``BackoffPolicy.cap_s`` after a failure one attempt is all it gets.
+    A request that cannot be served fails with the reason, and the session serves the next one. If the service
+    cannot be reached, the open requests fail once the attempts are used up. The next request tries at once;
+    within ``BackoffPolicy.cap_s`` after such a failure it gets only one attempt.
 
-    A session belongs to the event loop it is first used in. It cannot be copied or pickled.
+    A session belongs to the event loop of its first use. It cannot be copied or pickled.
 
     Args:
-        api_key: A key, or a callable (plain or async) asked for one at each connect.
+        api_key: A key, or a callable (plain or async) that is called for one at each connect.
         options: The voice and the audio format; their type chooses the endpoint.
-        base_url: Where the service is.
-        transport: Default: one shared by all sessions of the event loop. A given one is not closed.
+        base_url: The service's URL.
+        transport: By default one that all sessions of the event loop share. A given one is not closed.
         settings: Limits and deadlines.
-        allow_insecure: Permit sending the key over ``ws://`` to another machine.
-        on_retry: Called before each further attempt; an error that it raises is logged.
+        allow_insecure: Whether the key may be sent over ``ws://`` to another machine.
+        on_retry: Called before each further attempt; an exception that it raises is logged.
         limiter: Shared with other sessions; see :class:`SessionPool`.
 
     Raises:
@@ -89,7 +89,7 @@ class SpeakSession:
 
     @property
     def state(self) -> State:
-        """Where the session is in its life."""
+        """The state of the session."""
         return self._runner.machine.state
 
     @property
@@ -99,7 +99,7 @@ class SpeakSession:
 
     @property
     def over(self) -> bool:
-        """Whether its work is done: nothing will be sent or counted any more."""
+        """Whether the session has ended: nothing will be sent or counted any more."""
         return self._runner.over
 
     def stats(self) -> SpeakStats:
@@ -116,13 +116,13 @@ class SpeakSession:
         return self._runner.add_request()
 
     def speak(self, text: str) -> SpeakRequest:
-        """Say a text.
+        """Speak a text: open a request, push the text and end it. Does not block.
 
         Raises:
             SessionClosed: The session was closed, or belongs to another event loop.
             LocalProtocolError: ``SpeakSettings.request_limit`` requests wait already.
             InvalidArgument: The text is longer than ``SpeakSettings.text_limit``.
-            InvalidArgumentType: It is not a ``str``.
+            InvalidArgumentType: `text` is not a ``str``.
         """
         request = self.request()
         try:
@@ -138,15 +138,15 @@ class SpeakSession:
 
         Raises:
             HandshakeRefused: The service refused, permanently or too often.
-            ConnectFailed: It could not be reached, too often.
+            ConnectFailed: The service could not be reached, too often.
             SessionClosed: The session was closed, or belongs to another event loop.
         """
         await self._runner.connect()
 
     async def aclose(self) -> None:
-        """Fail what is open, say ``Close``, and wait a little for the service's answer. Idempotent.
+        """Fail open requests, send ``Close``, and wait up to ``close_timeout_s`` for the answer. Idempotent.
 
-        In another event loop than the session's: returns at once when that one has ended.
+        Returns at once if the session's event loop has ended.
 
         Raises:
             SessionClosed: The session is in use in another event loop, which is running.

@@ -1,4 +1,4 @@
-"""Counters for OpenTelemetry, where the application has it."""
+"""Exports counters to OpenTelemetry, where the application has it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _Callback = Callable[[Any], Iterable[Any]]
 
 
 class Meter(Protocol):
-    """What is used of ``opentelemetry.metrics.Meter``."""
+    """The parts of ``opentelemetry.metrics.Meter`` that are used."""
 
     def create_observable_counter(self, name: str, callbacks: list[_Callback]) -> Any:
         """See OpenTelemetry."""
@@ -35,23 +35,22 @@ class SnapshotSource(Protocol):
     """A :class:`speechwire.session.SessionPool`, or anything else with a snapshot."""
 
     def snapshot(self) -> PoolStats:
-        """The counters of now. Called on the event loop; once that is closed, on the collecting thread."""
+        """Return the current counters. Called on the event loop; after its end, on the collecting thread."""
 
 
 def export(pool: SnapshotSource, meter: Meter | None = None) -> None:
     """Register a pool's counters with OpenTelemetry: ``speechwire.listen.sent_bytes`` and so on.
 
-    Call it on the event loop that the pool's sessions run on. OpenTelemetry collects on a thread of its own;
-    for each collection, one snapshot is taken on the loop, between two steps of the sessions, and all
-    instruments report that one. The collecting thread waits up to 0.5 s for it; if the loop is busy for
-    longer, the newest snapshot there is is reported again, the first being that of this call. When the loop
-    has been closed, nothing changes any more, and what is reported is how it all ended.
+    Call it on the event loop of the pool's sessions. OpenTelemetry collects on a thread of its own. For each
+    collection, the loop takes one snapshot, which all instruments report. The collecting thread waits up to
+    0.5 s for it. If the loop is blocked for longer, the newest snapshot is reported again; the first one is
+    taken in this call. After the loop was closed, the last values are reported.
 
-    Histograms become counters with an ``le`` attribute, as Prometheus has them, and a sum.
+    Histograms become counters with an ``le`` attribute, as in Prometheus, and a sum.
 
     Args:
-        pool: What to observe. It is kept for as long as the meter is.
-        meter: Default: the application's, from ``opentelemetry.metrics.get_meter("speechwire")``.
+        pool: The pool to observe. The meter keeps a reference to it.
+        meter: By default the application's, from ``opentelemetry.metrics.get_meter("speechwire")``.
 
     Raises:
         ModuleNotFoundError: ``opentelemetry`` is not installed.
@@ -72,8 +71,8 @@ def export(pool: SnapshotSource, meter: Meter | None = None) -> None:
 class _Snapshots:
     """One snapshot of a pool for each collection, taken on the event loop and read on any thread.
 
-    Nothing tells a callback where a collection begins. But each asks every instrument once, on one thread: a
-    thread whose instrument asks for the second time is in its next collection.
+    OpenTelemetry does not tell a callback when a collection begins. But each collection calls every
+    instrument once, on one thread. So an instrument's second call on a thread begins the next collection.
     """
 
     def __init__(self, pool: SnapshotSource) -> None:
@@ -94,7 +93,7 @@ class _Snapshots:
         return snapshot
 
     def _take(self) -> PoolStats:
-        # On the loop itself, waiting for it would be waiting for oneself.
+        # On the loop's own thread, waiting for the loop would be a deadlock.
         if self._loop.is_closed() or _running_loop() is self._loop:
             return self._take_here()
         try:
@@ -108,11 +107,11 @@ class _Snapshots:
             return self._last
 
     def _ask(self) -> futures.Future[PoolStats]:
-        """Have the loop take a snapshot; one that it has not come to yet serves whoever asks meanwhile."""
+        """Have the loop take a snapshot. All requests until it is taken share that snapshot."""
         with self._lock:
             if self._asked_for is None:
                 self._asked_for = futures.Future()
-                with suppress(RuntimeError):  # closed just now: the wait for it ends with the last there is
+                with suppress(RuntimeError):  # the loop was just closed: the last snapshot is reported
                     self._loop.call_soon_threadsafe(self._answer)
             return self._asked_for
 
@@ -158,7 +157,7 @@ def _gauge(observation: Any, snapshots: _Snapshots, instrument: str, name: str) 
 
 
 def _buckets(observation: Any, histogram: Histogram) -> Iterator[Any]:
-    """Cumulative, the last without a bound."""
+    """The cumulative buckets; the last has no upper bound."""
     total = 0
     for bound_s, count in zip((*map(str, BOUNDS_S), "+Inf"), histogram.counts, strict=True):
         total += count

@@ -1,8 +1,8 @@
-"""When the words of synthesized speech are heard, where the service does not say.
+"""Estimates when the words of synthesized speech are heard, where the service gives no times.
 
-Aura names no times. What is known is how long all audio of a text lasts, once it has come, and how fast the
-voice has spoken so far. A word then takes the share of the audio that it has of the text's characters. The
-ends of texts are exact, and the error within a text is that of this proportion. Pure: no clock, no task.
+Aura gives no word times. Known are the length of a text's audio, once all of it has come, and how fast the
+voice has spoken so far. A word is assumed to take the same share of the audio as of the text's characters.
+The ends of texts are exact; times within a text are estimates. Without a clock and without tasks.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ _FIRST_CHARACTERS_PER_S = 15.0
 _MEMORY_S = 60.0
 
 WordTime = tuple[str, float]
-"""A word, and when it begins, in seconds of the audio."""
+"""A word, and its beginning in seconds of the audio."""
 
 
 class SpeakingRate:
-    """How fast a voice speaks, learnt from what it has spoken; newer speech counts more.
+    """How fast a voice speaks, learnt from its speech so far; newer speech counts more.
 
     Args:
-        characters_per_s: What is assumed before anything was spoken; blanks count.
+        characters_per_s: The rate before anything was spoken, in characters per second including blanks.
 
     Raises:
-        InvalidArgument: It is not above 0.
+        InvalidArgument: `characters_per_s` is not above 0.
     """
 
     def __init__(self, characters_per_s: float = _FIRST_CHARACTERS_PER_S) -> None:
@@ -36,11 +36,11 @@ class SpeakingRate:
 
     @property
     def characters_per_s(self) -> float:
-        """Characters in a second, blanks included."""
+        """Characters per second, including blanks."""
         return self._characters / self._seconds
 
     def learn(self, characters: int, seconds: float) -> None:
-        """Take note of a text of so many characters that took so long; nothing of either is ignored."""
+        """Learn from a text of `characters` whose audio lasted `seconds`. Does nothing if either is 0."""
         if characters <= 0 or seconds <= 0:
             return
         kept = _MEMORY_S / (_MEMORY_S + seconds)
@@ -51,13 +51,12 @@ class SpeakingRate:
 class WordTimes:
     """The words of one text, reported as its audio comes.
 
-    Words are what blanks separate. Each is reported once, in order, at a time no earlier than that of the one
-    before.
+    White space separates words. Each word is reported once, in order, with times that never decrease.
 
     Args:
-        text: What is spoken.
-        rate: Of the voice; learns from this text at its end.
-        start_s: Where the text's audio begins, in seconds.
+        text: The text that is spoken.
+        rate: The voice's rate, which learns from this text at its end.
+        start_s: The beginning of the text's audio, in seconds.
     """
 
     def __init__(self, text: str, rate: SpeakingRate, start_s: float = 0.0) -> None:
@@ -66,15 +65,15 @@ class WordTimes:
         self._latest_s = start_s
         self._words = text.split()
         self._next = 0
-        self._before = 0  # characters before the next word, blanks included
+        self._before = 0  # characters before the next word, including blanks
         self._characters = sum(len(word) + 1 for word in self._words)
 
     def advance(self, heard_s: float) -> list[WordTime]:
-        """The words that have begun within this much of the text's audio, by the voice's rate so far."""
+        """Return the words that begin within `heard_s` of the text's audio, by the voice's rate so far."""
         return self._take(heard_s, self._rate.characters_per_s)
 
     def finish(self, heard_s: float) -> list[WordTime]:
-        """All audio of the text has come, and lasts this long: the words that are left."""
+        """Return the remaining words, given that all audio of the text lasts `heard_s`."""
         self._rate.learn(self._characters, heard_s)
         if heard_s <= 0:
             return self._take(float("inf"), float("inf"))
