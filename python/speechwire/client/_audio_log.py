@@ -1,4 +1,4 @@
-"""The audio of a call, from the push until the server acknowledges it. Pure: no clock, no task."""
+"""The audio of a call, from the push until the server acknowledges it. Without a clock and without tasks."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from speechwire.server.own_socket.messages import AudioFormat
 __all__ = ["AudioLog", "Chunk"]
 
 _CHUNK_BYTES: Final = 32_768
-_ROUNDING_S: Final = 1e-6  # of a sum of many lengths
+_ROUNDING_S: Final = 1e-6  # the rounding error of a sum of many durations
 
 
 class Chunk(msgspec.Struct, frozen=True, gc=False):
-    """Whole samples, and where they begin."""
+    """Whole samples and the position of the first."""
 
     sample: int
     format: AudioFormat
@@ -24,7 +24,7 @@ class Chunk(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def samples(self) -> int:
-        """How many, of each channel."""
+        """The number of samples of each channel."""
         return len(self.data) // self.format.frame_bytes
 
     @property
@@ -34,7 +34,7 @@ class Chunk(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def seconds(self) -> float:
-        """How long it lasts."""
+        """The duration in seconds."""
         return self.samples / self.format.sample_rate
 
 
@@ -42,8 +42,8 @@ class AudioLog:
     """A bounded FIFO that can be read again from the first sample that was not acknowledged.
 
     Args:
-        format: Of the audio that comes first.
-        limit_s: Bound of what is kept; beyond it the oldest is dropped.
+        format: The first format of the audio.
+        limit_s: The most audio kept, in seconds; beyond it the oldest is dropped.
 
     Attributes:
         end: Position after the last sample.
@@ -55,13 +55,13 @@ class AudioLog:
         self.kept_s = 0.0
         self._format = format
         self._limit_s = limit_s
-        self._rest = b""  # of a sample whose other bytes have not come
+        self._rest = b""  # the first bytes of an incomplete sample
         self._chunks: deque[Chunk] = deque()
         self._taken = 0  # chunks handed out
 
     @property
     def format(self) -> AudioFormat:
-        """Of the audio that is pushed next."""
+        """The format of the audio that is pushed next."""
         return self._format
 
     @property
@@ -80,7 +80,7 @@ class AudioLog:
         return sum(self._chunks[at].seconds for at in range(self._taken))
 
     def push(self, pcm: bytes) -> float:
-        """Append audio, cut anywhere; returns how many waiting seconds were dropped for it."""
+        """Append audio, cut anywhere; return how many seconds of unsent audio were dropped to make room."""
         data = self._rest + pcm if self._rest else pcm
         size = self._format.frame_bytes
         whole = len(data) - len(data) % size
@@ -91,7 +91,7 @@ class AudioLog:
         return self._shrink()
 
     def change_format(self, format: AudioFormat) -> None:
-        """The audio pushed from here on has another format. Half a sample is dropped."""
+        """Set the format of the audio pushed from here on. An incomplete sample is dropped."""
         self._rest = b""
         self._format = format
 
@@ -100,15 +100,15 @@ class AudioLog:
         return None if self._taken == len(self._chunks) else self._chunks[self._taken]
 
     def take(self) -> None:
-        """Hand out what :meth:`peek` has shown."""
+        """Mark the chunk of :meth:`peek` as handed out."""
         self._taken += 1
 
     def rewind(self) -> None:
-        """Hand out again from the first sample kept."""
+        """Start handing out again from the first sample kept."""
         self._taken = 0
 
     def acknowledge(self, sample: int) -> None:
-        """Let go of the audio before this position, as far as it was handed out."""
+        """Drop the audio before this position that was handed out."""
         while self._taken and self._chunks[0].end <= sample:
             self._drop_first()
         if self._taken and self._chunks[0].sample < sample:

@@ -1,4 +1,4 @@
-"""A call over as many connections as it takes."""
+"""A call over as many connections as needed."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _MOST_UNFINISHED: Final = 3
 class Call:
     """A conversation with the server that outlives its connections. Made by :func:`connect`.
 
-    It belongs to the event loop it is entered in. Events are for one consumer; while nobody takes them, at
-    most `event_limit` are kept and the connection is not read.
+    It belongs to the event loop it is entered in. Only one task may read the events. When `event_limit`
+    events wait, the connection is not read.
     """
 
     def __init__(
@@ -67,8 +67,8 @@ class Call:
 
         Raises:
             HandshakeRefused: The server refused, permanently or too often.
-            ConnectFailed: It could not be reached, too often.
-            ConnectionLost: It ended the call at once.
+            ConnectFailed: The server could not be reached, too often.
+            ConnectionLost: The server ended the call at once.
         """
         self._answered = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._run(), name="speechwire.client call")
@@ -112,17 +112,17 @@ class Call:
 
     @property
     def id(self) -> str:
-        """The server's name for the call, for logs and support."""
+        """The server's id of the call, for logs and support."""
         return self._conversation.call
 
     @property
     def speech(self) -> AudioFormat | None:
-        """The format of the speech that comes; ``None`` if none will."""
+        """The format of the speech that will come; ``None`` for no speech."""
         return self._conversation.speech
 
     @property
     def unacknowledged_s(self) -> float:
-        """Audio kept: not sent yet, or sent and not acknowledged; in seconds."""
+        """Seconds of audio kept: not sent yet, or sent and not acknowledged."""
         return self._conversation.kept_s
 
     @property
@@ -131,10 +131,11 @@ class Call:
         return self._conversation.dropped_s
 
     def push(self, pcm: bytes) -> None:
-        """Take audio of any length; returns at once.
+        """Take audio of any length. Does not block.
 
-        Beyond ``buffer_s`` of unacknowledged audio the oldest is dropped: it is lost if it had not been sent,
-        or if its connection dies before it is answered. :class:`AudioDropped` says so once while it lasts.
+        If more than ``buffer_s`` of audio is unacknowledged, the oldest is dropped. Dropped audio is lost if
+        it had not been sent, or if its connection ends before the server acknowledges it. One
+        :class:`AudioDropped` is emitted when the overflow begins.
 
         Raises:
             SessionClosed: The call is over.
@@ -146,15 +147,15 @@ class Call:
         self._wake.set()
 
     def change_format(self, format: AudioFormat) -> None:
-        """The audio pushed from here on has another format; returns at once."""
+        """Set the format of the audio pushed from here on. Does not block."""
         self._check_open()
         self._conversation.change_format(format)
 
     def say(self, text: str) -> str:
-        """Speak a text behind those before it; returns at once with the ``id`` of its speech.
+        """Ask for a text to be spoken after those before it; return the ``id`` of its speech. Does not block.
 
         Raises:
-            InvalidArgument: It is empty or has more than 10000 characters.
+            InvalidArgument: `text` is empty or has more than 10000 characters.
             LocalProtocolError: Too many texts wait to be spoken.
             SessionClosed: The call is over.
         """
@@ -164,32 +165,32 @@ class Call:
         return said
 
     def interrupt(self) -> None:
-        """Stop what is being said and what waits to be; returns at once. Audio of it is not delivered."""
+        """Stop all speech, including texts that wait. Does not block; no more audio of it is delivered."""
         self._check_open()
         self._conversation.interrupt()
         self._wake.set()
 
     def end_turn(self) -> None:
-        """Say that the turn is over, behind the audio pushed so far; returns at once."""
+        """Tell the server that the turn ends with the audio pushed so far. Does not block."""
         self._check_open()
         self._conversation.end_turn()
         self._wake.set()
 
     def played(self, utterance: int, samples: int) -> None:
-        """Report how many samples of an utterance were heard; returns at once."""
+        """Report how many samples of an utterance were heard. Does not block."""
         self._check_open()
         self._conversation.played(utterance, samples)
         self._wake.set()
 
     def finish(self) -> None:
-        """Hang up: captions of what was pushed still come, speech does not. Then events end. Idempotent."""
+        """End the audio. Captions of the pushed audio still come, speech does not. Idempotent."""
         self._conversation.finish()
         self._wake.set()
 
     async def aclose(self) -> None:
-        """Finish, wait for the last events within ``drain_timeout_s``, and close. Idempotent.
+        """Finish, wait up to ``drain_timeout_s`` for the last events, and close. Idempotent.
 
-        Events that come meanwhile are dropped where nobody has taken them before.
+        Events may be dropped meanwhile if no task reads them.
         """
         self.finish()
         task = self._task
@@ -239,7 +240,7 @@ class Call:
             await asyncio.sleep(delay_s)
 
     async def _one_connection(self) -> tuple[float | None, str]:
-        """Connect and talk until the end; returns after how long to come back, or ``None``, and why."""
+        """Run one connection; return the delay before the next (``None`` for no other) and the reason."""
         loop = asyncio.get_running_loop()
         assert self._transport is not None
         try:
@@ -260,7 +261,7 @@ class Call:
                 self._answered.set_result(None)
 
     async def _after(self, close: CloseEvent, lived_s: float) -> tuple[float | None, str]:
-        """A connection has ended."""
+        """Decide what follows after a connection ended; return as :meth:`_one_connection`."""
         conversation = self._conversation
         goodbye, failure = conversation.goodbye, conversation.failure
         reason = failure.description if failure else close.reason or (goodbye.reason if goodbye else "")
@@ -278,7 +279,7 @@ class Call:
         return max(delay_s, asked_s), reason or f"the connection was lost (close code {code})"
 
     def _has_stood_still(self, failure: Failure | None) -> bool:
-        """Whether the server could not finish the same audio several times: nothing else will come of it."""
+        """Whether the server failed at the same audio several times, so that another attempt is useless."""
         if failure is None or failure.code != _UNFINISHED:
             return False
         acknowledged = self._conversation.acknowledged
@@ -303,10 +304,10 @@ class Call:
             self._error = lost
 
     def _after_failure(self, error: SpeechwireError) -> float:
-        """A connection could not be opened: how long to wait.
+        """A connection could not be opened; return the seconds to wait.
 
         Raises:
-            SpeechwireError: It makes no sense to wait.
+            SpeechwireError: No further attempt is made.
         """
         delay_s = self._backoff.refused(error)
         if delay_s is not None:
@@ -326,6 +327,6 @@ class Call:
             raise SessionClosed("the call is over")
 
     def _tell(self, event: CallEvent) -> None:
-        """An event of the caller's own doing; where there is no room the counters say it."""
+        """Emit an event that the caller caused. Without room it is dropped; the counters have the numbers."""
         with contextlib.suppress(asyncio.QueueFull):
             self._events.put_nowait(event)

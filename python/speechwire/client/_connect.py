@@ -1,4 +1,4 @@
-"""How a call is made: its arguments, checked."""
+"""Makes a call, after checking the arguments."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def connect(
     policy: BackoffPolicy | None = None,
     transport: Transport | None = None,
 ) -> Call:
-    """A call to the server, to be entered with ``async with``.
+    """Make a call to the server; enter it with ``async with``. Opens no connection yet.
 
     ::
 
@@ -43,27 +43,27 @@ def connect(
             async for event in call:
                 ...
 
-    A connection that dies is replaced, and the call goes on where it was, on whatever worker: audio that the
-    server has not acknowledged is sent again, and no final word comes twice.
+    A lost connection is replaced, and the call continues on any worker. Audio that the server has not
+    acknowledged is sent again, and no final word comes twice.
 
     Args:
-        url: Of the server's socket, ``ws://`` or ``wss://``, ending in ``/socket``.
-        format: Of the audio that is pushed; by default s16le, 16 kHz, mono.
-        speech: The format in which speech is wanted back; ``None`` for no speech.
-        token: What the server wants to be shown, if anything.
-        parameters: For the server's application.
-        buffer_s: Bound of the audio kept until it is acknowledged, at least 1 s.
-        connect_timeout_s: For DNS, TCP, TLS and the upgrade together.
-        heartbeat_s: Silence of the server after which it is sent a ping.
-        event_limit: Bound of the events that wait to be taken. Beyond it the connection is not read, so one
-            who takes none for long loses the connection, and the call goes on with another.
-        drain_timeout_s: How long :meth:`Call.aclose` waits for the last events.
-        policy: When to try again. Before the server has answered once, ``max_attempts`` bounds it;
-            afterwards a call tries for as long as it is open, at most ``cap_s`` apart.
-        transport: Default: one of the call's own. A given one is not closed.
+        url: The URL of the server's socket, ``ws://`` or ``wss://``, ending in ``/socket``.
+        format: The format of the pushed audio; by default s16le, 16 kHz, mono.
+        speech: The format in which to receive speech; ``None`` for no speech.
+        token: The token or secret that the server requires; ``None`` for none.
+        parameters: Parameters for the server's application.
+        buffer_s: The most audio kept until it is acknowledged, at least 1 s.
+        connect_timeout_s: The longest time for DNS, TCP, TLS and the upgrade together, in seconds.
+        heartbeat_s: A ping is sent after this many seconds without data from the server.
+        event_limit: The most events that wait to be read. Beyond it the connection is not read. If that lasts
+            long, the connection is lost and the call continues with another.
+        drain_timeout_s: How long :meth:`Call.aclose` waits for the last events, in seconds.
+        policy: When to try again. Before the server's first answer at most ``max_attempts`` are made.
+            Afterwards attempts continue while the call is open, at most ``cap_s`` apart.
+        transport: By default a new one that the call closes. A given one is not closed.
 
     Raises:
-        InvalidArgument: The URL is none, or a number is out of its range.
+        InvalidArgument: The URL is not valid, or a number is out of range.
     """
     if buffer_s < _MIN_BUFFER_S:
         raise InvalidArgument("buffer_s", buffer_s, f"at least {_MIN_BUFFER_S} s")

@@ -1,4 +1,4 @@
-"""A call's state over all its connections: what to send, what came, where to go on. Pure."""
+"""A call's state over all its connections: what to send, what came, where to resume. Without I/O."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ class Conversation:
     """The client's half of the protocol, without I/O and without a clock.
 
     Args:
-        format: Of the audio that is pushed.
-        speech: The format in which speech is wanted, or ``None``.
-        parameters: For the application.
-        buffer_s: Bound of the audio that is kept.
+        format: The format of the pushed audio.
+        speech: The format in which to receive speech; ``None`` for no speech.
+        parameters: Parameters for the application.
+        buffer_s: The most audio kept, in seconds.
 
     Attributes:
-        call: The server's name for the call; empty until it has answered.
+        call: The server's id of the call; empty until it has answered.
         speech: The format of the speech that comes.
-        dropped_s: Audio lost, in seconds.
+        dropped_s: Seconds of audio lost.
         goodbye: The server's last message on this connection.
         failure: Why the server ended this connection.
         answered: Whether this connection's ``Started`` has come.
-        has_gap: Audio that was due on this connection is lost: only another connection can go on.
+        has_gap: Whether audio that was due on this connection is lost, so that a new connection is needed.
         is_finishing: Whether no audio follows.
-        silenced_before: Audio of utterances before this one is not wanted any more.
+        silenced_before: Audio of utterances before this one is discarded.
     """
 
     def __init__(
@@ -153,14 +153,14 @@ class Conversation:
         return wire.encode(self._resume())
 
     def give_up(self) -> AudioDropped:
-        """What was not acknowledged will have no answer: it is lost."""
+        """Count all unacknowledged audio as lost."""
         lost_s = self._clock.time_of(self._log.end) - self._clock.time_of(self._acknowledged)
         self._acknowledged = self._log.end
         self.dropped_s += lost_s
         return AudioDropped(seconds=lost_s)
 
     def lost_before(self) -> list[CallEvent]:
-        """What was sent, not acknowledged, and no longer kept: lost, now that the connection is."""
+        """Count audio as lost that was sent on the lost connection, not acknowledged, and no longer kept."""
         gap = self._log.begin - self._acknowledged
         if gap <= 0:
             return []
@@ -171,7 +171,7 @@ class Conversation:
         return [] if is_told else [AudioDropped(seconds=lost_s)]
 
     def next_frame(self) -> str | bytes | None:
-        """What to send next on this connection; ``None`` for nothing now."""
+        """The next frame to send on this connection; ``None`` if there is none now."""
         if self.has_gap:
             return None
         if self._outbox:
@@ -188,10 +188,10 @@ class Conversation:
         return None
 
     def receive(self, frame: str | bytes) -> list[CallEvent]:
-        """What a message of the server means.
+        """Handle a message of the server; return the events for the caller.
 
         Raises:
-            msgspec.MsgspecError: It is no message of this protocol.
+            msgspec.MsgspecError: It is not a message of this protocol.
         """
         if isinstance(frame, bytes):
             piece = self._speeches.audio(frame, self.speech.frame_bytes if self.speech else 2)
@@ -254,7 +254,7 @@ class Conversation:
         self.answered = True
         self._is_dropping = False
         self.speech = message.speech
-        # A server that names the call anew keeps the name that logs know.
+        # Keep the first id, which is in the logs, even if a later server gives another.
         self.call = self.call or message.call[:_CALL_NAME_MOST]
         return [Resumed(sent_again_s=self._sent_again_s)] if message.resumed else []
 

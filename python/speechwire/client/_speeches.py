@@ -1,4 +1,4 @@
-"""The texts that were asked for, and how much of their speech has come. Pure."""
+"""The texts that were requested, and how much of their speech has come. Without I/O."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class _Speech(msgspec.Struct):
 
 
 class Speeches:
-    """What is being said and what waits to be said.
+    """The speech that is being spoken and the texts that wait.
 
     Attributes:
         next_utterance: The number that the next utterance gets.
@@ -40,10 +40,10 @@ class Speeches:
         self._unfinished: list[_Speech] = []
         self._current: _Speech | None = None
         self._asked = 0
-        self._interrupted = 0  # texts up to this one
+        self._interrupted = 0  # texts up to this number were interrupted
 
     def ask(self, text: str) -> Speak:
-        """Note a text and return the message that asks for it."""
+        """Record a text and return the message that requests it."""
         waiting = sum(len(each.text.encode()) for each in self._unfinished)
         if not 1 <= len(text) <= 10_000:
             raise InvalidArgument("text", f"{len(text)} characters", "1 to 10000 characters")
@@ -57,11 +57,11 @@ class Speeches:
         return Speak(id=speech.id, text=text)
 
     def again(self) -> list[Speak]:
-        """The messages that ask for everything unfinished, for a call that begins anew."""
+        """The messages that request all unfinished texts again, for a call that starts again."""
         return [Speak(id=each.id, text=each.text) for each in self._unfinished if each.id]
 
     def unfinished(self) -> tuple[UnfinishedSpeech, ...]:
-        """What another worker has to say."""
+        """The unfinished speeches, for another worker to speak."""
         return tuple(
             UnfinishedSpeech(id=each.id, text=each.text, utterance=each.utterance, received=each.received)
             for each in self._unfinished
@@ -69,12 +69,12 @@ class Speeches:
         )
 
     def disconnect(self) -> None:
-        """Audio that comes next belongs to nothing until it is named. What has no text cannot go on."""
+        """Forget the current utterance, and speeches without a known text, which cannot be resumed."""
         self._current = None
         self._unfinished = [each for each in self._unfinished if each.text]
 
     def start(self, message: SpeechStarted) -> bool:
-        """An utterance begins; returns whether it is new, and wanted."""
+        """Begin an utterance; return whether it is new and wanted."""
         known = self._named(message)
         if known is None:
             self._current = None
@@ -96,7 +96,7 @@ class Speeches:
         return piece
 
     def end(self, message: SpeechEnded) -> bool:
-        """An utterance has come to its end; returns whether it was known."""
+        """End an utterance; return whether it was known."""
         before = len(self._unfinished)
         self._unfinished = [each for each in self._unfinished if each.utterance != message.utterance]
         if self._current is not None and self._current.utterance == message.utterance:
@@ -109,14 +109,14 @@ class Speeches:
         self.clear()
 
     def clear(self) -> None:
-        """The server has forgotten what it had to say."""
+        """The server has dropped its speech."""
         self._unfinished.clear()
         self._current = None
 
     def _named(self, message: SpeechStarted) -> _Speech | None:
-        """The speech of this name; ``None`` for one that was interrupted before the server had begun it.
+        """The speech with this id; ``None`` if it was interrupted before the server had begun it.
 
-        A name that is not known can be that of a text that crossed a ``Clear`` on its way.
+        An unknown id can belong to a text that was sent before the server's ``Clear`` arrived.
         """
         for each in self._unfinished:
             if each.utterance == message.utterance or (message.id and each.id == message.id):

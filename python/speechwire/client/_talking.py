@@ -1,4 +1,4 @@
-"""One connection of a call: what there is to send goes out, what comes is understood."""
+"""One connection of a call: sends the conversation's frames and passes received frames to it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _PROTOCOL_ERROR = 1002  # RFC 6455, 7.4.1
 
 
 class Talking:
-    """Moves frames between a conversation and its connection of the moment.
+    """Moves frames between a conversation and its current connection.
 
     Args:
         conversation: The call's state.
         wake: Set when there may be something to send.
-        events: Where the events go; reading waits while it is full.
+        events: Takes the events; reading waits while it is full.
         on_message: Called after each message of the server.
     """
 
@@ -41,13 +41,13 @@ class Talking:
         self._on_message = on_message
 
     async def talk(self, socket: WebSocket) -> CloseEvent:
-        """Talk until the connection ends, or can be of no more use; returns how it ended."""
+        """Run until the connection ends or is no longer usable; return how it ended."""
         with contextlib.suppress(ConnectionLost):
             await socket.send(self._conversation.connected())
         sending = asyncio.create_task(self._send(socket), name="speechwire.client send")
         receiving = asyncio.create_task(self._receive(socket), name="speechwire.client receive")
         try:
-            # The sender ends by itself only at a gap; why a connection has ended, the receiver knows.
+            # The sender ends by itself only at a gap. The receiver knows why a connection has ended.
             await asyncio.wait({sending, receiving}, return_when=asyncio.FIRST_COMPLETED)
             if not receiving.done() and self._conversation.has_gap:
                 return CloseEvent(ABNORMAL, "audio was lost: the call goes on behind it")
@@ -66,7 +66,7 @@ class Talking:
                     await self._wake.wait()
                 else:
                     await socket.send(frame)
-                    # One that never waits would leave no turn to the receiver.
+                    # Without this, a sender that never waits would block the receiver.
                     await asyncio.sleep(0)
 
     async def _receive(self, socket: WebSocket) -> CloseEvent:

@@ -1,4 +1,4 @@
-"""What a call reports besides the server's own messages."""
+"""The events of a call besides the server's own messages."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Resumed(msgspec.Struct, frozen=True, kw_only=True):
     """A new connection goes on with the call.
 
     Attributes:
-        sent_again_s: Audio that was sent before and is sent again: it was not acknowledged.
+        sent_again_s: Seconds of audio that are sent again because they were not acknowledged.
     """
 
     sent_again_s: float
@@ -44,7 +44,7 @@ class AudioDropped(msgspec.Struct, frozen=True, kw_only=True):
     """Audio was lost: more than ``buffer_s`` of it waited to be sent or acknowledged.
 
     Attributes:
-        seconds: How much.
+        seconds: How many seconds of audio.
     """
 
     seconds: float
@@ -54,7 +54,7 @@ class SpeechAudio(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A piece of speech.
 
     Attributes:
-        utterance: Which; :class:`SpeechStarted` came before.
+        utterance: The number of the utterance; :class:`SpeechStarted` came before.
         sample: Position of the first sample within the utterance.
         data: Whole samples in the format of ``Call.speech``.
     """
@@ -70,8 +70,8 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         code: The WebSocket close code: 1000 after :meth:`Call.finish`.
         reason: In the server's words.
-        pushed_s: Audio pushed.
-        dropped_s: Of that, what was lost.
+        pushed_s: Seconds of audio pushed.
+        dropped_s: Seconds of it that were lost.
     """
 
     code: int
