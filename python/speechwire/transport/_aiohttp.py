@@ -38,7 +38,7 @@ from speechwire.transport.base import ABNORMAL, CloseEvent, ConnectRequest, Take
 __all__ = ["AiohttpClient"]
 
 _DNS_TTL_S: Final = 60
-_MOST_ANSWERS: Final = 16  # to one upgrade: informational ones, which aiohttp skips, and the one that counts
+_MOST_ANSWERS: Final = 16  # responses to one upgrade, including informational ones, which aiohttp skips
 
 _ENDED = (
     aiohttp.WSMsgType.CLOSE,
@@ -49,7 +49,7 @@ _ENDED = (
 
 
 class _Attempt:
-    """One connection in the making, for the hooks that aiohttp calls meanwhile."""
+    """The state of one connection attempt, for the hooks that aiohttp calls during it."""
 
     def __init__(
         self, request: ConnectRequest, proxy: Proxy | None, tls: ssl_module.SSLContext | None
@@ -62,13 +62,13 @@ class _Attempt:
         self._began = False
 
     def begin(self) -> None:
-        """aiohttp sends an idempotent request again when its connection breaks; once is enough for us."""
+        """Count a request. Fails at the second one: aiohttp repeats requests whose connection broke."""
         if self._began:
             raise failed(self.request, CUT_SHORT)
         self._began = True
 
     def explain(self, error: Exception) -> SpeechwireError:
-        """One of our exceptions in place of one of aiohttp's."""
+        """Return the speechwire exception for an exception of aiohttp."""
         if isinstance(error, aiohttp.ClientResponseError):
             said = shown(f"{error.message} (HTTP {error.status})", self.redact)
             return failed(self.request, said)
@@ -165,7 +165,7 @@ class _Connector(aiohttp.TCPConnector):
 
 
 class _Answers(ResponseHandler):
-    """aiohttp's protocol, but a peer cannot send informational answers without end."""
+    """aiohttp's protocol, with a limit on the number of informational responses."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
@@ -262,7 +262,7 @@ class _AiohttpConnection(NotCopyable):
             self.abort()
 
     def abort(self) -> None:
-        # A plain close would first flush what a stalled peer does not read, and so keep the socket for ever.
+        # A plain close flushes first, so a peer that does not read would keep the socket open for ever.
         if self._transport is not None:
             self._transport.abort()
         self._response.close()
@@ -274,7 +274,7 @@ class _AiohttpConnection(NotCopyable):
 
     def _broken(self, error: BaseException | None) -> CloseEvent:
         """How it ended without a close frame."""
-        if isinstance(error, aiohttp.WebSocketError):  # what the peer sent is no WebSocket
+        if isinstance(error, aiohttp.WebSocketError):  # the peer sent an invalid frame
             return CloseEvent(ABNORMAL, shown(str(error), self._redact))
         no_pong = isinstance(error, aiohttp.ServerTimeoutError)
         return CloseEvent(ABNORMAL, NO_PONG if no_pong else NO_CLOSE_FRAME)
@@ -291,11 +291,11 @@ def _write_now(socket: aiohttp.ClientWebSocketResponse[bool], frame: bytes) -> N
         sending.send(None)
     except StopIteration:
         return
-    sending.close()  # only a wait for room was left
+    sending.close()  # only the wait for room remained
 
 
 async def _on_response(response: aiohttp.ClientResponse) -> None:
-    """Remember the upgrade's response; turn a refusal into an error that keeps the service's reason."""
+    """Keep the upgrade's response; raise an error with the service's reason if it is a refusal."""
     attempt = _attempts.get()
     assert attempt is not None
     attempt.response = response
@@ -316,6 +316,6 @@ async def _refusal(response: aiohttp.ClientResponse, attempt: _Attempt) -> Speec
             while len(body) < BODY_BYTES and (piece := await response.content.read(BODY_BYTES)):
                 body += piece
     except (TimeoutError, aiohttp.ClientError, OSError):
-        pass  # what has come is enough
+        pass  # the part that has come is enough
     response.close()
     return refused(attempt.request, response.status, response.headers, body, attempt.redact)

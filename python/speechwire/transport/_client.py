@@ -1,4 +1,4 @@
-"""Shared by the two network transports: how an attempt ends, and its error."""
+"""Shared by the two network transports: deadlines and errors of a connection attempt."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ async def attempted(
     opening: Callable[[], Awaitable[ConnectionT]],
     explain: Callable[[Exception], SpeechwireError],
 ) -> ConnectionT:
-    """Open a connection within the deadline; every exception becomes one of ours.
+    """Open a connection within the deadline; convert every exception to a `SpeechwireError`.
 
     Args:
-        request: For the deadline.
-        opening: Opens it.
-        explain: Makes one of ours of any exception of a library.
+        request: The request, with its deadline.
+        opening: Opens the connection.
+        explain: Converts an exception of a library.
     """
     failure: BaseException
     deadline = asyncio.timeout(request.connect_timeout_s)
@@ -77,23 +77,23 @@ async def attempted(
         failure = failed(request, late) if deadline.expired() else explain(error)
     except BaseException as error:  # cancelled
         failure = error
-    # Raised outside of the handlers and without its past: the frames and the exceptions of a library hold
-    # the request's headers, and so the key.
+    # Raise without context, cause and traceback: a library's frames and exceptions hold the request's
+    # headers, and so the key.
     failure.__context__ = failure.__cause__ = failure.__traceback__ = None
     raise failure
 
 
 def failed(request: ConnectRequest, cause: str, *, retryable: bool = True) -> ConnectFailed:
-    """The error of a connection that could not be opened; without the query, which may hold private terms."""
+    """Make the error of a connection that could not be opened, without the query, which may be private."""
     return ConnectFailed(without_query(request.url), cause, retryable=retryable)
 
 
 def refused(
     request: ConnectRequest, status: int, headers: Headers, body: bytes, redact: Redactor
 ) -> HandshakeRefused:
-    """The error of an upgrade that was answered by something else; a redirect is not followed.
+    """Make the error of an upgrade that got another response.
 
-    It could lead anywhere, and the key and the audio would go there.
+    Redirects are not followed: they would send the key and the audio to another host.
     """
     location = headers.get("Location") if status in _REDIRECTS else None
     text = body[:BODY_BYTES].decode("utf-8", "replace").strip()
@@ -115,7 +115,7 @@ def _no_redirect(url: str, location: str) -> str:
 
 
 def unreachable(request: ConnectRequest, error: Exception, redact: Redactor) -> ConnectFailed:
-    """The error of a network that failed. A certificate that is not trusted stays so at the next attempt."""
+    """Make the error of a network failure; it is retryable unless a certificate is not trusted."""
     if isinstance(error, ssl_module.SSLCertVerificationError):
         cause = f"the certificate is not trusted: {error.verify_message or error.reason}"
         return failed(request, shown(cause, redact), retryable=False)
@@ -125,22 +125,22 @@ def unreachable(request: ConnectRequest, error: Exception, redact: Redactor) -> 
 
 
 def words(error: Exception, redact: Redactor) -> str:
-    """What went wrong, on one line, as far as it may be shown.
+    """Describe an error on one line, without secrets.
 
-    An exception that the network did not cause may say anything, a header too: only its name is shown.
+    Of an exception that the network did not cause only the name is shown: its text may contain a header.
     """
     text = str(error) if isinstance(error, OSError) else ""
     return shown(f"{type(error).__name__}: {text}" if text else type(error).__name__, redact)
 
 
 def shown(text: str, redact: Redactor) -> str:
-    """A peer's words: without secrets, on one line, not too many."""
+    """A peer's text on one line, without secrets and limited in length."""
     line = "".join(character if character.isprintable() else " " for character in redact(text))
     return line[:_CAUSE_CHARACTERS]
 
 
 def told(code: int | None, reason: str, redact: Redactor) -> CloseEvent:
-    """What a close frame says, if its code is one that may stand there (RFC 6455, 7.4)."""
+    """The `CloseEvent` of a close frame; a code that is not allowed there counts as none (RFC 6455, 7.4)."""
     if code is None:
         return CloseEvent(NO_STATUS)
     if code not in _LEGAL_CLOSE_CODES:
@@ -149,10 +149,10 @@ def told(code: int | None, reason: str, redact: Redactor) -> CloseEvent:
 
 
 def checked_tls(context: object) -> ssl_module.SSLContext | None:
-    """The argument ``ssl`` of a transport.
+    """Check the argument ``ssl`` of a transport.
 
     Raises:
-        InvalidArgumentType: It is no `ssl.SSLContext`.
+        InvalidArgumentType: It is not an `ssl.SSLContext`.
     """
     if context is None or isinstance(context, ssl_module.SSLContext):
         return context
@@ -162,5 +162,5 @@ def checked_tls(context: object) -> ssl_module.SSLContext | None:
 def default_tls() -> ssl_module.SSLContext:
     """The system's certificate authorities, verified. Reading them takes 10 ms and more."""
     context = ssl_module.create_default_context()
-    context.set_alpn_protocols(["http/1.1"])  # there is no WebSocket of this kind over HTTP/2
+    context.set_alpn_protocols(["http/1.1"])  # this kind of upgrade does not exist in HTTP/2
     return context

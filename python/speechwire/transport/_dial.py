@@ -1,4 +1,4 @@
-"""A connected socket: to the host itself, or through a proxy's tunnel."""
+"""Opens a TCP connection to a host, directly or through a proxy's tunnel."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _NO_SOCKS: Final = "a SOCKS proxy needs the package python-socks, which comes wi
 
 
 async def dial(request: ConnectRequest, host: str, port: int, proxy: Proxy | None) -> socket.socket:
-    """Connect; what comes of the socket is the caller's to close.
+    """Connect; the caller must close the socket.
 
     Raises:
-        ConnectFailed: The proxy cannot be reached, or does not connect us.
+        ConnectFailed: The proxy cannot be reached, or refuses to connect.
         OSError: The host cannot be reached.
     """
     if proxy is None:
@@ -62,7 +62,7 @@ def _connect_message(target: str, proxy: Proxy) -> bytes:
 
 
 async def _answer(sock: socket.socket) -> bytes:
-    """The head of the answer, or as much as came; informational ones before it are skipped."""
+    """Read the head of the response, or as much as comes; skip informational responses."""
     loop = asyncio.get_running_loop()
     answer, came = b"", 0
     while b"\r\n\r\n" not in answer and came < _ANSWER_BYTES:
@@ -117,7 +117,7 @@ async def _tcp(host: str, port: int) -> socket.socket:
 
 
 def _literal(host: str, port: int) -> list[AddrInfoType]:
-    """The one address of a host that is an IP address: asking the resolver would take a thread."""
+    """The address of a host that is an IP address, without the resolver, which would need a thread."""
     try:
         version = ipaddress.ip_address(host).version
     except ValueError:

@@ -1,7 +1,7 @@
 """The proxy that the environment names.
 
-The first import takes 15 ms, because the standard library keeps this beside a whole HTTP client. Whoever has
-imported aiohttp or picows with the rest of the transport has it.
+The first import takes 15 ms, because the standard library has these functions in its HTTP client. aiohttp and
+picows import the same module.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from urllib.parse import SplitResult, urlsplit
 
 __all__ = ["named_proxy"]
 
-# The variables that hold for a scheme, first come first served.
+# The variables for a scheme; the first that is set is used.
 _VARIABLES: Final = {"wss": ("https", "all"), "ws": ("http", "all")}
 
 
 def named_proxy(url: str) -> tuple[str, str] | None:
-    """The variable that holds for a ``ws`` or ``wss`` URL and the proxy's URL, if there is one."""
+    """Return the variable that applies to a ``ws`` or ``wss`` URL and the proxy's URL, or ``None``."""
     parts = urlsplit(url)
     variables = urllib.request.getproxies_environment()
     name = next((name for name in _VARIABLES[parts.scheme] if variables.get(name)), None)
@@ -43,7 +43,7 @@ def _is_exempt(parts: SplitResult, variables: dict[str, str]) -> bool:
 
 
 def _networks(no_proxy: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
-    """The networks of ``NO_PROXY`` (``10.0.0.0/8``), which the standard library does not look for."""
+    """The networks in ``NO_PROXY`` (``10.0.0.0/8``), which the standard library ignores."""
     networks = []
     for entry in no_proxy.split(","):
         try:

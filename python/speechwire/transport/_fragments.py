@@ -1,4 +1,4 @@
-"""A message that comes in fragments (RFC 6455, 5.4)."""
+"""Joins the fragments of a message (RFC 6455, 5.4)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _MOST_FRAGMENTS: Final = 1 << 14
 
 
 class Fragments:
-    """Puts fragments together, in linear time; what they come to is bounded in size and in number.
+    """Joins fragments in linear time, with limits on the message's size and the number of fragments.
 
     Args:
         most_bytes: The longest message.
@@ -30,14 +30,14 @@ class Fragments:
         self._count = 0
 
     def begin(self, is_text: bool) -> str | None:
-        """A first fragment is there; returns what is wrong with it, if anything."""
+        """Begin a message with its first fragment; return what is wrong, or ``None``."""
         if self.open:
             return "a message began before the one before it had ended"
         self.open, self.is_text = True, is_text
         return None
 
     def add(self, payload: bytes) -> str | None:
-        """Append a fragment; returns what is wrong with it, if anything."""
+        """Append a fragment; return what is wrong, or ``None``."""
         if not self.open:
             return "a fragment continues no message"
         self._payload += payload
@@ -49,7 +49,7 @@ class Fragments:
         return None
 
     def end(self) -> bytes:
-        """The whole message; the next may begin."""
+        """Return the whole message, and reset for the next."""
         whole, self._payload = bytes(self._payload), bytearray()
         self.open, self._count = False, 0
         return whole

@@ -1,4 +1,4 @@
-"""The head of an HTTP answer, for what leaves reading it to us."""
+"""Parses HTTP responses, for connections on which no library does."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Answer:
     """An HTTP answer.
 
     Attributes:
-        status: Its code.
-        phrase: What stands behind it.
-        headers: By name, whatever the case.
-        body: As much as has come.
+        status: The status code.
+        phrase: The reason phrase.
+        headers: The headers by name, in any case.
+        body: The part of the body that has come.
     """
 
     status: int
@@ -32,25 +32,25 @@ class Answer:
 
 
 def parsed_answer(head: bytes | None, body: bytes | None) -> Answer | None:
-    """The answer with this head and body, or ``None`` if it is no HTTP."""
+    """Parse the head and body of an answer; return ``None`` if it is not HTTP."""
     line, _, fields = (head or b"").partition(b"\r\n")
     found = _STATUS_LINE.fullmatch(line)
     if found is None:
         return None
     try:
         headers = http.client.parse_headers(io.BytesIO(fields + b"\r\n\r\n"))
-    except http.client.HTTPException:  # too many, or too long
+    except http.client.HTTPException:  # too many headers, or one that is too long
         headers = http.client.HTTPMessage()
     return Answer(int(found[1]), (found[2] or b"").decode("latin-1"), headers, _own(headers, body or b""))
 
 
 def is_informational(status: int) -> bool:
-    """Whether an answer only announces the one that counts (RFC 9110, 15.2); 101 is the one."""
+    """Whether a status is informational (RFC 9110, 15.2), so that another response follows; 101 is final."""
     return 100 <= status < 200 and status != 101
 
 
 def without_informational(data: bytes) -> bytes:
-    """What comes behind the informational answers that are whole."""
+    """The data after all complete informational responses."""
     while True:
         head, end, rest = data.partition(b"\r\n\r\n")
         found = _STATUS_LINE.fullmatch(head.partition(b"\r\n")[0]) if end else None
@@ -60,7 +60,7 @@ def without_informational(data: bytes) -> bytes:
 
 
 def _own(headers: http.client.HTTPMessage, body: bytes) -> bytes:
-    """The body without what came behind it."""
+    """The body without the bytes after it."""
     if headers.get("Transfer-Encoding", "").lower() == "chunked":
         return _joined(body)
     size = _SIZE.fullmatch(headers.get("Content-Length", ""))
@@ -68,7 +68,7 @@ def _own(headers: http.client.HTTPMessage, body: bytes) -> bytes:
 
 
 def _joined(body: bytes) -> bytes:
-    """A chunked body as far as it came (RFC 9112, 7.1)."""
+    """The content of a chunked body, as far as it has come (RFC 9112, 7.1)."""
     joined = b""
     while body:
         size, _, rest = body.partition(b"\r\n")

@@ -1,8 +1,8 @@
 """Suppresses the second report of a failed TLS handshake.
 
-aiofastnet, which picows opens connections with, raises the failure. Where the peer ends the connection in the
-middle it tells the event loop's exception handler as well, with an exception class in place of an exception,
-which the default handler cannot even print.
+aiofastnet, which picows uses, raises the failure. If the peer ends the connection during the handshake, it
+also calls the event loop's exception handler, with an exception class instead of an exception. The default
+handler cannot print that.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["hushed"]
 
 
 class _Hush:
-    """The event loop's exception handler while handshakes are under way; passes on everything else."""
+    """The event loop's exception handler during handshakes; it passes other reports on."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.users = 0
@@ -33,7 +33,7 @@ class _Hush:
             self._before(loop, context)
 
     def leave(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Put back what was before, unless somebody has set another one meanwhile."""
+        """Restore the previous handler, unless another one was set meanwhile."""
         if loop.get_exception_handler() is self:
             loop.set_exception_handler(self._before)
 
@@ -43,7 +43,7 @@ _hushes: WeakKeyDictionary[asyncio.AbstractEventLoop, _Hush] = WeakKeyDictionary
 
 @contextlib.contextmanager
 def hushed(wanted: bool) -> Iterator[None]:
-    """While a TLS handshake is under way; does nothing unless `wanted`."""
+    """Suppress the report inside the block; do nothing unless `wanted`."""
     if not wanted:
         yield
         return

@@ -1,4 +1,4 @@
-"""What the two network transports are to their users; the libraries that do the work are loaded later."""
+"""The base of the two network transports, which imports their libraries at the first connection."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Client(Protocol):
 
 
 class NetworkTransport(NotCopyable, ABC):
-    """Opens connections with a client of the subclass's choice, made when the first one is opened.
+    """Opens connections with the subclass's client, which is made for the first connection.
 
-    Importing the library of a client takes up to half a second, and reading the system's certificates tens
-    of milliseconds: a thread does both, so that the calls of the event loop go on.
+    Importing a client's library takes up to half a second, and reading the system's certificates tens of
+    milliseconds. A thread does both, so that the event loop is not blocked.
     """
 
     def __init__(
@@ -49,12 +49,10 @@ class NetworkTransport(NotCopyable, ABC):
         """Import the library, and make its client."""
 
     async def prepare(self, url: str) -> None:
-        """Import the library now, and read the certificates: a server does so as it starts.
-
-        The event loop goes on meanwhile.
+        """Import the library and read the certificates now, in a thread. Servers do this when they start.
 
         Args:
-            url: Where connections will go. Certificates are for ``wss://`` alone.
+            url: The URL of later connections. Certificates are read only for ``wss://``.
         """
         await self._prepared(url)
 
@@ -73,7 +71,7 @@ class NetworkTransport(NotCopyable, ABC):
         needs_tls = url.startswith("wss:")
         if self._client is not None and (self._ssl is not None or not needs_tls):
             return self._client
-        # In a thread that ends with it: those of the event loop's own pool stay.
+        # In a thread that ends afterwards: threads of the event loop's own pool stay alive.
         pool = ThreadPoolExecutor(max_workers=1)
         try:
             return await asyncio.get_running_loop().run_in_executor(pool, self._made, needs_tls)
@@ -81,7 +79,7 @@ class NetworkTransport(NotCopyable, ABC):
             pool.shutdown(wait=False)
 
     def _made(self, needs_tls: bool) -> Client:
-        """The one client of all connections; it and their one TLS context are made if there are none."""
+        """Return the client and make it and its TLS context if needed. All connections share both."""
         with self._preparing:
             if self._client is None:
                 self._client = self._new_client()

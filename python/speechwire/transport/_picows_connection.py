@@ -23,9 +23,9 @@ from speechwire.transport.base import ABNORMAL, CloseEvent, Take
 
 __all__ = ["PicowsConnection"]
 
-_KEPT_BYTES: Final = 4096  # picows keeps a buffer as large as the largest message that went through it
+_KEPT_BYTES: Final = 4096  # longer frames are sent without picows's buffer, which would keep their size
 _HEAD_BYTES: Final = 14  # of a frame, at most (RFC 6455, 5.2)
-_MOST_WAITING: Final = 64  # frames nobody has taken yet; beyond, reading pauses
+_MOST_WAITING: Final = 64  # frames not taken yet; with more, reading pauses
 
 _TEXT, _BINARY = picows.WSMsgType.TEXT, picows.WSMsgType.BINARY
 _CONTINUATION, _CLOSE = picows.WSMsgType.CONTINUATION, picows.WSMsgType.CLOSE
@@ -33,7 +33,7 @@ _PING = picows.WSMsgType.PING
 
 
 class PicowsConnection(NotCopyable, picows.WSListener):
-    """One open WebSocket: picows calls it with frames, the session takes them from it."""
+    """One open WebSocket: picows delivers frames to it, and the session takes them."""
 
     __slots__ = (
         "_arrived",
@@ -71,15 +71,15 @@ class PicowsConnection(NotCopyable, picows.WSListener):
         self._reading = True
         self._pong_due: bytes | None = None
 
-    # What picows calls
+    # Called by picows
 
     def on_ws_connected(self, transport: picows.WSTransport) -> None:
         self._transport = transport
         self._socket = transport.underlying_transport
         self.request_id = self._redact.optional(transport.response.headers.get("dg-request-id"))
-        for head in (transport.request, transport.response):  # kept by picows, and one has the credential
+        for head in (transport.request, transport.response):  # picows keeps both; one has the credential
             head.headers.clear()
-        # A notice of what is left in the buffer saves asking for each frame. TLS takes a bound of 0 for full.
+        # Be notified when the buffer is not empty, instead of asking for each frame. TLS treats 0 as full.
         self._socket.set_write_buffer_limits(high=1, low=0)
         self._siblings.add(self)
         self.ready = True
@@ -95,7 +95,7 @@ class PicowsConnection(NotCopyable, picows.WSListener):
         elif kind == _PING:
             self._pong(frame.get_payload_as_bytes())
         elif kind == _CLOSE:
-            # Behind a close frame of ours it is an answer, with our code in it, and no word of the service's.
+            # After a close frame of ours, the peer's is only an answer that repeats our code.
             unasked = transport.close_handshake.recv_then_sent
             self._end(self._told(frame) if unasked else _untold(transport, self._redact))
             transport.send_close(picows.WSCloseCode.OK)
@@ -118,7 +118,7 @@ class PicowsConnection(NotCopyable, picows.WSListener):
         if self._pong_due is not None:
             self._pong(self._pong_due)
 
-    # What a session calls
+    # Called by sessions
 
     def send_now(self, frame: bytes) -> None:
         if self._close is not None or self._socket.is_closing():
@@ -175,7 +175,7 @@ class PicowsConnection(NotCopyable, picows.WSListener):
     # Inside
 
     def _write(self, frame: str | bytes) -> None:
-        """Hand a frame to picows; a long one with room for its head, or picows would keep a copy's room."""
+        """Pass a frame to picows; a long one with space for its header, else picows keeps a large buffer."""
         kind = _TEXT if isinstance(frame, str) else _BINARY
         if len(frame) <= _KEPT_BYTES:
             self._transport.send(kind, frame)
@@ -185,7 +185,7 @@ class PicowsConnection(NotCopyable, picows.WSListener):
         self._transport.send_reuse_external_bytearray(kind, data, _HEAD_BYTES)
 
     async def _arrival(self) -> None:
-        """Wait until a frame waits, or for the end."""
+        """Wait for a frame or for the end."""
         self._arrived = asyncio.get_running_loop().create_future()
         await self._arrived
 
@@ -205,7 +205,7 @@ class PicowsConnection(NotCopyable, picows.WSListener):
         return True
 
     def _take(self, frame: picows.WSFrame, kind: picows.WSMsgType) -> None:
-        if frame.payload_size > self._max_message_bytes:  # picows has said so, and goes on
+        if frame.payload_size > self._max_message_bytes:  # picows has reported it and still delivers it
             self._fail(f"a frame of {frame.payload_size} bytes")
         elif frame.fin and kind != _CONTINUATION and not self._fragments.open:
             self._put(frame.get_payload_as_bytes(), kind == _TEXT)
@@ -222,9 +222,9 @@ class PicowsConnection(NotCopyable, picows.WSListener):
             self._put(fragments.end(), fragments.is_text)
 
     def _pong(self, payload: bytes) -> None:
-        """Answer a ping; while what was sent before it has not gone, only the last one (RFC 6455, 5.5.3).
+        """Answer a ping; while earlier data waits in the buffer, only the last ping (RFC 6455, 5.5.3).
 
-        A peer that pings and does not read would otherwise fill the memory.
+        Otherwise a peer that sends pings and does not read would fill the memory.
         """
         self._pong_due = None if self.ready else payload
         if self.ready and not self._socket.is_closing():
@@ -263,13 +263,13 @@ class PicowsConnection(NotCopyable, picows.WSListener):
         return told(code, frame.get_close_reason() or "", self._redact)
 
     def _fail(self, fault: str) -> None:
-        """End the connection over something the peer did."""
+        """End the connection because of a fault of the peer."""
         self._end(CloseEvent(ABNORMAL, fault))
         self._transport.send_close(picows.WSCloseCode.PROTOCOL_ERROR)
         self._transport.disconnect()
 
     def _end(self, close: CloseEvent) -> None:
-        """Keep how it ended; the first account counts."""
+        """Record how the connection ended; later calls do nothing."""
         self._close = self._close or close
         self._announce()
         self.resume_writing()
@@ -285,7 +285,7 @@ class PicowsConnection(NotCopyable, picows.WSListener):
 
 
 async def _settle(transport: picows.WSTransport) -> None:
-    """Take note of why picows ended the connection, or asyncio complains that nobody did."""
+    """Retrieve picows's exception, else asyncio logs that it was never retrieved."""
     with contextlib.suppress(Exception):
         await transport.wait_disconnected()
 
@@ -296,9 +296,9 @@ def _wake(waiter: asyncio.Future[None] | None) -> None:
 
 
 def _untold(transport: picows.WSTransport, redact: Redactor) -> CloseEvent:
-    """Why a connection ended without the peer's own close frame: what picows could not take, or nothing."""
+    """Why a connection ended without a close frame of the peer: the frame picows refused, if any."""
     sent = getattr(transport.close_handshake, "sent", None)  # there may have been no handshake
-    if sent is None or not sent.reason:  # ours have no words
+    if sent is None or not sent.reason:  # our own close frames have no reason
         return CloseEvent(ABNORMAL, NO_CLOSE_FRAME)
     no_pong = int(sent.code) == 1001  # picows sends it after a ping without an answer
     return CloseEvent(ABNORMAL, NO_PONG if no_pong else shown(sent.reason, redact))

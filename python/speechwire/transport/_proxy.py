@@ -1,4 +1,4 @@
-"""Which proxy a connection goes through: the one given, or the environment's."""
+"""Chooses the proxy of a connection: the one given, or the environment's."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Proxy:
         scheme: ``http``, ``socks4`` or ``socks5``.
         host: Name or address.
         port: TCP port.
-        user: ``user:password``, if it wants to know.
+        user: ``user:password``; ``None`` without a login.
     """
 
     scheme: str
@@ -34,7 +34,7 @@ class Proxy:
 
     @property
     def place(self) -> str:
-        """What may be shown of it."""
+        """The proxy without its login, for messages."""
         return f"{self.scheme}://{bracketed(self.host)}:{self.port}"
 
     @property
@@ -44,7 +44,7 @@ class Proxy:
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
-        """What it must not be able to echo."""
+        """Secrets to redact from the proxy's answers."""
         if self.user is None:
             return ()
         password = Secret(self.user.reveal().partition(":")[2])
@@ -55,12 +55,12 @@ class Proxies:
     """Chooses the proxy of each connection.
 
     Args:
-        proxy: The URL of one for all connections; ``None`` for what the environment says.
+        proxy: The URL of a proxy for all connections; ``None`` uses the environment's.
         trust_env: Whether ``HTTPS_PROXY`` (for ``wss``), ``HTTP_PROXY`` (for ``ws``), ``ALL_PROXY`` (for
             both) and ``NO_PROXY`` count. They never hold for loopback, which no proxy can reach.
 
     Raises:
-        InvalidArgument: `proxy` is no URL of a proxy.
+        InvalidArgument: `proxy` is not the URL of a proxy.
     """
 
     def __init__(self, proxy: str | None, *, trust_env: bool) -> None:
@@ -71,7 +71,7 @@ class Proxies:
         """The proxy for a ``ws`` or ``wss`` URL, or ``None`` for a direct connection.
 
         Raises:
-            InvalidArgument: The environment names one that is none.
+            InvalidArgument: The environment's value is not the URL of a proxy.
         """
         if self._given is not None or not self._trust_env:
             return self._given
@@ -82,7 +82,7 @@ class Proxies:
 
 
 def bracketed(host: str) -> str:
-    """A host as it stands in front of a port."""
+    """The host as written before a port: an IPv6 address in brackets."""
     return f"[{host}]" if ":" in host else host
 
 

@@ -1,4 +1,4 @@
-"""What must not be shown: values that hide themselves, and their removal from what a peer says."""
+"""Hides secrets: strings that do not show themselves, and their removal from a peer's text."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ __all__ = ["HIDDEN", "NotCopyable", "Redactor", "Secret"]
 HIDDEN: Final = "(hidden)"
 
 _SCHEMES: Final = ("Token ", "Bearer ", "Basic ")
-# Shorter ones, and single words, stand in ordinary speech as well: a transcript would be damaged.
+# Shorter strings and plain words also occur in ordinary text: redacting them would damage a transcript.
 _SHORTEST: Final = 8
 _SHORTEST_WORD: Final = 16
 
 
 class NotCopyable:
-    """Base of what must neither be pickled nor copied."""
+    """Base of classes whose instances cannot be pickled or copied."""
 
     __slots__ = ()
 
@@ -28,9 +28,9 @@ class NotCopyable:
 
 
 class Secret(NotCopyable):
-    """A string that shows itself only to who asks for it: ``repr``, ``str`` and formatting hide it.
+    """A string that only :meth:`reveal` shows: ``repr``, ``str`` and formatting hide it.
 
-    So it is in no traceback with local variables, whoever collects them.
+    So tools that record local variables with a traceback do not record it.
     """
 
     __slots__ = ("_value",)
@@ -39,7 +39,7 @@ class Secret(NotCopyable):
         self._value = value
 
     def reveal(self) -> str:
-        """The string itself; only for the call that sends it."""
+        """Return the string; only for the call that sends it."""
         return self._value
 
     def __repr__(self) -> str:
@@ -53,11 +53,11 @@ class Secret(NotCopyable):
 
 
 class Redactor(NotCopyable):
-    """Takes what is secret out of what a peer says: a service, or a proxy, may echo it.
+    """Removes secrets from a peer's text, since a service or a proxy may repeat what it was sent.
 
     Args:
-        secrets: What was sent. The scheme in front of an ``Authorization`` may be shown; what is shorter than
-            8 characters, or a plain word, is no secret worth the name.
+        secrets: The secrets that were sent. The scheme of an ``Authorization`` is not removed. Values shorter
+            than 8 characters and plain words are not removed either.
     """
 
     __slots__ = ("_needles",)
@@ -73,7 +73,7 @@ class Redactor(NotCopyable):
         return text
 
     def optional(self, text: str | None) -> str | None:
-        """As a call, for what may be absent."""
+        """As calling it; ``None`` stays ``None``."""
         return None if text is None else self(text)
 
 

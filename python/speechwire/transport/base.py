@@ -1,4 +1,4 @@
-"""What a session needs from a network: open, send, receive, and learn how it ended.
+"""The interface between sessions and the network: open, send, receive, and report the end.
 
 A transport moves WebSocket frames and nothing else: it knows no message type and no audio format. The
 default is :class:`speechwire.transport.AiohttpTransport`; :class:`speechwire.transport.MemoryTransport`
@@ -36,11 +36,11 @@ ABNORMAL: Final = 1006
 
 @dataclass(frozen=True, slots=True)
 class CloseEvent:
-    """How a connection ended, as a value: what :meth:`WebSocket.receive` returns last.
+    """How a connection ended; the last value that :meth:`WebSocket.receive` returns.
 
     Args:
         code: The peer's close code; :data:`NO_STATUS` or :data:`ABNORMAL` where there was none.
-        reason: The peer's words, or what the network said. Empty if neither said anything.
+        reason: The peer's reason, or the network's error; may be empty.
     """
 
     code: int
@@ -48,7 +48,7 @@ class CloseEvent:
 
 
 class Take(Protocol):
-    """What takes frames."""
+    """A function that takes frames."""
 
     def __call__(self, frame: str | bytes, /) -> bool:
         """Take a frame; return whether the next is wanted. Must not raise."""
@@ -60,15 +60,15 @@ class ConnectRequest:
 
     Args:
         url: ``ws://`` or ``wss://``, with its query; ASCII, without a user and without a fragment.
-        headers: Sent with the upgrade. They carry the credential: ``repr`` leaves them out, each value is
-            kept as a `Secret`, and what a peer echoes of it is redacted.
+        headers: Sent with the upgrade. They contain the credential: ``repr`` omits them, each value is kept
+            as a `Secret`, and values that a peer repeats are redacted.
         connect_timeout_s: Deadline for DNS, TCP, TLS and the upgrade together, in seconds.
         heartbeat_s: WebSocket ping after this many seconds without incoming data; a peer that does not answer
             within half of it is treated as gone (:data:`ABNORMAL`). ``None`` sends none.
         max_message_bytes: A larger message from the peer ends the connection (:data:`ABNORMAL`).
 
     Raises:
-        InvalidArgument: The URL or a header is none.
+        InvalidArgument: The URL or a header is not valid.
     """
 
     url: str = field(repr=False)
@@ -87,7 +87,7 @@ class ConnectRequest:
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
-        """What must not come back in anything that is shown."""
+        """Secrets to redact from all text that is shown."""
         return tuple(value for value in self.headers.values() if isinstance(value, Secret))
 
 
@@ -119,7 +119,7 @@ class WebSocket(Protocol):
         """The ``dg-request-id`` header of the upgrade's answer, if there was one."""
 
     async def send(self, frame: str | bytes) -> None:
-        """Send one frame; waits while the peer reads more slowly than we send.
+        """Send one frame; wait while the send buffer is full.
 
         Raises:
             ConnectionLost: The connection has ended; :meth:`receive` says how.
@@ -127,7 +127,7 @@ class WebSocket(Protocol):
 
     @property
     def ready(self) -> bool:
-        """Whether the next frame would be taken without waiting."""
+        """Whether :meth:`send_now` may be called: the next frame needs no wait."""
 
     def send_now(self, frame: bytes) -> None:
         """Send one binary frame without waiting; only while :attr:`ready`. Saves two turns of the event loop.
@@ -140,12 +140,13 @@ class WebSocket(Protocol):
         """Wait for the next frame. After the end every call returns the same :class:`CloseEvent`."""
 
     async def receive_each(self, take: Take) -> CloseEvent | None:
-        """Give every frame to ``take``, in order, as soon as it is there: where that is possible within the
-        event loop's read, which spares a turn of the loop for each.
+        """Call ``take`` with every frame, in order, as soon as it comes.
+
+        Where possible ``take`` is called within the event loop's read, which saves a turn of the loop each.
 
         Returns:
-            How the connection ended, or ``None`` once ``take`` has returned false: what comes then waits for
-            the next call.
+            How the connection ended, or ``None`` once ``take`` has returned false. Later frames wait for the
+            next call.
         """
 
     async def ping(self) -> None:
@@ -170,7 +171,7 @@ class Transport(Protocol):
 
         Raises:
             ConnectFailed: DNS, TCP, TLS or the deadline.
-            HandshakeRefused: The upgrade was answered by HTTP alone: an error, a page.
+            HandshakeRefused: The upgrade got an HTTP response without an upgrade, such as an error.
         """
 
     async def aclose(self) -> None:
@@ -188,7 +189,7 @@ async def pull_each(connection: WebSocket, take: Take) -> CloseEvent | None:
 
 
 def without_query(url: str) -> str:
-    """The URL as far as it may be shown: no query (customers' terms), no user information."""
+    """The URL without its query, which may be private, and without user information."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     host = f"[{host}]" if ":" in host else host

@@ -1,4 +1,4 @@
-"""A peer in the same process: scripts instead of servers, for tests of sessions and of code that uses them.
+"""A transport to a scripted peer in the same process, for tests of sessions and of code that uses them.
 
 ::
 
@@ -36,7 +36,7 @@ class MemoryPeer(NotCopyable):
     """The server's end of one in-memory connection.
 
     Attributes:
-        request: What the client asked for, headers included.
+        request: The client's request, including headers.
         number: 0 for the transport's first connection, then 1, ...
         pings: How many WebSocket pings have come.
     """
@@ -56,7 +56,7 @@ class MemoryPeer(NotCopyable):
 
     def refuse(self, error: SpeechwireError) -> None:
         """Fail the upgrade with a :class:`HandshakeRefused` or :class:`ConnectFailed`."""
-        if not self._accepted.done():  # else the client has given up
+        if not self._accepted.done():  # done if the client has given up
             self._accepted.set_exception(error)
             self._accepted.exception()  # a client that was cancelled does not retrieve it
 
@@ -82,7 +82,7 @@ class MemoryPeer(NotCopyable):
         self._to_server.end(CloseEvent(code, reason))
 
     def reset(self) -> None:
-        """Drop the connection as a reset does: frames the client has not yet read are lost as well."""
+        """Drop the connection as a TCP reset does: frames that the client has not read are lost."""
         self._to_client.clear()
         self.close(ABNORMAL, "connection reset by peer")
 
@@ -97,7 +97,7 @@ class MemoryTransport(NotCopyable):
     Args:
         serve: Runs once per connection. Returning without :meth:`MemoryPeer.close` leaves the connection
             open and silent, as a stalled server does; an exception resets it and is raised by :meth:`aclose`.
-        window_bytes: How much a client may send beyond what the script has received before sending blocks.
+        window_bytes: Sending blocks when this many bytes wait to be received by the script.
 
     Attributes:
         peers: Every connection so far, in order; refused ones included.
@@ -129,7 +129,7 @@ class MemoryTransport(NotCopyable):
         """End every script.
 
         Raises:
-            ExceptionGroup: What scripts raised.
+            ExceptionGroup: The exceptions that scripts raised.
         """
         tasks, self._tasks = self._tasks, []
         for task in tasks:

@@ -15,12 +15,12 @@ class PicowsTransport(NetworkTransport):
 
     Args:
         ssl: TLS settings; by default the system's certificate authorities, verified.
-        proxy: URL of an HTTP or SOCKS proxy for all connections; ``None`` for what the environment says.
+        proxy: URL of an HTTP or SOCKS proxy for all connections; ``None`` uses the environment's.
         trust_env: Whether ``HTTPS_PROXY``, ``HTTP_PROXY``, ``ALL_PROXY`` and ``NO_PROXY`` count.
 
     Raises:
-        InvalidArgument: `proxy` is no URL of a proxy.
-        InvalidArgumentType: `ssl` is no context.
+        InvalidArgument: `proxy` is not the URL of a proxy.
+        InvalidArgumentType: `ssl` is not an `ssl.SSLContext`.
         ImportError: picows is not installed.
     """
 

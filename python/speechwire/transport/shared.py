@@ -1,4 +1,4 @@
-"""Which transport is used where none is given, and one of it for all sessions of an event loop."""
+"""The default transport, and one instance of it for all sessions of an event loop."""
 
 from __future__ import annotations
 
@@ -41,19 +41,19 @@ def transport_name() -> str:
 def new_transport(
     *, ssl: ssl_module.SSLContext | None = None, proxy: str | None = None, trust_env: bool = True
 ) -> AiohttpTransport | PicowsTransport:
-    """The default transport: on picows if the extra ``fast`` is installed, else on aiohttp.
+    """Make the default transport: on picows if the extra ``fast`` is installed, else on aiohttp.
 
-    Neither is imported yet: a thread does that when the first connection is opened, or at ``prepare``.
+    The library is imported later, in a thread: at the first connection or in ``prepare``.
 
     Args:
         ssl: TLS settings; by default the system's certificate authorities, verified.
-        proxy: URL of an HTTP or SOCKS proxy for all connections; ``None`` for what the environment says.
+        proxy: URL of an HTTP or SOCKS proxy for all connections; ``None`` uses the environment's.
         trust_env: Whether ``HTTPS_PROXY``, ``HTTP_PROXY``, ``ALL_PROXY`` and ``NO_PROXY`` count.
 
     Raises:
         InvalidArgument: ``SPEECHWIRE_TRANSPORT`` is none of ``auto``, ``aiohttp`` and ``picows``, or `proxy`
-            is no URL of a proxy.
-        InvalidArgumentType: `ssl` is no context.
+            is not the URL of a proxy.
+        InvalidArgumentType: `ssl` is not an `ssl.SSLContext`.
         ImportError: ``SPEECHWIRE_TRANSPORT`` asks for picows, which is not installed.
     """
     transport = AiohttpTransport if transport_name() == "aiohttp" else PicowsTransport
@@ -61,7 +61,7 @@ def new_transport(
 
 
 class _Lease(NotCopyable):
-    """One user's share of the transport all sessions of an event loop use."""
+    """One user's lease of the transport that all sessions of an event loop share."""
 
     def __init__(self, shared: _Shared) -> None:
         self._shared: _Shared | None = shared
