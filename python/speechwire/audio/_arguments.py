@@ -1,4 +1,4 @@
-"""What a ring may be told, judged once for both engines."""
+"""Checks the arguments of a ring, for both engines."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _MOST_RATE: Final = (1 << 32) - 1
 def bounds(
     frame_bytes: object, frame_rate: object, queue_frames: object, replay_frames: object
 ) -> tuple[int, int, int, int]:
-    """Check what a ring is made with.
+    """Check the arguments of a new ring.
 
     Raises:
-        InvalidArgument: An argument is out of its range.
-        InvalidArgumentType: An argument is no int.
+        InvalidArgument: An argument is out of range.
+        InvalidArgumentType: An argument is not an int.
     """
     return (
         integer("frame_bytes", frame_bytes, 1, MOST_FRAME_BYTES),

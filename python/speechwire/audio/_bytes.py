@@ -1,4 +1,4 @@
-"""What a caller may push."""
+"""Reads bytes-like objects that callers push."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def as_bytes(pcm: object) -> bytes:
     """Copy any C-contiguous bytes-like object.
 
     Raises:
-        InvalidArgumentType: It is none.
+        InvalidArgumentType: `pcm` is not such an object.
     """
     return _view(pcm).tobytes()
 
@@ -20,7 +20,7 @@ def byte_size(pcm: object) -> int:
     """Return how many bytes a C-contiguous bytes-like object has.
 
     Raises:
-        InvalidArgumentType: It is none.
+        InvalidArgumentType: `pcm` is not such an object.
     """
     return len(pcm) if type(pcm) is bytes else _view(pcm).nbytes
 

@@ -1,9 +1,9 @@
-"""The specification of the audio engine, in numpy. The native engine must equal it to the byte.
+"""The specification of the audio engine, in numpy. The native engine must give the same bytes.
 
 mono    m = floor(mean of the channels + 1/2)
 output  y[j] = saturate((sum_k taps[p][k] * m[n - center + k] + half) >> shift),  j * down = n * up + p
 
-Where ``up`` is too large for a row each, the output lies between two rows of ``phases``:
+Where ``up`` is too large for one row each, the output is interpolated between two of ``phases`` rows:
 
 place   floor(p * phases * 2**15 / up) = r * 2**15 + w
 output  y[j] = saturate((S[r] * (2**15 - w) + S[r + 1] * w + half) >> (shift + 15)),  S as the sum above
@@ -31,7 +31,7 @@ _NO_COPY = (
     "a PcmPipeline cannot be copied or pickled, because it is in the middle of one stream: make another with"
     " the same arguments"
 )
-_FRAMES_AT_ONCE = 1 << 14  # bounds the memory of a push beside its input and output
+_FRAMES_AT_ONCE = 1 << 14  # limits the memory that a push needs besides its input and output
 
 
 class NumpyPipeline:
@@ -92,11 +92,11 @@ class NumpyPipeline:
         self._partial = b""
         self._output = bytearray()
         self._history = np.zeros(self._table.center)
-        self._start = -self._table.center  # place of the history's first sample in the stream
-        self._next = 0  # place of the next output
+        self._start = -self._table.center  # position of the history's first sample in the stream
+        self._next = 0  # index of the next output
 
     def _flush(self, partial: bytes = b"") -> list[bytes]:
-        """End the stream; the next begins with a part of a frame."""
+        """End the stream; the next stream begins with the bytes `partial` of an incomplete frame."""
         self._convert(np.zeros(self._table.look_ahead))
         chunks = self._whole_chunks()
         rest = bytes(self._output)
@@ -136,7 +136,7 @@ class NumpyPipeline:
         self._history, self._start = history[keep - self._start :], keep
 
     def _aligned(self, output: int) -> tuple[int, int, int]:
-        """The output to begin with so as to get this one, its window's place in the stream, and its phase."""
+        """The aligned output to begin with for this one, its window's position in the stream, and its phase."""
         first = output - output % self._filter.align
         place, phase = divmod(first * self._table.down, self._table.up)
         return first, place - self._table.center, phase

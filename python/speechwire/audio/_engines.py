@@ -1,4 +1,4 @@
-"""A pipeline of the chosen engine, with the filter it shares with others of its rates."""
+"""Makes pipelines of the chosen engine; pipelines of the same rates share a filter."""
 
 from __future__ import annotations
 

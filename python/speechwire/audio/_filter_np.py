@@ -19,10 +19,10 @@ _Samples = NDArray[np.int16]
 
 
 class NumpyFilter:
-    """What both forms have in common."""
+    """The common base of both forms."""
 
     align: int
-    """Outputs are computed from a multiple of this number on."""
+    """Computation begins at an output whose index is a multiple of this number."""
     nbytes: int
     """Bytes that the coefficients take."""
 
@@ -48,7 +48,7 @@ _AT_ONCE = 1 << 15  # taps looked up at a time: they and their windows stay in t
 
 
 class _BandedFilter(NumpyFilter):
-    """One block of consecutive outputs as a matrix: column g holds output g's taps at its place."""
+    """One block of consecutive outputs as a matrix: column g holds output g's taps at its position."""
 
     def __init__(self, table: FilterTable) -> None:
         super().__init__(table)

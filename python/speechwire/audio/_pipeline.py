@@ -1,4 +1,4 @@
-"""The public face of the audio engines."""
+"""The public class of the audio engines."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ __all__ = ["PcmPipeline"]
 class PcmPipeline(metaclass=ABCMeta):
     """Converts a stream of PCM bytes to chunks of mono ``s16le`` at another rate.
 
-    The arithmetic is integer and fully specified: both engines, on every machine, give the same bytes,
-    however the input was cut. ``N`` input frames and a ``flush`` give ``ceil(N * out_rate / in_rate)``
-    samples, output ``j`` at the input's time ``j * in_rate / out_rate``: exactly, for every pair of rates, so
-    that no stream drifts however long it lasts.
+    The arithmetic is integer and fully specified: both engines give the same bytes on every machine, however
+    the input was cut. ``N`` input frames and a ``flush`` give ``ceil(N * out_rate / in_rate)`` samples.
+    Output ``j`` is at the input's time ``j * in_rate / out_rate``. This is exact for every pair of rates, so
+    a stream of any length does not drift.
 
     Args:
         in_rate: Rate of the input, 4000 to 192000 Hz.
@@ -34,31 +34,31 @@ class PcmPipeline(metaclass=ABCMeta):
             1.0; rounded half up, saturated, not-a-number is silence).
 
     Raises:
-        InvalidArgument: An argument is out of its range.
+        InvalidArgument: An argument is out of range.
         InvalidArgumentType: An argument has the wrong type.
-        EngineUnavailable: The engine asked for cannot be loaded.
+        EngineUnavailable: The requested engine cannot be loaded.
 
-    The constructor returns an instance of the engine chosen, so that ``push`` enters it directly. A pipeline
-    may be used from several threads; their calls are taken one after the other. It cannot be copied or
-    pickled, because it is in the middle of one stream. The class cannot be subclassed: wrap an instance.
+    The constructor returns an instance of the chosen engine's class. Several threads may use a pipeline;
+    their calls are serialised. It cannot be copied or pickled, because it is in the middle of one stream. The
+    class cannot be subclassed: wrap an instance.
     """
 
     engine: str
-    """The engine at work: ``"native"`` or ``"numpy"``."""
+    """The engine in use: ``"native"`` or ``"numpy"``."""
     kernel: str
-    """The code path at work: ``"scalar"``, ``"avx2"``, ``"avx512"``, ``"neon"`` or ``"numpy"``."""
+    """The code path in use: ``"scalar"``, ``"avx2"``, ``"avx512"``, ``"neon"`` or ``"numpy"``."""
     interpolated: bool
-    """True if the rates' ratio is one of large numbers (44101 to 16000), with more phases than a table holds.
+    """True if the reduced ratio of the rates (44101 to 16000) has more phases than a table holds.
 
-    Then every output is interpolated between the two nearest of at least 512 phases per sample of the lower
-    rate. Length and time are exact all the same, and quality is the preset's. A push takes up to twice as
-    long with the native engine, up to four times with numpy."""
+    Each output is then interpolated between the two nearest of at least 512 phases per sample of the lower
+    rate. Length and time stay exact, and the quality is that of the preset. A push takes up to twice as long
+    with the native engine, and up to four times with numpy."""
     latency: float
     """The filter's group delay in seconds; zero for equal rates."""
     chunk_bytes: int
     """Bytes of one chunk."""
     partial_bytes: int
-    """Bytes of an incomplete input frame that wait for their rest."""
+    """Bytes kept of an incomplete input frame."""
 
     def __init_subclass__(cls, **kwargs: Any) -> NoReturn:
         raise TypeError(
@@ -82,10 +82,10 @@ class PcmPipeline(metaclass=ABCMeta):
         return cast(PcmPipeline, pipeline)
 
     def push(self, pcm: Buffer, /) -> list[bytes]:
-        """Take any number of bytes, return the chunks that are now complete: zero or more.
+        """Take any number of bytes; return the chunks that are now complete, zero or more.
 
-        The native engine allocates nothing but what it returns, and releases the interpreter only for input
-        of 256 KiB and more (1.4 s of 48 kHz stereo), which takes longer than getting it back.
+        The native engine allocates only the chunks that it returns. It releases the GIL only for input of
+        256 KiB and more (1.4 s of 48 kHz stereo); below that, getting the GIL back would take longer.
 
         Args:
             pcm: Any C-contiguous bytes-like object, read as raw bytes. It may end anywhere, even inside a
@@ -97,16 +97,16 @@ class PcmPipeline(metaclass=ABCMeta):
         raise NotImplementedError
 
     def flush(self) -> list[bytes]:
-        """Return the rest: whole chunks, and a last one that may be shorter. The pipeline is then as new.
+        """Return the remaining chunks, the last of which may be shorter. The pipeline is then as new.
 
-        An incomplete input frame (see ``partial_bytes``) is no audio and is forgotten.
+        An incomplete input frame (see ``partial_bytes``) is dropped.
         """
         raise NotImplementedError
 
     def flush_whole(self) -> list[bytes]:
-        """As `flush`, but an incomplete input frame stays: for a stream that goes on with its other bytes."""
+        """As `flush`, but keep an incomplete input frame: the stream continues with its other bytes."""
         raise NotImplementedError
 
     def reset(self) -> None:
-        """Forget everything; the pipeline is then as new."""
+        """Drop all state without output; the pipeline is then as new."""
         raise NotImplementedError

@@ -1,12 +1,12 @@
 """The audio of a stream, from the push until a result acknowledges it; equal to ``rust/pcm/src/ring.rs``.
 
 Positions are frames since the stream began, as the caller pushed them. An item is *waiting* until it is
-handed to a connection, then *sent* until a result that will not change *acknowledges* it. When a connection
-dies, a rewind puts what is *needed* back in front of what waits: what is open, and a run-up to it.
+handed to a connection, then *sent* until a final result *acknowledges* it. When a connection is lost, a
+rewind puts the *needed* audio before the waiting audio: unacknowledged audio, and a run-up before it.
 
-Everything is bounded. What waits beyond its bound is dropped, the oldest first, and counted at once. What was
-sent and is released only matters if the connection then dies: it is *forgotten* and counted then. As long as
-no connection gets further, what is sent again comes to three times what is open at most.
+All queues are bounded. If too much audio waits, the oldest is dropped and counted at once. Sent audio beyond
+its bound is released; it counts as lost (*forgotten*) only if the connection is lost and a rewind needs it.
+While no connection gets further, at most three times the unacknowledged audio is sent again.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Item(NamedTuple):
         return self.end - self.start
 
     def beyond(self, position: int) -> int:
-        """How much of it lies behind a position."""
+        """How many of its frames lie after a position."""
         return max(0, self.end - max(self.start, position))
 
 
@@ -54,15 +54,15 @@ class RingLog:
 
     Args:
         frame_bytes: Bytes of one frame, over all channels.
-        queue_frames: Bound of what waits to be sent.
-        replay_frames: Bound of what has been sent and is kept for a replay; 0 keeps nothing.
+        queue_frames: The most frames that wait to be sent.
+        replay_frames: The most sent frames that are kept for a replay; 0 keeps none.
 
     Attributes:
         end: Position after the last frame pushed.
-        acknowledged: Position up to which results will not change.
+        acknowledged: Position up to which results are final.
         queued: Frames that wait to be sent.
         kept: Frames that were sent and are kept.
-        waiting: What is still to be sent; to look at, not to change.
+        waiting: The items to send; read it only.
     """
 
     def __init__(self, frame_bytes: int, queue_frames: int, replay_frames: int) -> None:
@@ -73,11 +73,11 @@ class RingLog:
         self._replay_frames = replay_frames
         self._needed_from = 0
         self._sent: deque[Item] = deque()
-        self._resent = 0  # of what is needed, on average; below 0 while a replacement allows more
-        self._forgotten: deque[tuple[int, int]] = deque()  # from where to where
+        self._resent = 0  # frames sent again, averaged; below 0 while a replacement allows more
+        self._forgotten: deque[tuple[int, int]] = deque()  # start and end positions
 
     def fork(self) -> RingLog:
-        """A copy that goes its own way; the audio itself is shared."""
+        """An independent copy; the audio bytes themselves are shared."""
         other = copy.copy(self)
         other.waiting = self.waiting.copy()
         other._sent = self._sent.copy()
@@ -86,12 +86,12 @@ class RingLog:
 
     @property
     def is_half_empty(self) -> bool:
-        """Whether at most half of its bound waits."""
+        """Whether at most half of ``queue_frames`` wait."""
         return 2 * self.queued <= self._queue_frames
 
     @property
     def next_position(self) -> int:
-        """Up to where audio has been sent."""
+        """The position up to which audio has been sent."""
         return self.waiting[0].start if self.waiting else self.end
 
     @property
@@ -101,12 +101,12 @@ class RingLog:
         return bool(self._forgotten) or any(item.end > self.acknowledged for item in newest if item.data)
 
     def unanswered_frames(self) -> int:
-        """Audio, sent or not, that no result acknowledges; what was dropped is not counted again."""
+        """Frames, sent or not, that no result acknowledges, without those counted as dropped."""
         held = sum(item.beyond(self.acknowledged) for item in chain(self._sent, self.waiting))
         return held + sum(end - start for start, end in self._forgotten)
 
     def append(self, pcm: bytes) -> int:
-        """Queue whole frames; returns how many older ones, or of their own head, were dropped for room."""
+        """Queue whole frames; return how many of the oldest frames were dropped to make room."""
         frames = len(pcm) // self._frame_bytes
         head = max(0, frames - self._queue_frames)
         start, self.end = self.end + head, self.end + frames
@@ -115,7 +115,7 @@ class RingLog:
         return head + self._drop_overflow()
 
     def pass_on(self, pcm: bytes) -> None:
-        """Count whole frames as sent that are handed to a connection now; only while nothing waits."""
+        """Record whole frames as sent that go to a connection now. Only while nothing waits."""
         start = self.end
         self.end = start + len(pcm) // self._frame_bytes
         self._sent.append(Item(start, self.end, pcm))
@@ -124,15 +124,15 @@ class RingLog:
             self._forget()
 
     def mark_flush(self) -> None:
-        """Ask for a flush behind the audio pushed so far; one behind the same audio is one."""
+        """Queue a flush after the audio pushed so far; two flushes after the same audio count as one."""
         if not (self.waiting and self.waiting[-1].is_flush):
             self.waiting.append(Item(self.end, self.end))
 
     def take(self) -> Item:
-        """Count the next thing as sent."""
+        """Return the next item, and record it as sent."""
         item = self.waiting.popleft()
         if item.is_flush and self._sent and self._sent[-1].is_flush:
-            return item  # one behind the same audio is one
+            return item  # two flushes after the same audio count as one
         self._sent.append(item)
         self.queued -= item.frames
         self.kept += item.frames
@@ -143,11 +143,11 @@ class RingLog:
         return item
 
     def acknowledge(self, position: int, run_up: int = 0) -> None:
-        """Say that everything before ``position`` has a result that will not change.
+        """Record that all audio before ``position`` has a final result.
 
         Args:
-            position: One beyond the end counts as the end.
-            run_up: A replay must begin so much earlier, because the cut may lie inside a word.
+            position: A position beyond the end counts as the end.
+            run_up: By how many frames a replay must begin earlier, because the cut may lie inside a word.
         """
         position = min(position, self.end)
         self.acknowledged = max(self.acknowledged, position)
@@ -163,8 +163,9 @@ class RingLog:
         self._forget()
 
     def rewind(self, replaced: bool) -> int:
-        """Put what was sent and is needed back in front of what waits; returns the frames that are needed and
-        were released. If a connection was replaced that had not failed, this repeat does not count.
+        """Put needed sent audio before the waiting audio; return how many needed frames were released.
+
+        If `replaced`, the connection had not failed, and this repetition does not count.
         """
         queued = self.queued
         lost = sum(end - start for start, end in self._forgotten)
@@ -177,18 +178,16 @@ class RingLog:
         return lost
 
     def overdrawn(self) -> int:
-        """How much more would be sent again than may be, if it were sent now.
+        """By how many frames the limit on repetition would be exceeded if repeated audio were sent now.
 
-        The run-up to what is open counts as open.
+        The run-up before unacknowledged audio counts as unacknowledged.
         """
         again = sum(item.frames for item in self.waiting if item.is_repeat)
         open_frames = self.unanswered_frames() + self.acknowledged - self._needed_from
         return max(0, self._resent + again - _MOST_RESENT * open_frames)
 
     def give_up_repeats(self, until: int) -> int:
-        """Send nothing again that was sent before and begins before ``until``; returns the frames of it that
-        no result acknowledges.
-        """
+        """Drop repeated audio that begins before ``until``; return how many of its frames have no result."""
         lost = self._resent = 0
         keep: deque[Item] = deque()
         for item in self.waiting:
@@ -213,7 +212,7 @@ class RingLog:
             self.queued += item.frames - skip
 
     def _forget(self) -> None:
-        """Let go of what no replay needs, then of the oldest beyond the bound."""
+        """Release audio that no replay needs, then the oldest beyond the bound."""
         while self._sent and (self._sent[0].end <= self._needed_from or self.kept > self._replay_frames):
             item = self._sent.popleft()
             self.kept -= item.frames
@@ -226,7 +225,7 @@ class RingLog:
         self._forgotten.append((start, end))
 
     def _drop_overflow(self) -> int:
-        """Drop the oldest that waits beyond the bound; of the flushes before it one stays."""
+        """Drop the oldest waiting audio beyond the bound; keep one of the flushes before it."""
         dropped, is_marked = 0, False
         while (excess := self.queued - self._queue_frames) > 0:
             item = self.waiting.popleft()

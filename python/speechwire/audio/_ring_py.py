@@ -13,7 +13,7 @@ from speechwire.audio.ring import Converter
 
 __all__ = ["PythonRing"]
 
-_LONGEST_GAP_S: Final = 2.0  # a caller that pushes less often than this is silent in between
+_LONGEST_GAP_S: Final = 2.0  # a longer gap between pushes is a pause of the caller
 _NO_COPY: Final = "a ring holds the audio of one stream: it can be neither copied nor pickled"
 
 
@@ -42,7 +42,7 @@ class PythonRing:
         self._is_open = self._is_resting = self._is_overflowing = False
         self._speed = self._full_s = 0.0
         self._counts = (0, 0, 0, 0)
-        self._follows: int | None = None  # where audio would run along with what this connection got last
+        self._follows: int | None = None  # where audio would continue what was sent last
         self._fresh = self._fresh_dropped = self._since_chunk = 0
         self._dropped = (0, False)
 
@@ -88,7 +88,7 @@ class PythonRing:
         return dropped
 
     def _cut(self, pcm: bytes) -> bytes:
-        """Whole frames; what is left waits."""
+        """Return the whole frames; keep an incomplete one."""
         if type(pcm) is bytes and not self._rest and len(pcm) % self._frame_bytes == 0:
             return pcm
         pcm = self._rest + as_bytes(pcm)
@@ -181,7 +181,7 @@ class PythonRing:
         return self._counts
 
     def _account(self, frames: int, end: int, now: float, repeated: int = 0) -> None:
-        """Account for frames that are sent now, up to a position."""
+        """Update the counters and the pacer for frames that are sent now, up to a position."""
         self.connection_frames += frames
         self._follows = end
         self._count(frames, repeated=repeated)
@@ -251,7 +251,7 @@ class PythonRing:
 
 
 def _flusher(converter: Converter, at_end: bool) -> Callable[[], list[bytes]]:
-    """What flushes it; before the end it keeps what is left of a frame, if it can."""
+    """The method to flush a converter with: before the end `flush_whole`, if it has one."""
     flush: Callable[[], list[bytes]] = (
         converter.flush if at_end else getattr(converter, "flush_whole", converter.flush)
     )

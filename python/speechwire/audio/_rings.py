@@ -1,4 +1,4 @@
-"""A ring of the chosen engine."""
+"""Makes rings of the chosen engine."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ def make_ring(
 
     Args:
         frame_bytes: Bytes of one frame, over all channels, 1 to 65536; 1 for compressed audio.
-        frame_rate: Frames per second; 0 for compressed audio: then what is sent is not kept.
-        queue_frames: Bound of what waits to be sent, at least 1.
-        replay_frames: Bound of what has been sent and is kept for a replay; 0 keeps nothing.
-        converter: Makes messages of what is pushed; ``None`` sends it as it comes, cut between frames.
+        frame_rate: Frames per second; 0 for compressed audio, which is not kept after it was sent.
+        queue_frames: The most frames that wait to be sent, at least 1.
+        replay_frames: The most sent frames that are kept for a replay; 0 keeps none.
+        converter: Turns pushed audio into messages; ``None`` sends it unchanged, cut between frames.
         engine: As in `engine_name`.
 
     Raises:
-        InvalidArgument: An argument is out of its range.
+        InvalidArgument: An argument is out of range.
         InvalidArgumentType: An argument has the wrong type.
-        EngineUnavailable: The engine asked for cannot be loaded.
+        EngineUnavailable: The requested engine cannot be loaded.
     """
     bounds = _arguments.bounds(frame_bytes, frame_rate, queue_frames, replay_frames)
     _arguments.converter("converter", converter)

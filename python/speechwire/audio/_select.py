@@ -17,10 +17,10 @@ _NATIVE = "speechwire._native"
 
 
 def engine_name(engine: str = "auto") -> str:
-    """Return the engine that ``engine`` stands for: ``"native"`` or ``"numpy"``.
+    """Return the engine to use: ``"native"`` or ``"numpy"``.
 
-    ``auto`` means what the environment variable ``SPEECHWIRE_ENGINE`` says, else ``native`` where the
-    extension is installed, else ``numpy``.
+    ``auto`` takes the environment variable ``SPEECHWIRE_ENGINE``, else ``native`` if the extension is
+    installed, else ``numpy``.
 
     Raises:
         InvalidArgument: ``engine`` or the variable is none of ``auto``, ``native``, ``numpy``.
@@ -39,7 +39,7 @@ def engine_name(engine: str = "auto") -> str:
 
 @lru_cache(maxsize=1)
 def load_native() -> ModuleType:
-    """Import the extension. A broken one is an error, never a reason to go on slowly in silence."""
+    """Import the extension. A broken extension raises, and does not silently select the slower engine."""
     try:
         return importlib.import_module(_NATIVE)
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""What a caller may ask of a pipeline, validated once for both engines."""
+"""The arguments of a pipeline, checked once for both engines."""
 
 from __future__ import annotations
 

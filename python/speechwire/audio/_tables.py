@@ -20,13 +20,13 @@ _Table = TypeVar("_Table", bound=_Sized)
 
 
 class SharedTables(Generic[_Table]):
-    """Tables by name. One in use is never made twice; those used last are kept, up to a number of bytes."""
+    """Tables by name. A table in use is not made again; recently used ones are kept, up to a size limit."""
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes
         self._in_use: WeakValueDictionary[Hashable, _Table] = WeakValueDictionary()
         self._kept: OrderedDict[Hashable, _Table] = OrderedDict()
-        self._lock = RLock()  # a garbage collection within may run any code, even one that makes a pipeline
+        self._lock = RLock()  # reentrant: garbage collection may run code here that makes a pipeline
 
     @property
     def kept_bytes(self) -> int:
@@ -38,7 +38,7 @@ class SharedTables(Generic[_Table]):
         """Return the table of this name, made by ``make`` if there is none."""
         table = self._in_use.get(name)
         if table is None:
-            # Without the lock, because it takes milliseconds. A second one, made meanwhile, is dropped.
+            # Without the lock, as it takes milliseconds. If another thread made one, this one is dropped.
             table = make()
         with self._lock:
             table = self._in_use.setdefault(name, table)

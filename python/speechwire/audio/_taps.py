@@ -1,8 +1,8 @@
-"""Integer filter tables: made here once, and handed to both engines.
+"""Integer filter tables: computed here and used by both engines.
 
-A table must be the same on every machine, or golden vectors would not be golden. So the prototype is
-evaluated with additions and multiplications only, which IEEE 754 rounds identically everywhere; a libm's
-cosine is good to a unit in the last place, and that unit differs between machines.
+A table must be the same on every machine, so that both engines give the same bytes everywhere. The prototype
+is therefore evaluated with additions and multiplications only, which IEEE 754 rounds identically. A libm's
+cosine may differ between machines in the last place.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ MAX_TABLE_TAPS = 1 << 18
 """Largest table, phases x taps: 1 MiB, and made in about 20 ms. All usual rates stay far below."""
 
 WEIGHT_BITS = 15
-"""Binary digits of the weights between two rows of a table that is interpolated."""
+"""Bits of the weights between two rows of an interpolated table."""
 
 _PHASES = 512
 """Phases of such a table, per sample at the lower rate.
 
-A tone at 0.45 of that rate, the end of the pass band, is drawn with straight lines between 512 points per
-sample: its images are below -115 dB, under the noise of the taps' own rounding.
+For a tone at 0.45 of that rate, the end of the pass band, linear interpolation between 512 points per sample
+gives images below -115 dB, less than the noise from rounding the taps.
 """
 
 _Floats = NDArray[np.float64]
@@ -43,7 +43,7 @@ class FilterTable:
     """
 
     up: int
-    """The output rate over the rates' greatest common divisor: so many phases the outputs have."""
+    """The output rate over the rates' greatest common divisor: the number of phases of the outputs."""
     down: int
     """The input rate over the same divisor."""
     phases: int
@@ -54,7 +54,7 @@ class FilterTable:
     center: int
     """Index of the tap that meets the input sample at the output's own time, rounded down."""
     shift: int
-    """Binary digits after the point."""
+    """Fractional bits of the taps."""
 
     @property
     def interpolated(self) -> bool:
@@ -92,9 +92,9 @@ def filter_table(in_rate: int, out_rate: int, quality: str) -> FilterTable:
 
 
 def _fraction_bits(n_taps: int) -> int:
-    """Enough bits that the rounding noise of the taps, sqrt(n_taps / 12) units, stays below -110 dB.
+    """The bits that keep the rounding noise of the taps, sqrt(n_taps / 12) units, below -110 dB.
 
-    At -106 dB the stop bands no longer hold; each bit more costs ``balanced`` a seventh of its speed.
+    At -106 dB the stop bands would miss their limits. Each further bit makes ``balanced`` a seventh slower.
     """
     return math.ceil(110 / 6.0206 + math.log2(n_taps / 12) / 2)
 
@@ -114,7 +114,7 @@ def _sampled(prototype: Prototype, phases: int, reach: int, n_taps: int, stretch
 
 
 def _cosine_series(series: tuple[float, ...], position: _Floats) -> _Floats:
-    """Sum of series[k] cos(pi k position), by Clenshaw's recurrence; positions above 1 give no meaning."""
+    """Sum of series[k] cos(pi k position), by Clenshaw's recurrence; undefined for positions above 1."""
     twice_cos = 2.0 * _half_turn_sine(np.minimum(position, 1.0))
     before, current, work = np.zeros_like(position), np.zeros_like(position), np.empty_like(position)
     for coefficient in reversed(series[1:]):
@@ -140,15 +140,15 @@ def _quantised(taps: _Floats, center: int, shift: int) -> NDArray[np.int32]:
     # Row sums in fixed point: a float sum's last bit depends on the order numpy's loops choose.
     fixed = np.rint(taps * 2.0**40).astype(np.int64).sum(axis=1, keepdims=True)
     rounded = np.rint(taps * (2.0 ** (40 + shift) / fixed)).astype(np.int32)
-    # The remainder, a few units, goes to the largest tap, where it is relatively smallest.
+    # Add the remainder of a few units to the largest tap, where the relative error is smallest.
     rounded[:, center] += (1 << shift) - rounded.sum(axis=1, dtype=np.int32)
     return np.asarray(rounded, dtype=np.int32)
 
 
 def _prove_exact(taps: NDArray[np.int32], shift: int) -> None:
-    """No sum of products, in any order, leaves the integers that float64 holds exactly.
+    """Check that float64 holds every sum of products exactly, in any order of addition.
 
-    Nor do weighted sums leave 63 bits: they are summed as integers.
+    Also check that weighted sums, which are computed as integers, fit 63 bits.
     """
     worst = int(np.abs(taps.astype(np.int64)).sum(axis=1).max()) * 32768 + (1 << shift)
     if worst >= 1 << 62 - WEIGHT_BITS:

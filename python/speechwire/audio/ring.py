@@ -3,14 +3,14 @@
 A frame is one sample of each channel; every position is a count of frames since the stream began, as the
 caller pushed them, after conversion. States of a frame, in the order of positions:
 
-* *fresh*: pushed and not yet a whole message; inside the converter, or less than a frame;
-* *queued*: a message, or a flush, that waits; at most ``queue_frames``, beyond which the oldest is dropped;
+* *fresh*: pushed and not yet a whole message: inside the converter, or less than a frame;
+* *queued*: in a message that waits; at most ``queue_frames``, beyond which the oldest is dropped;
 * *sent*: handed to a connection and not acknowledged; at most ``replay_frames``, beyond which the oldest are
-  released, which is a loss only if a rewind then needs them;
-* *acknowledged*: a result that will not change covers it; kept no longer, but for a run-up.
+  released, which is a loss only if a rewind needs them later;
+* *acknowledged*: covered by a final result; no longer kept, except for a run-up.
 
-A connection is *closed* (everything is queued), *busy* (something else is to be sent first) or *resting*:
-then a push that continues the audio returns the message to send, and the pacer permitting, it counts as sent.
+A connection is *closed* (all audio is queued), *busy* (something else must be sent first) or *resting*. While
+it rests and the pacer permits, a push that continues the audio returns the message, which counts as sent.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ __all__ = ["AudioRing", "Converter"]
 class Converter(Protocol):
     """A stateful converter; :class:`speechwire.audio.PcmPipeline` is one.
 
-    It may have a method ``flush_whole`` as well: as ``flush``, but what is left of an input frame stays. It
-    is called where the stream goes on after a flush. Without it, what is pushed after a flush begins a frame.
+    It may also have a method ``flush_whole``: as ``flush``, but an incomplete input frame stays. It is called
+    when the stream continues after a flush. Without it, audio pushed after a flush begins a new frame.
     """
 
     def push(self, pcm: bytes, /) -> list[bytes]:
         """Take audio of any length; return zero or more chunks to send."""
 
     def flush(self) -> list[bytes]:
-        """Return what is left, the last chunk perhaps shorter; the converter is then as new."""
+        """Return the remaining chunks, the last of which may be shorter; the converter is then as new."""
 
 
 class AudioRing(Protocol):
-    """What both engines offer. Never waits; belongs to one thread, but for :meth:`counts`.
+    """The interface of both engines' rings. Never blocks. Only :meth:`counts` may be called by other threads.
 
     Frames, counts and positions are ints from 0 to 2**53.
 
     Raises:
-        InvalidArgument: From any method: an argument is out of its range; nothing has changed.
+        InvalidArgument: From any method: an argument is out of range; nothing has changed.
         InvalidArgumentType: An argument has the wrong type.
     """
 
@@ -56,29 +56,29 @@ class AudioRing(Protocol):
             now: The time in seconds, finite.
 
         Returns:
-            ``None`` if there is nothing to do. A message to send now, which counts as sent. Or a list of such
-            messages, perhaps empty, if there are several, or the sending task has something to do.
+            ``None`` if there is nothing to do. One message to send now, which counts as sent. Or a list of
+            such messages, if there are several or the sending task has work; the list may be empty.
 
         Raises:
             InvalidArgumentType: ``pcm`` is not such an object.
         """
 
     def flush_converter(self, *, at_end: bool = False) -> None:
-        """Queue what is left in the converter, in whole frames.
+        """Queue the audio left in the converter, in whole frames.
 
         Args:
-            at_end: No more audio follows: what is left of a frame is filled up with zeros and queued too, or
-                forgotten by the converter. Otherwise it waits for its other bytes.
+            at_end: Whether no more audio follows. An incomplete frame is then filled up with zeros and
+                queued, or dropped by the converter. Otherwise it waits for its other bytes.
         """
 
     def exchange(self, converter: Converter | None) -> None:
-        """Convert with another converter from here on; that is the end of the one before."""
+        """Use another converter from here on; flush the old one to its end."""
 
     def mark_flush(self) -> None:
-        """Ask for a flush behind the audio queued so far; one behind the same audio is one."""
+        """Queue a flush after the audio queued so far; two flushes after the same audio count as one."""
 
     def take_dropped(self) -> tuple[int, bool]:
-        """Frames dropped since the last call, and whether an overflow has begun: once for each."""
+        """Frames dropped since the last call, and whether a new overflow has begun since then."""
 
     @property
     def last_push_at(self) -> float:
@@ -90,18 +90,18 @@ class AudioRing(Protocol):
 
     @property
     def piece_s(self) -> float:
-        """How long the pieces last that are pushed now: who pushes seconds is not silent in between."""
+        """The length of recent pushes in seconds: a caller of long pieces does not pause between them."""
 
     def take(self, now: float, /) -> tuple[bytes, int, int] | None:
-        """The next thing to send, which counts as sent from now on.
+        """Take the next message, which counts as sent from now on.
 
         Returns:
-            The message, where it begins on the connection, and where for the caller; ``None`` for a flush,
-            and if nothing is :attr:`waiting`.
+            The message, its position on the connection, and its position for the caller. ``None`` for a
+            flush, and if nothing is :attr:`waiting`.
         """
 
     def put_in_silence(self, frames: int, /) -> int:
-        """Count silence as sent that the caller never pushed; returns where it begins on the connection."""
+        """Count inserted silence as sent; return its position on the connection."""
 
     def open(self, speed: float | None, burst_s: float) -> None:
         """A new connection begins, busy, paced as by :meth:`pace`."""
@@ -111,19 +111,19 @@ class AudioRing(Protocol):
 
         ``speed`` is above 0, ``burst_s`` 0 or more, both finite.
 
-        Live audio never waits: it comes at real time and the burst is there again sooner (Deepgram docs:
-        recovering-from-connection-errors-and-timeouts).
+        Live audio never waits: it comes at real time, so the permitted burst is restored sooner (Deepgram
+        docs: recovering-from-connection-errors-and-timeouts).
         """
 
     def close(self) -> None:
         """There is no connection any more."""
 
     def rest(self, is_resting: bool, /) -> None:
-        """Whether nothing but audio is to be sent on the connection, if there is one."""
+        """Set whether only audio is to be sent on the connection, if there is one."""
 
     @property
     def free_at(self) -> float:
-        """When the pacer permits more; in the past if it does now."""
+        """The time at which the pacer permits more; in the past if it permits more now."""
 
     @property
     def connection_frames(self) -> int:
@@ -133,36 +133,35 @@ class AudioRing(Protocol):
         """Over all connections: messages, frames, and of these the repeated ones and those of silence."""
 
     def acknowledge(self, position: int, run_up: int = 0) -> None:
-        """Say that everything before ``position`` has a result that will not change.
+        """Record that all audio before ``position`` has a final result.
 
         Args:
-            position: One beyond the end counts as the end.
-            run_up: A replay must begin so much earlier, because the cut may lie inside a word.
+            position: A position beyond the end counts as the end.
+            run_up: By how many frames a replay must begin earlier, because the cut may lie inside a word.
         """
 
     def rewind(self, *, replaced: bool = False) -> int:
-        """Put what was sent and is needed back in front of what waits; returns the frames that are needed and
-        were released.
+        """Put needed sent audio before the waiting audio; return how many needed frames were released.
 
         Args:
-            replaced: The connection had not failed: that its audio is sent again does not count.
+            replaced: Whether the connection had not failed, so that this repetition does not count.
         """
 
     def give_up_repeats(self, until: int | None = None) -> int:
-        """Send nothing again that was sent before; returns the frames of it that no result acknowledges.
+        """Drop repeated audio; return how many of its frames no result acknowledges.
 
         Args:
-            until: Only what begins before this position; ``None`` for all of it.
+            until: Drop only audio that begins before this position; ``None`` drops all of it.
         """
 
     def overdrawn_frames(self) -> int:
-        """How much more would be sent again than three times what is open, if it were sent now."""
+        """By how many frames repetition would exceed three times the unacknowledged audio, if sent now."""
 
     def unanswered_frames(self) -> int:
-        """Audio, sent or not, that no result acknowledges; what was dropped is not counted again."""
+        """Frames, sent or not, that no result acknowledges, without those counted as dropped."""
 
     def fork(self) -> AudioRing:
-        """A copy that goes its own way and counts for itself; it has no connection and no converter."""
+        """An independent copy with counters of its own, without a connection and without a converter."""
 
     @property
     def end(self) -> int:
@@ -170,11 +169,11 @@ class AudioRing(Protocol):
 
     @property
     def acknowledged(self) -> int:
-        """Position up to which results will not change."""
+        """Position up to which results are final."""
 
     @property
     def next_position(self) -> int:
-        """Up to where audio has been sent."""
+        """The position up to which audio has been sent."""
 
     @property
     def waiting(self) -> int:
