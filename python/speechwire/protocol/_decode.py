@@ -1,8 +1,8 @@
-"""Text frames to messages: decoded and validated in one pass, and never an exception.
+"""Decodes text frames to messages, in one pass and without raising.
 
-The fast path is one call into msgspec, which also sees that every number is in its range. Only a frame it
-refuses is looked at again: to tell a message of an unknown type from a broken one, and to keep of a known one
-what is not junk. See :mod:`speechwire.protocol._salvage`.
+The fast path is one call into msgspec, which also checks the range of every number. Only a frame that it
+refuses is examined again: to distinguish an unknown type from a broken message, and to keep the valid parts
+of a known message. See :mod:`speechwire.protocol._salvage`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["PREVIEW_CHARACTERS", "MessageDecoder", "Salvaged", "malformed"]
 MessageT = TypeVar("MessageT")
 
 PREVIEW_CHARACTERS = 200
-# No message type comes near this; a longer one is noise, and would be copied into logs.
+# Every message type is far shorter. A longer one is junk, and would be copied into logs.
 _TYPE_CHARACTERS = 64
 # Decoding to plain objects costs many times the text's size, and real messages are far smaller.
 _SALVAGE_CHARACTERS = 1 << 18
@@ -32,11 +32,11 @@ _UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
 
 
 class Salvaged(Generic[MessageT]):
-    """A message without what was junk in it.
+    """A message without its invalid parts.
 
     Attributes:
-        message: What is left.
-        junk: What is not, to be reported.
+        message: The message with its valid parts.
+        junk: The names of the parts left out.
     """
 
     __slots__ = ("junk", "message")
@@ -58,7 +58,7 @@ class MessageDecoder(Generic[MessageT]):
 
     Args:
         messages: The union of its message structs, tagged by ``type``.
-        essential: Names of parts without which a message says nothing.
+        essential: Names of parts without which a message is useless.
     """
 
     def __init__(self, messages: Any, *, essential: Collection[str] = ()) -> None:
@@ -69,7 +69,7 @@ class MessageDecoder(Generic[MessageT]):
         }
 
     def decode(self, frame: str) -> MessageT | Salvaged[MessageT] | UnknownMessage | MalformedMessage:
-        """The message in `frame`; raises nothing, whatever `frame` holds."""
+        """Decode the message in `frame`. Never raises."""
         try:
             return self._decoder.decode(frame)
         except _UNREADABLE as error:
@@ -96,7 +96,7 @@ class MessageDecoder(Generic[MessageT]):
 
 
 def _name(frame: str) -> str | None:
-    """The message's type, if it can be had without decoding the rest."""
+    """The message's type; ``None`` if the frame is not a JSON object with a type."""
     try:
         return _HEAD.decode(frame).type
     except _UNREADABLE:

@@ -1,4 +1,4 @@
-"""What the four protocols have in common: the state, decoding, and the end."""
+"""The common base of the four protocols: state, decoding, and the end of the connection."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ EventT = TypeVar("EventT")
 
 
 class State(enum.Enum):
-    """Where a connection is in its life.
+    """The state of a connection.
 
-    It only ever moves downwards::
+    It changes only in this direction::
 
         OPEN ── our close message ──▶ CLOSING ── end of connection ──▶ CLOSED
           └──────────────────── end of connection ──────────────────────▶┘
@@ -31,19 +31,19 @@ class State(enum.Enum):
     OPEN = "open"
     """Both sides may send."""
     CLOSING = "closing"
-    """We have asked for the end: nothing more may be sent, the rest is to be received."""
+    """The client has requested the end: it may send nothing more, and receives the last messages."""
     CLOSED = "closed"
-    """The connection has ended. The object is spent."""
+    """The connection has ended. The object cannot be used again."""
 
 
-# Looking up a member of an enumeration takes as long as a call (CPython 3.11), and these are wanted often.
+# Looking up an enumeration's member takes as long as a call (CPython 3.11), and these are used often.
 _OPEN, _CLOSED = State.OPEN, State.CLOSED
 
 
 class Endpoint(abc.ABC, Generic[EventT]):
-    """One connection, without the connection: frames in, events out, and the other way round.
+    """The state of one connection, without I/O: it decodes received frames and makes frames to send.
 
-    It reads no clock and touches no socket; every method returns at once. Not thread-safe.
+    It uses no clock and no socket, and no method blocks. Not thread-safe.
 
     Attributes:
         request_id: Deepgram's id of this connection, from its messages or set by the caller from the
@@ -61,7 +61,7 @@ class Endpoint(abc.ABC, Generic[EventT]):
 
     @property
     def state(self) -> State:
-        """Where the connection is in its life."""
+        """The state of the connection."""
         return self._state
 
     @property
@@ -76,11 +76,11 @@ class Endpoint(abc.ABC, Generic[EventT]):
         )
 
     def receive(self, frame: str | bytes) -> list[EventT]:
-        """Takes one frame from the service; returns what it means, in order.
+        """Takes one frame from the service; returns its events, in order.
 
-        Whatever the service sends, this does not raise: a frame that makes no sense becomes a
-        `MalformedMessage`. One that makes sense but for a part is delivered without it, with a
-        `MalformedMessage` behind it.
+        It does not raise for anything that the service sends. An invalid frame becomes a
+        `MalformedMessage`. A message with an invalid part is delivered without the part, followed by a
+        `MalformedMessage`.
 
         Raises:
             InvalidArgumentType: `frame` is neither ``str`` nor ``bytes``.
@@ -95,7 +95,7 @@ class Endpoint(abc.ABC, Generic[EventT]):
         return self._receive_binary(frame if type(frame) is bytes else _as_bytes(frame))
 
     def receive_close(self, code: int, reason: str = "") -> Closed:
-        """Takes the end of the connection; returns what it means.
+        """Takes the end of the connection; returns the last event, which classifies it.
 
         Args:
             code: WebSocket close code; 1005 without a status, 1006 without a close frame.
@@ -128,11 +128,11 @@ class Endpoint(abc.ABC, Generic[EventT]):
         """Keeps the state in step with a message; returns the events to report."""
 
     def _on_salvaged(self, message: Any) -> list[EventT]:
-        """The same for what is left of a message."""
+        """As `_on_message`, for a message without its invalid parts."""
         return self._on_message(message)
 
     def _delivered(self) -> bool | None:
-        """Whether the service has proved that it had delivered everything; ``None`` if nothing could."""
+        """Whether the service has shown that it delivered everything; ``None`` if it cannot be shown."""
         return None
 
     def _events(self, event: UnknownMessage | MalformedMessage) -> list[EventT]:
@@ -169,7 +169,7 @@ class ConfigureSlot:
         self.pending = True
 
     def release(self) -> None:
-        """The answer has come, or is no longer waited for."""
+        """Frees the slot: the answer has come, or was given up."""
         self.pending = False
 
 

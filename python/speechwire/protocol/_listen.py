@@ -1,4 +1,4 @@
-"""What both listen protocols share: audio going up, how far results cover it, and one Configure at a time."""
+"""The common base of the listen protocols: audio sent, audio covered by results, and ``Configure``."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from speechwire.protocol.encodings import SAMPLE_BYTES
 
 __all__ = ["ListenEndpoint"]
 
-# A result may end so much later than what was sent, and still be believed: rounding, and 32-bit floats.
+# A result may end this much after the audio sent and still be accepted: rounding, and 32-bit floats.
 _TOLERANCE_S: Final = 0.1
 
 
 class ListenEndpoint(Endpoint[EventT]):
-    """Audio up, results down."""
+    """A protocol that sends audio and receives results."""
 
     _tail_s: ClassVar[float]
-    """How little of the audio may be left without a result at the end, in good health."""
+    """How much audio, in seconds, a healthy service may leave without a result at the end."""
 
     def __init__(self, encoding: str | None, sample_rate: int | None, channels: int) -> None:
         super().__init__()
         frame_bytes = SAMPLE_BYTES.get(encoding or "", 0) * channels
         self._frame_bytes = frame_bytes or 1
-        # Frames a second; without an end where the encoding does not tell, so that no time has passed.
+        # Frames per second; infinite for compressed audio, so that its duration counts as 0.
         self._is_measured = bool(frame_bytes and sample_rate)
         self._frame_rate = float(sample_rate) if frame_bytes and sample_rate else math.inf
         self._bytes_sent = 0
@@ -37,24 +37,24 @@ class ListenEndpoint(Endpoint[EventT]):
 
     @property
     def sent_s(self) -> float:
-        """Seconds given to `send_audio`, exact in samples; 0 for audio whose bytes do not tell its length."""
+        """Seconds of audio given to `send_audio`, exact in samples; 0 for compressed audio."""
         return self._bytes_sent // self._frame_bytes / self._frame_rate
 
     @property
     def final_s(self) -> float:
-        """Up to where results are final, in seconds; never falls, never more than was sent.
+        """The position up to which results are final, in seconds. Never decreases, never exceeds `sent_s`.
 
-        For audio whose bytes do not tell its length it is what the service says, within a week.
+        For compressed audio it is the service's own position, at most a week.
         """
         return self._final_s
 
     @property
     def progress_s(self) -> float:
-        """Up to where there is any result, in seconds; never falls, never more than was sent."""
+        """The position up to which there are any results, in seconds. Never decreases or exceeds `sent_s`."""
         return self._progress_s
 
     def send_audio(self, pcm: bytes | bytearray | memoryview) -> bytes:
-        """The binary frame for a piece of audio of any length; whole sample frames are advised.
+        """Makes the binary frame for a piece of audio of any length; prefer whole sample frames.
 
         Does not copy ``bytes``.
 
@@ -87,11 +87,11 @@ class ListenEndpoint(Endpoint[EventT]):
 
     @property
     def _latest_s(self) -> float:
-        """What a time from the service may be at most; a later one is made this."""
+        """The latest time accepted from the service; later times are reduced to it."""
         return self.sent_s if self._is_measured else LATEST_S
 
     def _has_heard(self, until_s: float) -> bool | None:
-        """Whether results that reach `until_s` reach the end of what was sent; ``None`` if nobody can say."""
+        """Whether results up to `until_s` cover all audio sent; ``None`` for compressed audio."""
         return until_s > self.sent_s - self._tail_s if self._is_measured else None
 
     def _configure(self, parts: Mapping[str, object]) -> str:
@@ -102,11 +102,11 @@ class ListenEndpoint(Endpoint[EventT]):
         return text_frame(type="Configure", **parts)
 
     def _is_believed(self, end_s: float) -> bool:
-        """Whether a result that ends there may be of what was sent; else it does not show what was heard."""
+        """Whether a result that ends at `end_s` lies within the audio sent; else it proves nothing."""
         return end_s <= self._latest_s + _TOLERANCE_S
 
     def _cover(self, *, final_s: float = 0.0, progress_s: float = 0.0) -> None:
-        # A service that claims more than it was given must not make a caller forget audio.
+        # A service that claims more audio than it was sent must not make a caller drop audio.
         if self._is_measured:
             sent_s = self.sent_s
             final_s = final_s if final_s <= sent_s else sent_s

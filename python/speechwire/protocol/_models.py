@@ -1,4 +1,4 @@
-"""Families of models by name. A name that belongs to none may be a custom model: it is let through."""
+"""Families of models by name. An unknown name may be a custom model, and is accepted."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from speechwire.errors import InvalidArgument
 __all__ = ["is_aura", "is_flux", "is_listen_v1", "is_nova_3", "refuse"]
 
 _LISTEN_V1_FAMILIES = ("nova", "enhanced", "base", "whisper")
-# The first generation's models go by their use alone.
+# The names of the first generation's models are only their use.
 _LISTEN_V1_NAMES = frozenset(
     {"conversationalai", "finance", "general", "meeting", "phonecall", "video", "voicemail"}
 )

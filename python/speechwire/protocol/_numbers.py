@@ -1,4 +1,4 @@
-"""Which numbers a message may have. Any other value is junk, and its part of the message is dropped."""
+"""The ranges of numbers in messages. A part of a message with any other value is dropped."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LATEST_S: Final = 7 * 86_400.0
 """No connection lives longer, and no time in a message is later."""
 
 UNKNOWN: Final = -1
-"""Stands for a time or an index that was missing, until the connection that knows better puts one in."""
+"""The placeholder of a missing time or index, until the connection's protocol fills it in."""
 
 Seconds = Annotated[float, msgspec.Meta(ge=0.0, le=LATEST_S)]
 Milliseconds = Annotated[float, msgspec.Meta(ge=0.0, le=1000 * LATEST_S)]

@@ -1,4 +1,4 @@
-"""What the options of the four endpoints have in common: checking, the query, the URL."""
+"""The common base of the four endpoints' options: checks, query and URL."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Extra = Mapping[str, QueryValue | Sequence[QueryValue]] | Sequence[tuple[str, Qu
 # A credential in a query ends up in every access log on the way.
 _CREDENTIALS = frozenset({"access_token", "api_key", "apikey", "authorization", "bearer", "key", "token"})
 
-# The service must get these as they are; a URL cannot know them.
+# These must agree with the audio that is sent, so a URL may not declare others.
 _OF_THE_AUDIO = ("encoding", "sample_rate", "channels")
 
 _WEBSOCKET_SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
@@ -71,14 +71,13 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         """The URL to connect to.
 
         Args:
-            base_url: ``wss://host``, to which the endpoint's path is added; or a URL with a path of its own,
-                such as a gateway's, which is taken as it is. A query that it has is kept and goes first;
-                of a parameter that stands there, the options add nothing. ``http`` and ``https`` count as
-                ``ws`` and ``wss``.
+            base_url: ``wss://host``, to which the endpoint's path is added; or a URL with its own path, such
+                as a gateway's, which is used unchanged. Its query is kept and comes first; a parameter in it
+                overrides the options. ``http`` and ``https`` count as ``ws`` and ``wss``.
 
         Raises:
-            InvalidArgument: It is not such a URL, names another endpoint, carries a credential, or
-                contradicts what the options say about the audio.
+            InvalidArgument: It is not such a URL, names another endpoint, contains a credential, or
+                contradicts the options' audio format.
         """
         parts = _split(base_url)
         path = parts.path if parts.path.strip("/") else str(self._path)
@@ -96,7 +95,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         """Checks the rules between arguments."""
 
     def _absent(self) -> Collection[str]:
-        """Parameters that mean nothing beside the others."""
+        """Parameters that are left out because others make them meaningless."""
         return ()
 
     def _checked_extra(self) -> Iterator[tuple[str, str]]:
@@ -137,7 +136,7 @@ def _encoded(value: object) -> list[str]:
 
 
 def _ascii(text: str) -> str:
-    """Path or query with what is not ASCII encoded, and everything else as it is."""
+    """A path or query with only its non-ASCII characters percent-encoded."""
     return quote(text, safe="%/?:@!$&'()*+,;=-._~[]")
 
 
@@ -177,7 +176,7 @@ def _split(base_url: str) -> SplitResult:
 
 
 def _refuse_other_audio(given: Sequence[tuple[str, str]], ours: Sequence[tuple[str, str]]) -> None:
-    """What is declared about the audio has to be true."""
+    """Raises if the URL declares another audio format than the options."""
     for name in _OF_THE_AUDIO:
         there = [value for key, value in given if key == name]
         if there and there != [value for key, value in ours if key == name]:

@@ -33,7 +33,7 @@ def encodable(name: str, value: str) -> str:
 
 
 def flag(name: str, value: object) -> bool:
-    """True or false, and nothing that merely counts as such."""
+    """``True`` or ``False``; no other value that is true or false in a condition."""
     if not isinstance(value, bool):
         raise InvalidArgumentType(name, value, "a bool")
     return value
@@ -62,7 +62,7 @@ def number(low: float, high: float, *, step: float | None = None) -> Rule:
             raise InvalidArgumentType(name, value, "a number")
         if not low <= value <= high or (step and not _is_multiple(value, step)):
             raise InvalidArgument(name, value, allowed)
-        # The sum of steps that a caller may have made is not exact, what goes on the wire should be.
+        # A caller's sum of steps may be inexact; send the rounded value.
         return round(value, 6) if step else value
 
     return check

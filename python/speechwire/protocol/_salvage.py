@@ -1,8 +1,8 @@
-"""What can be kept of a message that is not quite as documented.
+"""Keeps the valid parts of a message that differs from the documentation.
 
-A field that is junk, or null, counts as absent. Of a list of words or entities, the ones that are junk are
-left out; a list of numbers has a meaning by position, so that one of them spoils it. What lacks a field it
-must have is junk.
+An invalid or null field counts as absent. Invalid words or entities are removed from their list. A list of
+numbers has a meaning by position, so one invalid number makes the whole list invalid. A struct without a
+required field is invalid.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _WORDS_FOR_TRUTH: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
 def plain(text: str) -> Any:
-    """The JSON of a text, with what other writers of JSON take for numbers; ``JUNK`` if it is none."""
+    """Parse a JSON text, also with ``NaN`` and the like for numbers; return ``JUNK`` if it is not JSON."""
     try:
         return json.loads(text, parse_constant=float, parse_int=_integer)
     except (ValueError, RecursionError):
@@ -30,12 +30,12 @@ def plain(text: str) -> Any:
 
 
 def salvaged(value: Any, kind: inspect.Type, dropped: list[str]) -> Any:
-    """The value as what it should be, or ``JUNK``.
+    """Convert a value to its documented type, or return ``JUNK``.
 
     Args:
         value: Decoded JSON.
-        kind: What it should be.
-        dropped: Gets the names of what is left out of it.
+        kind: The documented type.
+        dropped: Gets the names of the parts left out.
     """
     match kind:
         case inspect.StructType():
@@ -107,7 +107,7 @@ def _float(value: Any, kind: inspect.FloatType) -> Any:
     number = _number(value)
     if number is JUNK or (kind.le is not None and number > kind.le):
         return JUNK
-    # A time just before the beginning is the beginning.
+    # A slightly negative time counts as 0.
     return float(number) if kind.ge is None else float(max(number, kind.ge))
 
 
@@ -121,7 +121,7 @@ def _int(value: Any, kind: inspect.IntType) -> Any:
 
 
 def _number(value: Any) -> Any:
-    """A finite number, also out of a string."""
+    """A finite number, also one in a string."""
     if isinstance(value, str) and len(value) <= _LONGEST_NUMBER:
         try:
             value = float(value)
@@ -145,5 +145,5 @@ def _bool(value: Any) -> Any:
 def _str(value: Any) -> Any:
     if not isinstance(value, str):
         return JUNK
-    # Half of a surrogate pair could not be written anywhere.
+    # A lone surrogate could not be encoded.
     return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

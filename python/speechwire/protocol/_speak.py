@@ -1,4 +1,4 @@
-"""What both speak protocols share: the check of a text."""
+"""The check of a text, for both speak protocols."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ __all__ = ["checked_text"]
 
 
 def checked_text(text: str, longest: int | None = None) -> str:
-    """A text that a ``Speak`` may carry; blanks alone are allowed, they separate words.
+    """Check a text for ``Speak``. Blanks alone are allowed, as they separate words.
 
     Raises:
-        InvalidArgument: It is empty, longer than `longest` characters, or not encodable.
-        InvalidArgumentType: It is not a ``str``.
+        InvalidArgument: `text` is empty, longer than `longest` characters, or not encodable.
+        InvalidArgumentType: `text` is not a ``str``.
     """
     if not isinstance(text, str):
         raise InvalidArgumentType("text", text, "a str")

@@ -1,4 +1,4 @@
-"""Events whose times lie within what was sent: no service can have heard more."""
+"""Limits the times of events to the audio that was sent: the service cannot have transcribed more."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ WordT = TypeVar("WordT", v1.Word, v2.Word)
 
 
 def all_within(words: Sequence[v1.Word] | Sequence[v2.Word], limit_s: float) -> bool:
-    """Whether every word begins before it ends, and ends by then. This is the dear part of a message."""
+    """Whether each word begins before it ends and ends by `limit_s`. A message's most expensive check."""
     try:
         for word in words:
             if word.end > limit_s or word.start > word.end:  # type: ignore[operator]  # see below
                 return False
-    except TypeError:  # some have no times, as of older servers
+    except TypeError:  # some words have no times, as from older servers
         return all((word.start or 0.0) <= (word.end or limit_s) <= limit_s for word in words)
     return True
 
 
 def results_within(results: v1.Results, limit_s: float) -> v1.Results:
-    """A result that ends by then, and its words."""
+    """The result with its end and its words limited to `limit_s`."""
     start = min(results.start, limit_s)
     alternatives = tuple(
         replace(alternative, words=_words_within(alternative.words, limit_s))
@@ -42,7 +42,7 @@ def results_within(results: v1.Results, limit_s: float) -> v1.Results:
 
 
 def turn_within(turn: v2.TurnInfo, limit_s: float) -> v2.TurnInfo:
-    """A turn whose window ends by then, and its words."""
+    """The turn with its window and its words limited to `limit_s`."""
     end = min(turn.audio_window_end, limit_s)
     return replace(
         turn,

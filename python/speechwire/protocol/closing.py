@@ -1,11 +1,11 @@
-"""What the end of a connection means.
+"""Classifies the end of a connection.
 
 Deepgram docs: errors, stt-troubleshooting-websocket-data-and-net-errors,
 tts-troubleshooting-websocket-net-and-data-errors.
 
-The service says it in up to three places, of which the more specific wins: a fatal ``Error`` message,
-Deepgram's own code in the close frame's reason (as ``NET-0001`` or in a link ending in ``net0001``), the
-close frame's number.
+The service gives the cause in up to three places; the first of these is used: a fatal ``Error`` message,
+Deepgram's code in the close frame's reason (as ``NET-0001`` or in a link ending in ``net0001``), the close
+frame's code.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ BY_CLOSE_CODE: Mapping[int, EndKind] = {
     1009: EndKind.PERMANENT,
     1010: EndKind.PERMANENT,
 }
-"""Close codes without one of Deepgram's own. Every other one is transient: the next connection may do
-better, and the caller counts its attempts."""
+"""Endings by close code, where the reason has no code of Deepgram's. Every other close code is transient: the
+next connection may succeed, and the caller limits its attempts."""
 
 _DEEPGRAM_CODE = re.compile(r"(?<![A-Za-z])(DATA|NET|BIG|MESSAGE)-?(\d{4})(?!\d)", re.IGNORECASE)
 
-# Close codes that pass no judgement: normal, no status, no close frame.
+# Close codes that say nothing about the cause: normal, no status, no close frame.
 _NEUTRAL_CODES = frozenset({1000, 1005, 1006})
 
 
@@ -75,10 +75,10 @@ def classify(
         path: The endpoint.
         code: WebSocket close code; 1005 without a status, 1006 without a close frame.
         reason: The close frame's reason.
-        asked: Whether our own ``CloseStream`` or ``Close`` had been sent.
-        delivered: Whether the service has proved that it had delivered everything; ``None`` if it cannot, so
-            that the close code's word has to do.
-        failure: The ``Error`` message that came before, if any.
+        asked: Whether the client had sent ``CloseStream`` or ``Close``.
+        delivered: Whether the service has shown that it delivered everything; ``None`` if that cannot be
+            shown, so that the close code decides.
+        failure: The ``Error`` message that came before; ``None`` without one.
         request_id: For the error's text.
     """
     if failure is not None:
@@ -96,7 +96,7 @@ def classify(
 
 
 def kind_of(path: Path, deepgram_code: str | None, close_code: int = 1006) -> EndKind:
-    """The class of an ending nobody here asked for; an unknown code is judged by the number alone."""
+    """The kind of an ending that the client did not request; the close code decides for an unknown code."""
     own = ON_LISTEN if path.listens else ON_SPEAK
     name = deepgram_code or ""
     by_number = BY_CLOSE_CODE.get(close_code, EndKind.TRANSIENT)
@@ -108,7 +108,7 @@ def _ended_as_asked(path: Path, code: int, *, asked: bool, delivered: bool | Non
         return False
     if delivered:
         return code in _NEUTRAL_CODES
-    # Flux ends a CloseStream without a status.
+    # Flux answers CloseStream with a close frame without a status.
     return code == 1000 or (path is Path.LISTEN_V2 and code == 1005)
 
 

@@ -1,4 +1,4 @@
-"""What every endpoint can report besides Deepgram's own messages.
+"""The events that every endpoint can report besides Deepgram's messages.
 
 Deepgram's messages are in one module per endpoint (``listen_v1_events``, ``listen_v2_events``,
 ``speak_v1_events``, ``speak_v2_events``), each struct named as its ``type``. All are frozen
@@ -24,11 +24,11 @@ class EndKind(enum.StrEnum):
     """What the end of a connection means for the caller."""
 
     SUCCESS = "success"
-    """Ended as asked: everything has been delivered."""
+    """Ended as requested: everything was delivered."""
     TRANSIENT = "transient"
     """Connect again, with back-off."""
     THROTTLE = "throttle"
-    """Too much was asked for in too short a time: wait, slow down, connect again."""
+    """A rate limit was exceeded: wait, slow down, connect again."""
     IDLE = "idle"
     """Nothing was sent for too long: connect again when there is something to send."""
     ROTATION = "rotation"
@@ -62,8 +62,8 @@ class UnknownMessage(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         type: Its ``type``.
-        payload: The message's JSON text as it came. It is not decoded: nobody here knows its shape, and
-            hostile JSON decoded costs many times its size.
+        payload: The message's JSON text as received. It is not decoded, since its structure is unknown and
+            decoded hostile JSON takes many times its size in memory.
     """
 
     type: str

@@ -1,4 +1,4 @@
-"""The rates ``/v1/speak`` allows, kept without a clock (Deepgram docs: tts-ws-flush, api-rate-limits)."""
+"""The rate limits of ``/v1/speak``, without a clock (Deepgram docs: tts-ws-flush, api-rate-limits)."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ FLUSHES = 20
 CHARACTERS = 2400
 """Characters a minute that the service allows a connection; more end it (1008 DATA-0001)."""
 
-# Two times that differ by less are the same; a wait as long as asked for must be long enough in floats.
+# Times that differ by less count as equal, so that a wait of `wait_s` is long enough despite rounding.
 _TOLERANCE_S = 1e-6
 
 
 class RollingLimit:
-    """At most so much in any stretch of time.
+    """A limit on the amount used in any window of time.
 
     Args:
-        limit: How much, 1 or more.
-        window_s: In which stretch, in seconds.
+        limit: The most that may be used in one window, at least 1.
+        window_s: The length of the window, in seconds.
 
-    Times are the caller's, in seconds, from any clock that does not run backwards.
+    The caller gives all times, in seconds, from any monotonic clock.
     """
 
     def __init__(self, limit: int, window_s: float) -> None:
@@ -36,11 +36,11 @@ class RollingLimit:
         self._limit = limit
         self._window_s = window_s
         self._used = 0
-        # When how much comes back.
+        # The times at which amounts become available again.
         self._returns: deque[tuple[float, int]] = deque()
 
     def left(self, now_s: float) -> int:
-        """How much is allowed at `now_s`; negative after more was recorded than was allowed."""
+        """The amount allowed at `now_s`; negative if more was used than allowed."""
         while self._returns and self._returns[0][0] - now_s <= _TOLERANCE_S:
             self._used -= self._returns.popleft()[1]
         return self._limit - self._used
@@ -69,7 +69,7 @@ class RollingLimit:
 
 
 def flush_limit() -> RollingLimit:
-    """`FLUSHES` of one connection. The allowance has been seen to come back after 64 s, not 60."""
+    """The limit `FLUSHES` of one connection. Measured: the service allows more after 64 s, not 60."""
     return RollingLimit(FLUSHES, 65.0)
 
 

@@ -196,5 +196,5 @@ def _checked_features(features: Mapping[str, bool]) -> dict[str, bool]:
 
 
 def _is_about_configure(error: Error) -> bool:
-    # Services of before October 2026 refuse a Configure by an Error, whose `message` is what was sent.
+    # Services from before October 2026 refuse a Configure with an Error that repeats the text sent.
     return "Configure" in error.variant or '"Configure"' in error.message

@@ -23,8 +23,8 @@ _ZERO_WIDTH_JOINER = "\u200d"
 def split_text(text: str, limit: int = SPEAK_CHARACTERS) -> list[str]:
     """Splits `text` into pieces of at most `limit` characters that together are `text`.
 
-    A piece ends behind a sentence if one ends within the limit, else behind a clause, else behind a word,
-    and only as a last resort inside one, but never between a character and the marks that combine with it.
+    A piece ends after a sentence if one ends within the limit, else after a clause, else after a word, else
+    within a word. It is not cut between a character and its combining marks, unless there is nothing else.
     An empty text has no pieces.
 
     Raises:
