@@ -1,6 +1,6 @@
-"""The client's half of RFC 6455, as cheap as it can be: messages in one frame, masked with zeros.
+"""The client's half of RFC 6455 at the least cost: each message is one frame, masked with zeros.
 
-A zero mask is a mask (section 5.3), and leaves a message as it is: it can be made once for all callers.
+A mask of zeros is allowed (section 5.3) and leaves the payload unchanged, so all callers can share a frame.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def frame(opcode: int, payload: bytes) -> bytes:
 
 
 def request(path: str, host: str, token: str = "") -> bytes:
-    """What asks for the upgrade."""
+    """The HTTP request for the upgrade."""
     authorization = f"Authorization: Bearer {token}\r\n" if token else ""
     return (
         f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -32,16 +32,16 @@ def request(path: str, host: str, token: str = "") -> bytes:
 
 
 class Frames:
-    """Takes a server's frames apart, wherever TCP cut them."""
+    """Splits a server's byte stream into frames."""
 
     def __init__(self) -> None:
         self._rest = b""
 
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
-        """Take more bytes; returns the opcodes and payloads of the frames that are whole.
+        """Take more bytes; return the opcodes and payloads of the complete frames.
 
         Raises:
-            ValueError: A frame is longer than 1 MiB: no message of the server is.
+            ValueError: A frame is longer than 1 MiB, which the server never sends.
         """
         data = self._rest + data if self._rest else data
         found: list[tuple[int, bytes]] = []

@@ -22,15 +22,15 @@ class Caller(asyncio.Protocol):
     """A call.
 
     Args:
-        dialect: What it talks.
-        index: Which caller; sets where its words begin.
-        request: What asks for the upgrade.
+        dialect: Its protocol.
+        index: The number of the caller, which decides its first word.
+        request: The HTTP request for the upgrade.
 
     Attributes:
-        on: Done when the call is taken; raises :class:`Refused`.
+        on: Done when the call was accepted; raises :class:`Refused`.
         gone: Done when the connection has ended, with its close code (1006 without one).
-        turns: Delays of the turns that were understood, with when.
-        frames: Sent.
+        turns: For each turn that was transcribed, the time and its delay.
+        frames: How many frames were sent.
     """
 
     def __init__(self, dialect: Dialect, index: int, request: bytes) -> None:
@@ -88,7 +88,7 @@ class Caller(asyncio.Protocol):
             self._transport.write(self._dialect.frame(0))
 
     def hang_up(self) -> None:
-        """Say goodbye; the server closes when it has said all. Close where the dialect has no goodbye."""
+        """End the call: send the last messages, or a close frame if the dialect has none."""
         if self._transport is not None and not self.gone.done():
             close = _wire.frame(_wire.CLOSE, (1000).to_bytes(2, "big"))
             self._transport.write(self._dialect.goodbye or close)
@@ -99,7 +99,7 @@ class Caller(asyncio.Protocol):
             self._transport.abort()
 
     def _answer(self, data: bytes) -> bytes:
-        """The answer to the upgrade; returns what came behind it."""
+        """Handle the response to the upgrade; return the bytes after it."""
         self._head += data
         head, end, rest = self._head.partition(b"\r\n\r\n")
         if not end:

@@ -1,4 +1,4 @@
-"""How callers of a dialect talk: what they say first, their frames, and how captions come back to them."""
+"""The protocols of callers: their first messages, their frames, and how they get captions."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def word_sample(word: int) -> int:
 
 @dataclass(frozen=True)
 class Dialect:
-    """What a caller sends.
+    """The messages of a caller.
 
     Attributes:
-        name: As users name it.
-        path: Where it calls, so that captions come back.
+        name: Its name on the command line.
+        path: The path it calls, with the query that makes the server send captions.
         first: Text messages that begin the call.
         last: Text messages that end it.
         frame_ms: Length of its frames.
@@ -77,7 +77,7 @@ class Dialect:
         return b"".join(frame(TEXT, json.dumps(message).encode()) for message in self.last)
 
     def frame(self, word: int) -> bytes:
-        """A frame of a word, or of silence for 0, as it goes out. Made once for all callers."""
+        """The encoded frame of a word; 0 is silence. Made once for all callers."""
         made = self._frames.get(word)
         if made is None:
             made = self._frames[word] = self._made(word)

@@ -1,4 +1,4 @@
-"""What one caller said, and what was understood of it: counted words, each of which must come back once."""
+"""Compares the counted words that one caller sent with those transcribed: each must come back once."""
 
 from __future__ import annotations
 
@@ -50,14 +50,15 @@ class Script:
 class Ledger:
     """Counts lost words and those that came twice.
 
-    A gap is known modulo 100 words, half a minute of talk; a step back of less than 50 is a repetition.
+    Words are counted modulo 100, which is half a minute of speech. A step back of less than 50 counts as a
+    repetition, any other step as a gap.
 
     Attributes:
-        words: Said, in turns that have come to their end, or to that of the call.
-        heard: Understood.
-        lost: Left out between words that were understood.
-        twice: Understood again.
-        strange: Transcribed words that are no numbers: the service is not the tagged engine.
+        words: Words sent in turns that ended, or until the call ended.
+        heard: Words transcribed.
+        lost: Words missing between transcribed words.
+        twice: Words transcribed again.
+        strange: Transcribed words that are not numbers: the service is not the tagged engine.
     """
 
     first: int
@@ -77,7 +78,7 @@ class Ledger:
         self._ended.append((self.words, now_s))
 
     def turn_heard(self, transcript: str, now_s: float) -> float | None:
-        """A turn was understood; returns how long after its last sound, in seconds, if it is whole."""
+        """A turn was transcribed; return its delay after the last sound, in seconds, if it is complete."""
         for text in transcript.split():
             if text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_WORDS:
                 self._word(int(text) - 1)
@@ -90,11 +91,11 @@ class Ledger:
         return delay_s
 
     def cut(self, words: int) -> None:
-        """The call ended unasked, after so many words: those of its open turn count as well."""
+        """The call was ended by the server after `words` words, including those of an open turn."""
         self.words = max(self.words, words)
 
     def settle(self) -> None:
-        """The call is over: what was said and not understood is lost."""
+        """The call is over: count words that were not transcribed as lost."""
         self.lost += max(0, self.words - self._next)
         self._next = max(self._next, self.words)
 

@@ -12,7 +12,7 @@ __all__ = ["Moment", "Result", "Spread"]
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Percentiles, in milliseconds; all 0 of nothing."""
+    """Percentiles, in milliseconds; all 0 without values."""
 
     count: int
     p50: float
@@ -40,20 +40,20 @@ class Moment:
 
 @dataclass(slots=True)
 class Result:
-    """What came of a number of calls.
+    """The result of a number of calls.
 
     Attributes:
-        dialect: Of the callers.
-        calls: Asked for.
-        seconds: For how long they were to talk, once all were on.
-        answered: Calls that were taken.
-        refused: Those that were not, by status or reason.
-        ended: Calls that the server ended, or lost, by close code.
+        dialect: The callers' protocol.
+        calls: How many calls were requested.
+        seconds: How long they should talk, once all were connected.
+        answered: How many calls were accepted.
+        refused: Calls that were not accepted, by status or reason.
+        ended: Calls that the server ended or lost, by close code.
         audio_s: Audio sent, in seconds over all calls.
         words, heard, lost, twice, strange: Counted words over all calls; see :class:`~.ledger.Ledger`.
-        turns: When each whole turn was understood, in seconds of the run, and how long after its last sound.
-        moments: By the second.
-        late: How late each tick of this process was: what it adds to every figure.
+        turns: For each complete turn, when it was transcribed in seconds of the run, and its delay.
+        moments: The state in each second.
+        late: How late each tick of this process was, which adds to every measured delay.
     """
 
     dialect: str
@@ -89,7 +89,7 @@ class Result:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON; without what makes the picture."""
-        # asdict() makes a Counter of the pairs of another.
+        # asdict() would count a Counter's items instead of copying it.
         made_here = {"refused": dict(self.refused), "ended": dict(self.ended), "turn": asdict(self.turn)}
         left_out = ("turns", "moments")
         rows = {name: value for name, value in asdict(self).items() if name not in left_out}

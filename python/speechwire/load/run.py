@@ -22,23 +22,23 @@ _TICK_S: Final = 0.002
 _DIAL_S: Final = 15.0
 _END_S: Final = 15.0
 _AT_ONCE: Final = 16
-_LAST_PAUSE_S: Final = 2.0  # of silence: the last turn comes to its end
+_LAST_PAUSE_S: Final = 2.0  # of silence, so that the last turn ends
 
 
 class Load:
     """Calls that are dialled, talk, and hang up.
 
     Args:
-        url: Of the server, such as ``http://127.0.0.1:8080``.
+        url: The server's URL, such as ``http://127.0.0.1:8080``.
         dialect: One of :data:`~.dialects.DIALECTS`.
-        calls: 1 to 10000.
+        calls: How many calls, 1 to 10000.
         seconds: How long they talk after all have connected, 1 to 3600.
-        token: What the server wants to be shown, if anything.
-        per_second: Calls dialled in a second.
+        token: The token that the server requires; empty for none.
+        per_second: How many calls are dialled in a second.
         progress: Called once a second.
 
     Raises:
-        InvalidArgument: A number is out of its range, or the URL or the dialect is none.
+        InvalidArgument: A number is out of range, or the URL or the dialect is not valid.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Load:
         self._began_s = self._clock()
 
     async def run(self) -> Result:
-        """Do it; returns what came of it. When cancelled, every connection is dropped."""
+        """Run the calls and return the result. Cancelling drops every connection."""
         talking = asyncio.create_task(self._talk())
         try:
             await self._dial()
@@ -118,10 +118,10 @@ class Load:
             self._on.append(caller)
             return
         if caller.on.done() and not caller.on.cancelled():
-            caller.on.exception()  # it has been said
+            caller.on.exception()  # marks it as retrieved: it was reported before
 
     async def _talk(self) -> None:
-        """Every caller sends a frame each `frame_ms`, spread evenly over that time; looks once a second."""
+        """Send a frame of every caller each `frame_ms`, spread evenly; record the state once a second."""
         slots = max(1, round(self._dialect.frame_ms / 1000 / _TICK_S))
         begin_s, tick = self._clock(), 0
         while True:
@@ -143,7 +143,7 @@ class Load:
         self._progress(moment)
 
     async def _hang_up(self) -> None:
-        """Bring the open turns to their end with silence, and then say goodbye."""
+        """End open turns with silence, then end the calls."""
         for caller in self._on:
             if caller.gone.done():
                 self._result.ended[str(caller.gone.result())] += 1
