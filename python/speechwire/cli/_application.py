@@ -40,7 +40,7 @@ _EPILOG = "\n\n".join(
 
 
 class _Interrupted(BaseException):
-    """A KeyboardInterrupt to which click would add an empty line."""
+    """Replaces KeyboardInterrupt, to which click would add an empty line."""
 
 
 class _Commands(click.Group):
@@ -97,11 +97,11 @@ def _speechwire(ctx: click.Context) -> None:
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; whatever goes wrong becomes one line on standard error and an exit code."""
-    # What a session logs, a command reports in its own words.
+    """Run a command; every failure becomes one line on standard error and an exit code."""
+    # Commands report what sessions log in their own words.
     logging.getLogger("speechwire").addHandler(logging.NullHandler())
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a word that its encoding lacks is no reason to fail
+        if isinstance(stream, io.TextIOWrapper):  # do not fail on a character that the encoding lacks
             stream.reconfigure(errors="backslashreplace")
     given = sys.argv[1:] if arguments is None else list(arguments)
     with Termination() as termination:
@@ -118,7 +118,7 @@ def _run(given: list[str]) -> int:
     try:
         result = _speechwire.main(args=given, prog_name="speechwire", standalone_mode=False)
         sys.stdout.flush()
-    except BrokenPipeError:  # `speechwire ... | head`: no fault, but not all was done
+    except BrokenPipeError:  # `speechwire ... | head`: not a fault, but the work is incomplete
         _let_go_of_output()
         return FAILED
     except OSError as error:
@@ -140,7 +140,7 @@ def _report(error: Exception, command: str = "speechwire") -> int:
 
 
 def _confess(defect: Exception, *, verbose: bool) -> int:
-    """What nobody expected is no fault of the user's, and a traceback no help."""
+    """Report an unexpected error on one line, which says that it is a defect of speechwire."""
     if verbose:
         traceback.print_exception(defect)
     words = printable(f"{type(defect).__name__}: {defect}")
@@ -149,5 +149,5 @@ def _confess(defect: Exception, *, verbose: bool) -> int:
 
 
 def _let_go_of_output() -> None:
-    """Standard output cannot be written. Python's own flush at exit must not fail for it once more."""
+    """Replace standard output that cannot be written, so that Python's flush at exit does not fail again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -42,7 +42,7 @@ class _FileName(_PathType):
 
 
 class _Number(_NumberType):
-    """A finite number in a range, and words that stand for none.
+    """A finite number in a range, or one of some words that mean ``None``.
 
     Args:
         name: Shown in the help.
@@ -74,7 +74,7 @@ FILE = _FileName()
 """A file's name, or ``-``."""
 
 SPEED = _Number("NUMBER|max", 1.0, 1000.0, words=("max",))
-"""How many times real time; ``None`` for as fast as it goes."""
+"""A multiple of real time; ``None`` for as fast as possible."""
 
 SECONDS = _Number("SECONDS", 0.1, 600.0)
 """A duration."""
@@ -107,18 +107,18 @@ extra_option = click.option(
 def make_options(
     kind: type[OptionsT], extra: Sequence[str], set_here: Mapping[str, Any], defaults: Mapping[str, Any]
 ) -> OptionsT:
-    """Options with what ``--extra`` asks for.
+    """Make options from the command's own values and those of ``--extra``.
 
     Args:
-        kind: The endpoint.
+        kind: The class of the endpoint's options.
         extra: ``KEY=VALUE`` texts.
-        set_here: By options of the command, or by the command itself: not for ``--extra``.
-        defaults: What ``--extra`` may set otherwise.
+        set_here: Values that the command sets; ``--extra`` may not set them.
+        defaults: Values that ``--extra`` may override.
 
     Raises:
-        click.UsageError: A text is no such pair, about something set already, or a value that the service
-            would refuse.
-        InvalidArgument: The service would refuse something set here.
+        click.UsageError: A text is not such a pair, sets a value of `set_here`, or has a value that the
+            service would refuse.
+        InvalidArgument: The service would refuse a value of `set_here`.
     """
     known: dict[str, Any] = {}
     unknown: list[tuple[str, str]] = []
@@ -167,5 +167,5 @@ def _default(kind: type[OptionsT], field: int) -> Any:
 
 
 def _merged(before: Any, value: Any) -> Any:
-    """A repeated parameter: lists grow, and of the others the last counts."""
+    """Merge a repeated parameter: extend a list, replace any other value."""
     return before + value if isinstance(before, tuple) else value

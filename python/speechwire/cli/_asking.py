@@ -1,4 +1,4 @@
-"""What ``transcribe`` asks the service for."""
+"""The options of ``transcribe`` as options of the service."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Asked:
 
     @property
     def uses_flux(self) -> bool:
-        """Whether a Flux model is to listen: asked for, or named."""
+        """Whether to use a Flux model: with ``--flux``, or by the model's name."""
         return self.flux or (self.model or "").startswith("flux-")
 
     def options(self, channels: int) -> ListenV1Options | ListenV2Options:
@@ -46,7 +46,7 @@ class Asked:
         return self._v2_options() if self.uses_flux else self._v1_options(channels)
 
     def hearing(self, channels: int) -> Hearing:
-        """What puts the results together."""
+        """Make the object that collects the results."""
         if self.uses_flux:
             return ListenV2Hearing()
         return ListenV1Hearing(channels, multichannel=self.multichannel, diarize=self.diarize)

@@ -1,4 +1,4 @@
-"""An input as the commands read it, whatever it was coded in."""
+"""An open audio input, the same for every coding."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class AudioReader:
     """An open input, at the beginning of its audio.
 
     Args:
-        name: As it is shown.
-        kind: What it is and what reads it, in words.
-        rate: In Hz.
-        channels: Interleaved.
-        format: Of the blocks, by ``PcmPipeline``'s names.
-        frames: Samples of each channel that are promised; ``None`` if nobody knows.
-        read: Given a number of frames, yields the audio in pieces of about as many.
+        name: The name to show.
+        kind: The coding and the reader, in words.
+        rate: The sample rate in Hz.
+        channels: The number of interleaved channels.
+        format: The format of the blocks, by ``PcmPipeline``'s names.
+        frames: Samples of each channel by the header; ``None`` if unknown.
+        read: Yields the audio in pieces of about the given number of frames.
         frames_read: Samples of each channel read so far.
         damaged: Pieces that could not be decoded and were left out.
     """
@@ -72,7 +72,7 @@ class AudioReader:
             raise InputError(f"{self.name}: {error.strerror or error}") from error
 
     def shortcomings(self) -> list[str]:
-        """What is not as it should be, once everything has been read."""
+        """Describe missing and damaged audio, after everything has been read."""
         found = []
         if not self.frames_read:
             found.append("holds no audio")

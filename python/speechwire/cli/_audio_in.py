@@ -24,10 +24,10 @@ INSTALL_MEDIA = 'pip install "speechwire[media]"'
 
 @contextmanager
 def open_audio(path: Path) -> Iterator[AudioReader]:
-    """Open a file, a pipe or standard input. Blocks while a pipe has nothing to say.
+    """Open a file, a pipe or standard input. Blocks until a pipe delivers the header.
 
     Raises:
-        InputError: It cannot be opened, or holds no audio that can be read here.
+        InputError: It cannot be opened, or holds no audio that can be read.
     """
     name = display_name(path)
     with input_file(path) as file:
@@ -91,6 +91,6 @@ def ffmpeg_command(path: Path, options: str) -> str:
 
 
 def _quoted(path: Path) -> str:
-    # ffmpeg would take a leading dash for an option, and a colon for a protocol.
+    # ffmpeg would read a leading dash as an option, and a name before a colon as a protocol.
     plain = path.is_absolute() or not (str(path).startswith("-") or ":" in str(path))
     return shlex.quote(str(path) if plain else f"./{path}")

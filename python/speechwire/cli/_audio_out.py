@@ -48,7 +48,7 @@ def output_format(path: Path, given: str | None) -> str:
 
 
 def _has_no_say(path: Path) -> bool:
-    """Whether it is a pipe or a device, whose name says little."""
+    """Whether it is a pipe or a device, whose extension need not name the format."""
     return path.exists() and not path.is_file() and not path.is_dir()
 
 
@@ -56,7 +56,7 @@ def _has_no_say(path: Path) -> bool:
 def audio_writer(path: Path, format: str, rate: int) -> Iterator[Append]:
     """Write mono 16 bit samples.
 
-    A regular file takes its name when it is complete, and vanishes if it does not get so. Blocks until a
+    A regular file gets its name when it is complete, and is deleted if it does not become so. Blocks until a
     named pipe has a reader.
 
     Yields:

@@ -1,4 +1,4 @@
-"""From an input's format to the audio that is wanted, and how much of it was clipped on the way."""
+"""Converts an input to the wanted format, and counts clipped samples."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def mono_converter(audio: AudioReader, path: Path, rate: int, *, quality: str = 
     """All channels mixed to one.
 
     Raises:
-        InputError: The input's rate is none that can be converted; the message has a way out.
+        InputError: The input's rate cannot be converted; the message gives a remedy.
     """
     return _converter(audio, path, rate, audio.channels, quality)
 
@@ -80,7 +80,7 @@ class ChannelConverter:
 
 
 def _interleaved(channels: list[list[bytes]]) -> list[bytes]:
-    """Converters that are alike return chunks that are alike."""
+    """Interleave the chunks of several channels; equal converters return chunks of equal length."""
     return [
         bytes(np.stack([np.frombuffer(chunk, "<i2") for chunk in chunks], axis=1).tobytes())
         for chunks in zip(*channels, strict=True)

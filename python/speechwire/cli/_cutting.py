@@ -61,7 +61,7 @@ def two_lines(words: Sequence[str]) -> list[str] | None:
 
 
 def wanted_end_s(part: Segment) -> float:
-    """Until when a cue should stay, if nothing follows: long enough to be read, and not too long."""
+    """The end of a cue if nothing follows: late enough to read it, and not too late."""
     wanted_s = max(_SHORTEST_S, len(part.text) / _CHARACTERS_PER_S)
     return min(max(part.end_s, part.start_s + wanted_s), part.start_s + LONGEST_S)
 
@@ -74,7 +74,7 @@ def _unevenness(first: str, second: str) -> tuple[bool, int, int]:
 
 
 def _cheapest_cuts(words: Sequence[SpokenWord], prefix: str) -> list[int]:
-    """Where each part ends: the shortest path from the first word to behind the last."""
+    """The ends of the parts: the shortest path from the first word to the end."""
     cost, came_from = [0.0] + [math.inf] * len(words), [0] * (len(words) + 1)
     for begin in range(len(words)):
         for end, price in _prices(words, begin, prefix):
@@ -127,7 +127,7 @@ def _part(segment: Segment, words: Sequence[SpokenWord]) -> Segment:
 
 
 def _evenly(segment: Segment) -> Iterator[SpokenWord]:
-    """Words with as much time as their letters take."""
+    """The words, with the segment's time shared in proportion to their lengths."""
     texts = segment.text.split()
     lengths = [0, *accumulate(len(text) for text in texts)]
     at = _share(segment, lengths[-1])

@@ -1,4 +1,4 @@
-"""What a terminal shows while a command works. Without a terminal: nothing but results and notes."""
+"""Shows progress on a terminal while a command works. Without a terminal, only results and notes."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ class Display:
 
     def _start(self) -> None:
         if self._bars and self._live is None and self.shows_bars:
-            # A new one each time: one that was stopped remembers its lines, and would draw over the results.
+            # A new one each time: a stopped one would draw over the results, as it remembers its lines.
             self._live = Live(
                 get_renderable=self._lines,
                 console=self._console,

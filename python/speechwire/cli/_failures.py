@@ -91,12 +91,12 @@ def exit_code(error: BaseException) -> int:
 
 
 def one_line(error: BaseException) -> str:
-    """What happened, on one line, with options named as they are typed."""
+    """Describe an error on one line, with options named as on the command line."""
     return printable(_words(_root(error)))
 
 
 def printable(text: str) -> str:
-    """The text on one line, without what a terminal would obey."""
+    """The text on one line, without control characters."""
     line = _LINE_BREAKS.sub(" ", text.strip())
     return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", line)
 
@@ -111,7 +111,7 @@ def _words(error: BaseException) -> str:
     if isinstance(error, click.ClickException):
         return _CLICKS.sub(lambda found: _KINDS[found[1]], error.format_message())
     if isinstance(error, InvalidArgument):
-        # In brackets stands what else a program could do about it.
+        # The text in brackets is advice for programs.
         allowed = error.allowed.partition(" (see ")[0]
         return f"{_TYPED.get(error.argument, error.argument)} must be {allowed}, got {error.value!r}"
     if isinstance(error, OSError) and error.strerror:
@@ -120,7 +120,7 @@ def _words(error: BaseException) -> str:
 
 
 def _root(error: BaseException) -> BaseException:
-    """A closed session's cause says more than that it was closed."""
+    """The cause of a closed session, which is more useful than the error that it is closed."""
     while isinstance(error, SpeechwireError) and isinstance(error.__cause__, SpeechwireError):
         error = error.__cause__
     return error

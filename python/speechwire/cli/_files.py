@@ -1,7 +1,7 @@
 """Files, pipes and the standard streams: what a name on the command line means.
 
-``-`` is standard input or output, and so is a name like ``/dev/stdout``. Regular files are written whole or
-not at all; what is no regular file (a pipe, a device) is written as the data comes.
+``-`` and names like ``/dev/stdout`` are standard input or output. A regular file is written completely or not
+at all; a pipe or a device is written as the data comes.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class ByteSink(Protocol):
 
 
 class _Stream:
-    """A pipe or a device: no buffer of its own, so that nothing is left in one when the process ends."""
+    """A pipe or a device, written without a buffer, so that no data is lost when the process ends."""
 
     seekable = False
 
@@ -148,12 +148,12 @@ def read_standard_input(what: str) -> str:
 def output_file(path: Path) -> Iterator[ByteSink]:
     """Open a file, a pipe or standard output for writing.
 
-    A regular file takes its name when the block ends well, and vanishes if it does not; a link's target is
-    replaced, not the link. Blocks until a named pipe has a reader.
+    A regular file gets its name when the block ends without an exception, and is deleted otherwise. A link's
+    target is replaced, not the link. Blocks until a named pipe has a reader.
 
     Raises:
         OSError: It cannot be written; always with the name that was given.
-        click.UsageError: Standard output is a terminal, and the data is not for eyes.
+        click.UsageError: Standard output is a terminal, and the data is binary.
     """
     if is_standard(path, output=True):
         if os.isatty(1):
@@ -176,10 +176,10 @@ def refuse_folder(path: Path) -> None:
 
 
 def try_output(path: Path) -> None:
-    """Find out whether a regular file can be written before hours go into its content; leaves it as it is.
+    """Check that a regular file can be written, without changing it, before a long command begins.
 
     Raises:
-        OSError: It cannot.
+        OSError: It cannot be written.
     """
     if is_standard(path, output=True) or _is_stream(path):
         return
@@ -192,10 +192,10 @@ def try_output(path: Path) -> None:
 
 
 class GrowingFile:
-    """A file that has what was written so far, at every moment.
+    """A file that always contains everything written so far.
 
-    It is opened with the first text, so that nothing is lost of a file there was if there is no text; a pipe
-    or a device is opened at once, which blocks until it has a reader.
+    It is opened with the first text, so that an existing file is kept if there is no text. A pipe or a device
+    is opened at once, which blocks until it has a reader.
 
     Raises:
         OSError: It cannot be written; always with the name that was given.
@@ -226,7 +226,7 @@ class GrowingFile:
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """A failure names the file that was asked for, not the one it is written under until it is whole."""
+    """Make errors name the requested file, not the temporary file that is written first."""
     try:
         yield
     except OSError as error:

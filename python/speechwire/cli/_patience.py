@@ -14,17 +14,17 @@ PROBE = BackoffPolicy(max_attempts=1)
 SPEAK_SETTINGS = SpeakSettings(backoff=_POLICY, progress_timeout_s=30.0)
 
 AHEAD_OF_RESULTS_S = 20.0
-"""No more audio than this is sent beyond what results cover: a slow recogniser slows the file down."""
+"""The most audio sent beyond what results cover, in seconds: a slow recogniser slows the file down."""
 
 _SLOWEST = 0.1
 _LEAST_REPLAY_SPEED = 1.25
 
 
 def listen_settings(speed: float | None) -> ListenSettings:
-    """For a file sent at ``speed`` times real time, ``None`` for as fast as the connection takes it.
+    """Settings for a file sent at ``speed`` times real time; ``None`` for as fast as the connection takes it.
 
-    A recogniser that is as slow as a tenth of real time, as an emulator on a busy machine can be, still gets
-    to answer what was sent ahead.
+    The deadlines are long enough for a recogniser at a tenth of real time, such as an emulator on a busy
+    machine, to answer all audio that was sent ahead.
     """
     slowest_answer_s = AHEAD_OF_RESULTS_S / _SLOWEST
     return ListenSettings(

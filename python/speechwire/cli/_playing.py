@@ -21,9 +21,9 @@ SERVICE_RATE = 16_000
 """What is declared to the service; Deepgram advises it."""
 
 _BLOCK_S = 0.1
-# The session paces what it is given. It is given little more than that, since beyond its bound it drops.
+# The session paces its audio. Push only little ahead, since the session drops audio beyond its bound.
 _AHEAD_S = 5.0
-# A service that says nothing of silence must not stop the file.
+# A service that sends no results for silence must not stop the file.
 _STUCK_S = 60.0
 _NEARLY_DONE_S = 3.0
 _LOOK_S = 0.05
@@ -33,19 +33,19 @@ Session = ListenV1Session | ListenV2Session
 
 
 class Playing:
-    """Plays an input into a session, and puts together what the service hears.
+    """Plays an input into a session, and collects the results.
 
     Args:
-        feed: Open.
-        session: New.
-        channels: That the session is sent.
-        hearing: For the session's endpoint.
-        bar: Shows how far it is.
-        live: Send at real time; else as fast as the session paces it.
-        tell: Told what was heard, as it becomes certain; after the end, or an interruption, the rest.
+        feed: An open input.
+        session: A new session.
+        channels: The number of channels that the session is sent.
+        hearing: Collects the results of the session's endpoint.
+        bar: Shows the progress.
+        live: Whether to send at real time; else as fast as the session paces it.
+        tell: Called with segments as they become final, and with the others at the end or when interrupted.
 
     Attributes:
-        transcript: All that was heard so far.
+        transcript: The transcript so far.
     """
 
     def __init__(
@@ -119,9 +119,9 @@ class Playing:
                 await self._wait_while(self._is_ahead, began)
             await self._wait_while(self._is_unanswered, began)
         except SessionClosed:
-            return  # its reason is raised to whoever reads the events
+            return  # the reader of the events gets the reason
         except Exception:
-            await _leave(self._session)  # or whoever reads the events would wait for ever
+            await _leave(self._session)  # else the reader of the events would wait for ever
             raise
         await self._session.aclose()
 
@@ -147,7 +147,7 @@ class Playing:
         return self._behind_s(now) >= _NEARLY_DONE_S
 
     def _behind_s(self, now: float) -> float:
-        """How much audio has no results yet; none if the service says nothing of it."""
+        """Seconds of audio without results; 0 if the service has sent no results for long."""
         heard_s = self._hearing.heard_s
         if heard_s > self._heard_s or not self._heard_at:
             self._heard_s, self._heard_at = heard_s, now
@@ -160,7 +160,7 @@ class Playing:
 
 
 async def _leave(session: Session) -> None:
-    """Close without waiting for results that nobody will read; a session that has ended is not touched."""
+    """Close without waiting for results; do nothing if the session has ended."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_LEAVE_S):
             await session.aclose()

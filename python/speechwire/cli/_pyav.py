@@ -21,7 +21,7 @@ CONTAINERS = (
     "aac,ac3,aiff,amr,asf,au,avi,caf,flac,flv,matroska,webm,mov,mp4,m4a,mp3,mpeg,mpegts,ogg,rf64,tta,voc,"
     "w64,wav,wv"
 )
-"""What may be opened: recordings. A playlist would have other files and addresses opened."""
+"""The containers that may be opened. Playlists are excluded, as they would open other files and URLs."""
 
 # In other containers the length is an estimate.
 _EXACT_LENGTHS = frozenset({"aiff", "flac", "mov,mp4,m4a,3gp,3g2,mj2", "w64", "wav"})
@@ -38,7 +38,7 @@ def imported() -> ModuleType | None:
 
 
 class _Pipe:
-    """What was read of a pipe already, and then the rest. It has no ``seek``, which says that it cannot."""
+    """The bytes already read of a pipe, then the others. Without ``seek``, so PyAV knows it cannot seek."""
 
     def __init__(self, beginning: bytes, file: BinaryIO) -> None:
         self._beginning = io.BytesIO(beginning)

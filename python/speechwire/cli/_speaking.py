@@ -1,4 +1,4 @@
-"""A text spoken by a session, and what it waits for."""
+"""Speaks a text with a session, and reports what it waits for."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _WORTH_TELLING_S = 2.0
 
 
 class Allowance:
-    """How long the rest of a text has to wait, since Aura takes only so many characters a minute.
+    """Computes how long a text must wait, since Aura limits the characters per minute.
 
-    It is the session that waits. This keeps the same account, to say so.
+    The session itself waits; this repeats its computation to report it.
 
     Args:
         text: All of it.
@@ -34,7 +34,7 @@ class Allowance:
         self._sent = 0
 
     def wait_s(self, now: float, sent: int) -> float:
-        """How long it has to wait at this time, when so many characters have been sent; 0 if not at all."""
+        """Seconds to wait at `now` after `sent` characters were sent; 0 for no wait."""
         self._limit.add(now, sent - self._sent)
         self._sent = max(sent, self._sent)
         following = next((end for end in self._ends if end > sent), None)

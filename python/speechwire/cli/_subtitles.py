@@ -47,7 +47,7 @@ def cues(segments: Iterable[Segment], *, prefixed: bool = False) -> list[Segment
 
 
 class Cues:
-    """Cuts segments into cues, and gives each one away when nothing that may follow can change it.
+    """Cuts segments into cues, and returns each cue when no later segment can change it.
 
     A cue ends before the next one of its channel begins, and stays longer than its words where there is time.
 

@@ -1,4 +1,4 @@
-"""Many inputs through many sessions, and what becomes of what each one heard."""
+"""Transcribes many inputs with many sessions, and reports the result of each."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ class Order:
 
 @dataclass(slots=True)
 class _Outcome:
-    """What became of one input.
+    """The result of one input.
 
     Args:
-        transcript: What was heard, of a failed one too.
-        files: Where that is.
-        error: Why it failed.
-        notes: What else is to be known.
+        transcript: The transcript, also of an input that failed.
+        files: The files that hold it.
+        error: Why the input failed; ``None`` if it did not.
+        notes: Further messages for the user.
     """
 
     transcript: Transcript
@@ -73,7 +73,7 @@ class _Outcome:
 
     @property
     def kept(self) -> str:
-        """Where that is which was heard before the end, in words."""
+        """Say in words where the partial transcript is."""
         if not self.files:
             return ""
         return f"what was heard until {self.transcript.duration_s:.1f} s is in {', '.join(self.files)}"
@@ -83,7 +83,7 @@ async def transcribe_all(order: Order, service: Service, display: Display) -> in
     """Transcribe all inputs; returns the exit code.
 
     Raises:
-        SpeechwireError: There is no service to be had, for whichever input.
+        SpeechwireError: The service refuses or cannot be reached.
     """
     async with service.access() as access, SessionPool(access.api_key, base_url=access.base_url) as pool:
         work = _Work(order, pool, display, emulated=service.emulator)
@@ -128,12 +128,12 @@ class _Work:
         return outcome
 
     def print_rest(self) -> None:
-        """Print what waits for its turn: there are no turns any more."""
+        """Print all text that still waits for its turn."""
         for _ in self._order.files:
             self._printed.next()
 
     async def report(self, tasks: Sequence[asyncio.Task[_Outcome]]) -> int:
-        """Tell what became of each input, in their order; a service that cannot be had ends it all."""
+        """Report the result of each input, in order. Raise if the service cannot be used."""
         worst = 0
         for task in tasks:
             outcome = await task

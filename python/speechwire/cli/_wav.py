@@ -23,7 +23,7 @@ from speechwire.cli._files import ByteSink
 __all__ = ["SIGNATURE_BYTES", "UnsupportedWav", "WavError", "is_wav", "read_exactly", "read_wav", "write_wav"]
 
 SIGNATURE_BYTES = 12
-"""So much of a file says whether it is a WAV file."""
+"""The first bytes of a file that show whether it is a WAV file."""
 
 _PCM, _FLOAT, _ALAW, _MULAW, _EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
 # Programs that do not know the length, such as ffmpeg and sox into a pipe, write 2 or 4 GiB or a bit less.
@@ -35,7 +35,7 @@ _LONGEST_FORMAT = 4096
 
 
 class WavError(ValueError):
-    """It is a WAV file, and not one that can be read; the message says why."""
+    """A WAV file that cannot be read; the message says why."""
 
 
 class UnsupportedWav(WavError):
@@ -152,7 +152,7 @@ def read_wav(name: str, signature: bytes, file: BinaryIO, *, regular: bool) -> A
 
 
 def read_exactly(file: BinaryIO, size: int) -> bytes:
-    """So many bytes, fewer at the end of the file. A pipe gives them in pieces."""
+    """Read `size` bytes, fewer only at the end of the file; a pipe may deliver them in pieces."""
     pieces = []
     while size and (piece := file.read(size)):
         pieces.append(piece)

@@ -1,4 +1,4 @@
-"""Where transcripts go: into files that grow while they are heard, and in order to standard output."""
+"""Writes transcripts: to files as results come, and to standard output in the order of the inputs."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class FileTarget:
 
 
 class InOrder:
-    """Standard output, shared by inputs that are heard at the same time: each prints when its turn has come.
+    """Standard output, shared by inputs that are transcribed at the same time and printed one by one.
 
     Args:
         display: Prints.
@@ -68,7 +68,7 @@ class InOrder:
             self._waiting[place] += text
 
     def next(self) -> None:
-        """The turn of one is over; print what the next one has already."""
+        """End the turn of one input; print the text that the next one has so far."""
         self._turn += 1
         if self._turn < len(self._waiting) and self._waiting[self._turn]:
             self._display.result(self._waiting[self._turn])
