@@ -1,7 +1,6 @@
-"""Between a client's bytes and mono s16le samples.
+"""Converts a client's bytes to mono s16le samples, and back.
 
-Only headerless encodings that need no codec, and WAV around 16-bit PCM, are decoded here; the service knows
-more.
+Decodes only headerless encodings that need no codec, and WAV with 16-bit PCM; the service knows more.
 """
 
 from __future__ import annotations
@@ -64,7 +63,7 @@ class Decoder:
         self._carry = b""
 
     def decode(self, data: bytes) -> list[bytes]:
-        """Decode all whole frames; the rest waits.
+        """Decode all whole frames; an incomplete one waits.
 
         Returns:
             One byte string per channel; an empty list while the header is incomplete.

@@ -17,11 +17,11 @@ class Credentials:
     """Checks ``Authorization`` and ``Sec-WebSocket-Protocol``.
 
     Args:
-        keys: API keys to accept; None accepts any that is not empty. Temporary tokens come from
-            :meth:`grant`; with any key accepted, so is anything that looks like a JSON Web Token.
+        keys: API keys to accept; None accepts any non-empty key, and any text in the form of a JSON Web
+            Token. Temporary tokens come from :meth:`grant`.
 
     Raises:
-        InvalidArgumentType: ``keys`` is one key, of which any part would be right.
+        InvalidArgumentType: ``keys`` is one string, in which ``in`` would accept any part of the key.
     """
 
     def __init__(self, keys: Collection[str] | None = None) -> None:

@@ -13,10 +13,10 @@ _PAUSE_S = 0.15
 def end_of_turn_confidence(
     silence_s: float | None, *, prior: float = _PRIOR, pause_s: float = _PAUSE_S
 ) -> float:
-    """Probability, 0 to below 1, that a pause which has lasted ``silence_s`` is the end of the turn.
+    """The probability, from 0 to below 1, that a pause of ``silence_s`` so far is the end of the turn.
 
-    Pauses inside a turn last ``pause_s`` on average and are taken as exponentially distributed; before it
-    has lasted at all, a pause ends the turn with probability ``prior``. Bayes' rule then gives ``prior /
+    Pauses inside a turn are assumed to be exponentially distributed with the mean ``pause_s``. ``prior`` is
+    the probability at the start of a pause that it ends the turn. Bayes' rule then gives ``prior /
     (prior + (1 - prior) * exp(-silence_s / pause_s))``: with the defaults 0.2 at once, 0.5 after 0.21 s, 0.7
     after 0.34 s, 0.9 after 0.54 s. Only silence counts; what was said does not. While speech is heard
     (``silence_s`` 0) and before any (None) it is 0.

@@ -1,4 +1,4 @@
-"""Audio that counts its own samples, so that its receiver sees what is missing."""
+"""Audio whose samples are a counter, so that a receiver can detect missing samples."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def counted_audio(samples: int, *, first: int = 0) -> bytes:
 class CounterCheck:
     """Finds the places where a counter jumps.
 
-    A gap is known modulo 65536 samples, 4.1 s at 16 kHz; a jump back shows as that much less than 65536.
+    Gaps are measured modulo 65536 samples, 4.1 s at 16 kHz. A jump back by ``n`` appears as ``65536 - n``.
     """
 
     def __init__(self, sample_rate: int) -> None:

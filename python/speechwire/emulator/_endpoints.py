@@ -1,4 +1,4 @@
-"""The four endpoints: from a query that is in order to a served connection."""
+"""The four endpoints: checks a query and sets up the served connection."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Serve = Callable[[Inlet, Outlet], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """Where the service has a number, or is documented in two ways.
+    """The service's limits, and choices where its documentation contradicts itself.
 
     Attributes:
         time_scale: Factor on every idle and session limit; 0.01 makes the 10 s of ``/v1/listen`` 0.1 s.
@@ -71,7 +71,7 @@ class Endpoints:
 
     @property
     def paths(self) -> list[str]:
-        """Where they are served."""
+        """The paths of the endpoints."""
         return list(self._open)
 
     async def open(self, record: Connection, query: Query) -> Serve:

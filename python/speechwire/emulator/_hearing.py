@@ -1,4 +1,4 @@
-"""From a client's bytes to reports: decode, split into channels, recognize each."""
+"""Turns a client's bytes into reports: decodes, splits into channels, recognizes each."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class Hearing:
         return _in_order([await recognizer.settle() for recognizer in self._recognizers])
 
     async def set_keyterms(self, keyterms: tuple[str, ...]) -> None:
-        """Favour these terms from now on."""
+        """Set the terms to favour from now on."""
         for recognizer in self._recognizers:
             await recognizer.set_keyterms(keyterms)
 

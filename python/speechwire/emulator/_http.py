@@ -19,7 +19,7 @@ _MAX_LINE = 64 * 1024
 # What a client reads of one header is limited too: 8 KiB by default in most.
 _MAX_HEADER_CHARACTERS = 512
 _MAX_DETAIL_CHARACTERS = 200
-# How long the rest of a body is read that nobody wants.
+# How long the unread part of a body is read and discarded.
 _LINGER_S = 2.0
 _KEY = re.compile(r"[A-Za-z0-9+/]{22}==")
 
@@ -28,7 +28,7 @@ Handler = Callable[[web.BaseRequest, str], Awaitable[web.StreamResponse]]
 
 
 class HttpServer(web.Server):
-    """Serves a handler; what the handler refuses and what is no HTTP is answered in the service's form."""
+    """Serves a handler; answers refusals and invalid HTTP in the service's form."""
 
     def __init__(self, handler: Handler, new_request_id: Callable[[], str]) -> None:
         self._handler = handler
@@ -38,7 +38,7 @@ class HttpServer(web.Server):
     def __call__(self) -> web.RequestHandler:
         """Make the protocol of one TCP connection."""
         loop = asyncio.get_running_loop()
-        # Nobody compresses a grant's few bytes, and what is not unpacked is no bomb.
+        # A grant's few bytes are not compressed. Without decompression there is no decompression bomb.
         return _Protocol(
             self,
             loop=loop,
@@ -123,7 +123,7 @@ def _no_upgrade(detail: str) -> Refusal:
 
 
 def _header(text: str) -> str:
-    """What came in a query may come back in a header, where only printable ASCII may stand."""
+    """Make a text fit for a header, which allows only printable ASCII; it may come from a query."""
     if len(text) > _MAX_HEADER_CHARACTERS:
         text = text[:_MAX_HEADER_CHARACTERS] + "..."
     return "".join(sign if " " <= sign <= "~" else ascii(sign)[1:-1] for sign in text)

@@ -1,4 +1,4 @@
-"""The way in: frames of one connection, its idle and session timers, its record."""
+"""Reads the frames of one connection, with its idle and session timers and its record."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class Timeout(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Timers:
-    """When to give up on a client.
+    """The time limits of a client.
 
     Attributes:
-        idle_s: Seconds without a sign of life.
-        session_s: Length of the session.
-        ping_counts: Whether a WebSocket ping is a sign of life.
-        text_needs_audio: Whether text is a sign of life only once audio has come.
+        idle_s: The longest time without activity, in seconds.
+        session_s: The longest session, in seconds.
+        ping_counts: Whether a WebSocket ping counts as activity.
+        text_needs_audio: Whether text counts as activity only after audio has come.
     """
 
     idle_s: float
@@ -126,7 +126,7 @@ class Inlet:
                 await self._ws.pong(data)
 
     def _alive(self) -> None:
-        # The running timeout ends with the frame that is being returned, so only the next one has to know.
+        # The running timeout ends when this frame is returned, so only the next one must change.
         self._idle_s = asyncio.get_running_loop().time() + self._timers.idle_s
 
     def _extend_if(self, counts: bool) -> None:

@@ -1,4 +1,4 @@
-"""What a state machine answers, and how a client's text message is read.
+"""The outputs of a state machine, and the parsing of a client's text messages.
 
 Frames are parsed as JSON, never compared as strings: clients differ in spacing and escaping.
 """

@@ -1,4 +1,4 @@
-"""The way out of one connection: in order, through its faults, into its record."""
+"""Sends one connection's outputs in order, applies its faults, and records them."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Outlet:
         await self._send_verbatim(frames)
 
     async def strike(self, audio_s: float) -> None:
-        """Let every fault happen whose time has come."""
+        """Apply every fault that is due at `audio_s`."""
         for fault in self._faults.due(audio_s):
             await self._happen(fault)
 

@@ -33,7 +33,7 @@ async def grant(request: web.BaseRequest, credentials: Credentials) -> web.Respo
 
 
 def not_served(method: str, path: str, streams: Sequence[str], base_url: str) -> Refusal:
-    """Why nothing else is answered: 405 for a stream that was asked for like a file, 404 for the rest."""
+    """Make the refusal of any other request: 405 for a streaming path without an upgrade, else 404."""
     names = f"{', '.join(streams[:-1])} and {streams[-1]}"
     text = (
         f"This emulator streams only, so {method} {path} is not served here. Its endpoints are the "

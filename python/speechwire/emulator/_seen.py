@@ -1,4 +1,4 @@
-"""What connections show of an agent: the texts it got, the texts it had spoken, its interruptions."""
+"""Reads from connections what an agent did: transcripts it got, texts it had spoken, interruptions."""
 
 from __future__ import annotations
 

@@ -87,8 +87,9 @@ class SpeakMachine(Protocol):
 
 
 class _SpeakDriver:
-    """A state machine's step and the sending of its outputs are one critical section: audio of a job that was
-    cleared in between can never follow its ``Cleared``.
+    """Runs a state machine's step and sends its outputs as one critical section.
+
+    So audio of a cleared job can never follow its ``Cleared``.
     """
 
     def __init__(
@@ -176,7 +177,7 @@ class _SpeakDriver:
             await self._outlet.send(self._machine.job_done(job_id))
 
     async def _pace(self, wait_s: float) -> None:
-        # Even without a pace the loop gets its turn, so that a Clear is read while audio is made.
+        # Yield to the loop even without a pace, so that a Clear is read while audio is made.
         await asyncio.sleep(max(wait_s, 0.0) if self._delivery.pace else 0.0)
 
     async def _send_one(self, job_id: int) -> bool:

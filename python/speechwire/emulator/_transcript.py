@@ -13,8 +13,8 @@ _TOLERANCE_S = 0.03
 class Transcript:
     """Words that have not been reported as final, settled ones first.
 
-    What was reported is known by its time: words that start before the end of the last reported one are never
-    shown again, even when a recognizer goes on revising them.
+    Reported words are recognised by time: a word that starts before the end of the last reported word is not
+    returned again, even if the recognizer revises it.
     """
 
     def __init__(self) -> None:

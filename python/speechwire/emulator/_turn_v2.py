@@ -10,9 +10,9 @@ from speechwire.emulator._messages import Message
 
 __all__ = ["SpeakV2Settings", "Turn"]
 
-# Where in a text its audio has come to is estimated: whole words, every character as long as the next.
+# The spoken part of a text is estimated in whole words, with equal time for each character.
 _MS_PER_CHARACTER = 60.0
-# As many whole sentences as there are; and whatever there is.
+# All whole sentences at the beginning of a text.
 _SENTENCES = re.compile(r".*[.!?;](?:\s+|$)", re.DOTALL)
 _EVERYTHING = re.compile(r".+", re.DOTALL)
 

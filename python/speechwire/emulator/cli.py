@@ -175,7 +175,7 @@ def _on_signals(stop: asyncio.Future[int]) -> None:
             stop.set_result(number)
 
     for number in _SIGNALS:
-        # What the parent has this process ignore, as a shell does SIGINT in the background, stays ignored.
+        # Signals that the parent has set to be ignored stay ignored, as SIGINT of a shell's background job.
         if signal.getsignal(number) is not signal.SIG_IGN:
             try:
                 loop.add_signal_handler(number, received, number)
@@ -208,7 +208,7 @@ def _words(error: Exception, options: argparse.Namespace) -> str:
     number = error.errno or 0
     if number == errno.EADDRINUSE:
         return f"argument --port: {options.port} is in use on {options.host}; 0 takes any free one"
-    # asyncio puts the address into the message, which stands here already.
+    # asyncio's message repeats the address, which the line below names already.
     reason = os.strerror(number) if number > 0 else error.strerror or str(error)
     return f"arguments --host and --port: cannot listen on {options.host}:{options.port}: {reason}"
 

@@ -1,8 +1,8 @@
 """The interface between the server and the engines that recognise and speak.
 
-An engine hears mono s16le audio and says what it understood so far (:class:`Heard`), and turns text into mono
-s16le audio. It knows nothing of Deepgram's messages; the endpoints know nothing of recognition. Times are
-seconds of audio since the stream began, never wall time.
+An engine recognises mono s16le audio and reports the words so far (:class:`Heard`), and turns text into mono
+s16le audio. It does not depend on Deepgram's messages, and the endpoints do not depend on recognition. Times
+are seconds of audio since the stream began, never wall time.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What each client sent, exactly: for assertions, for the status page, for a log.
+"""Records exactly what each client sent, for assertions, the status page and a log.
 
-Nothing here holds a credential: of the ``Authorization`` header only the scheme is kept. And nothing grows
-without end, however long an emulator runs and whoever talks to it: of texts the newest 64 MiB are kept, of
-connections the newest 10000, of their audio 256 MiB. Counts go on; the log on disk has everything.
+No credentials are kept: only the scheme of the ``Authorization`` header. Memory is bounded: the newest 64 MiB
+of texts, the newest 10000 connections and 256 MiB of their audio are kept. Counters continue beyond these
+limits, and the log on disk has everything.
 """
 
 from __future__ import annotations
@@ -149,9 +149,9 @@ class Connection:
 
 
 class _Newest:
-    """Texts of many lists, the oldest of all forgotten when they are too many together.
+    """Limits the total size of texts in many lists by dropping the oldest.
 
-    Texts are kept as they came: what is parsed from one takes up to twenty times its room.
+    Texts are kept unparsed, since a parsed message takes up to twenty times as much memory.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -256,7 +256,7 @@ class Journal:
         try:
             self._file.write(line)
             self._file.flush()
-        except OSError as error:  # of which no client must suffer
+        except OSError as error:  # a failing log must not affect clients
             _log.error("the journal %s ends here: %s", self._file.name, error.strerror)
             file, self._file = self._file, None
             with contextlib.suppress(OSError):  # closing writes what is left

@@ -1,9 +1,8 @@
 """Audio with known words, and the engine that recognises them from the audio itself.
 
-A word is a quarter of a second in which every sample has one value, with a tenth of a second of silence after
-it. So what is recognised is what arrived: a word is missing if its audio was lost, and comes twice if its
-audio was sent twice. Mixing, resampling and mu-law keep the values; noise suppression and other filters that
-remove a constant level do not.
+A word is a quarter of a second of samples with one value, followed by a tenth of a second of silence. A word
+is missing if its audio was lost, and comes twice if its audio was sent twice. Mixing, resampling and mu-law
+keep the values; noise suppression and other filters that remove a constant level do not.
 """
 
 from __future__ import annotations
@@ -111,7 +110,7 @@ class KnownWords:
         return self._samples[word]
 
     def _word_of(self, sample: int) -> str | None:
-        # A resampler may be off by a little; two values are at least a thirty-second of either apart.
+        # Allow for a resampler's error: two values differ by at least 1/32 of either.
         for word, value in self._samples.items():
             if abs(sample - value) <= abs(value) // 80:
                 return word

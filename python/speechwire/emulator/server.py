@@ -43,8 +43,8 @@ class Emulator:
         host: Address to listen on.
         port: 0 for any free one.
         keys: API keys to accept; None accepts any.
-        faults: What goes wrong; the list may be changed while the emulator runs.
-        behaviour: Numbers and choices.
+        faults: Faults to apply; the list may be changed while the emulator runs.
+        behaviour: Limits and choices; see :class:`Behaviour`.
         journal: File for a JSON-lines log of what clients sent.
         keep_audio: Keep the audio each connection received.
         count_audio: Expect :func:`counted_audio` at the declared rate and note where it jumps.
@@ -52,8 +52,8 @@ class Emulator:
             authentication.
 
     Raises:
-        InvalidArgument: An unknown engine, a script for another engine than the scripted, a port that is
-            none, or a host that is not loopback without ``allow_remote``.
+        InvalidArgument: An unknown engine, a script for an engine other than the scripted one, an invalid
+            port, or a host that is not loopback without ``allow_remote``.
         InvalidArgumentType: ``keys`` is one string.
     """
 
@@ -123,7 +123,7 @@ class Emulator:
         """Load the engine and listen.
 
         Raises:
-            OSError: The address is taken or not ours.
+            OSError: The address is in use, or is not one of this machine.
             EngineUnavailable: The offline engine's packages are not installed.
         """
         await self.engine.start()

@@ -19,7 +19,7 @@ _WINDOW_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class SpeakLimits:
-    """The service's limits; lower them to see a client meet them.
+    """The service's limits; lower them to test how a client reacts.
 
     Attributes:
         text_characters: Characters in one ``Speak``.
@@ -57,7 +57,7 @@ class SpeakV1:
     """One Aura connection: client messages and synthesized audio in, messages out.
 
     The text to synthesize next is :attr:`job`; the driver speaks it, hands its audio to :meth:`audio` and
-    calls :meth:`job_done`. A job that is gone (cleared) is answered by nothing.
+    calls :meth:`job_done`. Audio and the end of a cleared job produce no output.
     """
 
     def __init__(self, request_id: str, settings: SpeakV1Settings) -> None:
@@ -135,7 +135,7 @@ class SpeakV1:
         return [self._acknowledge("Flushed"), *self._close_if_drained()]
 
     def fail(self, code: int, reason: str) -> list[Output]:
-        """Close for a reason of :class:`SpeakV1`'s own."""
+        """Close the connection with this code and reason."""
         self._closed = True
         self._jobs.clear()
         return [Close(code, reason)]

@@ -172,7 +172,7 @@ class SpeakV2:
             return [_warning("INVALID_INTERRUPT_OFFSET", words)]
         interrupted = {"type": "SpeechInterrupted"} | self._turns[0].interrupted(offset_ms)
         if offset_ms is not None:
-            # The session's audio is from now on what was heard of it.
+            # From now on, positions in the session's audio count only the audio that was heard.
             self._last_offset_ms = self._audio_ms = offset_ms
         return [Send(interrupted), *self._next_turn()]
 

@@ -1,8 +1,8 @@
 """An engine that recognises numbers in the audio, so that lost and repeated audio can be counted.
 
-A word is about a quarter of a second in which every sample has one value, and that value is the word: a
-number from 1 to :data:`MOST_WORDS`. Silence is silence. A turn of the words 3, 4, 5 is transcribed as
-``3 4 5``, over whatever connections it came: audio that is sent again after a reconnect says the same again.
+A word is about a quarter of a second of samples with one value, which encodes the word: a number from 1 to
+:data:`MOST_WORDS`. A turn of the words 3, 4, 5 is transcribed as ``3 4 5``. Audio that is sent again after a
+reconnect gives the same words again.
 """
 
 from __future__ import annotations

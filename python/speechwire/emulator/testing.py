@@ -1,4 +1,4 @@
-"""What a test of an agent needs: a caller with known words, faults, and what Deepgram saw of the agent."""
+"""Tools for tests of agents: a caller with known words, faults, and what Deepgram saw of the agent."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Verdict:
 
 
 class _Rank:
-    """The n-th connections to listening or to speaking endpoints, whatever came between them."""
+    """The n-th connections to listening or to speaking endpoints, not counting the other kind."""
 
     def __init__(self, emulator: Emulator, kind: str, ranks: tuple[int, ...]) -> None:
         self._emulator = emulator
@@ -159,7 +159,7 @@ class EmulatedCall:
         return _Rank(self.emulator, "/speak", ranks)
 
     def common_faults(self) -> dict[str, Fault]:
-        """Faults that every agent meets one day, each on the first listening connection, by name."""
+        """Common faults by name, each on the first listening connection."""
         first = self.listening(0)
         return {
             "reset": Reset(at_s=1.0, connections=first),
@@ -185,8 +185,8 @@ class EmulatedCall:
     def interrupted_within(self, seconds: float) -> Verdict:
         """Whether the agent stopped its speech soon after the caller had begun to speak during it.
 
-        The time runs from the message that tells the agent of the caller's speech to the agent's ``Clear`` or
-        ``Interrupt``, or to the end of a speaking connection that was not done; the longest counts.
+        The time is measured from the message that reports the caller's speech to the agent's ``Clear`` or
+        ``Interrupt``, or to the end of a speaking connection that was not done. The longest counts.
         """
         after_s = interruptions(self.emulator.connections)
         if not after_s:

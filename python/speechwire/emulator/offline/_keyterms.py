@@ -1,7 +1,6 @@
-"""Favouring terms: of the decoder's best hypotheses, take the one that says most of them.
+"""Favours terms: chooses the decoder's hypothesis that contains the most of them.
 
-A term wins only where the sound allows it: it must be in one of the hypotheses the decoder itself found
-likely.
+A term can be chosen only if one of the decoder's own likely hypotheses contains it.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """One stream's recognition by pocketsphinx. Runs in a worker process: a decoder holds the GIL while it works.
 
-The voice activity detector (WebRTC's, in pocketsphinx) cuts the stream into utterances; each is decoded as
-it comes, and once more, better, when it has ended. It sees the signal as it came. The decoder sees it
-brought to a constant level with faint noise added: its models were trained on rooms, and digital silence
-between the sounds of a synthetic voice costs them a third of the words.
+The voice activity detector (WebRTC's, in pocketsphinx) cuts the unchanged signal into utterances. Each is
+decoded as it comes, and again, more exactly, when it has ended. The decoder gets the signal at a constant
+level with faint noise added: its models were trained on recordings of rooms, and with the digital silence of
+a synthetic voice they miss a third of the words.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ _LEVEL = 2500.0
 _NOISE = 200.0
 _LEVEL_MEMORY_FRAMES = 60
 _MAX_GAIN = 16.0
-# Of a partial hypothesis no posterior is known.
+# Used for partial hypotheses, which have no posterior probability.
 _PARTIAL_CONFIDENCE = 0.5
-# Cepstral means of speech at _LEVEL with _NOISE: what live normalization starts from.
+# Cepstral means of speech at _LEVEL with _NOISE: the initial values of live normalization.
 _CEPSTRAL_MEAN = "61.05,-5.28,-3.37"
 
 

@@ -1,6 +1,6 @@
-"""What the engine and its worker processes say to each other: length-prefixed pickles, answered in order.
+"""The messages between the engine and its worker processes: length-prefixed pickles, answered in order.
 
-Both ends are ours and the pipe is private, so pickle is safe here.
+Both ends belong to this package and the pipe is private, so pickle is safe here.
 """
 
 from __future__ import annotations

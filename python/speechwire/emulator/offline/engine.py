@@ -24,7 +24,7 @@ _TURN_CHUNKS = 10
 
 
 class _OfflineRecognizer:
-    """One stream, at home in one process."""
+    """One stream, assigned to one process."""
 
     def __init__(self, process: RecognitionProcess, stream: int, rate: int) -> None:
         self._process = process
@@ -36,14 +36,14 @@ class _OfflineRecognizer:
         """Recognize whole samples at the stream's rate."""
         chunks = self._pipeline.push(pcm)
         reports: list[Heard] = []
-        # In small pieces, so that streams at home in the same process take turns.
+        # In small pieces, so that the streams of one process take turns.
         for at in range(0, len(chunks), _TURN_CHUNKS):
             piece = b"".join(chunks[at : at + _TURN_CHUNKS])
             reports += await self._ask(Request("feed", self._stream, piece))
         return reports
 
     async def settle(self) -> Sequence[Heard]:
-        """Decode all that was heard; of the last 20 ms what fills no chunk waits for more."""
+        """Decode all audio, except an incomplete last chunk of less than 20 ms, which waits for more."""
         return await self._ask(Request("settle", self._stream))
 
     async def set_keyterms(self, keyterms: tuple[str, ...]) -> None:
@@ -55,7 +55,7 @@ class _OfflineRecognizer:
         if self._open:
             self._open = False
             self._process.streams -= 1
-            # Of a process that has ended nothing is left to free.
+            # If the process has ended, there is nothing to free.
             with contextlib.suppress(SpeechwireError):
                 await self._ask(Request("close", self._stream))
 
@@ -67,9 +67,9 @@ class OfflineEngine:
     """pocketsphinx listens, espeak-ng speaks.
 
     Args:
-        processes: Recognition processes at most; None for one per core, at most four. The first starts with
-            the
-            engine, the others when streams need them. One core recognizes about three streams in real time.
+        processes: The most recognition processes; None for one per core, at most four. The first starts with
+            the engine, the others when streams need them. One core recognizes about three streams in real
+            time.
     """
 
     name = "offline"
