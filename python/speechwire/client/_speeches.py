@@ -104,7 +104,7 @@ class Speeches:
         return len(self._unfinished) < before
 
     def interrupt(self) -> None:
-        """Nothing that was asked for is wanted any more."""
+        """Drop all texts requested so far."""
         self._interrupted = self._asked
         self.clear()
 
