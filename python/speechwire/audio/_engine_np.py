@@ -136,7 +136,7 @@ class NumpyPipeline:
         self._history, self._start = history[keep - self._start :], keep
 
     def _aligned(self, output: int) -> tuple[int, int, int]:
-        """The aligned output to begin with for this one, its window's position in the stream, and its phase."""
+        """The aligned output to begin with for this one, its window's position, and its phase."""
         first = output - output % self._filter.align
         place, phase = divmod(first * self._table.down, self._table.up)
         return first, place - self._table.center, phase
