@@ -73,10 +73,8 @@ class ListeningSession(Generic[EventT]):
         return await self._runner.events.get()
 
     async def receive_each(self, take: Callable[[EventT | SessionEvent], bool]) -> bool:
-        """Call ``take`` with every event, in order. For one consumer, instead of the iteration.
-
-        While this waits, ``take`` is called directly from the event loop's read, which saves a task switch
-        for each event.
+        """Call ``take`` with every event, in order, often within the event loop's read, which saves a task
+        switch. For one consumer, instead of the iteration.
 
         Args:
             take: Takes an event; returns whether it wants the next. It must not block. It may be called
@@ -193,8 +191,8 @@ class ListeningSession(Generic[EventT]):
     def flush(self) -> None:
         """Request the results of the audio pushed so far. Does not block.
 
-        The request follows that audio, including a partial chunk: ``Finalize`` on v1, ``ForceEndTurn`` on
-        Flux. Does nothing without a connection and without audio.
+        ``Finalize`` (v1) or ``ForceEndTurn`` (Flux) follows that audio, including a partial chunk. Does
+        nothing without a connection and without audio.
 
         Raises:
             SessionClosed: The session was closed or failed.
@@ -222,10 +220,9 @@ class ListeningSession(Generic[EventT]):
     async def configure(self, **changes: Any) -> None:
         """Change settings after the audio pushed so far, and on every later connection.
 
-        An open connection is sent ``Configure``; new connections are opened with the settings. Returns when
-        the connection has the settings, or at once without a connection. If the service then refuses the next
-        connection because of them, :class:`ChangeRefused` is emitted. Cancelling the call does not withdraw
-        the settings.
+        An open connection is sent ``Configure``; new ones are opened with the settings. Returns when the
+        connection has the settings, or at once without one; :class:`ChangeRefused` is emitted if the next one
+        is refused because of them. Cancelling the call does not withdraw the settings.
 
         Args:
             changes: As of ``configure`` of :class:`speechwire.protocol.ListenV2` or ``ListenV1``.
@@ -259,9 +256,8 @@ class ListeningSession(Generic[EventT]):
         """Replace the connection by a new one, with other options if given. No result is lost or repeated.
 
         The new connection is opened first. The session switches between turns or utterances, or after
-        ``rollover_wait_s``. Without a connection the options apply from the next one on; if the service
-        refuses that one because of them, :class:`ChangeRefused` is emitted. Cancelling the call keeps the old
-        options.
+        ``rollover_wait_s``. Without a connection the options apply from the next one on; if it is refused
+        because of them, :class:`ChangeRefused` is emitted. Cancelling the call keeps the old options.
 
         Args:
             options: Of the same type, endpoint and audio format.
@@ -294,9 +290,8 @@ class ListeningSession(Generic[EventT]):
     async def aclose(self) -> None:
         """Send the remaining audio, wait for the last results, and close. Idempotent.
 
-        Takes at most ``drain_timeout_s``. The results can be read afterwards; the last event is
-        :class:`SessionEnded`. Cancelling the call ends the session at once, unless another task waits in
-        ``aclose``. Returns at once if the session's event loop has ended.
+        Takes at most ``drain_timeout_s``, nothing if the session's loop has ended. The last event is then
+        :class:`SessionEnded`. Cancelling ends the session at once, unless another task waits here too.
 
         Raises:
             LocalProtocolError: The session belongs to another event loop that still exists: close it there.

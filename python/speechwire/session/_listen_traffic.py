@@ -140,7 +140,7 @@ class ListenTraffic(Generic[EventT]):
 
     @property
     def gain_s(self) -> float:
-        """How many seconds further results got than on earlier connections; minus infinity without results."""
+        """How many seconds further results got than on earlier connections; minus infinity without any."""
         progress_s = self._protocol.progress_s
         return self._timeline.end_s(progress_s) - self._reached_before_s if progress_s > 0.0 else -math.inf
 
