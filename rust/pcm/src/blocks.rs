@@ -1,5 +1,5 @@
-//! A queue of bytes in blocks of one size: it holds what is in it and no more than a block beside, never moves what
-//! is in it to grow, and gives blocks back to whoever streams next.
+//! A queue of bytes in blocks of one size. It holds at most one block more than its bytes need, does not move bytes
+//! to grow, and returns blocks for other streams to use.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -10,9 +10,9 @@ const BLOCK_BYTES: usize = 8192;
 /// Bytes, taken in at the end and released at the front.
 #[derive(Debug, Clone, Default)]
 pub struct Blocks {
-    /// Each is full but the last.
+    /// All blocks except the last are full.
     held: VecDeque<Vec<u8>>,
-    /// Where the first byte is in the first block.
+    /// Offset of the first byte in the first block.
     begin: usize,
     len: usize,
 }
@@ -23,7 +23,7 @@ impl Blocks {
         self.held.len() * BLOCK_BYTES + self.held.capacity() * size_of::<Vec<u8>>()
     }
 
-    /// Take bytes in.
+    /// Append bytes.
     pub fn push(&mut self, mut bytes: &[u8]) {
         self.len += bytes.len();
         while !bytes.is_empty() {
@@ -43,7 +43,7 @@ impl Blocks {
         self.trim();
     }
 
-    /// Drop bytes wherever they are; the shorter side is moved.
+    /// Drop bytes at any position; the shorter side is moved.
     pub fn remove(&mut self, range: Range<usize>) {
         if range.start <= self.len - range.end {
             let front = self.copy(0..range.start);
@@ -57,7 +57,7 @@ impl Blocks {
         }
     }
 
-    /// What lies in a range, in as many parts as there are blocks.
+    /// The bytes of a range, one part for each block.
     pub fn parts(&self, range: Range<usize>) -> impl Iterator<Item = &[u8]> {
         let (mut from, to) = (self.begin + range.start, self.begin + range.end);
         std::iter::from_fn(move || {
@@ -90,7 +90,7 @@ impl Blocks {
         bytes
     }
 
-    /// Overwrite what is held.
+    /// Overwrite bytes.
     fn write(&mut self, start: usize, mut bytes: &[u8]) {
         let mut at = self.begin + start;
         while !bytes.is_empty() {
@@ -102,7 +102,7 @@ impl Blocks {
         }
     }
 
-    /// Give back the blocks behind the last byte; all if there is none.
+    /// Return the blocks after the last byte; all blocks if there is no byte.
     fn trim(&mut self) {
         if self.len == 0 {
             *self = Self::default();

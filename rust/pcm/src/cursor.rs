@@ -1,8 +1,8 @@
-//! Where the next output lies: the polyphase walk, free of division.
+//! The position of the next output, advanced without division.
 
 use crate::taps::FilterTable;
 
-/// Place of the next output: the start of its window in the history, and its phase.
+/// Position of the next output: the start of its window in the history, and its phase.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Cursor {
     pub(crate) position: usize,

@@ -2,8 +2,8 @@
 //! one pass, in integers, without Python and without allocation after construction.
 //!
 //! [`Pipeline`] is the whole path; [`FilterTable`] holds the coefficients, which the caller designs; [`Kernel`]
-//! names the code paths this machine has. All of them give the same bytes. [`Outgoing`] is what becomes of the
-//! chunks: sent at once or queued, and kept until a result acknowledges them.
+//! names the code paths this machine has. All of them give the same bytes. [`Outgoing`] sends the chunks at once or
+//! queues them, and keeps them until a result acknowledges them.
 #![deny(unsafe_code)]
 
 mod blocks;

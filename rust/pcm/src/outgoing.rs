@@ -1,18 +1,18 @@
-//! One stream's way up: what is pushed is sent at once where nothing stands in its way, or waits in the ring.
+//! One stream's outgoing audio: pushed audio is sent at once where that is possible, or waits in the ring.
 
 use crate::ring::{Bounds, Item, Ring};
 
-/// A caller that pushes less often than this is silent in between.
+/// A longer gap between pushes is a pause of the caller.
 const LONGEST_GAP_S: f64 = 2.0;
 
 /// What the current connection can take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Line {
-    /// There is none.
+    /// There is no connection.
     Closed,
     /// Something else is to be sent first.
     Busy,
-    /// Whatever continues the audio can go at once.
+    /// Audio that continues the audio sent can be sent at once.
     Resting,
 }
 
@@ -23,9 +23,9 @@ pub struct Counts {
     pub messages: u64,
     /// Frames, all of them.
     pub sent: u64,
-    /// Of these, what had been sent before.
+    /// Frames of these that had been sent before.
     pub repeated: u64,
-    /// Of these, silence put in.
+    /// Frames of these that are inserted silence.
     pub silence: u64,
 }
 
@@ -54,14 +54,14 @@ impl Pacer {
     }
 }
 
-/// When the caller pushes. A piece of audio stands for as much time as it lasts.
+/// When the caller pushes. A piece of audio covers as much time as its duration.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct InputClock {
     /// When audio was pushed last.
     pub last_at: f64,
     /// How often.
     pub pushes: u64,
-    /// How long the pieces last that are pushed now.
+    /// The length of recent pieces, in seconds.
     pub piece_s: f64,
     since_chunk: u32,
 }
@@ -78,12 +78,12 @@ impl InputClock {
     }
 }
 
-/// What became of audio that the bound of what waits has dropped.
+/// Audio that was dropped because too much waited.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Dropped {
-    /// Frames since this was asked last.
+    /// Frames dropped since the last call.
     pub frames: u64,
-    /// Whether an overflow has begun since; while one lasts it is said once.
+    /// Whether a new overflow has begun since the last call.
     pub has_begun: bool,
 }
 
@@ -92,7 +92,7 @@ pub struct Dropped {
 pub struct Outgoing {
     ring: Ring,
     frame_bytes: usize,
-    /// Frames per second; 0 where bytes do not tell (compressed audio): then what is sent is not kept.
+    /// Frames per second; 0 for compressed audio, which is not kept after it was sent.
     rate: f64,
     longest: u64,
     rest: Vec<u8>,
@@ -101,7 +101,7 @@ pub struct Outgoing {
     input: InputClock,
     counts: Counts,
     connection: u64,
-    /// Where audio would run along with what this connection got last.
+    /// The position at which audio would continue what this connection got last.
     follows: Option<u64>,
     fresh: u64,
     fresh_dropped: u64,
@@ -110,7 +110,7 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    /// A new stream. `rate` is in frames per second or 0; nothing longer than a second is sent at once.
+    /// A new stream. `rate` is in frames per second, or 0. Audio longer than a second always waits in the ring.
     #[must_use]
     pub fn new(bounds: Bounds, rate: u32) -> Self {
         Self {
@@ -132,7 +132,7 @@ impl Outgoing {
         }
     }
 
-    /// A copy that goes its own way and counts for itself.
+    /// An independent copy with counters of its own.
     #[must_use]
     pub fn fork(&self) -> Self {
         Self {
@@ -177,7 +177,8 @@ impl Outgoing {
         self.pacer.free_at
     }
 
-    /// Cut whole frames: `None` if `pcm` is some, else what there is with the rest of before; what is left waits.
+    /// Cut whole frames: `None` if `pcm` is whole frames, else the whole frames of the kept bytes and `pcm`. An
+    /// incomplete frame waits.
     pub fn cut(&mut self, pcm: &[u8]) -> Option<Vec<u8>> {
         if self.rest.is_empty() && pcm.len().is_multiple_of(self.frame_bytes) {
             return None;
@@ -188,7 +189,7 @@ impl Outgoing {
         Some(whole)
     }
 
-    /// What is left of a frame, filled up with zeros; empty if nothing is.
+    /// The incomplete frame, filled up with zeros; empty if there is none.
     pub fn cut_rest(&mut self) -> Vec<u8> {
         let mut rest = std::mem::take(&mut self.rest);
         if !rest.is_empty() {
@@ -197,7 +198,7 @@ impl Outgoing {
         rest
     }
 
-    /// Take whole frames, a message: true if it is to be sent now and counts as sent; else it waits.
+    /// Take a message of whole frames. Return true if it is to be sent now and counts as sent; else it waits.
     pub fn offer(&mut self, message: &[u8], now: f64) -> bool {
         let frames = (message.len() / self.frame_bytes) as u64;
         self.fresh += frames;
@@ -216,18 +217,18 @@ impl Outgoing {
         true
     }
 
-    /// Take whole frames that wait in any case.
+    /// Queue whole frames, even if they could be sent now.
     pub fn append(&mut self, message: &[u8]) {
         let most = usize::try_from(self.longest).map_or(usize::MAX, |longest| {
             longest.saturating_mul(self.frame_bytes)
         });
-        // What is behind a long message would wait for all of it.
+        // Audio after a long message would wait for all of it.
         for piece in message.chunks(most) {
             self.fresh_dropped += self.ring.append(piece);
         }
     }
 
-    /// The end of a push: everything it gave has been offered.
+    /// End a push: all its messages have been offered.
     pub fn pushed(&mut self, now: f64) {
         let audio_s = self.seconds(self.fresh);
         self.input.pushed(now, audio_s);
@@ -253,12 +254,12 @@ impl Outgoing {
         self.line == Line::Closed || self.ring.waiting() > 0
     }
 
-    /// What was dropped since the last call.
+    /// The audio that was dropped since the last call.
     pub fn take_dropped(&mut self) -> Dropped {
         std::mem::take(&mut self.dropped)
     }
 
-    /// Count the next thing as sent; returns where it begins on the connection, and what it is.
+    /// Record the next item as sent; return its position on the connection, and the item.
     pub fn take(&mut self, now: f64) -> Option<(u64, Item)> {
         let (begin, item) = (self.connection, self.ring.take()?);
         if !item.is_flush() {
@@ -268,7 +269,7 @@ impl Outgoing {
         Some((begin, item))
     }
 
-    /// Count silence as sent that the caller never pushed; returns where it begins on the connection.
+    /// Count inserted silence as sent; return its position on the connection.
     pub fn put_in_silence(&mut self, frames: u64) -> u64 {
         let begin = self.connection;
         self.connection += frames;
@@ -279,7 +280,7 @@ impl Outgoing {
         begin
     }
 
-    /// A new connection begins, on which something else comes first.
+    /// A new connection begins; other messages are sent on it first.
     pub fn open(&mut self) {
         self.line = Line::Busy;
         self.connection = 0;
@@ -291,7 +292,7 @@ impl Outgoing {
         self.line = Line::Closed;
     }
 
-    /// Whether nothing but audio is to be sent on the connection.
+    /// Set whether only audio is to be sent on the connection.
     pub fn rest(&mut self, is_resting: bool) {
         if self.line != Line::Closed {
             self.line = if is_resting {
@@ -302,12 +303,12 @@ impl Outgoing {
         }
     }
 
-    /// Send at `speed` times real time beyond a burst; a full bucket to begin with.
+    /// Send a burst, then at `speed` times real time. The bucket starts full.
     pub fn pace(&mut self, speed: Option<f64>, burst_s: f64) {
         self.pacer = Pacer::new(speed, burst_s);
     }
 
-    /// Account for frames that are sent now, up to a position.
+    /// Update the counters and the pacer for frames that are sent now, up to a position.
     fn account(&mut self, frames: u64, end: u64, now: f64) {
         self.connection += frames;
         self.follows = Some(end);

@@ -65,7 +65,7 @@ impl Pipeline {
         }
     }
 
-    /// The code path at work.
+    /// The code path in use.
     #[must_use]
     pub fn kernel(&self) -> Kernel {
         self.polyphase.kernel()
@@ -89,7 +89,7 @@ impl Pipeline {
         self.layout.chunk_samples
     }
 
-    /// Bytes of an incomplete frame, which wait for its other bytes.
+    /// Bytes kept of an incomplete frame.
     #[must_use]
     pub fn partial_bytes(&self) -> usize {
         self.partial_bytes
@@ -131,14 +131,14 @@ impl Pipeline {
         self.reset();
     }
 
-    /// As [`Self::flush`], but what is left of a frame stays: its rest may come.
+    /// As [`Self::flush`], but keep an incomplete frame, whose other bytes may come.
     pub fn flush_whole(&mut self, sink: &mut dyn FnMut(&[i16])) {
         let partial_bytes = self.partial_bytes;
         self.flush(sink);
         self.partial_bytes = partial_bytes;
     }
 
-    /// Forget everything; the pipeline is then as new.
+    /// Drop all state without output; the pipeline is then as new.
     pub fn reset(&mut self) {
         self.polyphase.reset();
         self.partial_bytes = 0;

@@ -1,4 +1,4 @@
-//! Streaming state of the filter: what it remembers of the input, and where the next output lies.
+//! Streaming state of the filter: the kept input, and the position of the next output.
 
 use std::sync::Arc;
 
@@ -6,11 +6,11 @@ use crate::cursor::Cursor;
 use crate::kernel::Kernel;
 use crate::taps::FilterTable;
 
-/// Mono samples taken in at a time; bounds the memory of a pipeline.
+/// Mono samples taken at a time; limits the memory of a pipeline.
 pub(crate) const INPUT_BLOCK: usize = 1024;
 
-/// The filter and its memory: a linear buffer that input is written into directly, and that moves back to its
-/// start once it is full.
+/// The filter and its history: a linear buffer into which input is written directly. When it is full, its contents
+/// move back to its start.
 #[derive(Debug)]
 pub(crate) struct Polyphase {
     table: Arc<FilterTable>,
@@ -22,7 +22,7 @@ pub(crate) struct Polyphase {
 
 impl Polyphase {
     pub(crate) fn new(table: Arc<FilterTable>, kernel: Kernel) -> Self {
-        // Room for two blocks, so that the move back comes once in several pushes.
+        // Room for two blocks, so that the contents move back only once in several pushes.
         let history = vec![0; 2 * table.padded_taps() + 2 * INPUT_BLOCK + Self::margin(&table)];
         let (filled, cursor) = (table.center, Cursor::new(&table));
         Self {
@@ -51,7 +51,7 @@ impl Polyphase {
     /// Room for `count` more samples, at most [`INPUT_BLOCK`]; they count once [`Self::commit`] is called.
     pub(crate) fn room(&mut self, count: usize) -> &mut [i16] {
         if self.filled + count + Self::margin(&self.table) > self.history.len() {
-            // A long step may lie past what has come in: then nothing of it is needed.
+            // A long step may end after all input so far: then none of that input is needed.
             let start = self.cursor.position.min(self.filled);
             self.history.copy_within(start..self.filled, 0);
             self.filled -= start;

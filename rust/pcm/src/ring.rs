@@ -1,6 +1,6 @@
 //! The audio of a stream, from the push until a result acknowledges it.
 //!
-//! One ring of bytes holds what was sent and may have to be sent again, and behind it what waits. Positions are
+//! One ring of bytes holds the audio that was sent and may be sent again, then the audio that waits. Positions are
 //! frames since the stream began, as the caller pushed them. Items are messages and flushes, in the order of their
 //! positions; a cursor parts those that were sent from those that wait:
 //!
@@ -28,14 +28,14 @@ pub struct Ring {
     bounds: Bounds,
     bytes: Blocks,
     items: VecDeque<Item>,
-    /// The cursor: so many items were sent.
+    /// The cursor: the number of items that were sent.
     sent_items: usize,
     kept: u64,
     queued: u64,
     end: u64,
     acknowledged: u64,
     needed_from: u64,
-    /// Of what is needed; below zero while the replacement of a connection allows more.
+    /// Frames sent again, averaged; below zero while the replacement of a connection allows more.
     resent: i64,
     /// Sent, not acknowledged, no longer kept.
     forgotten: VecDeque<Range<u64>>,
@@ -73,7 +73,7 @@ impl Ring {
         self.end
     }
 
-    /// Position up to which results will not change.
+    /// Position up to which results are final.
     #[must_use]
     pub fn acknowledged(&self) -> u64 {
         self.acknowledged
@@ -97,7 +97,7 @@ impl Ring {
         self.items.len() - self.sent_items
     }
 
-    /// Whether at most half of its bound waits.
+    /// Whether at most half of the frames that may wait do.
     #[must_use]
     pub fn is_half_empty(&self) -> bool {
         2 * self.queued <= self.bounds.queue
@@ -117,7 +117,7 @@ impl Ring {
         self.items.get(self.sent_items).copied()
     }
 
-    /// Up to where audio has been sent.
+    /// The position up to which audio has been sent.
     #[must_use]
     pub fn next_position(&self) -> u64 {
         self.next().map_or(self.end, |item| item.start)
@@ -135,7 +135,7 @@ impl Ring {
         self.bytes.parts(begin..begin + self.next_size())
     }
 
-    /// Queue whole frames; returns how many older ones, or of their own head, were dropped to make room.
+    /// Queue whole frames; return how many of the oldest frames were dropped to make room.
     pub fn append(&mut self, pcm: &[u8]) -> u64 {
         let frames = self.frames(pcm);
         if frames == 0 {
@@ -153,7 +153,7 @@ impl Ring {
         head + self.drop_overflow()
     }
 
-    /// Count whole frames as sent that are handed to a connection in this moment; only while nothing waits.
+    /// Record whole frames as sent that go to a connection now. Only while nothing waits.
     pub fn pass_on(&mut self, pcm: &[u8]) {
         debug_assert!(self.waiting() == 0);
         let frames = self.frames(pcm);
@@ -172,20 +172,20 @@ impl Ring {
         }
     }
 
-    /// Ask for a flush behind the audio pushed so far; one behind the same audio is one.
+    /// Queue a flush after the audio pushed so far; two flushes after the same audio count as one.
     pub fn mark_flush(&mut self) {
         if self.waiting() == 0 || !self.items.back().is_some_and(Item::is_flush) {
             self.items.push_back(Item::flush(self.end));
         }
     }
 
-    /// Count the next thing as sent.
+    /// Return the next item, and record it as sent.
     pub fn take(&mut self) -> Option<Item> {
         let item = self.next()?;
         let follows_flush = self.sent_items > 0 && self.items[self.sent_items - 1].is_flush();
         if item.is_flush() && follows_flush {
             self.items.remove(self.sent_items);
-            return Some(item); // one behind the same audio is one
+            return Some(item); // two flushes after the same audio count as one
         }
         self.sent_items += 1;
         self.queued -= item.frames;
@@ -208,7 +208,7 @@ impl Ring {
         frames as usize * self.bounds.frame_bytes
     }
 
-    /// Drop the oldest that waits beyond the bound; of the flushes before it one stays.
+    /// Drop the oldest waiting audio beyond the bound; keep one of the flushes before it.
     fn drop_overflow(&mut self) -> u64 {
         let (mut dropped, mut is_marked) = (0, false);
         while let excess = self.queued.saturating_sub(self.bounds.queue)

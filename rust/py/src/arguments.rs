@@ -1,5 +1,5 @@
-//! Arguments of a ring. `speechwire.audio._arguments` says what is allowed, for both engines; what is usual is
-//! recognised here.
+//! Arguments of a ring. Usual values are checked here; all others go to `speechwire.audio._arguments`, which defines
+//! the ranges for both engines.
 
 use pyo3::Borrowed;
 use pyo3::conversion::FromPyObjectOwned;

@@ -14,7 +14,7 @@ pub(crate) struct Bytes<'py> {
 }
 
 impl<'py> Bytes<'py> {
-    /// Raises `InvalidArgumentType` for what is no such object.
+    /// Raises `InvalidArgumentType` for any other object.
     pub(crate) fn get(object: &Bound<'py, PyAny>) -> PyResult<Self> {
         let mut view = MaybeUninit::<ffi::Py_buffer>::zeroed();
         // SAFETY: we are attached, `object` is alive, and `view` is ours; PyBUF_SIMPLE asks for one contiguous run
@@ -37,7 +37,7 @@ impl<'py> Bytes<'py> {
         self.view.len.unsigned_abs()
     }
 
-    /// The bytes. They cannot change while we are attached: whoever holds this must not detach.
+    /// The bytes. They cannot change while the thread is attached, so the holder of this must not detach.
     pub(crate) fn as_slice(&self) -> &[u8] {
         if self.view.len == 0 {
             return &[];
@@ -46,7 +46,7 @@ impl<'py> Bytes<'py> {
         unsafe { std::slice::from_raw_parts(self.view.buf.cast(), self.view.len.unsigned_abs()) }
     }
 
-    /// Bytes that cannot change while detached either: a copy, unless the object is immutable.
+    /// Bytes that cannot change even while detached: a copy, unless the object is immutable.
     pub(crate) fn as_stable(&self) -> Cow<'_, [u8]> {
         if self.object.is_exact_instance_of::<PyBytes>() {
             Cow::Borrowed(self.as_slice())

@@ -10,8 +10,8 @@ use speechwire_pcm::{self as pcm, Format, Kernel, Layout};
 
 use crate::buffer::Bytes;
 
-/// Input from which a push detaches from the interpreter: about 100 us of work. To detach for less costs more than
-/// it gives: coming back means to wait for a busy thread, 5 ms at worst.
+/// From this input size on, about 100 us of work, a push detaches from the interpreter. For less, detaching costs
+/// more than it gives: to attach again can mean to wait for a busy thread, 5 ms at worst.
 const DETACH_BYTES: usize = 1 << 18;
 
 /// The error of `copy` and `pickle`.
@@ -57,7 +57,7 @@ impl FilterTable {
 #[pyclass(frozen, module = "speechwire._native")]
 pub(crate) struct NativePipeline {
     state: Mutex<pcm::Pipeline>,
-    /// Kept, so that whoever looks for the table finds it as long as it is in use.
+    /// Keeps the table alive, so that the cache of tables finds it as long as it is in use.
     _table: Py<FilterTable>,
     #[pyo3(get)]
     latency: f64,
@@ -200,8 +200,8 @@ impl NativePipeline {
         }
     }
 
-    /// End the stream, and give every chunk to `sink`, as [`Self::push_each`] does. What is left of a frame stays
-    /// unless this is the end.
+    /// End the stream, and give every chunk to `sink`, as [`Self::push_each`] does. An incomplete frame stays unless
+    /// this is the end.
     pub(crate) fn flush_each<'py>(
         &self,
         py: Python<'py>,

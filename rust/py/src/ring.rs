@@ -70,8 +70,8 @@ impl NativeRing {
 
     // Audio in
 
-    /// None: nothing to do. Bytes: the message to send now. A list: messages to send now, or none, and the sending
-    /// task has something to do.
+    /// None if there is nothing to do. Bytes: the one message to send now. A list: messages to send now, or an empty
+    /// list if only the sending task has something to do.
     #[pyo3(signature = (pcm, now, /))]
     fn push<'py>(
         slf: &Bound<'py, Self>,
@@ -97,14 +97,14 @@ impl NativeRing {
         }
     }
 
-    /// Queue what is left in the converter.
+    /// Queue the audio left in the converter.
     #[pyo3(signature = (*, at_end = Given::default()), text_signature = "($self, *, at_end=False)")]
     fn flush_converter(slf: &Bound<'_, Self>, at_end: Given<'_>) -> PyResult<()> {
         let at_end = at_end.or(false, |flag| arguments::flag("at_end", flag))?;
         Self::flush(slf, at_end)
     }
 
-    /// Convert with another converter from here on; what is left in the one before is queued.
+    /// Use another converter from here on; queue the audio left in the old one.
     fn exchange(slf: &Bound<'_, Self>, converter: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         if let Some(converter) = converter {
             arguments::check_converter(converter)?;
@@ -140,8 +140,8 @@ impl NativeRing {
 
     // Audio out
 
-    /// The next message, where it begins on the connection and on the caller's clock; or None for a flush, or for
-    /// nothing.
+    /// The next message, its position on the connection and its position for the caller; None for a flush, or if
+    /// nothing waits.
     #[pyo3(signature = (now, /))]
     fn take<'py>(&mut self, now: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyTuple>>> {
         let (py, now) = (now.py(), arguments::instant("now", now)?);

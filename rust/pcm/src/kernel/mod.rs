@@ -20,7 +20,7 @@ use crate::taps::FilterTable;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kernel(Path);
 
-/// Private, so that a path which the machine lacks cannot be named: to hold one is the proof that it runs.
+/// Private, so that only detection makes values: a value proves that the machine can run the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Path {
     Scalar,
@@ -33,7 +33,7 @@ enum Path {
 }
 
 impl Kernel {
-    /// Plain Rust; what all others must equal.
+    /// Plain Rust; all other paths must give the same results.
     pub const SCALAR: Self = Self(Path::Scalar);
 
     /// Most outputs that any path computes together; a path may read the windows of a whole group.

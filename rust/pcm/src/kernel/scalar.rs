@@ -1,4 +1,4 @@
-//! The one loop everything else must equal.
+//! The reference loop: all other kernels must give the same results.
 
 use crate::cursor::Cursor;
 use crate::taps::{BLOCK, Block, CARRY_BITS, FilterTable, LANES};

@@ -5,16 +5,16 @@
 pub struct Bounds {
     /// Bytes of one frame, at least 1.
     pub frame_bytes: usize,
-    /// Of what waits.
+    /// The most frames that wait.
     pub queue: u64,
-    /// Of what is kept for a replay.
+    /// The most sent frames that are kept for a replay.
     pub replay: u64,
 }
 
 /// A message, or a flush, which has no frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Item {
-    /// Where it begins.
+    /// Position of its first frame.
     pub start: u64,
     /// Its length; 0 for a flush.
     pub frames: u64,
@@ -37,13 +37,13 @@ impl Item {
         self.frames == 0
     }
 
-    /// Where it ends.
+    /// Position after its last frame.
     #[must_use]
     pub fn end(&self) -> u64 {
         self.start + self.frames
     }
 
-    /// How much of it lies behind a position.
+    /// How many of its frames lie after a position.
     pub(super) fn beyond(&self, position: u64) -> u64 {
         self.end().saturating_sub(self.start.max(position))
     }

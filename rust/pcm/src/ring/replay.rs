@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 
 use super::{Item, Ring, signed};
 
-/// How often what is open may be sent again.
+/// How often unacknowledged audio may be sent again.
 const MOST_RESENT: i64 = 3;
-/// Items for which there is room though there are none.
+/// Items for which memory is kept while there are none.
 const SPARE_ITEMS: usize = 32;
 
 impl Ring {
-    /// Say that everything before `position` has a result that will not change; a replay must begin a run-up earlier.
+    /// Record that all audio before `position` has a final result; a replay must begin `run_up` frames earlier.
     pub fn acknowledge(&mut self, position: u64, run_up: u64) {
         let position = position.min(self.end);
         self.acknowledged = self.acknowledged.max(position);
@@ -33,8 +33,8 @@ impl Ring {
         self.give_back();
     }
 
-    /// Put what was sent and is needed back in front of what waits; returns the frames that are needed and were
-    /// released. If a connection was `replaced` that had not failed, this repeat does not count.
+    /// Put needed sent audio before the waiting audio; return how many needed frames were released. If `replaced`,
+    /// the connection had not failed, and this repetition does not count.
     pub fn rewind(&mut self, replaced: bool) -> u64 {
         let queued = self.queued;
         let lost = self
@@ -55,7 +55,8 @@ impl Ring {
         lost
     }
 
-    /// How much more would be sent again than may be, if it were sent now; the run-up to what is open counts as open.
+    /// By how many frames the limit on repetition would be exceeded if repeated audio were sent now. The run-up before
+    /// unacknowledged audio counts as unacknowledged.
     #[must_use]
     pub fn overdrawn(&self) -> u64 {
         let again: u64 = self.repeats(u64::MAX).map(|item| item.frames).sum();
@@ -64,8 +65,7 @@ impl Ring {
         (self.resent + signed(again) - most).max(0).cast_unsigned()
     }
 
-    /// Send nothing again that was sent before and begins before `until`; returns the frames of it that no result
-    /// acknowledges.
+    /// Drop repeated audio that begins before `until`; return how many of its frames no result acknowledges.
     pub fn give_up_repeats(&mut self, until: u64) -> u64 {
         let lost = self
             .repeats(until)
@@ -94,7 +94,7 @@ impl Ring {
         !self.forgotten.is_empty() || last.is_some_and(|item| item.end() > self.acknowledged)
     }
 
-    /// Frames, sent or not, that no result acknowledges; what was dropped is not counted again.
+    /// Frames, sent or not, that no result acknowledges, without those counted as dropped.
     #[must_use]
     pub fn unanswered_frames(&self) -> u64 {
         let held: u64 = self
@@ -112,7 +112,7 @@ impl Ring {
             .filter(move |item| item.is_repeat && item.start < until)
     }
 
-    /// Release memory that the accounts do not need now; the audio's goes with it.
+    /// Release memory that the lists of items do not need now; the audio releases its own.
     fn give_back(&mut self) {
         let items = self.items.len();
         if self.items.capacity() > SPARE_ITEMS + 4 * items {
@@ -143,7 +143,7 @@ impl Ring {
         }
     }
 
-    /// Release what no replay needs, then the oldest beyond the bound.
+    /// Release audio that no replay needs, then the oldest beyond the bound.
     pub(super) fn forget(&mut self) {
         while self.sent_items > 0
             && let Some(&item) = self.items.front()

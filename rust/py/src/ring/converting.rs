@@ -10,7 +10,7 @@ use crate::pipeline::NativePipeline;
 
 /// What turns audio into messages.
 pub(super) enum Converter {
-    /// Nothing: whole frames go as they come.
+    /// No converter: whole frames are sent unchanged.
     Whole,
     Native(Py<NativePipeline>),
     Chunked(Py<NativeChunker>),
@@ -18,7 +18,7 @@ pub(super) enum Converter {
     Other(Py<PyAny>),
 }
 
-/// Messages to send now. No list while the ring is borrowed: to make one can run any code, even a push.
+/// Messages to send now. Not a Python list while the ring is borrowed: making one can run any code, even a push.
 #[derive(Default)]
 pub(super) struct Live<'py> {
     pub(super) first: Option<Bound<'py, PyBytes>>,
@@ -26,7 +26,7 @@ pub(super) struct Live<'py> {
 }
 
 impl NativeRing {
-    /// Queue what is left; of what is left of a frame the rest may come, unless this is the end.
+    /// Queue the audio that is left. An incomplete frame waits for its other bytes, unless this is the end.
     pub(super) fn flush(slf: &Bound<'_, Self>, at_end: bool) -> PyResult<()> {
         let converter = slf.borrow().converter.clone_ref(slf.py());
         match converter {
@@ -55,7 +55,7 @@ impl NativeRing {
         Ok(())
     }
 
-    /// Everything that a push gives is offered; None if it was empty.
+    /// Offer all messages of a push; None if it was empty.
     pub(super) fn convert<'py>(
         slf: &Bound<'py, Self>,
         pcm: &Bound<'py, PyAny>,
@@ -153,7 +153,7 @@ fn as_bytes<'py>(pcm: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
     Ok(PyBytes::new(pcm.py(), Bytes::get(pcm)?.as_slice()))
 }
 
-/// What another converter has left; before the end it keeps what is left of a frame, if it can.
+/// The audio left in a Python converter; before the end `flush_whole`, if it has one, keeps an incomplete frame.
 fn flushed<'py>(converter: &Bound<'py, PyAny>, at_end: bool) -> PyResult<Bound<'py, PyAny>> {
     if !at_end && let Some(flush) = converter.getattr_opt("flush_whole")? {
         return flush.call0();
