@@ -53,7 +53,7 @@ class Admission:
         InvalidArgument: `places` is below 1, or `queue` below 0.
 
     Attributes:
-        on_change: Called when a place is taken or given back, or a caller begins to wait.
+        on_change: Called after each claim that succeeds and after each release.
     """
 
     def __init__(self, places: int | None = None, *, queue: int = 0, queue_s: float = 30.0) -> None:

@@ -35,7 +35,7 @@ class PlaybackOffset:
                 self._next(event.audio_played_ms)
 
     def at_ms(self, heard_s: float) -> int | None:
-        """The offset in ms when `heard_s` of the active turn were heard; ``None`` if it is not known."""
+        """The offset in ms after `heard_s` of the active turn; ``None`` if it is not above the last one."""
         heard_ms = min(1000 * heard_s, self._turn_bytes / self._bytes_per_ms)
         offset_ms = int(self._begins_ms + heard_ms)
         if offset_ms <= self._last_ms:

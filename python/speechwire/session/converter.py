@@ -64,11 +64,11 @@ class ChunkedPassthrough:
             raise InvalidArgument("chunk_ms", chunk_ms, f"1 to {_LONGEST_CHUNK_MS} ms")
         self._chunker = chunker = make_chunker(frame_bytes, max(1, sample_rate * chunk_ms // 1000))
         self.push = chunker.push
-        """Return the chunks that are full now."""
+        """Add audio; return the chunks that are full."""
         self.flush = chunker.flush
-        """Return what is left, a last frame filled up with zeros."""
+        """Return the remaining audio; an incomplete frame is filled up with zeros."""
         self.flush_whole = chunker.flush_whole
-        """Return what is left in whole frames; the rest of a frame stays."""
+        """Return the remaining whole frames; an incomplete frame stays."""
 
 
 def beside_whole_frames(converter: Converter | None, frame_bytes: int) -> Converter | None:

@@ -140,7 +140,7 @@ def shown(text: str, redact: Redactor) -> str:
 
 
 def told(code: int | None, reason: str, redact: Redactor) -> CloseEvent:
-    """The `CloseEvent` of a close frame; a code that is not allowed there counts as none (RFC 6455, 7.4)."""
+    """The `CloseEvent` of a close frame; `ABNORMAL` for a code that is not allowed there (RFC 6455, 7.4)."""
     if code is None:
         return CloseEvent(NO_STATUS)
     if code not in _LEGAL_CLOSE_CODES:

@@ -223,7 +223,7 @@ impl NativePipeline {
     }
 }
 
-/// Push, and join the chunks: what can be done detached.
+/// Push, and join the chunks. Needs no interpreter, so it can run detached.
 fn gather(pipeline: &mut pcm::Pipeline, pcm: &[u8]) -> Vec<i16> {
     let mut samples = Vec::new();
     pipeline.push(pcm, &mut |chunk| samples.extend_from_slice(chunk));
