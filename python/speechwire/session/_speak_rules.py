@@ -81,4 +81,4 @@ class SpeakRules(Protocol[EventT]):
         """Seconds until a flush may be sent."""
 
     def used_up(self, now: float) -> bool:
-        """Whether a new connection could speak sooner than this one."""
+        """Whether a new connection could speak a flush sooner than this one."""

@@ -258,7 +258,7 @@ class SpeakTraffic(Generic[EventT]):
         if in_flight.flushed or not batch.has_words:
             return None
         if not in_flight.sent and self._rules.used_up(self.connection.now()):
-            self.retire()  # somebody waits for the audio: another connection takes the text at once
+            self.retire()  # a request waits: another connection can take its text at once
             return 0.0
         if in_flight.sent < len(batch.pieces):
             return await self._send_text(in_flight, batch.pieces[in_flight.sent])

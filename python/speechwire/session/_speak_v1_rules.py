@@ -12,7 +12,7 @@ from speechwire.session._speak_rules import Finished, Meaning, Refused
 __all__ = ["SpeakV1Rules"]
 
 _WAITS_AFTER_REFUSAL_S: Final = (5.0, 10.0, 20.0, 40.0)
-# How long a wait must be for another connection to be the shorter way.
+# With a longer wait for a flush, opening another connection is faster.
 _WORTH_A_CONNECTION_S: Final = 1.0
 
 
@@ -75,7 +75,7 @@ class SpeakV1Rules:
         return max(self._flush_not_before - now, self._flushes.wait_s(now))
 
     def used_up(self, now: float) -> bool:
-        """Whether the flushes of this connection are spent; the service counts each connection's."""
+        """Whether this connection's flushes are used up for long; the service counts for each connection."""
         return self._flushes.wait_s(now) > _WORTH_A_CONNECTION_S
 
     def _is_answer(self, flush_index: int | None) -> bool:

@@ -65,5 +65,5 @@ class SpeakV2Rules:
         return 0.0
 
     def used_up(self, now: float) -> bool:
-        """No limit is documented."""
+        """Return false: no limit is documented."""
         return False
