@@ -69,7 +69,7 @@ class InputError(ValueError):
 
 
 class UnreachableError(Exception):
-    """Nobody answers at an address; the message names it."""
+    """An address cannot be reached; the message names it."""
 
 
 class OutputError(ValueError):

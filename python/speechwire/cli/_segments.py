@@ -47,7 +47,7 @@ class Segment:
 
     @property
     def label(self) -> str:
-        """Who said it, in words: ``channel 0, speaker 1``; empty if nobody was separated."""
+        """The channel and the speaker in words: ``channel 0, speaker 1``; empty without separation."""
         named = (("channel", self.channel), ("speaker", self.speaker))
         return ", ".join(f"{what} {number}" for what, number in named if number is not None)
 

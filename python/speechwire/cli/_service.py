@@ -83,7 +83,7 @@ class Service:
         """The key; never shown, not even where a key was given in place of a file's name.
 
         Raises:
-            click.UsageError: There is none.
+            click.UsageError: There is no key.
         """
         if self.key_file is None:
             key = os.environ.get(_VARIABLE, "").strip()

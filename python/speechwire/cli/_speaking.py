@@ -48,7 +48,7 @@ class Speaking:
         text: With words in it.
         options: The voice.
         access: To the service.
-        display: Told what there is to wait for.
+        display: Shows what the command waits for.
     """
 
     def __init__(

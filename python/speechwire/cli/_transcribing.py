@@ -139,7 +139,7 @@ class _Work:
             outcome = await task
             error = outcome.error
             if isinstance(error, BrokenPipeError):
-                raise error  # nobody reads any more
+                raise error  # the reader of the output is gone
             if isinstance(error, (HandshakeRefused, ConnectFailed, InvalidArgument)):
                 if outcome.kept:
                     self._display.error(f"{outcome.transcript.file}: {outcome.kept}")

@@ -219,7 +219,7 @@ def _blocks(
 
 @contextmanager
 def write_wav(name: str, sink: ByteSink, rate: int) -> Iterator[Callable[[bytes], None]]:
-    """Write mono 16 bit PCM. Where the sizes cannot be put in afterwards they stay unknown, as ffmpeg's do.
+    """Write mono 16 bit PCM. If the sink cannot seek, the sizes in the header stay unknown, as ffmpeg's do.
 
     Yields:
         A function that appends samples.

@@ -162,7 +162,7 @@ def _table(results: list[Result]) -> Table:
 
 def _turns(turn: Spread) -> list[str]:
     values = (turn.p50, turn.p99, turn.most)
-    return [f"{value:.0f}" if turn.count else "-" for value in values]  # of no turns there is no time
+    return [f"{value:.0f}" if turn.count else "-" for value in values]  # without turns there are no delays
 
 
 def _counts(counter: dict[str, int]) -> str:

@@ -31,7 +31,7 @@ class Disconnected(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Resumed(msgspec.Struct, frozen=True, kw_only=True):
-    """A new connection goes on with the call.
+    """A new connection continues the call.
 
     Attributes:
         sent_again_s: Seconds of audio that are sent again because they were not acknowledged.

@@ -24,7 +24,7 @@ async def grant(request: web.BaseRequest, credentials: Credentials) -> web.Respo
     """Make a temporary token ("Deepgram docs: token-based-authentication").
 
     Raises:
-        Refusal: 401, or 400 and 408 for a body that is none.
+        Refusal: 401 without a valid key, 400 for an invalid body, 408 for a body that does not come.
     """
     now_s = asyncio.get_running_loop().time()
     credentials.check(request.headers, now_s)

@@ -199,7 +199,7 @@ class SpeakV2(Endpoint[Event]):
             return msgspec.structs.replace(warning, refuses_flush=True)
         self._interrupt_answered()
         if warning.code == _INVALID_OFFSET:
-            # The active turn, which the refused Interrupt was to hit, goes on; nobody wants to hear the rest.
+            # The Interrupt was refused, so the active turn continues: discard its remaining audio.
             self._unwanted_id = self._speech_id
         return warning
 

@@ -22,7 +22,7 @@ class State(enum.StrEnum):
     """The state of a session."""
 
     IDLE = "idle"
-    """No connection: there is nothing to send yet, or the service closed one that nobody used."""
+    """No connection: there is nothing to send yet, or the service closed an unused one."""
     CONNECTING = "connecting"
     """A connection is being opened."""
     READY = "ready"

@@ -61,7 +61,7 @@ class PicowsConnection(NotCopyable, picows.WSListener):
         self._siblings = siblings
         self._max_message_bytes = max_message_bytes
         self._redact = redact
-        self._frames: deque[str | bytes] | None = None  # nobody has taken them yet
+        self._frames: deque[str | bytes] | None = None  # frames not taken yet
         self._take_frame: Take | None = None
         self._fragments = Fragments(max_message_bytes)
         self._arrived: asyncio.Future[None] | None = None

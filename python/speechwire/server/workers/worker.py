@@ -53,7 +53,7 @@ async def _answer(server: Server, retired: Callable[[], None]) -> None:
             elif asked == RETIRE:
                 retired()
     except OSError:
-        pass  # nobody reads the answer
+        pass  # the supervisor no longer reads the answer
     finally:
         transport.close()
     retired()
