@@ -21,8 +21,6 @@ from tests.server.test_faults import CaptionedTwilio
 
 from speechwire.emulator import Emulator
 
-pytestmark = pytest.mark.usefixtures("each_socket")
-
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM there")
 
 KEY = "a-key-that-must-not-be-seen"

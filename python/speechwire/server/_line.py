@@ -317,19 +317,13 @@ class Line:
     async def _close(
         self, started: Started, listening: asyncio.Task[None], answering: asyncio.Task[None] | None
     ) -> None:
-        """Take the last results, and let the application finish.
-
-        A caller that comes back is heard there from the beginning of its turn: results that were forced here
-        would cut it in two.
-        """
+        """Take the last results, and let the application finish."""
         ending = self._over.result()
         assert self.call is not None
         self.call.end()
         self._speech.interrupt()
-        if ending.retry_after_s is not None and started.may_resume:
-            listening.cancel()
-            await self._listening.abandon()
-        await self._listening.aclose()
+        comes_back = ending.retry_after_s is not None and started.may_resume
+        await self._listening.end(listening, comes_back=comes_back)
         await asyncio.wait({listening}, timeout=self._limits.hangup_s)
         self.call.complete()
         if answering is not None and ending not in (endings.APPLICATION,):

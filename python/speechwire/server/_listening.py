@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -73,10 +74,20 @@ class Listening:
             self._log.error("listening failed: %s", error)
             self._finish(endings.service("the speech service cannot be used"))
 
-    async def abandon(self) -> None:
-        """End the session without waiting for its last results; the caller will send that audio again."""
-        if self._ears is not None:
+    async def end(self, running: asyncio.Task[None], *, comes_back: bool) -> None:
+        """Take the last results, and end the session.
+
+        A caller who comes back repeats its open turn there: results that were forced here would cut the turn
+        in two, so none are asked for.
+
+        Args:
+            running: The task of :meth:`run`.
+            comes_back: Whether the caller does.
+        """
+        if comes_back and self._ears is not None:
+            running.cancel()
             await self._ears.abandon()
+        await self.aclose()
 
     async def aclose(self) -> None:
         """Wait for the last results, and end the session. Idempotent."""
