@@ -102,6 +102,7 @@ class Conversation(Generic[EventT]):
         """Run one connection; return whether another may follow."""
         self.connect_wanted = False
         traffic = self.traffic = self._begin(opened, dialing)
+        self._machine.changed.notify()
         self._watch(self._rules.resumable(self._options.wanted))
         try:
             ended = await traffic.connection.run()
@@ -111,6 +112,7 @@ class Conversation(Generic[EventT]):
             self._watch(False)
             self._audio.stats.connected_s += traffic.connection.lived_s()
             traffic.end()
+            self._machine.changed.notify()
         self._machine.step(ended.ending)
         finished = traffic.has_finished(ended)
         self._last_results.shown = self._last_results.shown or finished

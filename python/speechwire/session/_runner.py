@@ -79,6 +79,7 @@ class Runner(Generic[EventT]):
         self._base_url = base_url
         self._access = access
         self._settings = settings
+        self._watch = watch
         self._wakeup = Wakeup()
         self.binding = LoopBinding(LocalProtocolError)
         self._task: asyncio.Task[None] | None = None
@@ -210,6 +211,7 @@ class Runner(Generic[EventT]):
         self._shared.close_by = self.now() + self._settings.drain_timeout_s
         if self.traffic is not None:
             self.traffic.hurry()
+        self._watch(False)
         self._stop_changes(SessionClosed("the session has been closed"))
         self.notify(hurry=True)
 
@@ -285,6 +287,7 @@ class Runner(Generic[EventT]):
         self.audio.flush_converter(at_end=True)
         self._report_end()
         self.events.end(error)
+        self.machine.changed.notify()
 
     def _stop_changes(self, reason: BaseException) -> None:
         for task in self._background:

@@ -256,6 +256,8 @@ class SpeakRunner:
             websocket.abort()
             raise
         self._queue.opened()
+        if not self.machine.accepting:
+            traffic.retire()
         try:
             ended = await traffic.connection.run()
         finally:

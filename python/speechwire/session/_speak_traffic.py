@@ -242,6 +242,7 @@ class SpeakTraffic(Generic[EventT]):
         if self._stop is not None and not self._stop.sent:
             self._stop.sent = True
             await self.connection.send(self._rules.stop(self._stop.heard_s))
+            return 0.0
         if self.retired:
             self._retired_at = self.connection.now()
             await self.connection.send(self._rules.protocol.close())
