@@ -3,7 +3,7 @@
 A telephone sends 20 ms at a time, and the service gets 80 ms. What is read in between only waits. So a
 connection is left alone until just before the frame that completes the next message; then all that has come
 is read at once. That costs half of the reads, and the frames after the first find the call's objects in the
-processor's caches (Intel Xeon, 400 calls: a sixth less CPU). It delays no audio. Whatever else a provider
+processor's caches (AMD EPYC, 400 calls: a sixth less CPU). It delays no audio. Whatever else a provider
 says in the meantime, such as a digit, a mark or the hang-up, comes up to 70 ms later.
 """
 
