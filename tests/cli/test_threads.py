@@ -53,6 +53,32 @@ async def test_what_opens_after_everyone_has_left_is_closed_by_itself() -> None:
     assert await asyncio.to_thread(slow.closed.wait, 10)
 
 
+async def test_who_is_cancelled_on_the_way_out_leaves_nothing_open() -> None:
+    slow, stuck, reading = Slow(), threading.Event(), threading.Event()
+    slow.may_open.set()
+
+    def read() -> None:
+        reading.set()
+        stuck.wait(10)
+
+    async def work() -> None:
+        async with Background() as background:
+            await background.enter(slow)
+            step = asyncio.create_task(background.call(read))
+            await asyncio.to_thread(reading.wait)
+            step.cancel()
+            raise ZeroDivisionError
+
+    task = asyncio.create_task(work())
+    await asyncio.to_thread(reading.wait)
+    await asyncio.sleep(0.05)  # within the patience of whoever leaves
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    stuck.set()
+    assert await asyncio.to_thread(slow.closed.wait, 10)
+
+
 async def test_it_is_closed_on_leaving_and_errors_come_through() -> None:
     slow = Slow()
     slow.may_open.set()

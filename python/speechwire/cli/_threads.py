@@ -65,13 +65,15 @@ class Background:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._step is not None:
-            await asyncio.wait({self._step}, timeout=_PATIENCE_S)
-        with self._lock:
-            self._is_left = True
-            if self._is_busy:
-                return
-        self._stack.__exit__(kind, error, trace)
+        try:
+            if self._step is not None:
+                await asyncio.wait({self._step}, timeout=_PATIENCE_S)
+        finally:  # the task may be cancelled while it leaves
+            with self._lock:
+                self._is_left = True
+                is_busy = self._is_busy
+            if not is_busy:
+                self._stack.__exit__(kind, error, trace)
 
     async def enter(self, context: AbstractContextManager[T]) -> T:
         """Enter a context manager; raises what it raises."""
