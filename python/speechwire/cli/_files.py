@@ -268,15 +268,18 @@ def _whole_file(path: Path) -> Iterator[BinaryIO]:
         path.stat()  # a link to itself leads nowhere
     target = Path(os.path.realpath(path))
     part = target.with_name(f".speechwire-{os.getpid()}-{next(_numbers)}.part")
-    with naming(path):
-        file = part.open("xb")
+    file: BinaryIO | None = None
     try:
+        with naming(path):
+            file = part.open("xb")
         yield file
         with naming(path):
             file.close()  # writes what waits in the buffer: the disk may be full
             os.replace(part, target)
-    except BaseException:
-        with suppress(OSError):
-            file.close()
-        part.unlink(missing_ok=True)
+    except BaseException as error:
+        if file is not None:
+            with suppress(OSError):
+                file.close()
+        if file is not None or not isinstance(error, OSError):  # a signal may come as it is made
+            part.unlink(missing_ok=True)
         raise
