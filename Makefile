@@ -77,12 +77,12 @@ else
 	cargo test --workspace --locked --quiet
 endif
 
-# $(call TESTS,interpreter,paths,choice): three processes for each core, since most of the time tests wait for sockets
+# $(call TESTS,interpreter,paths,choice): two processes for each core, since most of the time tests wait for sockets
 # and other processes; the tests of a file stay together, the longest files first (tests/choosing.py). Then the tests
 # marked `paced`, which depend on the pace of the machine: they mostly wait, and two files at once leave it idle. Of four
 # at once one has failed. Last, where slow tests are chosen, those that are paced too, alone. PARALLEL= and PACED= run
 # one process at a time.
-PARALLEL ?= -n $(shell $(PYTHON) -c 'import os; print(3 * (os.cpu_count() or 1))') $(TOGETHER)
+PARALLEL ?= -n $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))') $(TOGETHER)
 PACED ?= -n 2 $(TOGETHER)
 TOGETHER := --dist loadfile --no-loadscope-reorder
 NONE_IS_GOOD := || test $$? = 5
