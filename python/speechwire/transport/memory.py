@@ -233,6 +233,7 @@ class _Pipe:
 
     def clear(self) -> None:
         self._frames.clear()
+        self._size = 0
 
     def _notify(self) -> None:
         self._changed.set()

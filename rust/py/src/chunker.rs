@@ -1,13 +1,13 @@
 //! `ChunkedPassthrough` in Rust.
 
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Mutex, MutexGuard};
 
 use pyo3::prelude::*;
-use pyo3::sync::MutexExt;
 use pyo3::types::{PyBytes, PyList};
 use speechwire_pcm::Chunker;
 
 use crate::buffer::Bytes;
+use crate::lock::lock;
 
 /// Audio as it is, in chunks of one length.
 #[pyclass(frozen, module = "speechwire._native")]
@@ -71,16 +71,8 @@ impl NativeChunker {
         (!left.is_empty()).then(|| PyBytes::new(py, &left))
     }
 
-    /// Detaches only if it has to wait, so that whoever holds the lock can finish.
     fn lock(&self, py: Python<'_>) -> MutexGuard<'_, Chunker> {
-        match self.0.try_lock() {
-            Ok(guard) => guard,
-            Err(TryLockError::Poisoned(error)) => error.into_inner(),
-            Err(TryLockError::WouldBlock) => self
-                .0
-                .lock_py_attached(py)
-                .unwrap_or_else(PoisonError::into_inner),
-        }
+        lock(&self.0, py)
     }
 }
 

@@ -3,6 +3,7 @@
 mod arguments;
 mod buffer;
 mod chunker;
+mod lock;
 mod pipeline;
 mod ring;
 

@@ -1,14 +1,14 @@
 //! The two classes: a table, shared by pipelines, and a pipeline.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::sync::MutexExt;
 use pyo3::types::{PyBytes, PyList};
 use speechwire_pcm::{self as pcm, Format, Kernel, Layout};
 
 use crate::buffer::Bytes;
+use crate::lock::lock;
 
 /// From this input size on, about 100 us of work, a push detaches from the interpreter. For less, detaching costs
 /// more than it gives: to attach again can mean to wait for a busy thread, 5 ms at worst.
@@ -188,16 +188,8 @@ impl NativePipeline {
         Ok(true)
     }
 
-    /// Detaches only if it has to wait, so that whoever holds the lock can finish.
     fn lock(&self, py: Python<'_>) -> MutexGuard<'_, pcm::Pipeline> {
-        match self.state.try_lock() {
-            Ok(guard) => guard,
-            Err(TryLockError::Poisoned(error)) => error.into_inner(),
-            Err(TryLockError::WouldBlock) => self
-                .state
-                .lock_py_attached(py)
-                .unwrap_or_else(PoisonError::into_inner),
-        }
+        lock(&self.state, py)
     }
 
     /// End the stream, and give every chunk to `sink`, as [`Self::push_each`] does. An incomplete frame stays unless
