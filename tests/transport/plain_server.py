@@ -5,18 +5,22 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import aiohttp
 from aiohttp import web
 
 from speechwire.transport import (
+    AiohttpTransport,
     CloseEvent,
     ConnectRequest,
     WebSocket,
     new_transport,
 )
+from speechwire.transport.picows_ws import PicowsTransport
 
 KEY = "0123456789abcdef-very-secret"
+TRANSPORTS: dict[str, Any] = {"aiohttp": AiohttpTransport, "picows": PicowsTransport}
 Handler = Callable[[web.WebSocketResponse, web.Request], Awaitable[None]]
 
 

@@ -6,28 +6,23 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from typing import Any
 
 import pytest
 import trustme
 from aiohttp import web
-from tests.transport.plain_server import KEY, connected, echo, ending, request, serving, websocket
+from tests.transport.plain_server import KEY, TRANSPORTS, connected, echo, ending, request, serving, websocket
 
 from speechwire.errors import (
     ConnectFailed,
     ConnectionLost,
 )
 from speechwire.transport import (
-    AiohttpTransport,
     CloseEvent,
     WebSocket,
     new_transport,
 )
-from speechwire.transport.picows_ws import PicowsTransport
 
 pytestmark = pytest.mark.usefixtures("transport")
-
-TRANSPORTS: dict[str, Any] = {"aiohttp": AiohttpTransport, "picows": PicowsTransport}
 
 
 async def test_frames_come_back_as_they_went() -> None:

@@ -6,24 +6,20 @@ import ssl
 from typing import Any
 
 import pytest
-from tests.transport.plain_server import KEY, echo, request, serving, websocket
+from tests.transport.plain_server import KEY, TRANSPORTS, echo, request, serving, websocket
 
 from speechwire.errors import (
     ConnectFailed,
     InvalidArgument,
 )
 from speechwire.transport import (
-    AiohttpTransport,
     new_transport,
     shared_transport,
     transport_name,
 )
-from speechwire.transport.picows_ws import PicowsTransport
 from speechwire.transport.shared import TRANSPORT_VARIABLE
 
 pytestmark = pytest.mark.usefixtures("transport")
-
-TRANSPORTS: dict[str, Any] = {"aiohttp": AiohttpTransport, "picows": PicowsTransport}
 
 
 async def test_the_environment_chooses(transport: str) -> None:
