@@ -197,7 +197,7 @@ class Callers:
         loop = asyncio.get_running_loop()
         for _ in range(count):
             on: asyncio.Future[None] = loop.create_future()
-            opening = self._first + self.frame() * (_FIRST_MS // self._kind.frame_ms)
+            opening = self._first + self.frame() * self._first_frames()
             caller = _Caller(self._line, opening, self.tally, on)
             await loop.create_connection(lambda caller=caller: caller, "127.0.0.1", self._port)  # type: ignore[misc]
             await on
@@ -206,6 +206,15 @@ class Callers:
     def frame(self) -> bytes:
         """A frame of now."""
         return self._head + self._kind.stamp(time.monotonic_ns() // 1000) + self._tail
+
+    def _first_frames(self) -> int:
+        """How many frames the next caller says at once.
+
+        Calls begin at any moment, and a server sends 80 ms at a time. So the callers differ in how much of
+        the next 80 ms they have said; else all messages would be complete in the same 20 ms of each 80 ms.
+        """
+        frames = _FIRST_MS // self._kind.frame_ms
+        return frames + len(self._callers) // self._kind.frame_ms % frames
 
     def hang_up(self) -> None:
         """Drop all connections."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -71,6 +72,10 @@ class BinaryCodec:
         if not self.started:
             return self.on_early_audio(message)
         return [Audio(data=message)] if message and not self.stopped else []
+
+    def audio_in(self, texts: Sequence[bytes]) -> bytes:
+        """Return nothing: texts are control messages."""
+        return b""
 
     def on_text(self, text: str) -> list[Incoming]:
         """A text message."""

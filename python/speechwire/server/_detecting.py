@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from speechwire.server._binary import json_object
 from speechwire.server.asterisk import AsteriskCodec
@@ -40,6 +40,10 @@ class DetectingCodec:
                 return [Malformed(reason="a first message of no known protocol")]
             self._codec = make(self._opening)
         return self._codec.receive(message)
+
+    def audio_in(self, texts: Sequence[bytes]) -> bytes:
+        """See :class:`speechwire.server.codec.Codec`."""
+        return self._codec.audio_in(texts) if self._codec else b""
 
     def send(self, outgoing: Outgoing) -> list[str | bytes]:
         """See :class:`speechwire.server.codec.Codec`."""

@@ -98,6 +98,10 @@ class Ears:
         self.push = self.session.push
         self.message_s = upstream.message_s(started.format)
 
+    def queued_s(self) -> float:
+        """Seconds of the pushed audio that messages to the service hold."""
+        return self.session.queued_s
+
     def change_format(self, form: AudioFormat) -> None:
         """Audio from here on is in another format.
 

@@ -7,7 +7,7 @@ Without I/O: a host gives it messages (:meth:`Line.receive`), takes messages (:a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Sequence
 from contextlib import suppress
 
 from speechwire.errors import SpeechwireError
@@ -15,10 +15,9 @@ from speechwire.server import _ending as endings
 from speechwire.server import _spans as spans
 from speechwire.server._answering import run_application
 from speechwire.server._arrival import Arrival
-from speechwire.server._ears import Ears
 from speechwire.server._ending import Ending
 from speechwire.server._listening import Listening
-from speechwire.server._mouth import Mouth, Said
+from speechwire.server._mouth import Said
 from speechwire.server._outbox import Outbox, Weight
 from speechwire.server._pacing import AudioPace, CallTimers
 from speechwire.server._reports import Reports
@@ -124,6 +123,18 @@ class Line:
             else:
                 self._on(incoming)
         return delay_s
+
+    def receive_texts(self, texts: Sequence[bytes]) -> float:
+        """As :meth:`receive`, of text messages that came together.
+
+        Raises:
+            UnicodeDecodeError: One is no UTF-8; those before it have been taken.
+        """
+        audio = self._codec.audio_in(texts)
+        if audio and not self._is_over:
+            now_s = self._heard_at_s = self._clock()
+            return self.pace.take(audio, now_s, frames=len(texts))
+        return max([self.receive(text.decode()) for text in texts])
 
     def disconnected(self) -> None:
         """The connection is gone; nothing can be sent any more."""
@@ -264,10 +275,11 @@ class Line:
         """The call is on."""
         self.log = CallLogger(self.log.logger, {"call_id": self.call_id, "dialect": self.dialect})
         try:
-            self._listening = Listening(self._ears(started), self.log, self.finish)
-            self.pace.push = self._listening.push
-            self.pace.message_s = 0.0 if started.may_resume else self._listening.message_s
-            self._speech = Speaking(self._mouth(started), self._reports, most_texts=self._limits.texts)
+            ears = self._shared.ears(started, self._reports, self.pace)
+            self._listening = Listening(ears, self.log, self.finish)
+            self.pace.begin(ears, message_s=0.0 if started.may_resume else ears.message_s)
+            mouth = self._shared.mouth(started, self, self._clock)
+            self._speech = Speaking(mouth, self._reports, most_texts=self._limits.texts)
         except SpeechwireError as error:
             self.log.error("the call cannot begin: %s", error)
             self.finish(endings.service("the server's options are refused"))
@@ -278,20 +290,6 @@ class Line:
         self._span = spans.begin(self.call_id, self.dialect)
         for incoming in self._arrival.take_early():
             self._on(incoming)
-
-    def _ears(self, started: Started) -> Ears:
-        shared = self._shared
-        settings = shared.session_settings
-        return Ears(
-            shared.pool, started, shared.listen, self._reports, session_settings=settings, pace=self.pace
-        )
-
-    def _mouth(self, started: Started) -> Mouth | None:
-        if started.speech is None:
-            return None
-        ahead_s = self._limits.speech_ahead_s
-        shared = self._shared
-        return Mouth(shared.pool, started.speech, shared.speak, self, ahead_s=ahead_s, clock=self._clock)
 
     def _make_call(self, started: Started) -> Call:
         return Call(

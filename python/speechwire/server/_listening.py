@@ -33,19 +33,6 @@ class Listening:
         self._finish = finish
 
     @property
-    def push(self) -> Callable[[bytes], None] | None:
-        """The function that takes audio; ``None`` before the call begins.
-
-        The function raises `SpeechwireError` after listening has failed or ended.
-        """
-        return None if self._ears is None else self._ears.push
-
-    @property
-    def message_s(self) -> float:
-        """See :attr:`Ears.message_s`; 0 before the call begins."""
-        return 0.0 if self._ears is None else self._ears.message_s
-
-    @property
     def is_complete(self) -> bool:
         """Whether all audio that came is covered by captions that were sent."""
         return self._ears is None or self._ears.is_complete

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from speechwire.errors import SpeechwireError
 from speechwire.server import _ending as endings
@@ -12,12 +12,28 @@ from speechwire.server._ending import Ending
 from speechwire.server._rests import rest_after
 from speechwire.server.limits import Limits
 
-__all__ = ["AudioPace", "CallTimers"]
+__all__ = ["AudioPace", "CallTimers", "Hearing"]
 
 _MOST_DELAY_S: Final = 0.5
 _ROUNDING_S: Final = 1e-6
-_FORGOTTEN: Final = 0.01  # share of a delay forgotten with each message, as clocks drift
+# A message is read when the last frame of five in six has come: as even as frames are, it waits no longer.
+_LATER_S: Final = 0.001
+_EARLIER_S: Final = _LATER_S / 5
 _PAUSE_S: Final = 0.2  # a longer delay is a pause of the caller
+
+
+class Hearing(Protocol):
+    """Takes a call's audio."""
+
+    def push(self, pcm: bytes) -> None:
+        """Take audio.
+
+        Raises:
+            SpeechwireError: Listening has failed or ended.
+        """
+
+    def queued_s(self) -> float:
+        """Return how many seconds of the pushed audio are in messages to the service."""
 
 
 class AudioPace:
@@ -28,9 +44,6 @@ class AudioPace:
         began_s: The clock's time at which the call began.
 
     Attributes:
-        push: Takes the audio; ``None`` before the call begins, when audio is only counted.
-        message_s: Seconds of audio in a message to the service, if the caller's messages may be read late;
-            else 0.
         rest_s: For how many seconds no audio that comes can complete a message.
         seconds_per_byte: The duration of one byte in the current format.
         audio_s: Seconds of audio that came since the call began.
@@ -40,60 +53,80 @@ class AudioPace:
     __slots__ = (
         "_began_s",
         "_completed_s",
+        "_is_awaited",
+        "_hearing",
         "_is_deaf",
         "_limits",
+        "_message_s",
         "_offset_s",
         "audio_s",
         "early_s",
-        "message_s",
-        "push",
         "rest_s",
         "seconds_per_byte",
     )
 
     def __init__(self, limits: Limits, began_s: float) -> None:
-        self.push: Callable[[bytes], None] | None = None
+        self._hearing: Hearing | None = None
         self.seconds_per_byte = 0.0
-        self.audio_s = self.early_s = self.message_s = self.rest_s = self._completed_s = 0.0
+        self.audio_s = self.early_s = self._message_s = self.rest_s = self._completed_s = 0.0
         self._offset_s = began_s
         self._limits = limits
         self._began_s = began_s
         self._is_deaf = False
+        self._is_awaited = True  # the connection was read before the last frame of a message had come
 
-    def take(self, data: bytes, now_s: float) -> float:
-        """Take audio; return for how many seconds to stop reading, at most 0.5."""
+    def begin(self, hearing: Hearing, *, message_s: float) -> None:
+        """The call begins.
+
+        Args:
+            hearing: Takes the audio, which so far was only counted.
+            message_s: Seconds of audio in a message to the service, if the caller's messages may be read
+                late; else 0.
+        """
+        self._hearing = hearing
+        self._message_s = message_s
+
+    def take(self, data: bytes, now_s: float, *, frames: int = 1) -> float:
+        """Take audio of one frame or more; return for how many seconds to stop reading, at most 0.5."""
         seconds = len(data) * self.seconds_per_byte
-        if self.push is None:
+        hearing = self._hearing
+        if hearing is None:
             self.early_s += seconds
             return 0.0
         if self._is_deaf:
             return 0.0
         try:
-            self.push(data)
+            hearing.push(data)
         except SpeechwireError:  # listening has failed or ended; the call's task reports why
             self._is_deaf = True
         delay_s = self.add(seconds, now_s)
-        if self.message_s:
-            self._find_rest(seconds, now_s)
+        if self._message_s:
+            self._find_rest(hearing, seconds, frames, now_s)
         return delay_s
 
-    def _find_rest(self, frame_s: float, now_s: float) -> None:
-        into_s = (self.audio_s + _ROUNDING_S) % self.message_s
-        if into_s >= frame_s:
+    def _find_rest(self, hearing: Hearing, seconds: float, frames: int, now_s: float) -> None:
+        into_s = self.audio_s - hearing.queued_s() + _ROUNDING_S
+        if into_s >= seconds:
             self.rest_s = 0.0
+            self._is_awaited = True
             return
         since_s, self._completed_s = now_s - self._completed_s, now_s
-        self.rest_s = rest_after(into_s, frame_s, self.message_s, since_s, self._late_s(now_s))
+        self.rest_s = rest_after(into_s, seconds / frames, self._message_s, since_s, self._late_s(now_s))
 
     def _late_s(self, now_s: float) -> float:
-        """How many seconds later than usual the audio has come."""
+        """How many seconds later than usual the audio that completes a message has been read.
+
+        Audio that the connection waited for shows when it comes. After a rest, it was there already: when it
+        came is unknown, so the next rest is a little shorter.
+        """
         offset_s = now_s - self.audio_s
         late_s = offset_s - self._offset_s
+        is_awaited, self._is_awaited = self._is_awaited, False
         if not 0.0 <= late_s < _PAUSE_S:
             self._offset_s = offset_s
             return 0.0
-        self._offset_s += late_s * _FORGOTTEN
-        return late_s
+        self._offset_s += _LATER_S if is_awaited else -_EARLIER_S
+        return offset_s - self._offset_s
 
     def add(self, seconds: float, now_s: float) -> float:
         """Count audio; return for how many seconds to stop reading, at most 0.5."""

@@ -3,41 +3,28 @@
 picows handles frames in the event loop's read callback and writes them in the call that sends. A frame costs
 no task switch, and a call needs no reading or writing task. aiohttp reads the request, since picows serves
 only GET and cannot wait for an answer. picows then gets the head of an upgrade that has been checked.
-
-``WSProtocol`` is the class that ``picows.ws_create_server`` makes for each connection. picows has no public
-way to take over an open connection, so this module makes it directly.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from typing import Any, Final, Self
 
 import picows
 from aiohttp import web
-from picows.picows import WSProtocol  # type: ignore[attr-defined]  # its stubs leave it out
 
 from speechwire.server._http import hand_over
 from speechwire.server._line import Line
+from speechwire.server._picows_protocol import Upgrade, feed, take_over
 from speechwire.server._rests import Rests
-from speechwire.server._sockets import CLOSE_S, WRITER_BYTES, goodbye_of, is_deaf
+from speechwire.server._sockets import CLOSE_S, goodbye_of, is_deaf
 from speechwire.transport._fragments import Fragments
 
 __all__ = ["PicowsSocket"]
 
 _QUIET_BEATS: Final = 4  # beats without a frame before a ping
 _DEAD_BEATS: Final = 6
-_READ_BUFFER_BYTES: Final = 2048  # at first; it grows when a read fills it
-_READ_BYTES: Final = 4096  # the most that is read at once
-
-_NOBODY: Final = asyncio.Protocol()
-
-# picows logs each connection that it opens and closes. It makes a logger for each, unless given an adapter.
-_silent = logging.getLogger("speechwire.server.picows")
-_silent.setLevel(logging.CRITICAL + 1)
-_picows_logger = logging.LoggerAdapter(_silent, {})
 _logger = logging.getLogger("speechwire.server")
 
 _TEXT, _BINARY = picows.WSMsgType.TEXT, picows.WSMsgType.BINARY
@@ -68,6 +55,7 @@ class PicowsSocket(picows.WSListener):
         "_protocol",
         "_rest",
         "_rests",
+        "_texts",
         "_transport",
         "is_closing",
     )
@@ -79,10 +67,12 @@ class PicowsSocket(picows.WSListener):
         self._line: Line | None = None
         self._rest = b""
         self._fragments: Fragments | None = None
+        self._texts: list[bytes] | None = None  # that have come in the read that goes on
         self._is_writable = True
         self._is_over = False  # further frames are ignored
         self._beats = 0
         self._emptied: asyncio.Future[None] | None = None
+        self._protocol: Any = None
         self._gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @classmethod
@@ -93,14 +83,11 @@ class PicowsSocket(picows.WSListener):
             HTTPBadRequest: The request is not a WebSocket upgrade.
             ConnectionError: The caller is gone.
         """
-        ready = web.WebSocketResponse(protocols=protocols).can_prepare(request)
-        if not ready.ok:
-            raise web.HTTPBadRequest
-        head = _head_of(request)
+        upgrade = Upgrade.of(request, protocols, message_bytes)
         transport, rest = hand_over(request)
         socket = cls(message_bytes, rests)
         socket._rest = rest
-        socket._connect(transport, head, ready.protocol)
+        socket._protocol = take_over(transport, socket, upgrade)
         return socket
 
     async def serve(self, line: Line, timeout_s: float) -> None:
@@ -134,10 +121,16 @@ class PicowsSocket(picows.WSListener):
         kind = frame.msg_type
         if self._is_over and kind is not _CLOSE:
             return
-        if frame.rsv1 or frame.rsv2 or frame.rsv3:
+        is_reserved = frame.rsv1 or frame.rsv2 or frame.rsv3
+        is_whole = frame.fin and self._fragments is None and not is_reserved
+        if is_whole and kind is _TEXT:
+            self._gather(frame.get_payload_as_bytes(), is_last=frame.last_in_buffer)
+            return
+        self._take_texts()
+        if is_reserved:
             self._fail(picows.WSCloseCode.PROTOCOL_ERROR, "reserved bits are set")
-        elif frame.fin and self._fragments is None and (kind is _TEXT or kind is _BINARY):
-            self._take(frame.get_payload_as_bytes(), is_text=kind is _TEXT)
+        elif is_whole and kind is _BINARY:
+            self._take(frame.get_payload_as_bytes())
         elif kind in (_TEXT, _BINARY, _CONTINUATION):
             self._take_fragment(frame, kind)
         elif kind == _PING:
@@ -164,45 +157,32 @@ class PicowsSocket(picows.WSListener):
 
     # Inside
 
-    def _connect(self, transport: asyncio.Transport, head: bytes, subprotocol: str | None) -> None:
-        headers = {"Sec-WebSocket-Protocol": subprotocol} if subprotocol else {}
-        answer = picows.WSUpgradeResponse.create_101_response(headers)
-        protocol = self._protocol = _Protocol(
-            None,
-            None,
-            False,  # not a client
-            lambda _: picows.WSUpgradeResponseWithListener(answer, self),
-            _picows_logger,
-            True,  # an exception closes the connection
-            None,  # no timeout for the request: aiohttp has read it
-            False,  # see beat
-            0.0,
-            0.0,
-            picows.WSAutoPingStrategy.PING_WHEN_IDLE,
-            False,  # see on_ws_frame
-            self._message_bytes,
-            None,
-            _READ_BUFFER_BYTES,
-        )
-        transport.pause_reading()  # until serve is called
-        transport.set_protocol(_NOBODY)  # else uvloop keeps aiohttp's protocol alive, with its parser
-        transport.set_protocol(protocol)
-        transport.set_write_buffer_limits(high=WRITER_BYTES)
-        protocol.connection_made(transport)
-        _feed(protocol, head)
-        if transport.is_closing():
-            raise ConnectionError("the upgrade was not accepted")
-
     def _begin(self) -> None:
         rest, self._rest = self._rest, b""
-        _feed(self._protocol, rest)
+        feed(self._protocol, rest)
         if not self._transport.underlying_transport.is_closing():
             self._transport.underlying_transport.resume_reading()
 
-    def _take(self, payload: bytes, *, is_text: bool) -> None:
-        assert self._line is not None
+    def _gather(self, text: bytes, *, is_last: bool) -> None:
+        """Take the texts of one read together: audio in one piece costs little more than its first frame."""
+        if self._texts is None:
+            self._texts = [text]
+        else:
+            self._texts.append(text)
+        if is_last:
+            self._take_texts()
+
+    def _take_texts(self) -> None:
+        texts, self._texts = self._texts, None
+        if texts is not None:
+            self._take(texts)
+
+    def _take(self, message: list[bytes] | bytes) -> None:
+        """Take texts or a binary message."""
+        line = self._line
+        assert line is not None
         try:
-            delay_s = self._line.receive(payload.decode() if is_text else payload)
+            delay_s = line.receive(message) if isinstance(message, bytes) else line.receive_texts(message)
         except UnicodeDecodeError:
             self._fail(picows.WSCloseCode.INVALID_TEXT, "text that is no UTF-8")
         except Exception:
@@ -211,8 +191,8 @@ class PicowsSocket(picows.WSListener):
         else:
             if delay_s:
                 self._pause(delay_s)
-            elif self._line.pace.rest_s:
-                self._rest_for(self._line.pace.rest_s)
+            elif line.pace.rest_s:
+                self._rest_for(line.pace.rest_s)
 
     def _rest_for(self, duration_s: float) -> None:
         transport = self._transport.underlying_transport
@@ -240,7 +220,7 @@ class PicowsSocket(picows.WSListener):
             self._fail(code, fault)
         elif frame.fin:
             self._fragments = None
-            self._take(fragments.end(), is_text=fragments.is_text)
+            self._take([fragments.end()] if fragments.is_text else fragments.end())
 
     def _pause(self, delay_s: float) -> None:
         """Pause reading for a while. Frames that have been read already are still handled."""
@@ -295,45 +275,6 @@ class PicowsSocket(picows.WSListener):
                 await asyncio.wait({self._gone}, timeout=CLOSE_S)
         finally:
             self._transport.disconnect(graceful=False)
-
-
-class _Protocol(WSProtocol):  # type: ignore[misc]
-    """picows's protocol with a bounded read buffer.
-
-    picows doubles its buffer whenever a read fills it, and never shrinks it. After it has refused a frame it
-    reads on and makes room for that frame. So reads are limited in size, and reading pauses after a refusal.
-    """
-
-    def get_buffer(self, size_hint: int) -> memoryview:
-        """Return the buffer for the next read, at most `_READ_BYTES`."""
-        transport = self.transport
-        if transport.is_close_frame_sent and not self.listener.is_closing:
-            transport.underlying_transport.pause_reading()
-        return _room(self, size_hint)[:_READ_BYTES]
-
-
-_room: Final[Callable[[WSProtocol, int], memoryview]] = WSProtocol.get_buffer
-
-
-def _head_of(request: web.BaseRequest) -> bytes:
-    """Write the head of an upgrade that aiohttp has checked, with only what picows needs."""
-    lines = [
-        "GET / HTTP/1.1",
-        "Upgrade: websocket",
-        "Connection: Upgrade",
-        *(f"{name}: {request.headers[name]}" for name in ("Sec-WebSocket-Version", "Sec-WebSocket-Key")),
-    ]
-    return "\r\n".join([*lines, "", ""]).encode(errors="surrogateescape")
-
-
-def _feed(protocol: Any, data: bytes) -> None:
-    """Pass data to the protocol as if it had been read."""
-    while data:
-        room = protocol.get_buffer(-1)
-        count = min(len(room), len(data))
-        room[:count] = data[:count]
-        protocol.buffer_updated(count)
-        data = data[count:]
 
 
 def _settle(future: asyncio.Future[None] | None) -> None:

@@ -1,10 +1,10 @@
 """Connections that are not read for a moment, because nothing that comes could be sent on yet.
 
 A telephone sends 20 ms at a time, and the service gets 80 ms. What is read in between only waits. So a
-connection is left alone until just before the frame that completes the next message; then all that has come
-is read at once. That costs half of the reads, and the frames after the first find the call's objects in the
-processor's caches (AMD EPYC, 400 calls: a sixth less CPU). It delays no audio. Whatever else a provider
-says in the meantime, such as a digit, a mark or the hang-up, comes up to 70 ms later.
+connection is left alone until the frame that completes the next message should have come; then all that has
+come is read at once. That takes a quarter of the reads. Audio waits as long as frames come unevenly, and
+about a millisecond where they come evenly. Whatever else a provider says in the meantime, such as a digit, a
+mark or the hang-up, comes up to 80 ms later.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final
 
 __all__ = ["Rests", "rest_after"]
 
-_SLOT_S: Final = 0.005
+_SLOT_S: Final = 0.001
 _LEAST_FRAMES: Final = 3  # for fewer it does not pay
 _IN_TIME: Final = 0.9
 
@@ -37,17 +37,17 @@ def rest_after(into_s: float, frame_s: float, message_s: float, since_s: float, 
     if since_s < _IN_TIME * message_s:
         return 0.0
     frames = -((into_s - message_s) // frame_s)  # that are wanted, rounded up
-    return max(0.0, (frames - 0.5) * frame_s - late_s) if frames >= _LEAST_FRAMES else 0.0
+    return max(0.0, frames * frame_s - late_s) if frames >= _LEAST_FRAMES else 0.0
 
 
 class Rests:
-    """The connections that rest: one timer for all that are to be read again in the same 5 ms."""
+    """The connections that rest: one timer for all that are to be read again in the same millisecond."""
 
     def __init__(self) -> None:
         self._slots: dict[int, list[Callable[[], None]]] = {}
 
     def add(self, duration_s: float, resume: Callable[[], None]) -> None:
-        """Call `resume` after so long, or up to 5 ms before."""
+        """Call `resume` after so long, or up to 1 ms before."""
         loop = asyncio.get_running_loop()
         slot = int((loop.time() + duration_s) / _SLOT_S)
         waiting = self._slots.get(slot)

@@ -14,7 +14,7 @@ a resumed call. Positions in speech count from the first sample of an utterance.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from speechwire.server._incoming import (
@@ -116,6 +116,13 @@ class Codec(Protocol):
 
     def receive(self, message: str | bytes) -> list[Incoming]:
         """Decode one message, text as ``str``, binary as ``bytes``. Bounded in time and memory."""
+
+    def audio_in(self, texts: Sequence[bytes]) -> bytes:
+        """Decode text messages that came together, if all are audio and nothing needs its own :class:`Audio`.
+
+        Returns:
+            The audio, in order; empty if any of them is something else: :meth:`receive` then takes each.
+        """
 
     def send(self, outgoing: Outgoing) -> list[str | bytes]:
         """Encode a value as messages; no message where the protocol cannot express it."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from speechwire.server._captions import caption_text
@@ -80,6 +82,22 @@ class JsonMediaCodec:
         if decoded.media is not None and decoded.event == "media":
             return self._on_media(decoded.media)
         return self._on_event(decoded)
+
+    def audio_in(self, texts: Sequence[bytes]) -> bytes:
+        """See :class:`speechwire.server.codec.Codec`."""
+        if not self._is_plain:
+            return b""
+        payloads = []
+        try:
+            for text in texts:
+                frame = decode_frame(text)
+                media = frame.media
+                if frame.event != "media" or media is None or media.track.startswith("outbound"):
+                    return b""
+                payloads.append(media.payload)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            return b""
+        return b"".join(payloads)
 
     def send(self, outgoing: Outgoing) -> list[str | bytes]:
         """See :class:`speechwire.server.codec.Codec`."""

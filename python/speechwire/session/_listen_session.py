@@ -12,7 +12,7 @@ from typing import Any, Generic, NoReturn, Self, TypeVar
 from speechwire.errors import InvalidArgument, LocalProtocolError, SpeechwireError
 from speechwire.session._connector import Access
 from speechwire.session._credential import check_secrecy
-from speechwire.session._options_state import Change
+from speechwire.session._options_state import Change, settle
 from speechwire.session._replacing import Replacing
 from speechwire.session._rules import ListenRules
 from speechwire.session._runner import Runner
@@ -130,6 +130,11 @@ class ListeningSession(Generic[EventT]):
         return held * self._runner.audio.rate.frame_bytes
 
     @property
+    def queued_s(self) -> float:
+        """Seconds of pushed audio that messages hold, sent or not. What follows waits to fill a message."""
+        return self._runner.audio.seconds(self._ring.end)
+
+    @property
     def covered_s(self) -> float:
         """Seconds of audio that final results cover, counted in audio as sent."""
         return self._runner.audio.seconds(self._ring.acknowledged)
@@ -245,7 +250,7 @@ class ListeningSession(Generic[EventT]):
             partial(self._rules.apply, changes=checked),
             checked,
             self._ring.end,
-            partial(_settle, settled),
+            partial(settle, settled),
         )
         if runner.traffic is None and not runner.is_dialing:
             options.adopt()
@@ -277,7 +282,7 @@ class ListeningSession(Generic[EventT]):
             return
         settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         change = runner.options.add(
-            options, lambda _: options, None, self._ring.end, partial(_settle, settled)
+            options, lambda _: options, None, self._ring.end, partial(settle, settled)
         )
         try:
             await self._reopen(change)
@@ -337,13 +342,3 @@ class ListeningSession(Generic[EventT]):
             raise InvalidArgument("options", options, "of the audio format the session was made with")
         if not self._rules.resumable(current) and self._runner.audio.has_sent:
             raise LocalProtocolError("cannot reopen: audio in a container cannot go on in mid-stream")
-
-
-def _settle(future: asyncio.Future[None], error: BaseException | None) -> None:
-    if future.done():
-        return
-    if error is None:
-        future.set_result(None)
-    else:
-        future.set_exception(error)
-        future.exception()  # marks it as retrieved: a cancelled caller would not

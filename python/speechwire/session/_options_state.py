@@ -8,6 +8,7 @@ and must not be used.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -16,7 +17,7 @@ from typing import Any, Final, Generic, TypeVar
 from speechwire.errors import SpeechwireError
 from speechwire.session.events import ChangeRefused
 
-__all__ = ["Change", "OptionsState", "Snapshot"]
+__all__ = ["Change", "OptionsState", "Snapshot", "settle"]
 
 OptionsT = TypeVar("OptionsT")
 
@@ -212,3 +213,14 @@ class OptionsState(Generic[OptionsT]):
             self.proven = change.apply(self.proven)
             self._folded.append(change)
             del self._folded[:-_MOST_UNPROVEN]
+
+
+def settle(future: asyncio.Future[None], error: BaseException | None) -> None:
+    """Set a future's result, or its exception."""
+    if future.done():
+        return
+    if error is None:
+        future.set_result(None)
+    else:
+        future.set_exception(error)
+        future.exception()  # marks it as retrieved: a cancelled caller would not

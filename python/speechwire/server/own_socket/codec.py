@@ -7,7 +7,7 @@ turn again, and leaves out words that were final.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -53,6 +53,10 @@ class OwnSocketCodec:
         if begins != (self._format is None):
             return [seam.Malformed(reason=_STARTED_TWICE if begins else _NOT_STARTED)]
         return _RECEIVE[type(decoded)](self, decoded)
+
+    def audio_in(self, texts: Sequence[bytes]) -> bytes:
+        """Return nothing: texts are control messages."""
+        return b""
 
     def send(self, outgoing: seam.Outgoing) -> list[str | bytes]:
         """Encode a value as messages."""
