@@ -156,9 +156,8 @@ ONLY_HERE = {
     "speechwire.transport._picows": frozenset({"picows"}),
     "speechwire.transport._picows_connection": frozenset({"picows"}),
     "speechwire.cli._pyav": frozenset({"av"}),
-    "speechwire.server._picows_socket": frozenset(
-        {"picows", "picows.picows", "speechwire.transport._fragments"}
-    ),
+    "speechwire.server._picows_protocol": frozenset({"picows", "picows.picows"}),
+    "speechwire.server._picows_socket": frozenset({"picows", "speechwire.transport._fragments"}),
     "speechwire.server._quota": frozenset({"redis.asyncio", "speechwire.cluster"}),
 }
 
