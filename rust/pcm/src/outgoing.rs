@@ -59,7 +59,7 @@ impl Pacer {
 pub struct InputClock {
     /// When audio was pushed last.
     pub last_at: f64,
-    /// How often.
+    /// The number of pushes.
     pub pushes: u64,
     /// The length of recent pieces, in seconds.
     pub piece_s: f64,

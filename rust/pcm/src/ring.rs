@@ -2,15 +2,15 @@
 //!
 //! One ring of bytes holds the audio that was sent and may be sent again, then the audio that waits. Positions are
 //! frames since the stream began, as the caller pushed them. Items are messages and flushes, in the order of their
-//! positions; a cursor parts those that were sent from those that wait:
+//! positions. A cursor separates those that were sent from those that wait:
 //!
-//! - *waiting*: behind the cursor; a bound drops the oldest, which is counted at once;
-//! - *sent*: before the cursor, until a result *acknowledges* it or the bound for replays lets it go: that only
-//!   matters if the connection then dies, so it is *forgotten* and counted then;
-//! - a rewind moves the cursor back to what is *needed*: what is not acknowledged, and a run-up to it.
+//! - *waiting*: after the cursor. Beyond a bound the oldest audio is dropped, and counted at once.
+//! - *sent*: before the cursor. It is kept until a result *acknowledges* it. Beyond the bound for replays the oldest
+//!   is *forgotten*. It is counted as lost only if the connection then fails.
+//! - A rewind moves the cursor back to the audio that is *needed*: what is not acknowledged, and a run-up to it.
 //!
-//! As long as no connection gets further, what is sent again comes to three times what is open at most. What is sent
-//! again because a connection was replaced that had not failed does not count.
+//! While no connection gets further, audio is repeated three times at most. Repetition does not count where a
+//! connection was replaced that had not failed.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -241,7 +241,7 @@ impl Ring {
     }
 }
 
-/// Frames of a stream of centuries fit.
+/// A stream of centuries has fewer frames.
 fn signed(frames: u64) -> i64 {
     frames.cast_signed()
 }

@@ -32,7 +32,7 @@ impl<'py> Bytes<'py> {
         Ok(Self { object, view })
     }
 
-    /// How many bytes.
+    /// The number of bytes.
     pub(crate) fn len(&self) -> usize {
         self.view.len.unsigned_abs()
     }

@@ -57,7 +57,7 @@ impl NativeChunker {
         outcome.map(|()| bytes.len() > 0)
     }
 
-    /// What is left; what is left of a frame stays unless this is the end.
+    /// The audio that is left. An incomplete frame stays, unless this is the end.
     pub(crate) fn flushed<'py>(
         &self,
         py: Python<'py>,

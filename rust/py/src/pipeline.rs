@@ -10,8 +10,8 @@ use speechwire_pcm::{self as pcm, Format, Kernel, Layout};
 use crate::buffer::Bytes;
 use crate::lock::lock;
 
-/// From this input size on, about 100 us of work, a push detaches from the interpreter. For less, detaching costs
-/// more than it gives: to attach again can mean to wait for a busy thread, 5 ms at worst.
+/// From this input size on, about 100 us of work, a push detaches from the interpreter. For less work detaching does
+/// not pay: attaching again can mean waiting for a busy thread, 5 ms at worst.
 const DETACH_BYTES: usize = 1 << 18;
 
 /// The error of `copy` and `pickle`.
@@ -168,7 +168,7 @@ impl NativePipeline {
         let (py, bytes) = (pcm.py(), Bytes::get(pcm)?);
         let size = bytes.len();
         if size < DETACH_BYTES {
-            // Locked first: to wait for the lock may detach, and the bytes are looked at attached only.
+            // Lock first: waiting for the lock may detach, and the bytes may only be read while attached.
             let mut pipeline = self.lock(py);
             let mut outcome = Ok(());
             pipeline.push(bytes.as_slice(), &mut |chunk| match to_bytes(py, chunk) {

@@ -1,7 +1,7 @@
 //! AVX-512 with VNNI, on 256-bit vectors: multiply and add are one instruction.
 //!
-//! Not 512-bit vectors: windows start anywhere, so nearly every load of 64 bytes would cross a cache line, and loads
-//! are what limits the speed; and rows would need twice the padding.
+//! 512-bit vectors would be slower: windows start anywhere, so nearly every load of 64 bytes would cross a cache line,
+//! and loads limit the speed. Rows would also need twice the padding.
 #![allow(unsafe_code, clippy::wildcard_imports)]
 
 use super::x86::kernel;

@@ -4,8 +4,8 @@ use crate::cursor::Cursor;
 use crate::kernel::Kernel;
 use crate::taps::FilterTable;
 
-/// Check once, for all outputs of a call, that their windows are within `history`, those of a last group's
-/// missing outputs included.
+/// Check once, for all outputs of a call, that their windows are within `history`. The last group may have too few
+/// outputs: the windows of the missing ones are checked, too.
 #[inline(always)]
 pub(super) fn check(table: &FilterTable, history: &[i16], cursor: &Cursor, count: usize) {
     let last = (cursor.phase + (count + Kernel::GROUP - 1) * table.down) / table.up;
@@ -138,7 +138,7 @@ macro_rules! kernel {
             }
         }
 
-        /// The last group may be short; what it has too many came from beyond the history's filled part.
+        /// Store a group. The last one may be short: its surplus outputs are computed from unused history, and left out.
         #[inline(always)]
         fn store<const GROUP: usize>(outputs: [i16; GROUP], group: &mut [i16]) {
             match group.as_chunks_mut::<GROUP>().0.first_mut() {

@@ -131,7 +131,7 @@ impl Ring {
             }
             return;
         }
-        // Of what is not needed, nothing lies behind what is: it is at the front of the bytes.
+        // All audio that is not needed lies before the needed audio, at the front of the bytes.
         let skip = self.needed_from.saturating_sub(item.start).min(item.frames);
         self.bytes.release(self.size(skip));
         self.queued -= skip;

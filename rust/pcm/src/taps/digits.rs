@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{BLOCK, Block, CARRY_BITS, LANES};
 use crate::error::TableError;
 
-/// Largest sum of magnitudes one lane may meet between two carries: times 32768, the largest sample, and with
+/// Largest sum of magnitudes of one lane between two carries. Multiplied by 32768, the largest sample, and added to
 /// the low digit that the last carry left, it stays within an `i32`.
 const LANE_BOUND: i64 = 65_535;
 
