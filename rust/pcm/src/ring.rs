@@ -9,8 +9,8 @@
 //!   is *forgotten*. It is counted as lost only if the connection then fails.
 //! - A rewind moves the cursor back to the audio that is *needed*: what is not acknowledged, and a run-up to it.
 //!
-//! While no connection gets further, audio is repeated three times at most. Repetition does not count where a
-//! connection was replaced that had not failed.
+//! While no connection gets further, at most three times as much is sent again as is not acknowledged. Repetition
+//! does not count where a connection was replaced that had not failed.
 
 use std::collections::VecDeque;
 use std::ops::Range;
