@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+import from_this_tree  # type: ignore[import-not-found]  # noqa: F401
+
 from speechwire.session._states import TABLE, Attempt, Ending, Happening, Operation, State
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "maintainers" / "states.md"
