@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from speechwire.audio import PcmPipeline, _select, engine_name
+from speechwire.audio import PcmPipeline, _select, engine_name, make_chunker, make_ring
 from speechwire.errors import EngineUnavailable, InvalidArgument, InvalidArgumentType
 
 BAD_VALUES = [
@@ -120,6 +120,15 @@ def test_the_variable_says_what_auto_means(engine: str, monkeypatch: pytest.Monk
 def test_the_argument_outranks_the_variable(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPEECHWIRE_ENGINE", "numpy")
     assert PcmPipeline(engine=engine).engine == engine
+
+
+def test_what_is_made_is_of_the_engine_asked_for(engine: str) -> None:
+    """Of both engines the answers are the same: only by this does one see which it is."""
+    language = {"numpy": "python", "native": "native"}[engine]
+    assert make_ring(1, 1, 1, 1, engine=engine).engine == language
+    assert type(make_chunker(1, 1, engine)).__name__ == f"{language.title()}Chunker"
+    pipeline = PcmPipeline(engine=engine)
+    assert (pipeline.engine, pipeline.kernel == "numpy") == (engine, engine == "numpy")
 
 
 def test_the_variable_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,13 @@ NOT_FINITE = (math.nan, math.inf, -math.inf, 2**2000)
 NO_FLAGS = (None, 0, 1, "", np.True_)
 NO_BUFFERS = (None, 7, "text", [1], memoryview(bytes(8))[::2], np.zeros((4, 2), "<i2")[:, 0])
 
+class OnlyPush:
+    """No converter: what is left at the end could not be had of it."""
+
+    def push(self, pcm: bytes, /) -> list[bytes]:
+        return [pcm]
+
+
 Call = Callable[[AudioRing, Any], object]
 
 CALLS: list[tuple[str, Call, tuple[object, ...], tuple[object, ...]]] = [
@@ -37,8 +44,26 @@ CALLS: list[tuple[str, Call, tuple[object, ...], tuple[object, ...]]] = [
     ("is_resting", lambda ring, wrong: ring.rest(wrong), NO_FLAGS, ()),
     ("replaced", lambda ring, wrong: ring.rewind(replaced=wrong), NO_FLAGS, ()),
     ("at_end", lambda ring, wrong: ring.flush_converter(at_end=wrong), NO_FLAGS, ()),
-    ("converter", lambda ring, wrong: ring.exchange(wrong), (5, "x", object(), np.zeros(2)), ()),
+    ("converter", lambda ring, wrong: ring.exchange(wrong), (5, "x", object(), OnlyPush(), np.zeros(2)), ()),
 ]
+
+
+COUNT = ("an int", "0 to 9007199254740992")
+# What is said of each argument: of another type, and out of its range.
+SAID = {
+    "now": ("a number", "a finite number of seconds"),
+    "burst_s": ("a number", "a finite number of seconds from 0 on"),
+    "speed": ("a number", "a finite number above 0, or None"),
+    "frames": COUNT,
+    "position": COUNT,
+    "run_up": COUNT,
+    "until": COUNT,
+    "pcm": ("a C-contiguous bytes-like object", ""),
+    "is_resting": ("a bool", ""),
+    "replaced": ("a bool", ""),
+    "at_end": ("a bool", ""),
+    "converter": ("an object with the methods push and flush, or None", ""),
+}
 
 
 def state(ring: AudioRing) -> tuple[object, ...]:
@@ -63,21 +88,31 @@ def test_a_wrong_argument_is_named_and_changes_nothing(
 ) -> None:
     ring = used(engine)
     before = state(ring)
-    for error, wrongs in ((InvalidArgumentType, types), (InvalidArgument, values)):
+    errors = (InvalidArgumentType, InvalidArgument)
+    for error, said, wrongs in zip(errors, SAID[argument], (types, values), strict=True):
         for wrong in wrongs:
-            with pytest.raises(error, match=rf"^{argument} must be .*, got "):
+            with pytest.raises(error, match=rf"^{argument} must be {said}, got "):
                 call(ring, wrong)
     assert state(ring) == before
 
 
+RANGES = {
+    "frame_bytes": "1 to 65536",
+    "frame_rate": "0 to 4294967295",
+    "queue_frames": "1 to 9007199254740992",
+    "replay_frames": "0 to 9007199254740992",
+}
+
+
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("argument", ["frame_bytes", "frame_rate", "queue_frames", "replay_frames"])
+@pytest.mark.parametrize("argument", RANGES)
 def test_bounds_are_checked(engine: str, argument: str) -> None:
     for wrong in NO_INTS:
         with pytest.raises(InvalidArgumentType, match=rf"^{argument} must be an int, got "):
             make(engine, **{"frame_bytes": 2, argument: wrong})
     for out_of_range in NO_COUNTS:
-        with pytest.raises(InvalidArgument, match=rf"^{argument} must be [01] to \d+, got {out_of_range}$"):
+        said = rf"^{argument} must be {RANGES[argument]}, got {out_of_range}$"
+        with pytest.raises(InvalidArgument, match=said):
             make(engine, **{"frame_bytes": 2, argument: out_of_range})
 
 
@@ -94,10 +129,26 @@ def test_nothing_that_could_hold_a_frame_is_refused(engine: str) -> None:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+def test_the_ends_of_the_ranges_are_inside(engine: str) -> None:
+    for argument, allowed in RANGES.items():
+        for end in map(int, allowed.split(" to ")):
+            assert make(engine, **{"frame_bytes": 2, argument: end}).end == 0
+    ring = used(engine)
+    for count in (0, 2**53):
+        ring.acknowledge(count, count)
+        ring.give_up_repeats(count)
+        ring.put_in_silence(count)
+    for speed, burst_s in ((None, 0), (0.5, 0.0), (1e-3, 1e6)):
+        ring.pace(speed, burst_s)
+        ring.open(speed, burst_s)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_ints_of_other_kinds_are_ints(engine: str) -> None:
     ring = used(engine)
     ring.acknowledge(np.int64(3), np.uint8(1))  # type: ignore[arg-type]
     assert (ring.acknowledged, type(ring.acknowledged)) == (3, int)
+    assert ring.put_in_silence(np.int64(0)) == ring.connection_frames  # type: ignore[arg-type]
     ring.push(bytes(2), 5)
     assert (ring.last_push_at, type(ring.last_push_at)) == (5.0, float)
 

@@ -114,10 +114,13 @@ def test_presets_do_not_share(build: Build, made: list[tuple[int, int]]) -> None
     assert len(made) == len(pipelines)
 
 
-def test_what_is_kept_is_bounded(build: Build) -> None:
-    for rate in range(6000, 6144, 2):
-        build(in_rate=rate + 1, out_rate=rate)
-    assert 16 * MIB < _engines._TABLES.kept_bytes <= 32 * MIB
+def test_what_is_kept_is_bounded(build_on: Build) -> None:
+    """More tables of numpy's, which are the larger ones, than are kept."""
+    nbytes = 0
+    for rate in range(6000, 6260, 2):
+        build_on("numpy", in_rate=rate + 1, out_rate=rate)
+        nbytes = max(nbytes, next(reversed(_engines._TABLES._kept.values())).nbytes)
+    assert 32 * MIB - nbytes < _engines._TABLES.kept_bytes <= 32 * MIB
 
 
 @pytest.mark.parametrize(("in_rate", "out_rate", "quality"), COSTLY)

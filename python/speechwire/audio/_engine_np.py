@@ -117,9 +117,7 @@ class NumpyPipeline:
         """Average the channels."""
         channels = self._settings.channels
         samples = decode(self._settings.format, frames)
-        if channels == 1:
-            return samples
-        total = samples.reshape(-1, channels) @ np.ones(channels)
+        total = samples.reshape(len(samples) // channels, channels) @ np.ones(channels)
         return np.asarray(np.floor((2 * total + channels) / (2 * channels)))
 
     def _convert(self, mono: _Floats) -> None:

@@ -6,6 +6,8 @@ it when it makes a table), because BLAS multiplies float64 fastest.
 
 from __future__ import annotations
 
+import abc
+
 import numpy as np
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 from numpy.typing import NDArray
@@ -18,7 +20,7 @@ _Floats = NDArray[np.float64]
 _Samples = NDArray[np.int16]
 
 
-class NumpyFilter:
+class NumpyFilter(abc.ABC):
     """The common base of both forms."""
 
     align: int
@@ -29,9 +31,9 @@ class NumpyFilter:
     def __init__(self, table: FilterTable) -> None:
         self.table = table
 
+    @abc.abstractmethod
     def outputs(self, mono: _Floats, phase: int, count: int) -> _Samples:
         """Return ``count`` outputs, the first at ``phase`` of a window at the start of ``mono``."""
-        raise NotImplementedError
 
 
 def numpy_filter(table: FilterTable) -> NumpyFilter:
@@ -64,7 +66,7 @@ class _BandedFilter(NumpyFilter):
         span, per_block = self._matrix.shape
         stride = per_block * self.table.down // self.table.up
         blocks = -(-count // per_block)
-        padded = np.zeros(max(0, blocks - 1) * stride + span)
+        padded = np.zeros(blocks * stride + span)
         padded[: len(mono)] = mono[: len(padded)]
         windows = as_strided(padded, (blocks, span), (8 * stride, 8), writeable=False)
         return _rounded((windows @ self._matrix).reshape(-1)[:count], self.table.shift)

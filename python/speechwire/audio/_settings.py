@@ -82,9 +82,14 @@ def one_of(argument: str, value: object, allowed: Collection[str]) -> str:
 
 def integer(argument: str, value: object, low: int, high: int, unit: str = "") -> int:
     """Return ``value`` if it is an int of the range."""
-    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
-        raise InvalidArgumentType(argument, value, "an int")
-    number = operator.index(value)
+    # The look at what else is an int takes many times as long, and rings check every call.
+    number = value if type(value) is int else _index(argument, value)
     if not low <= number <= high:
         raise InvalidArgument(argument, number, f"{low} to {high}{unit}")
     return number
+
+
+def _index(argument: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
+        raise InvalidArgumentType(argument, value, "an int")
+    return operator.index(value)
