@@ -14,6 +14,8 @@ from speechwire.protocol import (
     Endpoint,
     State,
 )
+from speechwire.protocol._paths import Path
+from speechwire.protocol.closing import kind_of
 
 Make = Callable[[str], Endpoint[Any]]
 
@@ -48,6 +50,42 @@ def test_a_fatal_error_explains_the_end(name: str, code: str, kind: str, asked: 
     assert (closed.error.code, closed.error.description) == (code, "so it is")
     assert closed.error.request_id == "abc"
     assert closed.error.retryable is (kind != "permanent")
+
+
+# The kind on the listen endpoints, and on the speak endpoints.
+BY_CODE = [
+    ("BIG-0000", "permanent", "permanent"),
+    ("BIG-0001", "permanent", "permanent"),
+    ("DATA-0000", "permanent", "permanent"),
+    ("DATA-0001", "permanent", "throttle"),
+    ("DATA-0002", "permanent", "permanent"),
+    ("MESSAGE-0000", "permanent", "permanent"),
+    ("NET-0000", "transient", "transient"),
+    ("NET-0001", "idle", "transient"),
+    ("NET-0002", "transient", "transient"),
+    ("NET-0003", "rotation", "rotation"),
+    ("NET-0004", "idle", "idle"),
+    ("INACTIVE_CLIENT", "idle", "idle"),
+    ("INTERNAL_SERVER_ERROR", "transient", "transient"),
+    ("UNPARSABLE_CLIENT_MESSAGE", "permanent", "permanent"),
+]
+
+
+@pytest.mark.parametrize(("code", "on_listen", "on_speak"), BY_CODE)
+@pytest.mark.parametrize("close_code", [1000, 1003, 1006, 1007, 1008, 1009, 1010, 1011])
+def test_deepgrams_code_outranks_the_close_code(
+    code: str, on_listen: str, on_speak: str, close_code: int
+) -> None:
+    kinds = [kind_of(path, code, close_code).value for path in Path]
+    assert kinds == [on_listen, on_listen, on_speak, on_speak]
+
+
+@pytest.mark.parametrize("code", [None, "", "NET-9999", "internal_server_error"])
+def test_a_code_that_is_not_known_leaves_it_to_the_close_code(code: str | None) -> None:
+    for path in Path:
+        permanent = [number for number in range(999, 5000) if kind_of(path, code, number) == "permanent"]
+        assert permanent == [1003, 1007, 1008, 1009, 1010]
+        assert kind_of(path, code) == "transient"
 
 
 def test_an_error_of_the_first_generation_is_not_the_end(make: Make) -> None:
