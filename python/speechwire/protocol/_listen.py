@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
@@ -26,10 +25,10 @@ class ListenEndpoint(Endpoint[EventT]):
     def __init__(self, encoding: str | None, sample_rate: int | None, channels: int) -> None:
         super().__init__()
         frame_bytes = SAMPLE_BYTES.get(encoding or "", 0) * channels
-        self._frame_bytes = frame_bytes or 1
-        # Frames per second; infinite for compressed audio, so that its duration counts as 0.
+        self._frame_bytes = frame_bytes
+        self._frame_rate = sample_rate or 0
+        # The length of compressed audio is not known.
         self._is_measured = bool(frame_bytes and sample_rate)
-        self._frame_rate = float(sample_rate) if frame_bytes and sample_rate else math.inf
         self._bytes_sent = 0
         self._final_s = 0.0
         self._progress_s = 0.0
@@ -38,7 +37,7 @@ class ListenEndpoint(Endpoint[EventT]):
     @property
     def sent_s(self) -> float:
         """Seconds of audio given to `send_audio`, exact in samples; 0 for compressed audio."""
-        return self._bytes_sent // self._frame_bytes / self._frame_rate
+        return self._bytes_sent // self._frame_bytes / self._frame_rate if self._is_measured else 0.0
 
     @property
     def final_s(self) -> float:
@@ -105,17 +104,11 @@ class ListenEndpoint(Endpoint[EventT]):
         """Whether a result that ends at `end_s` lies within the audio sent; else it proves nothing."""
         return end_s <= self._latest_s + _TOLERANCE_S
 
-    def _cover(self, *, final_s: float = 0.0, progress_s: float = 0.0) -> None:
+    def _cover(self, final_s: float, progress_s: float) -> None:
         # A service that claims more audio than it was sent must not make a caller drop audio.
-        if self._is_measured:
-            sent_s = self.sent_s
-            final_s = final_s if final_s <= sent_s else sent_s
-            progress_s = progress_s if progress_s <= sent_s else sent_s
-        if final_s > self._final_s:
-            self._final_s = final_s
-        furthest_s = progress_s if progress_s > self._final_s else self._final_s
-        if furthest_s > self._progress_s:
-            self._progress_s = furthest_s
+        latest_s = self._latest_s
+        self._final_s = max(self._final_s, min(final_s, latest_s))
+        self._progress_s = max(self._progress_s, self._final_s, min(progress_s, latest_s))
 
 
 def _as_bytes(pcm: object) -> bytes:

@@ -153,7 +153,7 @@ class ListenV1(ListenEndpoint[Event]):
             if not self._is_believed(claimed_s):
                 return results
         end_s = results.start + results.duration
-        self._cover(final_s=self._final_of_all(results, end_s) if results.is_final else 0.0, progress_s=end_s)
+        self._cover(self._final_of_all(results, end_s) if results.is_final else 0.0, end_s)
         return results
 
     def _final_of_all(self, results: Results, end_s: float) -> float:

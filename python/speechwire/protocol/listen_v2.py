@@ -175,7 +175,7 @@ class ListenV2(ListenEndpoint[Event]):
     def _follow(self, turn: TurnInfo, *, covers: bool = True) -> None:
         ended = turn.event == _END_OF_TURN
         if covers:
-            self._cover(final_s=turn.audio_window_end if ended else 0.0, progress_s=turn.audio_window_end)
+            self._cover(turn.audio_window_end if ended else 0.0, turn.audio_window_end)
         self._turn_index = turn.turn_index + 1 if ended else turn.turn_index
         if ended:
             self._turn_open = self._end_forced = False
