@@ -48,6 +48,13 @@ def test_no_wait_is_longer_than_needed() -> None:
     assert account.left(70.0) == 10
 
 
+def test_times_that_differ_by_rounding_are_one() -> None:
+    """Times of a clock that has run for long are no more exact."""
+    account = RollingLimit(10, 60.0)
+    account.add(0.0, 10)
+    assert [account.left(60.0 - early_s) for early_s in (1.5e-6, 0.5e-6)] == [0, 10]
+
+
 def test_what_was_used_beyond_the_limit_counts() -> None:
     account = RollingLimit(2, 60.0)
     account.add(0.0, 5)
