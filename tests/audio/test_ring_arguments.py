@@ -20,6 +20,7 @@ NOT_FINITE = (math.nan, math.inf, -math.inf, 2**2000)
 NO_FLAGS = (None, 0, 1, "", np.True_)
 NO_BUFFERS = (None, 7, "text", [1], memoryview(bytes(8))[::2], np.zeros((4, 2), "<i2")[:, 0])
 
+
 class OnlyPush:
     """No converter: what is left at the end could not be had of it."""
 

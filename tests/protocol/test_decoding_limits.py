@@ -38,6 +38,20 @@ def test_a_message_with_junk_is_looked_at_again_up_to_a_size(size: int, is_kept:
         assert isinstance(first, MalformedMessage) and not rest
 
 
+@pytest.mark.parametrize(
+    ("value", "kept", "is_junk"),
+    [
+        *((value, True, False) for value in (True, "true", "TRUE", "True", "1", 1)),
+        *((value, False, False) for value in (False, "false", "FALSE", "0", 0, None)),
+        *((value, False, True) for value in ("yes", "", " true", 2, -1, 1.0, [], {})),
+    ],
+)
+def test_the_words_for_a_flag(value: object, kept: bool, is_junk: bool, heard: Make) -> None:
+    event, *junk = heard("ListenV1").receive(json.dumps(results(is_final=value)))
+    assert event.is_final is kept
+    assert [each.reason for each in junk] == ["left out of it: Results.is_final"] * is_junk
+
+
 def test_each_part_left_out_is_named_once_and_in_order(heard: Make) -> None:
     words = [{"word": 1}, {"word": "two", "start": 1.0, "end": 1.5, "speaker": "x"}, {"word": None}]
     message = results(start="?", is_final="perhaps", entities=[None])

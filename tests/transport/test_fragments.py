@@ -25,6 +25,7 @@ def test_each_message_comes_whole(messages: list[tuple[list[bytes], bool]]) -> N
 
 def test_what_is_out_of_order_is_told() -> None:
     fragments = Fragments(1000)
+    assert (fragments.open, fragments.is_text) == (False, False)
     assert fragments.add(b"a") == "a fragment continues no message"
     assert fragments.begin(False) is None
     assert fragments.begin(True) == "a message began before the one before it had ended"

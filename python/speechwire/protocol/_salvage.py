@@ -24,7 +24,7 @@ _WORDS_FOR_TRUTH: Final = {"true": True, "1": True, "false": False, "0": False}
 def plain(text: str) -> Any:
     """Parse a JSON text, also with ``NaN`` and the like for numbers; return ``JUNK`` if it is not JSON."""
     try:
-        return json.loads(text, parse_constant=float, parse_int=_integer)
+        return json.loads(text, parse_int=_integer)
     except (ValueError, RecursionError):
         return JUNK
 
@@ -133,7 +133,10 @@ def _number(value: Any) -> Any:
 
 
 def _integer(digits: str) -> int | float:
-    return int(digits) if len(digits) < _LONGEST_NUMBER else float(digits)
+    try:
+        return int(digits)
+    except ValueError:  # of several thousand digits
+        return float(digits)
 
 
 def _bool(value: Any) -> Any:
