@@ -87,3 +87,32 @@ def test_audio_without_a_container_has_a_rate(encoding: str) -> None:
     with pytest.raises(InvalidArgument) as refused:
         ListenV2Options(encoding=encoding, sample_rate=None)
     assert str(refused.value) == f"sample_rate must be given with encoding='{encoding}', got None"
+
+
+A_URL = "base_url must be a URL such as wss://api.deepgram.com"
+
+
+@pytest.mark.parametrize(
+    ("base", "words"),
+    [
+        ("api.deepgram.com", f"{A_URL}, got \"scheme '', host None\""),
+        ("ftp://a", f"{A_URL}, got \"scheme 'ftp', host 'a'\""),
+        ("wss://", f"{A_URL}, got \"scheme 'wss', host None\""),
+        ("wss://a:99999", f"{A_URL}, got 'Port out of range 0-65535'"),
+        ("wss://a b/", f"{A_URL}, got 'a host with a blank in it'"),
+        (
+            "wss://:s3cret@a",
+            "base_url must be free of credentials, which belong in a header, got 'a user or password'",
+        ),
+        ("wss://a#x", "base_url must be free of a fragment, got 'a fragment'"),
+        ("wss://a/v1/speak", "base_url must be without a path, or with /v2/listen, got '/v1/speak'"),
+        (
+            "wss://a?encoding=mulaw",
+            "base_url must be free of encoding, which is an argument, got 'encoding=mulaw'",
+        ),
+    ],
+)
+def test_a_base_url_is_refused_in_these_words(base: str, words: str) -> None:
+    with pytest.raises(InvalidArgument) as refused:
+        ListenV2Options().url(base)
+    assert str(refused.value) == words
