@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speechwire.audio import PcmPipeline
+from speechwire.audio._formats import g711_table
 
 Build = Callable[..., PcmPipeline]
 Convert = Callable[..., bytes]
@@ -43,6 +44,11 @@ def test_g711_by_the_recommendation(build: Build, convert: Convert) -> None:
     alaw = {0xD5: 8, 0x55: -8, 0xAA: 32256, 0x2A: -32256, 0x80: 5504, 0x00: -5504}
     for format, values in (("mulaw", mulaw), ("alaw", alaw)):
         assert decoded(build, convert, format, bytes(values)) == list(values.values())
+
+
+@pytest.mark.parametrize("format", ["mulaw", "alaw"])
+def test_each_byte_has_its_value_and_there_are_no_more(format: str) -> None:
+    assert g711_table(format).shape == (256,)
 
 
 def rule(value: float) -> int:
