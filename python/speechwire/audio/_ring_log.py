@@ -116,12 +116,8 @@ class RingLog:
 
     def pass_on(self, pcm: bytes) -> None:
         """Record whole frames as sent that go to a connection now. Only while nothing waits."""
-        start = self.end
-        self.end = start + len(pcm) // self._frame_bytes
-        self._sent.append(Item(start, self.end, pcm))
-        self.kept += self.end - start
-        if self.kept > self._replay_frames:
-            self._forget()
+        start, self.end = self.end, self.end + len(pcm) // self._frame_bytes
+        self._keep(Item(start, self.end, pcm))
 
     def mark_flush(self) -> None:
         """Queue a flush after the audio pushed so far; two flushes after the same audio count as one."""
@@ -133,13 +129,10 @@ class RingLog:
         item = self.waiting.popleft()
         if item.is_flush and self._sent and self._sent[-1].is_flush:
             return item  # two flushes after the same audio count as one
-        self._sent.append(item)
         self.queued -= item.frames
-        self.kept += item.frames
         if item.is_repeat:
             self._resent += item.frames
-        if self.kept > self._replay_frames:
-            self._forget()
+        self._keep(item)
         return item
 
     def acknowledge(self, position: int, run_up: int = 0) -> None:
@@ -159,7 +152,6 @@ class RingLog:
             _, end = self._forgotten.popleft()
             if end > self.acknowledged:
                 self._forgotten.appendleft((self.acknowledged, end))
-                break
         self._forget()
 
     def rewind(self, replaced: bool) -> int:
@@ -210,6 +202,12 @@ class RingLog:
             data = item.data[skip * self._frame_bytes :]
             self.waiting.appendleft(Item(item.start + skip, item.end, data, True))
             self.queued += item.frames - skip
+
+    def _keep(self, item: Item) -> None:
+        self._sent.append(item)
+        self.kept += item.frames
+        if self.kept > self._replay_frames:
+            self._forget()
 
     def _forget(self) -> None:
         """Release audio that no replay needs, then the oldest beyond the bound."""

@@ -142,7 +142,7 @@ def _quantised(taps: _Floats, center: int, shift: int) -> NDArray[np.int32]:
     rounded = np.rint(taps * (2.0 ** (40 + shift) / fixed)).astype(np.int32)
     # Add the remainder of a few units to the largest tap, where the relative error is smallest.
     rounded[:, center] += (1 << shift) - rounded.sum(axis=1, dtype=np.int32)
-    return np.asarray(rounded, dtype=np.int32)
+    return rounded
 
 
 def _prove_exact(taps: NDArray[np.int32], shift: int) -> None:
