@@ -81,6 +81,17 @@ def test_live_audio_is_kept_as_what_waited_is(build: Build) -> None:
     assert drained(ring, 0.0) == [(b"aa", 5, 2), (b"bb", 6, 3), (b"cc", 7, 4)]
 
 
+def test_at_the_bound_nothing_is_released(build: Build) -> None:
+    """Nor what has its result by the time it is sent again: that goes with the next result."""
+    ring = sent(build(replay_frames=4), 2)
+    ring.rewind()
+    ring.acknowledge(2)
+    assert [start for _, _, start in drained(ring, 0.0)] == [0, 2]
+    assert ring.kept_frames == 4
+    ring.acknowledge(3)
+    assert (ring.kept_frames, ring.unanswered_frames()) == (2, 1)
+
+
 def test_flushes_with_nothing_between_take_no_memory(build: Build) -> None:
     """An agent may ask at every pause of a caller who says nothing."""
     ring = sent(build(), 1)

@@ -38,12 +38,17 @@ def test_a_message_with_junk_is_looked_at_again_up_to_a_size(size: int, is_kept:
         assert isinstance(first, MalformedMessage) and not rest
 
 
+TRUE: list[object] = [True, "true", "TRUE", "True", "1", 1]
+FALSE: list[object] = [False, "false", "FALSE", "0", 0, None]
+NEITHER: list[object] = ["yes", "", " true", 2, -1, 1.0, [], {}]
+
+
 @pytest.mark.parametrize(
     ("value", "kept", "is_junk"),
     [
-        *((value, True, False) for value in (True, "true", "TRUE", "True", "1", 1)),
-        *((value, False, False) for value in (False, "false", "FALSE", "0", 0, None)),
-        *((value, False, True) for value in ("yes", "", " true", 2, -1, 1.0, [], {})),
+        *((value, True, False) for value in TRUE),
+        *((value, False, False) for value in FALSE),
+        *((value, False, True) for value in NEITHER),
     ],
 )
 def test_the_words_for_a_flag(value: object, kept: bool, is_junk: bool, heard: Make) -> None:

@@ -139,7 +139,7 @@ async def test_who_sends_too_late_learns_of_the_end(played: Played, call: str, f
 
 
 async def test_it_is_ready_while_nothing_waits_to_be_written(played: Played) -> None:
-    assert played.connection.ready
+    ready = [played.connection.ready]
     for owner, name, value in (
         (played.pipe, "waiting_bytes", 1),
         (played.pipe, "closing", True),
@@ -147,9 +147,9 @@ async def test_it_is_ready_while_nothing_waits_to_be_written(played: Played) -> 
     ):
         before = getattr(owner, name)
         setattr(owner, name, value)
-        assert not played.connection.ready
+        ready.append(played.connection.ready)
         setattr(owner, name, before)
-    assert played.connection.ready
+    assert [*ready, played.connection.ready] == [True, False, False, False, True]
 
 
 async def test_frames_come_as_what_they_are_without_the_key(played: Played) -> None:
@@ -175,10 +175,11 @@ ENDS: list[tuple[Any, CloseEvent]] = [
 ]
 
 
-@pytest.mark.parametrize(("message", "end"), ENDS)
-async def test_an_end_is_told_once_and_for_all(played: Played, message: Any, end: CloseEvent) -> None:
-    played.socket.coming.append(message)
-    assert [await played.connection.receive() for _ in range(3)] == [end] * 3
+async def test_each_end_is_told_in_its_words_and_for_good() -> None:
+    for message, end in ENDS:
+        played = Played()
+        played.socket.coming.append(message)
+        assert [await played.connection.receive() for _ in range(3)] == [end] * 3
 
 
 async def test_the_end_of_a_heartbeat_is_where_aiohttp_keeps_it(played: Played) -> None:

@@ -295,8 +295,9 @@ async def test_a_long_frame_is_not_left_in_picows_buffer(played: Played, size: i
 
 
 async def test_who_sends_waits_while_the_buffer_is_full(played: Played) -> None:
+    ready = [played.connection.ready]
     played.connection.pause_writing()
-    assert not played.connection.ready
+    ready.append(played.connection.ready)
     sending = [asyncio.create_task(played.connection.send(f"{number}")) for number in range(2)]
     await asyncio.sleep(0)
     played.connection.pause_writing()
@@ -304,7 +305,7 @@ async def test_who_sends_waits_while_the_buffer_is_full(played: Played) -> None:
     assert not any(task.done() for task in sending)
     played.connection.resume_writing()
     await asyncio.gather(*sending)
-    assert played.connection.ready
+    assert [*ready, played.connection.ready] == [True, False, True]
     assert [call[2] for call in played.picows.done] == ["0", "1"]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from speechwire.errors import InvalidArgumentType
-from speechwire.transport import AiohttpTransport, _client, new_transport
+from speechwire.transport import AiohttpTransport, new_transport
 from speechwire.transport.picows_ws import PicowsTransport
 
 MAKERS = pytest.mark.parametrize("make", [AiohttpTransport, PicowsTransport, new_transport])
@@ -55,7 +55,7 @@ async def test_certificates_are_read_once_and_only_for_tls(
 
     transport = make()
     await transport.prepare("ws://service.test/a")  # the library's import reads some for itself
-    monkeypatch.setattr(_client.ssl_module, "create_default_context", create)
+    monkeypatch.setattr(ssl, "create_default_context", create)
     await transport.prepare("ws://service.test/wss:")
     assert (transport._ssl, made) == (None, [])
     clients = []

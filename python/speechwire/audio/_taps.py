@@ -139,7 +139,7 @@ def _quantised(taps: _Floats, center: int, shift: int) -> NDArray[np.int32]:
     """Round to integers; every row sums to exactly 2**shift."""
     # Row sums in fixed point: a float sum's last bit depends on the order numpy's loops choose.
     fixed = np.rint(taps * 2.0**40).astype(np.int64).sum(axis=1, keepdims=True)
-    rounded = np.rint(taps * (2.0 ** (40 + shift) / fixed)).astype(np.int32)
+    rounded: NDArray[np.int32] = np.rint(taps * (2.0 ** (40 + shift) / fixed)).astype(np.int32)
     # Add the remainder of a few units to the largest tap, where the relative error is smallest.
     rounded[:, center] += (1 << shift) - rounded.sum(axis=1, dtype=np.int32)
     return rounded
