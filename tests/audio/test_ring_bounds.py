@@ -81,6 +81,20 @@ def test_live_audio_is_kept_as_what_waited_is(build: Build) -> None:
     assert drained(ring, 0.0) == [(b"aa", 5, 2), (b"bb", 6, 3), (b"cc", 7, 4)]
 
 
+@pytest.mark.parametrize("results", [[14], [8, 14], [2, 4, 8, 10, 14]])
+def test_results_free_what_was_sent_again_in_proportion(build: Build, results: list[int]) -> None:
+    """However many they are: the 6 frames that are left have been sent three times again."""
+    ring = sent(build(), 10)
+    for _ in range(3):
+        ring.rewind()
+        drained(ring, 0.0)
+    for acknowledged in results:
+        ring.acknowledge(acknowledged)
+    assert ring.overdrawn_frames() == 0
+    ring.rewind()
+    assert ring.overdrawn_frames() == 6
+
+
 def test_at_the_bound_nothing_is_released(build: Build) -> None:
     """Nor what has its result by the time it is sent again: that goes with the next result."""
     ring = sent(build(replay_frames=4), 2)

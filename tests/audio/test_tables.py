@@ -11,9 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Thread
 
+import numpy as np
 import pytest
 
 from speechwire.audio import PcmPipeline, _engines
+from speechwire.audio._filter_np import numpy_filter
 from speechwire.audio._tables import SharedTables
 from speechwire.audio._taps import FilterTable, filter_table
 
@@ -107,6 +109,14 @@ def test_pipelines_of_one_ratio_share_a_table(build: Build, made: list[tuple[int
     gc.collect()
     build(in_rate=44_101)
     assert made == [(44_101, 16_000)] * 2
+
+
+@pytest.mark.parametrize(("in_rate", "out_rate"), [(48_000, 16_000), (44_101, 16_000)])
+def test_the_bytes_of_a_table_are_those_of_its_arrays(in_rate: int, out_rate: int) -> None:
+    """As a matrix, and looked up: what is kept is bounded by this."""
+    form = numpy_filter(filter_table(in_rate, out_rate, "balanced"))
+    arrays = [each for each in vars(form).values() if isinstance(each, np.ndarray)]
+    assert form.nbytes == sum(each.nbytes for each in [*arrays, form.table.taps])
 
 
 def test_presets_do_not_share(build: Build, made: list[tuple[int, int]]) -> None:

@@ -70,11 +70,13 @@ def test_more_than_rounding_is_one(heard: Make) -> None:
     ("message", "field", "value", "kept"),
     [
         ({"type": "SpeechStarted"}, "timestamp", 5.0, 5.0),
+        ({"type": "SpeechStarted"}, "timestamp", 0, 0.0),
         ({"type": "SpeechStarted"}, "timestamp", 1000.0, 60.0),
         ({"type": "SpeechStarted"}, "timestamp", None, 2.0),
         ({"type": "SpeechStarted"}, "timestamp", "nan", 2.0),
         ({"type": "SpeechStarted"}, "timestamp", -3, 0.0),
         ({"type": "UtteranceEnd"}, "last_word_end", 5.0, 5.0),
+        ({"type": "UtteranceEnd"}, "last_word_end", 0, 0.0),
         ({"type": "UtteranceEnd"}, "last_word_end", 1000.0, 60.0),
         ({"type": "UtteranceEnd"}, "last_word_end", -1, -1.0),
         ({"type": "UtteranceEnd"}, "last_word_end", -0.5, -1.0),

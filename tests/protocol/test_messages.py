@@ -183,6 +183,16 @@ def test_binary_where_text_belongs_is_reported(endpoint: str, make: Make) -> Non
     assert event.preview == (b'{"type":"Results"}' * 100).hex()[:200]
 
 
+@pytest.mark.parametrize("endpoint", ["SpeakV1", "SpeakV2"])
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_audio_is_bytes_of_its_own(endpoint: str, kind: Any, make: Make) -> None:
+    """Whatever a transport reads into: it may be read into again."""
+    received = bytearray(b"audio")
+    (event,) = make(endpoint).receive(kind(received))
+    received[:] = b"other"
+    assert (event.data, type(event.data)) == (b"audio", bytes)
+
+
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_a_huge_message_is_cut_in_what_is_reported(endpoint: str, make: Make) -> None:
     noise = '{"type":"Error","description":' + ",".join(["[" + "1," * 50 + "1]"] * 100_000)

@@ -1,15 +1,17 @@
-"""What a network transport does where it is told nothing."""
+"""What a network transport does where it is told nothing, or what it cannot do."""
 
 from __future__ import annotations
 
+import asyncio
 import ssl
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from speechwire.errors import InvalidArgumentType
-from speechwire.transport import AiohttpTransport, new_transport
+from speechwire.errors import InvalidArgument, InvalidArgumentType
+from speechwire.transport import AiohttpTransport, ConnectRequest, new_transport
 from speechwire.transport.picows_ws import PicowsTransport
 
 MAKERS = pytest.mark.parametrize("make", [AiohttpTransport, PicowsTransport, new_transport])
@@ -68,3 +70,53 @@ async def test_certificates_are_read_once_and_only_for_tls(
     await transport.aclose()
     assert transport._client is None
     await transport.aclose()
+
+
+@MAKERS
+@pytest.mark.parametrize(
+    ("proxy", "got"),
+    [
+        ("ftp://proxy.test", "'ftp://proxy.test'"),
+        ("proxy.test:3128", "'proxy.test://'"),
+        ("http://", "'http://'"),
+        ("//proxy.test", "'no scheme://proxy.test'"),
+        ("http://proxy.test:port", "'no URL'"),
+    ],
+)
+def test_what_is_no_proxy_is_told_in_these_words(make: Callable[..., Any], proxy: str, got: str) -> None:
+    allowed = "http://, socks4:// or socks5://host:port, with or without user:password"
+    with pytest.raises(InvalidArgument) as refused:
+        make(proxy=proxy)
+    assert str(refused.value) == f"proxy must be {allowed}, got {got}"
+
+
+async def test_who_is_cancelled_does_not_wait_for_the_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, over = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def new_client(self: AiohttpTransport) -> Any:
+        loop.call_soon_threadsafe(begun.set)
+        over.wait(20.0)
+        return object()
+
+    monkeypatch.setattr(AiohttpTransport, "_new_client", new_client)
+    preparing = asyncio.create_task(AiohttpTransport().prepare("ws://service.test"))
+    await begun.wait()
+    preparing.cancel()
+    patience = threading.Timer(10.0, over.set)
+    patience.start()
+    try:
+        await asyncio.wait({preparing})
+        assert preparing.cancelled()
+        assert not over.is_set(), "the event loop stood still"
+    finally:
+        patience.cancel()
+        over.set()
+
+
+def test_a_request_shows_neither_its_query_nor_its_headers() -> None:
+    request = ConnectRequest("wss://service.test/a?keyterm=private", {"Authorization": "Token s3cret"})
+    shown = "connect_timeout_s=10.0, heartbeat_s=20.0, max_message_bytes=4194304"
+    assert repr(request) == f"ConnectRequest({shown})"
+    with pytest.raises(AttributeError):
+        request.url = "wss://another.test"  # type: ignore[misc]

@@ -135,7 +135,7 @@ class RingLog:
         self._keep(item)
         return item
 
-    def acknowledge(self, position: int, run_up: int = 0) -> None:
+    def acknowledge(self, position: int, run_up: int) -> None:
         """Record that all audio before ``position`` has a final result.
 
         Args:

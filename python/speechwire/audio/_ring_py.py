@@ -188,7 +188,7 @@ class PythonRing:
         if self._speed:
             self.free_at = max(self.free_at, now - self._full_s) + self._seconds(frames) / self._speed
         if not self._rate:
-            self._log.acknowledge(end)
+            self._log.acknowledge(end, 0)
 
     def _count(self, frames: int, *, repeated: int = 0, silence: int = 0) -> None:
         messages, sent, before, put_in = self._counts

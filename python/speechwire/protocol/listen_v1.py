@@ -129,8 +129,7 @@ class ListenV1(ListenEndpoint[Event]):
             case Metadata():
                 self._learn_request_id(message.request_id)
                 self._summarized = self._state is State.CLOSING
-                if message.duration > self._latest_s:
-                    message = replace(message, duration=self._latest_s)
+                message = replace(message, duration=min(message.duration, self._latest_s))
             case ConfigureSuccess() | ConfigureFailure():
                 self._learn_request_id(message.request_id)
                 self._configure_slot.release()
@@ -164,15 +163,12 @@ class ListenV1(ListenEndpoint[Event]):
         return min(known.values()) if len(known) >= channels else 0.0
 
     def _at_a_time(self, message: SpeechStarted | UtteranceEnd) -> SpeechStarted | UtteranceEnd:
-        if isinstance(message, SpeechStarted):
-            if message.timestamp < 0:
-                return replace(message, timestamp=self.progress_s)
-            latest_s = self._latest_s
-            return message if message.timestamp <= latest_s else replace(message, timestamp=latest_s)
-        if message.last_word_end < 0:
-            return message if message.last_word_end == -1 else replace(message, last_word_end=-1.0)
         latest_s = self._latest_s
-        return message if message.last_word_end <= latest_s else replace(message, last_word_end=latest_s)
+        if isinstance(message, SpeechStarted):
+            at_s = self.progress_s if message.timestamp < 0 else message.timestamp
+            return replace(message, timestamp=min(at_s, latest_s))
+        end_s = message.last_word_end
+        return replace(message, last_word_end=-1.0 if end_s < 0 else min(end_s, latest_s))
 
     def _delivered(self) -> bool | None:
         return True if self._summarized else self._has_heard(self.final_s)
