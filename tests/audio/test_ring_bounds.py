@@ -102,6 +102,8 @@ def test_at_the_bound_nothing_is_released(build: Build) -> None:
     ring.acknowledge(2)
     assert [start for _, _, start in drained(ring, 0.0)] == [0, 2]
     assert ring.kept_frames == 4
+    ring.rewind()
+    assert drained(ring, 0.0) == [(bytes([1]) * 4, 8, 2)], "what has its result is not sent a third time"
     ring.acknowledge(3)
     assert (ring.kept_frames, ring.unanswered_frames()) == (2, 1)
 

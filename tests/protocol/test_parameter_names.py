@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from speechwire.errors import InvalidArgument
+from speechwire.errors import InvalidArgument, InvalidArgumentType
 from speechwire.protocol import ListenV1Options, ListenV2Options, SpeakV1Options, SpeakV2Options
 
 # The options, their endpoint, and what the service answers by refusing the connection.
@@ -87,6 +87,23 @@ def test_audio_without_a_container_has_a_rate(encoding: str) -> None:
     with pytest.raises(InvalidArgument) as refused:
         ListenV2Options(encoding=encoding, sample_rate=None)
     assert str(refused.value) == f"sample_rate must be given with encoding='{encoding}', got None"
+
+
+@pytest.mark.parametrize(
+    ("cls", "name", "said"),
+    [
+        *((cls, "model", "a str") for cls, *_ in REFUSED),
+        (ListenV1Options, "channels", "an int"),
+        *(
+            (cls, "encoding", "one of alaw, linear16, mulaw, as str")
+            for cls in (SpeakV1Options, SpeakV2Options)
+        ),
+    ],
+)
+def test_what_there_must_be_is_not_none(cls: type[Any], name: str, said: str) -> None:
+    with pytest.raises(InvalidArgumentType) as refused:
+        cls(**{name: None})
+    assert str(refused.value) == f"{name} must be {said}, got NoneType"
 
 
 A_URL = "base_url must be a URL such as wss://api.deepgram.com"

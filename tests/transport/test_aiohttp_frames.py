@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from types import SimpleNamespace
 from typing import Any
 
@@ -180,6 +181,63 @@ async def test_each_end_is_told_in_its_words_and_for_good() -> None:
         played = Played()
         played.socket.coming.append(message)
         assert [await played.connection.receive() for _ in range(3)] == [end] * 3
+
+
+KEY_OF_A_POOL: Any = SimpleNamespace(host="service.test", port=443, is_ssl=True, ssl=True)
+CUT = "the connection ended during the handshake"
+
+
+def untrusted() -> aiohttp.ClientConnectorCertificateError:
+    """As of an aiohttp that keeps the error of the certificate alone."""
+    cause = ssl.SSLCertVerificationError("self-signed")
+    cause.verify_message = "self-signed"
+    error = aiohttp.ClientConnectorCertificateError(KEY_OF_A_POOL, cause)
+    error._os_error = OSError("another")
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "cause", "retryable"),
+    [
+        (
+            aiohttp.ClientResponseError(Any, (), status=502, message=f"odd\n{SECRET}"),  # type: ignore[arg-type]
+            "odd (hidden) (HTTP 502)",
+            True,
+        ),
+        (untrusted(), "the certificate is not trusted: self-signed", False),
+        (
+            aiohttp.ClientConnectorError(KEY_OF_A_POOL, OSError(f"no route {SECRET}")),
+            "OSError: no route (hidden)",
+            True,
+        ),
+        (aiohttp.ClientConnectorError(KEY_OF_A_POOL, ConnectionResetError("reset")), CUT, True),
+        (aiohttp.ClientOSError("reset"), CUT, True),
+        (aiohttp.ServerDisconnectedError(), CUT, True),
+        (aiohttp.ClientPayloadError("cut"), CUT, True),
+        (aiohttp.ClientError(f"header {SECRET}"), "ClientError", True),
+        (OSError("no route"), "OSError: no route", True),
+    ],
+)
+def test_what_is_made_of_a_failure(error: Exception, cause: str, retryable: bool) -> None:
+    request = ConnectRequest("wss://service.test/a?b=c", {"Authorization": f"Token {SECRET}"})
+    told = _aiohttp._Attempt(request, None, None).explain(error)
+    assert isinstance(told, ConnectFailed)
+    assert (told.url, told.cause, told.retryable) == ("wss://service.test/a", cause, retryable)
+
+
+def test_a_request_is_made_once() -> None:
+    """aiohttp repeats one whose connection broke."""
+    attempt = _aiohttp._Attempt(ConnectRequest("wss://service.test/a"), None, None)
+    attempt.begin()
+    for _ in range(2):
+        with pytest.raises(ConnectFailed, match=CUT):
+            attempt.begin()
+
+
+def test_what_a_proxy_is_told_is_not_shown() -> None:
+    proxy = Proxy("http", "proxy.test", 1, Secret("user:another-long-secret"))
+    attempt = _aiohttp._Attempt(ConnectRequest("wss://service.test/a"), proxy, None)
+    assert attempt.redact("another-long-secret and nothing else") == "(hidden) and nothing else"
 
 
 async def test_the_end_of_a_heartbeat_is_where_aiohttp_keeps_it(played: Played) -> None:

@@ -196,9 +196,7 @@ class RingLog:
             beside = self.waiting and self.waiting[0].is_flush
             if item.start > self.acknowledged and not beside:
                 self.waiting.appendleft(item)
-            return
-        skip = max(0, self._needed_from - item.start)
-        if skip < item.frames:
+        elif (skip := max(0, self._needed_from - item.start)) < item.frames:
             data = item.data[skip * self._frame_bytes :]
             self.waiting.appendleft(Item(item.start + skip, item.end, data, True))
             self.queued += item.frames - skip

@@ -45,7 +45,7 @@ def split_text(text: str, limit: int = SPEAK_CHARACTERS) -> list[str]:
 def _piece_length(window: str) -> int:
     limit = len(window) - 1
     for pattern in _BREAKS:
-        ends = [found.end() for found in pattern.finditer(window) if 0 < found.end() <= limit]
+        ends = [found.end() for found in pattern.finditer(window) if found.end() <= limit]
         if ends:
             return _with_blanks(window, ends[-1])
     return _between_characters(window)
