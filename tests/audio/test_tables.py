@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Thread
+from typing import Any
 
 import numpy as np
 import pytest
@@ -117,6 +118,24 @@ def test_the_bytes_of_a_table_are_those_of_its_arrays(in_rate: int, out_rate: in
     form = numpy_filter(filter_table(in_rate, out_rate, "balanced"))
     arrays = [each for each in vars(form).values() if isinstance(each, np.ndarray)]
     assert form.nbytes == sum(each.nbytes for each in [*arrays, form.table.taps])
+
+
+@pytest.mark.parametrize("quality", ["fast", "balanced", "best"])
+def test_taps_are_looked_up_in_parts_that_a_cache_holds(
+    quality: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a table with more phases than it has rows: not all at once, and not one by one."""
+    form: Any = numpy_filter(filter_table(44_101, 16_000, quality))
+    some, parts = form._some, []
+    monkeypatch.setattr(form, "_some", lambda *args: parts.append(args) or some(*args))
+    mono = np.zeros(46_000)
+    tracemalloc.start()
+    try:
+        assert len(form.outputs(mono, 0, 16_000)) == 16_000
+        assert tracemalloc.get_traced_memory()[1] < MIB
+    finally:
+        tracemalloc.stop()
+    assert len(parts) < 200
 
 
 def test_presets_do_not_share(build: Build, made: list[tuple[int, int]]) -> None:

@@ -101,6 +101,10 @@ def test_the_first_end_counts(protocol: Endpoint[Any]) -> None:
     assert isinstance(first, Closed)
 
 
+def test_the_states_go_by_these_names() -> None:
+    assert [state.value for state in State] == ["open", "closing", "closed"]
+
+
 def test_after_the_close_message_nothing_may_be_sent(make: Make) -> None:
     calls: dict[str, list[tuple[str, Callable[[Any], object]]]] = {
         "ListenV1": [
