@@ -182,11 +182,11 @@ def test_a_long_push_takes_memory_for_its_bytes_only(
 
 def test_a_long_push_is_converted_in_parts(build_on: Build) -> None:
     """Half a MiB at once takes 1.4 MB with its copy and its output; in parts of twice the length, 2.1 MB."""
-    pipeline = build_on("numpy", channels=1, quality="fast")
-    pipeline.push(bytes(100))
+    pipeline, pcm = build_on("numpy", channels=1, quality="fast"), bytes(MIB // 2)
+    pipeline.push(pcm[:100])
     tracemalloc.start()
     try:
-        pipeline.push(bytes(MIB // 2))
+        pipeline.push(pcm)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
