@@ -120,6 +120,19 @@ def test_the_bytes_of_a_table_are_those_of_its_arrays(in_rate: int, out_rate: in
     assert form.nbytes == sum(each.nbytes for each in [*arrays, form.table.taps])
 
 
+@pytest.mark.parametrize(
+    ("in_rate", "out_rate", "quality", "is_matrix"),
+    [(4044, 4040, "fast", True), (4016, 4012, "balanced", False), (4800, 4796, "balanced", False)],
+)
+def test_a_matrix_has_a_million_numbers_at_most(
+    in_rate: int, out_rate: int, quality: str, is_matrix: bool
+) -> None:
+    """They grow with the square of the phases: just below, just above, and half as many again."""
+    form = numpy_filter(filter_table(in_rate, out_rate, quality))
+    assert form.align == (form.table.up if is_matrix else 1)
+    assert (form.nbytes > 7 * MIB) is is_matrix
+
+
 @pytest.mark.parametrize("quality", ["fast", "balanced", "best"])
 def test_taps_are_looked_up_in_parts_that_a_cache_holds(
     quality: str, monkeypatch: pytest.MonkeyPatch

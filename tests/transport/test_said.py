@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from speechwire.transport import ConnectRequest
-from speechwire.transport._client import refused, shown
+from speechwire.transport import CloseEvent, ConnectRequest
+from speechwire.transport._client import refused, shown, told
 from speechwire.transport._secret import Redactor, Secret
 
 NOTHING = Redactor([])
@@ -48,3 +48,20 @@ def test_a_secret_within_another_is_hidden_with_it() -> None:
 )
 def test_from_which_length_on_it_is_hidden(secret: str, is_hidden: bool) -> None:
     assert Redactor([Secret(secret)])(secret) == ("(hidden)" if is_hidden else secret)
+
+
+def test_only_answers_that_point_elsewhere_are_redirects() -> None:
+    headers = {"Location": "wss://there/v1"}
+    statuses = [
+        status
+        for status in range(200, 600)
+        if refused(ConnectRequest("ws://here"), status, headers, b"", NOTHING).body
+    ]
+    assert statuses == [301, 302, 303, 307, 308]
+
+
+def test_only_codes_that_a_close_frame_may_hold_are_believed() -> None:
+    legal = [code for code in range(6000) if told(code, "why", NOTHING) == CloseEvent(code, "why")]
+    assert legal == [1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)]
+    assert told(1006, "why", NOTHING) == CloseEvent(1006, "the peer closed with the illegal code 1006")
+    assert told(None, "why", NOTHING) == CloseEvent(1005)

@@ -33,6 +33,17 @@ def test_the_environments_proxy_counts_unless_it_is_told_not_to(
 
 
 @MAKERS
+def test_a_proxy_has_the_port_of_its_kind(make: Callable[..., Any]) -> None:
+    for scheme, place in (
+        ("http", "http://a.test:80"),
+        ("socks4", "socks4://a.test:1080"),
+        ("socks5", "socks5://a.test:1080"),
+        ("socks5h", "socks5://a.test:1080"),
+    ):
+        assert make(proxy=f"{scheme}://a.test")._proxies.choose("ws://service.test").place == place
+
+
+@MAKERS
 def test_certificates_are_the_systems_unless_others_are_given(make: Callable[..., Any]) -> None:
     own = ssl.create_default_context()
     assert (make()._ssl, make(ssl=own)._ssl) == (None, own)
