@@ -147,17 +147,16 @@ class ListenV2(ListenEndpoint[Event]):
         return [*events, message]
 
     def _on_turn_info(self, turn: TurnInfo) -> TurnInfo:
-        latest_s = self._latest_s
-        if (
+        latest_s, covers = self._latest_s, True
+        if not (
             0 <= turn.audio_window_start <= turn.audio_window_end <= latest_s
             and turn.turn_index >= 0
             and all_within(turn.words, latest_s)
         ):
-            self._follow(turn)
-            return turn
-        within = turn_within(self._completed(turn), latest_s)
-        self._follow(within, covers=self._is_believed(turn.audio_window_end))
-        return within
+            covers = self._is_believed(turn.audio_window_end)
+            turn = turn_within(self._completed(turn), latest_s)
+        self._follow(turn, covers)
+        return turn
 
     def _completed(self, turn: TurnInfo) -> TurnInfo:
         """With what the service left out: what is known without it."""
@@ -172,7 +171,7 @@ class ListenV2(ListenEndpoint[Event]):
             audio_window_end=end if end >= 0 else max(start, self.progress_s),
         )
 
-    def _follow(self, turn: TurnInfo, *, covers: bool = True) -> None:
+    def _follow(self, turn: TurnInfo, covers: bool) -> None:
         ended = turn.event == _END_OF_TURN
         if covers:
             self._cover(turn.audio_window_end if ended else 0.0, turn.audio_window_end)
