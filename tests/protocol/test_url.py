@@ -34,6 +34,7 @@ PATHS = {"v1": "/v1/listen", "v2": "/v2/listen", "aura": "/v1/speak", "flux": "/
         ("http://localhost:8080", "ws://localhost:8080{path}"),
         ("wss://gw/deepgram-stt", "wss://gw/deepgram-stt"),
         ("https://proxy/v1", "wss://proxy/v1"),
+        ("wss://gateway/XX/", "wss://gateway/XX/"),
         ("https://proxy/v1/", "wss://proxy/v1/"),
         ("https://gateway/a%2Fb;c/{path}", "wss://gateway/a%2Fb;c/{path}"),
         ("wss://gateway?tenant=a+b&x=", "wss://gateway{path}?tenant=a+b&x="),
