@@ -108,6 +108,15 @@ def test_the_class_is_not_subclassed() -> None:
     )
 
 
+def test_the_class_itself_converts_nothing(engine: str) -> None:
+    """Its methods are those of the engines: one called by the class's name says so, and returns no silence."""
+    pipeline: Any = PcmPipeline(engine=engine)
+    calls: dict[str, tuple[bytes, ...]] = {"push": (bytes(4),), "flush": (), "flush_whole": (), "reset": ()}
+    for name, arguments in calls.items():
+        with pytest.raises(NotImplementedError):
+            getattr(PcmPipeline, name)(pipeline, *arguments)
+
+
 def test_numpy_integers_are_integers(engine: str) -> None:
     assert PcmPipeline(in_rate=np.int32(8000), engine=engine).latency > 0  # type: ignore[arg-type]
 
@@ -115,6 +124,16 @@ def test_numpy_integers_are_integers(engine: str) -> None:
 def test_the_variable_says_what_auto_means(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPEECHWIRE_ENGINE", engine)
     assert engine_name() == engine == PcmPipeline().engine
+
+
+@pytest.mark.parametrize("wanted", ["", "auto"])
+def test_auto_is_the_native_engine_where_it_is_installed(
+    engine: str, wanted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPEECHWIRE_ENGINE", wanted)
+    if engine == "native":
+        assert (engine_name(), engine_name("auto"), PcmPipeline().engine) == (engine,) * 3
+    assert engine_name(engine) == engine
 
 
 def test_the_argument_outranks_the_variable(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,3 +201,5 @@ def test_a_broken_extension_is_never_passed_over(
             r"\(undefined symbol: PyFoo\): reinstall it, or set SPEECHWIRE_ENGINE=numpy$",
         ):
             PcmPipeline(engine=engine)
+        with pytest.raises(EngineUnavailable, match="installed but cannot be loaded"):
+            engine_name(engine)
