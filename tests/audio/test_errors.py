@@ -109,7 +109,7 @@ def test_the_class_is_not_subclassed() -> None:
 
 
 def test_the_class_itself_converts_nothing(engine: str) -> None:
-    """Its methods are those of the engines: one called by the class's name says so, and returns no silence."""
+    """Its methods are those of the engines: one called by the name of the class says so."""
     pipeline: Any = PcmPipeline(engine=engine)
     calls: dict[str, tuple[bytes, ...]] = {"push": (bytes(4),), "flush": (), "flush_whole": (), "reset": ()}
     for name, arguments in calls.items():
