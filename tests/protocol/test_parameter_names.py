@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 
 from speechwire.errors import InvalidArgument, InvalidArgumentType
-from speechwire.protocol import ListenV1Options, ListenV2Options, SpeakV1Options, SpeakV2Options
+from speechwire.protocol import (
+    ListenV1,
+    ListenV1Options,
+    ListenV2,
+    ListenV2Options,
+    SpeakV1,
+    SpeakV1Options,
+    SpeakV2,
+    SpeakV2Options,
+)
 
 # The options, their endpoint, and what the service answers by refusing the connection.
 REFUSED: list[tuple[type[Any], str, str]] = [
@@ -133,3 +142,17 @@ def test_a_base_url_is_refused_in_these_words(base: str, words: str) -> None:
     with pytest.raises(InvalidArgument) as refused:
         ListenV2Options().url(base)
     assert str(refused.value) == words
+
+
+@pytest.mark.parametrize(
+    ("protocol", "options"),
+    [
+        (ListenV1, ListenV1Options(channels=2)),
+        (ListenV2, ListenV2Options(sample_rate=8000)),
+        (SpeakV1, SpeakV1Options(encoding="mulaw")),
+        (SpeakV2, SpeakV2Options(expressivity=1)),
+    ],
+)
+def test_a_connection_has_the_options_it_was_given(protocol: type[Any], options: Any) -> None:
+    assert protocol(options).options is options
+    assert protocol().options == type(options)()
