@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -10,7 +11,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from speechwire.audio._prototypes import PROTOTYPES
-from speechwire.audio._taps import MAX_TABLE_TAPS, _cosine_series, _half_turn_sine, filter_table
+from speechwire.audio._taps import (
+    MAX_TABLE_TAPS,
+    _cosine_series,
+    _half_turn_sine,
+    _prove_exact,
+    filter_table,
+)
 
 RATES = st.one_of(st.integers(40, 1920).map(lambda n: 100 * n), st.integers(4000, 192_000))
 MAX_INTERPOLATED = 1 << 16
@@ -68,6 +75,18 @@ def test_the_cosine_is_a_cosine() -> None:
 def test_equal_rates_have_one_tap_of_one() -> None:
     table = filter_table(16_000, 16_000, "best")
     assert (table.taps.tolist(), table.shift, table.look_ahead) == ([[1]], 0, 0)
+
+
+@pytest.mark.parametrize(("shift", "is_exact"), [(14, True), (15, False)])
+def test_sums_that_could_be_inexact_are_no_table(shift: int, is_exact: bool) -> None:
+    """Of the loudest input: just below 2**47, and that."""
+    taps = np.array([[1, 1], [-(1 << 31), (1 << 31) - 1]], np.int32)
+    with (
+        nullcontext()
+        if is_exact
+        else pytest.raises(AssertionError, match=r"below 2\*\*47, got 140737488355328$")
+    ):
+        _prove_exact(taps, shift)
 
 
 def test_tables_are_read_only() -> None:

@@ -61,6 +61,7 @@ def test_what_was_used_beyond_the_limit_counts() -> None:
     assert account.left(1.0) == -3
     assert account.wait_s(1.0, 1) == 59.0
     account.add(2.0, 0)
+    account.add(2.0, -1)
     assert account.left(60.0) == 2
 
 

@@ -107,8 +107,6 @@ def _sampled(prototype: Prototype, phases: int, reach: int, n_taps: int, stretch
     phase = np.arange(half)[:, None]
     position = (offset * phases - phase) / (phases * stretch * prototype.half_width)
     lower = np.where(np.abs(position) < 1, _cosine_series(prototype.series, np.abs(position)), 0.0)
-    if phases == 1:
-        return lower
     upper = lower[1 : phases - half + 1, ::-1][::-1]
     return np.concatenate([lower, upper])
 

@@ -63,9 +63,9 @@ class RollingLimit:
 
     def add(self, now_s: float, amount: int = 1) -> None:
         """Records that `amount` was used at `now_s`, allowed or not."""
-        if amount > 0:
-            self._used += amount
-            self._returns.append((now_s + self._window_s, amount))
+        used = max(amount, 0)
+        self._used += used
+        self._returns.append((now_s + self._window_s, used))
 
 
 def flush_limit() -> RollingLimit:
