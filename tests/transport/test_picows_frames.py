@@ -319,6 +319,16 @@ async def test_who_waits_for_room_learns_of_the_end(played: Played) -> None:
     assert not played.connection.ready
 
 
+async def test_a_frame_that_went_before_the_peers_close_frame_is_sent(played: Played) -> None:
+    """It waits for room still: only with the connection itself is it lost."""
+    played.connection.pause_writing()
+    sending = asyncio.create_task(played.connection.send("frame"))
+    await asyncio.sleep(0)
+    played.come(CLOSE, b"\x03\xe8")
+    await sending
+    assert await played.connection.receive() == CloseEvent(1000)
+
+
 async def test_a_close_of_ours_says_its_code_and_drops_the_connection(played: Played) -> None:
     closing = asyncio.create_task(played.connection.aclose(1001))
     await asyncio.sleep(0)

@@ -173,8 +173,8 @@ def _end(results: Results) -> float:
 
 def _confidence(parts: list[Results]) -> float:
     best = [part.channel.alternatives[0] for part in parts]
-    weights = [len(alternative.words) or 1 for alternative in best]
-    return sum(a.confidence * w for a, w in zip(best, weights, strict=True)) / sum(weights)
+    weighted = [(alternative.confidence, len(alternative.words) or 1) for alternative in best]
+    return sum(confidence * weight for confidence, weight in weighted) / sum(weight for _, weight in weighted)
 
 
 def _languages(parts: list[Results]) -> tuple[str, ...]:
