@@ -166,10 +166,13 @@ def test_a_gap_where_the_first_word_begins_is_of_the_one_before(stream: Stream) 
     assert stream.receive(_utterance_end(4.0021)) == [("Hello", "utterance_end")]
 
 
-def test_a_final_that_ends_just_before_the_gap_it_was_waited_for_ends_it(stream: Stream) -> None:
+@pytest.mark.parametrize("end_s", [1.9995, 1.999])
+def test_a_final_that_ends_just_before_the_gap_it_was_waited_for_ends_it(
+    end_s: float, stream: Stream
+) -> None:
     stream.receive(_interim(0, 3, "hello"))
     assert stream.receive(_utterance_end(2.0)) == []
-    assert stream.receive(_final(0, 1.9995, "Hello.")) == [("Hello.", "utterance_end")]
+    assert stream.receive(_final(0, end_s, "Hello.")) == [("Hello.", "utterance_end")]
     stream.receive(_interim(2, 5, "hello"))
     assert stream.receive(_utterance_end(4.0)) == []
     assert stream.receive(_final(2, 3.998, "Hello.")) == [("Hello.", None)]

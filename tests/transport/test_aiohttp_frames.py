@@ -272,33 +272,6 @@ async def test_a_close_says_its_code_and_drops_the_connection(
     assert (played.pipe.aborted, played.closed) == (True, [True])
 
 
-@pytest.mark.parametrize(
-    ("url", "host", "port"),
-    [
-        ("ws://service.test/a", "service.test", 80),
-        ("wss://service.test/a", "service.test", 443),
-        ("ws://service.test:8080", "service.test", 8080),
-        ("wss://[fd00::1]:8443", "fd00::1", 8443),
-    ],
-)
-async def test_a_proxy_is_asked_for_the_services_own_port(
-    url: str, host: str, port: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[tuple[Any, ...]] = []
-    proxy = Proxy("http", "proxy.test", 3128)
-
-    async def dial(*where: Any) -> Any:
-        asked.append(where[1:])
-        raise ConnectFailed(url, "far enough")
-
-    monkeypatch.setattr(_aiohttp, "dial", dial)
-    client = AiohttpClient()
-    with pytest.raises(ConnectFailed, match="far enough"):
-        await client.connect(ConnectRequest(url), proxy, None)
-    await client.aclose()
-    assert asked == [(host, port, proxy)]
-
-
 async def test_deadlines_pings_and_cookies_are_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, Any] = {}
 
