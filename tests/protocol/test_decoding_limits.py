@@ -81,3 +81,19 @@ def test_what_comes_after_the_end_is_told_so(frame: Any, make: Make) -> None:
     preview = frame if isinstance(frame, str) else bytes(frame).hex()
     expected = MalformedMessage(reason="a frame after the end of the connection", preview=preview)
     assert protocol.receive(frame) == [expected]
+
+
+NUMBERS = ("turn_index", "audio_window_end", "start", "duration", "timestamp", "last_word_end", "code")
+
+
+@pytest.mark.parametrize("digits", [1, 39, 40, 41, 308, 309, 400, 4300, 4301, 20_000])
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_a_number_of_any_length_is_a_number(endpoint: str, digits: int, make: Make) -> None:
+    """An int of more than 308 digits is no float, and Python refuses to read one of more than 4,300."""
+    number = "9" * digits
+    for kind in ("TurnInfo", "Results", "SpeechStarted", "UtteranceEnd", "Metadata", "Warning", "Error"):
+        for name in NUMBERS:
+            words = f'[{{"word": "a", "start": 0, "end": {number}, "confidence": {number}}}]'
+            message = f'{{"type": "{kind}", "{name}": {number}, "words": {words}}}'
+            for event in make(endpoint).receive(message):
+                assert not isinstance(event, Closed)

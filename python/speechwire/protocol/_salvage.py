@@ -133,10 +133,7 @@ def _number(value: Any) -> Any:
 
 
 def _integer(digits: str) -> int | float:
-    try:
-        return int(digits)
-    except ValueError:  # of several thousand digits
-        return float(digits)
+    return int(digits) if len(digits) < _LONGEST_NUMBER else float(digits)
 
 
 def _bool(value: Any) -> Any:
