@@ -64,14 +64,20 @@ class _Protocol(WSProtocol):  # type: ignore[misc]
     """
 
     def get_buffer(self, size_hint: int) -> memoryview:
-        """Return the buffer for the next read, at most `_READ_BYTES`."""
-        transport = self.transport
-        if transport.is_close_frame_sent and not self.listener.is_closing:
-            transport.underlying_transport.pause_reading()
+        """Return the buffer for the next read. Not the place to pause: libuv would crash."""
         return _room(self, size_hint)[:_READ_BYTES]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Handle what was read."""
+        _handle(self, nbytes)
+        if self.transport.is_close_frame_sent and not self.listener.is_closing:
+            transport = self.transport.underlying_transport
+            if not transport.is_closing():
+                transport.pause_reading()
 
 
 _room: Final[Callable[[WSProtocol, int], memoryview]] = WSProtocol.get_buffer
+_handle: Final[Callable[[WSProtocol, int], None]] = WSProtocol.buffer_updated
 
 
 def take_over(transport: asyncio.Transport, listener: picows.WSListener, upgrade: Upgrade) -> Any:
