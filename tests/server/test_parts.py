@@ -22,7 +22,7 @@ from speechwire.server.admission import Admission
 from speechwire.server.application import find_application
 from speechwire.server.config import Config, load, settings, unread_variables
 from speechwire.server.limits import Limits
-from speechwire.server.logs import JsonFormatter
+from speechwire.server.logs import JsonFormatter, TextFormatter
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -317,3 +317,11 @@ def test_a_record_is_a_line_of_json_with_its_call() -> None:
     assert "\n" not in line
     entry = json.loads(line)
     assert (entry["message"], entry["call_id"], entry["ending"]) == ("a\nb", "c1", "done")
+
+
+def test_what_a_caller_sent_cannot_begin_a_line_of_the_log() -> None:
+    caller = {"call_id": "c1\n2026-11-28 ERROR forged\x1b[31m", "provider_id": "Zoë"}
+    record = logging.makeLogRecord({"levelname": "INFO", "msg": "it says: %s", "args": ("a\r\nb",), **caller})
+    line = TextFormatter().format(record)
+    assert line.isprintable() and r"a\r\nb" in line
+    assert line.endswith(r"call_id=c1\n2026-11-28 ERROR forged\x1b[31m provider_id=Zoë")

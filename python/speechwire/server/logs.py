@@ -39,7 +39,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """For people: time, level, call, message."""
+    """For people: time, level, message, call. What a caller sent cannot begin another line."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(message)s")
@@ -48,4 +48,13 @@ class TextFormatter(logging.Formatter):
         """The line."""
         text = super().format(record)
         pairs = [f"{name}={getattr(record, name)}" for name in _FIELDS if getattr(record, name, "") != ""]
-        return " ".join([text, *pairs])
+        return " ".join([text, *map(_printable, pairs)])
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # the base class's name
+        """The line without the traceback."""
+        return _printable(super().formatMessage(record))
+
+
+def _printable(text: str) -> str:
+    """Write control characters as escapes."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
