@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from contextlib import suppress
 
@@ -12,6 +13,8 @@ from tests.server.callers import Twilio
 from tests.server.content import ContentEngine
 from tests.server.hostility import BOUNDS, beside, frame, raw, upgrade
 from tests.server.serving import dial, serving, until
+
+from speechwire.server.own_socket.messages import AudioFormat, Format, Start, encode
 
 pytestmark = pytest.mark.usefixtures("each_socket")
 
@@ -121,6 +124,22 @@ async def test_audio_that_is_not_what_was_declared_harms_nobody() -> None:
             for _ in range(20):
                 await call.send(call.caller.audio(os.urandom(size)))
         await call.hang_up()
+
+
+async def test_formats_that_change_all_the_time_end_the_call() -> None:
+    async with (
+        beside() as where,
+        aiohttp.ClientSession() as session,
+        session.ws_connect(where.socket_url + "/socket") as ws,
+    ):
+        await ws.send_str(encode(Start(format=AudioFormat(sample_rate=16000))))
+        with suppress(ConnectionError):
+            for rate in range(4001, 4501):
+                await ws.send_str(encode(Format(format=AudioFormat(sample_rate=rate))))
+                await ws.send_bytes(b"\0\0")
+        messages = [json.loads(message.data) async for message in ws]
+        assert messages[-2]["description"] == "the format of the audio changes too often"
+        assert ws.close_code == 1008
 
 
 async def test_a_flood_of_audio_is_read_at_its_pace() -> None:

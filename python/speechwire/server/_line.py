@@ -221,8 +221,8 @@ class Line:
             case PeerError():
                 self.log.warning("the caller's side reports: %s", incoming.description)
             case FormatChanged():
-                self.pace.seconds_per_byte = 1 / incoming.format.bytes_per_s
-                self._listening.change_format(incoming.format)
+                self.pace.change_format(incoming.format)
+                self._listening.change_format(incoming.format, self.pace.audio_s)
             case EndTurn():
                 self._listening.end_turn()
             case _:
@@ -231,7 +231,7 @@ class Line:
     def _on_started(self, started: Started) -> None:
         """Listen from the first sample on, where there is a place already."""
         self._arrival.on_started(started)
-        self.pace.seconds_per_byte = 1 / started.format.bytes_per_s
+        self.pace.start(started)
         if self._place.is_taken:
             self._ready(started)
 
@@ -251,7 +251,8 @@ class Line:
             if not await self._arrival.wait_for_place(self.send):
                 return self._over.result()
             self._ready(started)
-            self._reports.on_early_audio(self.pace.early_s)
+            early = self.pace.take_early(started, self._listening.change_format, self._clock())
+            self._reports.on_early_audio(early)
         if self.call is None:  # listening could not begin
             self.finish(endings.INTERNAL)
             return self._over.result()

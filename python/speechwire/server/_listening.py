@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Final
 
 from speechwire.errors import SpeechwireError
 from speechwire.server import _ending as endings
@@ -14,6 +15,9 @@ from speechwire.server.call import CallLogger
 from speechwire.server.codec import AudioFormat
 
 __all__ = ["Listening"]
+
+_CHANGES_AT_ONCE: Final = 16
+_SECONDS_A_CHANGE: Final = 2.0  # of audio; the filter for a new rate takes milliseconds, and all calls wait
 
 
 class Listening:
@@ -25,9 +29,10 @@ class Listening:
         finish: Ends the call.
     """
 
-    __slots__ = ("_ears", "_finish", "_log")
+    __slots__ = ("_changes", "_ears", "_finish", "_log")
 
     def __init__(self, ears: Ears | None, log: CallLogger, finish: Callable[[Ending], None]) -> None:
+        self._changes = 0
         self._ears = ears
         self._log = log
         self._finish = finish
@@ -37,13 +42,18 @@ class Listening:
         """Whether all audio that came is covered by captions that were sent."""
         return self._ears is None or self._ears.is_complete
 
-    def change_format(self, form: AudioFormat) -> None:
-        """The audio from here on has another format."""
-        if self._ears is not None:
-            try:
-                self._ears.change_format(form)
-            except SpeechwireError as error:
-                self._finish(endings.malformed(str(error)))
+    def change_format(self, form: AudioFormat, audio_s: float) -> None:
+        """The audio from here on, after `audio_s` seconds, has another format."""
+        if self._ears is None:
+            return
+        self._changes += 1
+        if self._changes > _CHANGES_AT_ONCE + audio_s / _SECONDS_A_CHANGE:
+            self._finish(endings.limit("the format of the audio changes too often"))
+            return
+        try:
+            self._ears.change_format(form)
+        except SpeechwireError as error:
+            self._finish(endings.malformed(str(error)))
 
     def end_turn(self) -> None:
         """The caller says that its turn is over."""

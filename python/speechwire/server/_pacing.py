@@ -8,8 +8,10 @@ from typing import Final, Protocol
 
 from speechwire.errors import SpeechwireError
 from speechwire.server import _ending as endings
+from speechwire.server._early import EarlyAudio
 from speechwire.server._ending import Ending
 from speechwire.server._rests import rest_after
+from speechwire.server.codec import AudioFormat, Started
 from speechwire.server.limits import Limits
 
 __all__ = ["AudioPace", "CallTimers", "Hearing"]
@@ -46,13 +48,13 @@ class AudioPace:
     Attributes:
         rest_s: For how many seconds no audio that comes can complete a message.
         seconds_per_byte: The duration of one byte in the current format.
-        audio_s: Seconds of audio that came since the call began.
-        early_s: Seconds of audio that came before.
+        audio_s: Seconds of audio that were taken.
     """
 
     __slots__ = (
         "_began_s",
         "_completed_s",
+        "_early",
         "_is_awaited",
         "_hearing",
         "_is_deaf",
@@ -60,7 +62,6 @@ class AudioPace:
         "_message_s",
         "_offset_s",
         "audio_s",
-        "early_s",
         "rest_s",
         "seconds_per_byte",
     )
@@ -68,18 +69,53 @@ class AudioPace:
     def __init__(self, limits: Limits, began_s: float) -> None:
         self._hearing: Hearing | None = None
         self.seconds_per_byte = 0.0
-        self.audio_s = self.early_s = self._message_s = self.rest_s = self._completed_s = 0.0
+        self.audio_s = self._message_s = self.rest_s = self._completed_s = 0.0
         self._offset_s = began_s
+        self._early = EarlyAudio(limits.audio_burst_s)
         self._limits = limits
         self._began_s = began_s
         self._is_deaf = False
         self._is_awaited = True  # the connection was read before the last frame of a message had come
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether audio is taken, and no longer kept."""
+        return self._hearing is not None
+
+    @property
+    def waits(self) -> bool:
+        """Whether audio is kept of a caller who can wait: it is not over before that was understood."""
+        return self._early.can_wait and self._early.has_audio
+
+    def start(self, started: Started) -> None:
+        """The caller has said what its audio is."""
+        self.seconds_per_byte = 1 / started.format.bytes_per_s
+        self._early.can_wait = started.may_resume
+
+    def change_format(self, form: AudioFormat) -> None:
+        """The audio from here on is in another format."""
+        self.seconds_per_byte = 1 / form.bytes_per_s
+        if self._hearing is None:
+            self._early.change_format(form)
+
+    def take_early(
+        self, started: Started, change_format: Callable[[AudioFormat, float], None], now_s: float
+    ) -> float:
+        """Take what came before the call began; return how many seconds of it were dropped."""
+        self.seconds_per_byte = 1 / started.format.bytes_per_s
+        for entry in self._early.release():
+            if isinstance(entry, AudioFormat):
+                self.change_format(entry)
+                change_format(entry, self.audio_s)
+            else:
+                self.take(entry, now_s)
+        return self._early.dropped_s
+
     def begin(self, hearing: Hearing, *, message_s: float) -> None:
         """The call begins.
 
         Args:
-            hearing: Takes the audio, which so far was only counted.
+            hearing: Takes the audio, which so far was kept.
             message_s: Seconds of audio in a message to the service, if the caller's messages may be read
                 late; else 0.
         """
@@ -91,8 +127,7 @@ class AudioPace:
         seconds = len(data) * self.seconds_per_byte
         hearing = self._hearing
         if hearing is None:
-            self.early_s += seconds
-            return 0.0
+            return self._early.add(data, seconds)
         if self._is_deaf:
             return 0.0
         try:
@@ -130,6 +165,8 @@ class AudioPace:
 
     def add(self, seconds: float, now_s: float) -> float:
         """Count audio; return for how many seconds to stop reading, at most 0.5."""
+        if self._hearing is None:
+            return self._early.delay_s
         self.audio_s += seconds
         excess_s = self.audio_s - self._limits.audio_burst_s
         if excess_s <= 0:

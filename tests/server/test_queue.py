@@ -1,0 +1,95 @@
+"""What a caller says while it waits for a place is understood when it has one."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import aiohttp
+import pytest
+from tests.server.callers import Twilio
+from tests.server.content import SILENCE, ContentEngine, spoken
+from tests.server.serving import Serving, dial, serving, until
+
+from speechwire.server._early import EarlyAudio
+from speechwire.server.codec import AudioFormat
+from speechwire.server.own_socket.messages import AudioFormat as WireFormat
+from speechwire.server.own_socket.messages import Close, Format, Start, encode
+
+MULAW = WireFormat(encoding="mulaw", sample_rate=8000)
+SLOW = WireFormat(encoding="mulaw", sample_rate=4000)
+
+
+def waits(where: Serving, callers: int = 1) -> bool:
+    return where.server.admission.waiting == callers
+
+
+async def test_a_telephone_that_waits_is_understood_from_its_first_word_on(each_socket: None) -> None:
+    class Captioned(Twilio):
+        path = "/call/twilio?captions=1"
+
+    waiting = Captioned()
+    async with (
+        serving(max_calls=1, queue=1, engine=ContentEngine()) as where,
+        dial(where, Twilio()) as first,
+        dial(where, waiting) as second,
+    ):
+        await until(lambda: waits(where))
+        await second.say(spoken([4, 5]))
+        await first.hang_up()
+        await until(lambda: waits(where, 0))
+        await second.say(spoken([6, 7]))
+        await second.hang_up()
+        assert not where.server.counters.notices
+    finals = [one["transcript"] for one in waiting.heard.captions if one["type"] == "EndOfTurn"]
+    assert finals == ["4 5", "6 7"]
+
+
+async def test_a_format_that_changes_in_the_queue_holds_from_there_on(each_socket: None) -> None:
+    async with (
+        serving(max_calls=1, queue=1, engine=ContentEngine()) as where,
+        dial(where, Twilio()) as first,
+        aiohttp.ClientSession() as session,
+        session.ws_connect(where.socket_url + "/socket") as ws,
+    ):
+        await ws.send_str(encode(Start(format=MULAW)))
+        await until(lambda: waits(where))
+        await ws.send_bytes(spoken([1, 2]))
+        await ws.send_str(encode(Format(format=SLOW)))
+        await ws.send_bytes(spoken([3, 4])[::2])
+        await ws.send_str(encode(Format(format=MULAW)))
+        await first.hang_up()
+        await until(lambda: waits(where, 0))
+        await ws.send_bytes(spoken([5, 6]))
+        await ws.send_str(encode(Close()))
+        finals = [message async for message in finals_of(ws)]
+    assert [final["transcript"] for final in finals] == ["1 2", "3 4", "5 6"]
+    assert [round(final["words"][0]["start_s"], 2) for final in finals] == [0.0, 1.5, 3.0]
+
+
+async def finals_of(ws: aiohttp.ClientWebSocketResponse) -> Any:
+    async for message in ws:
+        content = json.loads(message.data)
+        if content.get("event") == "EndOfTurn":
+            yield content
+
+
+@pytest.mark.parametrize(("entry", "seconds"), [(SILENCE * 800, 0.1), (SILENCE * 60_000, 0.001)])
+def test_what_is_kept_is_bounded(entry: bytes, seconds: float) -> None:
+    patient, telephone = EarlyAudio(1.0), EarlyAudio(1.0)
+    patient.can_wait = True
+    delays = [patient.add(entry, seconds) for _ in range(50)]
+    assert delays[0] == 0.0 and delays[-1] == patient.delay_s > 0.0
+    assert [telephone.add(entry, seconds) for _ in range(50)] == [0.0] * 50
+    kept = len(telephone.release())
+    assert 0 < kept == delays.index(patient.delay_s) + 1 < 50
+    assert telephone.dropped_s == pytest.approx((50 - kept) * seconds)
+    assert len(patient.release()) == 50 and not patient.dropped_s
+
+
+def test_changes_of_format_without_audio_fill_the_room_too() -> None:
+    early = EarlyAudio(1.0)
+    early.can_wait = True
+    for _ in range(30_000):
+        early.change_format(AudioFormat())
+    assert early.delay_s
