@@ -23,6 +23,7 @@ from tests.server.test_faults import one_is_understood
 from speechwire.emulator import Emulator
 from speechwire.server import Call, Config, Server
 from speechwire.server.asgi import AsgiCalls
+from speechwire.server.tokens import Tokens
 from speechwire.session import SessionPool
 
 SECRET = "the back end's secret"
@@ -97,6 +98,15 @@ async def test_who_may_not_come_in_is_told_why() -> None:
             assert ws.close_code == 4401
             async with session.get(f"{where.url}/call") as response:
                 assert response.status == 404
+
+
+async def test_the_answer_names_the_protocol_rather_than_the_token() -> None:
+    secret = "0123456789abcdef" * 4
+    token = f"access_token.{Tokens(secret).make()}"
+    async with mounted(auth="required", token_secret=secret) as where, aiohttp.ClientSession() as session:
+        offered = [token, "speechwire.v1"]
+        async with session.ws_connect(where.socket_url + "/socket", protocols=offered) as ws:
+            assert ws.protocol == "speechwire.v1"
 
 
 async def test_a_message_that_is_too_long_ends_the_call() -> None:

@@ -66,6 +66,14 @@ async def test_a_token_lets_in_as_header_and_as_subprotocol() -> None:
         assert await attempt(where, protocols=(wanted,)) == (101, wanted)
 
 
+@pytest.mark.parametrize("protocol", ["speechwire.v1", "audio.jambonz.org"])
+async def test_the_answer_names_the_protocol_rather_than_the_token(protocol: str) -> None:
+    token = f"access_token.{Tokens(SECRET).make()}"
+    async with serving(**CLOSED) as where:
+        for offered in ((protocol, token), (token, protocol)):
+            assert await attempt(where, protocols=offered) == (101, protocol)
+
+
 def forged() -> Mapping[str, str]:
     now = int(time.time())
     good = {"sub": "x", "aud": "speechwire", "iat": now, "exp": now + 60}

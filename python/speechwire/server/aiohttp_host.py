@@ -139,7 +139,7 @@ class AiohttpHost:
             return web.json_response(
                 {"error": refusal.reason, "description": str(refusal)}, status=503, headers=headers
             )
-        protocols = [name for name in (admitted.subprotocol, subprotocol) if name][:1]
+        protocols = [name for name in (subprotocol, admitted.subprotocol) if name][:1]
         try:
             opened = await self._open(request, protocols)
             line = self._server.open(

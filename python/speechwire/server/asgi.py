@@ -116,7 +116,7 @@ class AsgiCalls:
             await _refuse(request.scope, send, 503, refusal.reason, str(refusal), retry)
             return
         try:
-            await send({"type": "websocket.accept", "subprotocol": admitted.subprotocol or subprotocol})
+            await send({"type": "websocket.accept", "subprotocol": subprotocol or admitted.subprotocol})
             opening = opening_of(request.path, request.query, request.headers, subprotocol)
             line = server.open(make(opening), place)
         except BaseException:
