@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterable, Sequence
-from contextlib import suppress
 
 from speechwire.errors import SpeechwireError
 from speechwire.server import _ending as endings
 from speechwire.server import _spans as spans
-from speechwire.server._answering import run_application
+from speechwire.server._answering import cancel_all, run_application
 from speechwire.server._arrival import Arrival
 from speechwire.server._ending import Ending
 from speechwire.server._listening import Listening
@@ -264,11 +263,7 @@ class Line:
             await self._close(started, listening, answering)
         finally:
             timers.cancel()
-            for task in (listening, answering):
-                if task is not None and not task.done():
-                    task.cancel()
-                    with suppress(asyncio.CancelledError):
-                        await task
+            await cancel_all(listening, answering, within_s=self._limits.hangup_s, log=self.log)
         is_heard = self._listening.is_complete or not started.may_resume
         return ending if is_heard or ending != endings.HUNG_UP else endings.UNFINISHED
 
@@ -311,7 +306,10 @@ class Line:
 
     async def _answer(self, answer: Answer) -> None:
         assert self.call is not None
-        self.finish(await run_application(answer, self.call, self._counters))
+        try:
+            self.finish(await run_application(answer, self.call, self._counters))
+        finally:  # it may have been cancelled by somebody else
+            self.finish(endings.APPLICATION)
 
     async def _close(
         self, started: Started, listening: asyncio.Task[None], answering: asyncio.Task[None] | None
