@@ -7,7 +7,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.server.callers import CALLERS, Caller, Twilio
+from tests.server.callers import CALLERS, Caller, Plivo, Twilio
 from tests.server.callers_exchanges import FreeSwitch
 
 from speechwire.server.codec import (
@@ -207,6 +207,28 @@ def test_the_outbound_track_is_not_the_caller() -> None:
     message = json.loads(caller.audio(b"\x00" * 160))
     message["media"]["track"] = "outbound"
     assert codec.receive(json.dumps(message)) == []
+
+
+HEADERS: dict[str, dict[str, str]] = {
+    "{X-PH-customer: 42, X-PH-tier:gold}": {"X-PH-customer": "42", "X-PH-tier": "gold"},
+    '{"X-PH-customer": "42", "X-PH-at": "12:30"}': {"X-PH-customer": "42", "X-PH-at": "12:30"},
+    "{X-PH-at: 12:30}": {"X-PH-at": "12:30"},
+    "{}": {},
+    "": {},
+    "{,:,a}": {},
+    "[" * 20_000: {},
+    "[1]": {},
+}
+
+
+@pytest.mark.parametrize("text", HEADERS, ids=lambda text: text[:30])
+def test_plivos_headers_are_parameters(text: str) -> None:
+    chosen = choose("/call/plivo")
+    assert chosen is not None
+    message = json.loads(Plivo().first()[0])
+    (started,) = chosen[0](Opening()).receive(json.dumps({**message, "extra_headers": text}))
+    assert isinstance(started, Started)
+    assert started.parameters == HEADERS[text]
 
 
 BROKEN = [

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
 
 import msgspec
 
@@ -187,7 +189,15 @@ class JsonMediaCodec:
 
 
 def _parameters(message: Message, start: Start) -> dict[str, str]:
-    headers = message.extra_headers if isinstance(message.extra_headers, dict) else {}
-    return bounded_parameters(
-        {"from": start.caller, "to": start.to}, start.customParameters, start.custom_parameters, headers
-    )
+    custom = (start.customParameters, start.custom_parameters, _headers(message.extra_headers))
+    return bounded_parameters({"from": start.caller, "to": start.to}, *custom)
+
+
+def _headers(text: object) -> Mapping[str, Any]:
+    """Read Plivo's ``extra_headers``: a string such as ``{X-PH-name: value}``, with or without quotes."""
+    if not isinstance(text, str):
+        return text if isinstance(text, dict) else {}
+    with suppress(msgspec.MsgspecError, RecursionError):
+        return msgspec.json.decode(text, type=dict[str, Any])
+    pairs = (pair.partition(":") for pair in text.strip("{} ").split(","))
+    return {name.strip(): value.strip() for name, colon, value in pairs if colon and name.strip()}
