@@ -67,6 +67,26 @@ async def test_a_format_that_changes_in_the_queue_holds_from_there_on(each_socke
     assert [round(final["words"][0]["start_s"], 2) for final in finals] == [0.0, 1.5, 3.0]
 
 
+@pytest.mark.parametrize(("audio", "code"), [(spoken([1, 2]), 1013), (b"", 1000)])
+async def test_who_hangs_up_in_the_queue_is_asked_for_what_was_not_heard(audio: bytes, code: int) -> None:
+    async with (
+        serving(max_calls=1, queue=1, engine=ContentEngine()) as where,
+        dial(where, Twilio()) as first,
+        aiohttp.ClientSession() as session,
+        session.ws_connect(where.socket_url + "/socket") as ws,
+    ):
+        await ws.send_str(encode(Start(format=MULAW)))
+        await until(lambda: waits(where))
+        await ws.send_bytes(audio)
+        await ws.send_str(encode(Close()))
+        messages = [json.loads(message.data) async for message in ws]
+        assert ws.close_code == code
+        assert [message["retryable"] for message in messages if message["type"] == "Failure"] == (
+            [True] if code == 1013 else []
+        )
+        await first.hang_up()
+
+
 async def finals_of(ws: aiohttp.ClientWebSocketResponse) -> Any:
     async for message in ws:
         content = json.loads(message.data)

@@ -38,6 +38,11 @@ class EarlyAudio:
         """For how many seconds to stop reading."""
         return _WAIT_S if self.can_wait and self._is_full else 0.0
 
+    @property
+    def has_audio(self) -> bool:
+        """Whether audio is kept."""
+        return any(isinstance(entry, bytes) for entry in self._kept)
+
     def add(self, data: bytes, seconds: float) -> float:
         """Keep audio, if there is room for it; return for how many seconds to stop reading."""
         if self._is_full and not self.can_wait:

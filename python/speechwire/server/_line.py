@@ -248,7 +248,8 @@ class Line:
             return self._over.result()
         if not self._place.is_taken:
             if not await self._arrival.wait_for_place(self.send):
-                return self._over.result()
+                is_heard, ending = not self.pace.has_early, self._over.result()
+                return endings.if_heard(ending, is_heard=is_heard, may_resume=started.may_resume)
             self._ready(started)
             early = self.pace.take_early(started, self._listening.change_format, self._clock())
             self._reports.on_early_audio(early)
@@ -264,8 +265,8 @@ class Line:
         finally:
             timers.cancel()
             await cancel_all(listening, answering, within_s=self._limits.hangup_s, log=self.log)
-        is_heard = self._listening.is_complete or not started.may_resume
-        return ending if is_heard or ending != endings.HUNG_UP else endings.UNFINISHED
+        is_heard = self._listening.is_complete
+        return endings.if_heard(ending, is_heard=is_heard, may_resume=started.may_resume)
 
     def _ready(self, started: Started) -> None:
         """The call is on."""
