@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -12,7 +13,9 @@ from tests.server.content import SILENCE, ContentEngine, spoken
 from tests.server.serving import Serving, dial, serving, until
 
 from speechwire.server._early import EarlyAudio
+from speechwire.server.admission import Admission
 from speechwire.server.codec import AudioFormat
+from speechwire.server.json_media import JsonMediaCodec
 from speechwire.server.own_socket.messages import AudioFormat as WireFormat
 from speechwire.server.own_socket.messages import Close, Format, Start, encode
 
@@ -67,8 +70,8 @@ async def test_a_format_that_changes_in_the_queue_holds_from_there_on(each_socke
     assert [round(final["words"][0]["start_s"], 2) for final in finals] == [0.0, 1.5, 3.0]
 
 
-@pytest.mark.parametrize(("audio", "code"), [(spoken([1, 2]), 1013), (b"", 1000)])
-async def test_who_hangs_up_in_the_queue_is_asked_for_what_was_not_heard(audio: bytes, code: int) -> None:
+@pytest.mark.parametrize("audio", [spoken([1, 2]), b""])
+async def test_who_hangs_up_in_the_queue_is_heard_first(audio: bytes) -> None:
     async with (
         serving(max_calls=1, queue=1, engine=ContentEngine()) as where,
         dial(where, Twilio()) as first,
@@ -79,12 +82,30 @@ async def test_who_hangs_up_in_the_queue_is_asked_for_what_was_not_heard(audio: 
         await until(lambda: waits(where))
         await ws.send_bytes(audio)
         await ws.send_str(encode(Close()))
-        messages = [json.loads(message.data) async for message in ws]
-        assert ws.close_code == code
-        assert [message["retryable"] for message in messages if message["type"] == "Failure"] == (
-            [True] if code == 1013 else []
-        )
-        await first.hang_up()
+        if audio:
+            await first.hang_up()
+        finals = [message["transcript"] async for message in finals_of(ws)]
+        assert finals == (["1 2"] if audio else []) and ws.close_code == 1000
+
+
+async def test_a_place_that_comes_with_the_start_is_used() -> None:
+    """The place comes after the start message was taken, before the call's task has run."""
+    place = Admission(1, queue=1)
+    taken = place.claim()
+    waiting = place.claim()
+    assert taken is not None and waiting is not None
+    async with serving(engine=ContentEngine()) as where:
+        line = where.server.open(JsonMediaCodec(), waiting)
+        running = asyncio.create_task(line.run())
+        await asyncio.sleep(0)
+        for message in Twilio().first():
+            line.receive(message)
+        taken.release()
+        await until(lambda: line.call or running.done())
+        outcome = line.ending
+        line.disconnected()
+        await running
+    assert not outcome
 
 
 async def finals_of(ws: aiohttp.ClientWebSocketResponse) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 from speechwire.server import _ending as endings
 from speechwire.server._ending import Ending
 from speechwire.server.admission import Place
-from speechwire.server.codec import Digit, Queued, Started, Text
+from speechwire.server.codec import Digit, Queued, Started, Stopped, Text
 from speechwire.server.limits import Limits
 
 __all__ = ["Arrival"]
@@ -36,7 +36,7 @@ class Arrival:
         self._over = over
         self._finish = finish
         self._started: asyncio.Future[Started] = asyncio.get_running_loop().create_future()
-        self._early: list[Text | Digit] = []
+        self._early: list[Text | Digit | Stopped] = []
 
     @property
     def has_started(self) -> bool:
@@ -47,11 +47,12 @@ class Arrival:
         """Record the caller's start message."""
         self._started.set_result(started)
 
-    def keep(self, incoming: Text | Digit) -> None:
-        """Keep a text or a digit that came before the call began; at most ``limits.texts`` are kept."""
-        self._early = [*self._early, incoming][: self._limits.texts]
+    def keep(self, incoming: Text | Digit | Stopped) -> None:
+        """Keep what came before the call began: ``limits.texts`` texts and digits, and the end."""
+        if len(self._early) < self._limits.texts or isinstance(incoming, Stopped):
+            self._early.append(incoming)
 
-    def take_early(self) -> list[Text | Digit]:
+    def take_early(self) -> list[Text | Digit | Stopped]:
         """Return what :meth:`keep` kept, and forget it."""
         early, self._early = self._early, []
         return early

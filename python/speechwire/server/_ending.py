@@ -63,11 +63,6 @@ def service(words: str) -> Ending:
     return Ending("service", words, 1011)
 
 
-def if_heard(ending: Ending, *, is_heard: bool, may_resume: bool) -> Ending:
-    """The ending of a call whose audio may not all have been understood: a caller who can sends it again."""
-    return UNFINISHED if ending == HUNG_UP and may_resume and not is_heard else ending
-
-
 HUNG_UP = Ending("hung_up", "the caller has hung up")
 DISCONNECTED = Ending("disconnected", "the caller's connection was lost")
 DONE = Ending("done", "")

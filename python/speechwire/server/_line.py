@@ -211,6 +211,8 @@ class Line:
                 self._on_malformed(incoming.reason)
             case Started() if not self._arrival.has_started:
                 self._on_started(incoming)
+            case Stopped() if self.pace.waits:
+                self._arrival.keep(incoming)
             case Stopped():
                 self.finish(endings.HUNG_UP)
             case Text() | Digit() if self.call is None:
@@ -246,13 +248,14 @@ class Line:
         started = await self._arrival.wait_for_start()
         if started is None:
             return self._over.result()
-        if not self._place.is_taken:
-            if not await self._arrival.wait_for_place(self.send):
-                is_heard, ending = not self.pace.has_early, self._over.result()
-                return endings.if_heard(ending, is_heard=is_heard, may_resume=started.may_resume)
+        if not self.pace.has_begun and not self._is_over:
+            if not self._place.is_taken and not await self._arrival.wait_for_place(self.send):
+                return self._over.result()
             self._ready(started)
             early = self.pace.take_early(started, self._listening.change_format, self._clock())
             self._reports.on_early_audio(early)
+            for incoming in self._arrival.take_early():
+                self._on(incoming)
         if self.call is None:  # listening could not begin
             self.finish(endings.INTERNAL)
             return self._over.result()
@@ -265,8 +268,8 @@ class Line:
         finally:
             timers.cancel()
             await cancel_all(listening, answering, within_s=self._limits.hangup_s, log=self.log)
-        is_heard = self._listening.is_complete
-        return endings.if_heard(ending, is_heard=is_heard, may_resume=started.may_resume)
+        is_heard = self._listening.is_complete or not started.may_resume
+        return ending if is_heard or ending != endings.HUNG_UP else endings.UNFINISHED
 
     def _ready(self, started: Started) -> None:
         """The call is on."""
@@ -285,8 +288,6 @@ class Line:
         self.send(Accepted(call_id=self.call_id, speech=self._speech.format))
         self.log.info("the call began", extra={"provider_id": started.call_id, "resumed": started.resumed})
         self._span = spans.begin(self.call_id, self.dialect)
-        for incoming in self._arrival.take_early():
-            self._on(incoming)
 
     def _make_call(self, started: Started) -> Call:
         return Call(

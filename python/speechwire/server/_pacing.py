@@ -87,11 +87,6 @@ class AudioPace:
         """Whether audio is kept of a caller who can wait: it is not over before that was understood."""
         return self._early.can_wait and self._early.has_audio
 
-    @property
-    def has_early(self) -> bool:
-        """Whether audio was kept and has not been taken."""
-        return self._early.has_audio
-
     def start(self, started: Started) -> None:
         """The caller has said what its audio is."""
         self.seconds_per_byte = 1 / started.format.bytes_per_s
