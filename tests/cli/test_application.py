@@ -289,8 +289,9 @@ def test_a_file_is_named_once_and_what_a_terminal_would_obey_is_not_passed_on() 
         (signal.SIGINT, (), 130, "interrupted"),
         (signal.SIGTERM, (), 143, "terminated"),
         (signal.SIGTERM, (signal.SIGINT,), 143, "terminated"),
+        (signal.SIGHUP, (), 129, "hung up"),
     ],
-    ids=["Ctrl-C", "SIGTERM", "SIGTERM under nohup"],
+    ids=["Ctrl-C", "SIGTERM", "SIGTERM under nohup", "SIGHUP"],
 )
 def test_a_signal_leaves_no_half_written_file(
     number: signal.Signals, ignored: tuple[signal.Signals, ...], code: int, words: str

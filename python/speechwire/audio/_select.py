@@ -11,7 +11,10 @@ from types import ModuleType
 from speechwire.audio._settings import ENGINES, one_of
 from speechwire.errors import EngineUnavailable
 
-__all__ = ["engine_name", "load_native"]
+__all__ = ["ENGINE_VARIABLE", "engine_name", "load_native"]
+
+ENGINE_VARIABLE = "SPEECHWIRE_ENGINE"
+"""Environment variable that chooses the engine which ``auto`` takes."""
 
 _NATIVE = "speechwire._native"
 
@@ -28,7 +31,7 @@ def engine_name(engine: str = "auto") -> str:
     """
     wanted = one_of("engine", engine, ENGINES)
     if wanted == "auto":
-        wanted = one_of("SPEECHWIRE_ENGINE", os.environ.get("SPEECHWIRE_ENGINE") or "auto", ENGINES)
+        wanted = one_of(ENGINE_VARIABLE, os.environ.get(ENGINE_VARIABLE) or "auto", ENGINES)
     if wanted == "auto" and importlib.util.find_spec(_NATIVE) is None:
         return "numpy"
     if wanted != "numpy":

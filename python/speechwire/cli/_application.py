@@ -10,6 +10,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 
 import click
 
@@ -18,13 +19,14 @@ from speechwire.cli._failures import (
     EXIT_CODES,
     EXPECTED,
     FAILED,
+    HUNG_UP,
     INTERRUPTED,
     TERMINATED,
     exit_code,
     one_line,
     printable,
 )
-from speechwire.cli._interrupt import Termination, deadly_interrupts
+from speechwire.cli._interrupt import ENDING, Termination, deadly_interrupts
 
 __all__ = ["run"]
 
@@ -37,6 +39,13 @@ _EPILOG = "\n\n".join(
         "\b\nExit codes:\n" + "\n".join(f"  {code:<3}  {words}" for code, words in EXIT_CODES.items()),
     ]
 )
+
+
+_ENDS = {
+    None: (INTERRUPTED, "interrupted"),
+    **dict(zip(ENDING, [(TERMINATED, "terminated"), (HUNG_UP, "hung up")], strict=False)),
+}
+"""What a signal makes of a command: its exit code, and what it says."""
 
 
 class _Interrupted(BaseException):
@@ -108,16 +117,18 @@ def run(arguments: Sequence[str] | None = None) -> int:
         try:
             return _run(given)
         except (click.Abort, KeyboardInterrupt, _Interrupted):
-            if sys.stderr.isatty():
-                click.echo(err=True)  # behind the ^C that the terminal shows
-            click.echo(f"speechwire: {'terminated' if termination.came else 'interrupted'}", err=True)
-            return TERMINATED if termination.came else INTERRUPTED
+            code, words = _ENDS[termination.came]
+            with suppress(OSError):  # of a terminal that was closed
+                if sys.stderr.isatty():
+                    click.echo(err=True)  # behind the ^C that the terminal shows
+                click.echo(f"speechwire: {words}", err=True)
+            return code
 
 
 def _run(given: list[str]) -> int:
     try:
         result = _speechwire.main(args=given, prog_name="speechwire", standalone_mode=False)
-        sys.stdout.flush()
+        _flush_output(failed=bool(result))
     except BrokenPipeError:  # `speechwire ... | head`: not a fault, but the work is incomplete
         _let_go_of_output()
         return FAILED
@@ -146,6 +157,15 @@ def _confess(defect: Exception, *, verbose: bool) -> int:
     words = printable(f"{type(defect).__name__}: {defect}")
     click.echo(f"speechwire: a defect of speechwire, -v shows where: {words}", err=True)
     return FAILED
+
+
+def _flush_output(*, failed: bool) -> None:
+    try:
+        sys.stdout.flush()
+    except OSError:
+        if not failed:
+            raise
+        _let_go_of_output()  # the failure has been reported, perhaps this very one
 
 
 def _let_go_of_output() -> None:

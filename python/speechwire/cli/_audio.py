@@ -64,6 +64,8 @@ class AudioReader:
         while block := self._next(pieces):
             self.frames_read += len(block) // self.frame_bytes
             yield block
+        if self.damaged and not self.frames_read:
+            raise InputError(f"{self.name}: nothing of it can be decoded")
 
     def _next(self, pieces: Iterator[bytes]) -> bytes:
         try:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speechwire.audio import PcmPipeline
+from speechwire.audio._select import ENGINE_VARIABLE
 from speechwire.cli._audio import AudioReader
 from speechwire.cli._audio_in import ffmpeg_command
 from speechwire.cli._failures import InputError
@@ -103,6 +104,8 @@ def _converter(audio: AudioReader, path: Path, rate: int, channels: int, quality
             return _Chain(before, PcmPipeline(audio.rate // divisor, rate, 1, CHUNK_MS, quality))
         return first(audio.rate, rate, quality)
     except InvalidArgument as error:
+        if error.argument == ENGINE_VARIABLE:
+            raise
         raise InputError(f"{audio.name}: {audio.rate} Hz cannot be converted to {rate} Hz") from error
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "EXIT_CODES",
     "EXPECTED",
     "FAILED",
+    "HUNG_UP",
     "INTERRUPTED",
     "TERMINATED",
     "UNREACHABLE",
@@ -32,13 +33,14 @@ __all__ = [
     "printable",
 ]
 
-FAILED, USAGE, UNREACHABLE, INTERRUPTED, TERMINATED = 1, 2, 3, 130, 143
+FAILED, USAGE, UNREACHABLE, HUNG_UP, INTERRUPTED, TERMINATED = 1, 2, 3, 129, 130, 143
 
 EXIT_CODES = {
     0: "done",
     FAILED: "failed on the way: unwritable output, lost audio, a service error",
     USAGE: "wrong usage, or an input that cannot be read",
     UNREACHABLE: "the service refused, or cannot be reached",
+    HUNG_UP: "ended by SIGHUP: the terminal was closed",
     INTERRUPTED: "interrupted with Ctrl-C",
     TERMINATED: "ended by SIGTERM",
 }

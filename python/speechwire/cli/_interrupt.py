@@ -1,4 +1,4 @@
-"""Signals that end a command: Ctrl-C while modules are being imported, and SIGTERM at any time."""
+"""Signals that end a command: Ctrl-C while modules are being imported, SIGTERM and SIGHUP at any time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["Termination", "deadly_interrupts"]
+__all__ = ["ENDING", "Termination", "deadly_interrupts"]
+
+ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""The signals that ask a command to end."""
 
 
 @contextmanager
@@ -30,29 +33,33 @@ def deadly_interrupts() -> Iterator[None]:
 class Termination:
     """Makes SIGTERM end a command as Ctrl-C does: with what is there kept, and nothing half-done left.
 
+    So does SIGHUP, which comes when a terminal is closed.
+
     Attributes:
-        came: Whether the signal came.
+        came: The signal that came.
     """
 
     def __init__(self) -> None:
-        self.came = False
+        self.came: signal.Signals | None = None
+        self._taken: list[signal.Signals] = []
 
     def __enter__(self) -> Termination:
-        self._before = signal.getsignal(signal.SIGTERM) if _ours() else None
-        if self._before is signal.SIG_DFL:
-            signal.signal(signal.SIGTERM, self._end)
+        if _ours():
+            self._taken = [number for number in ENDING if signal.getsignal(number) is signal.SIG_DFL]
+        for number in self._taken:
+            signal.signal(number, self._end)
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._before is signal.SIG_DFL:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in self._taken:
+            signal.signal(number, signal.SIG_DFL)
 
-    def _end(self, *_: object) -> None:
-        self.came = True
+    def _end(self, number: int, _: object) -> None:
+        self.came = self.came or signal.Signals(number)
         interrupt = signal.getsignal(signal.SIGINT)
         if interrupt is signal.SIG_DFL:  # while modules are being imported
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            signal.raise_signal(signal.SIGTERM)
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
         if interrupt is signal.SIG_IGN:  # as under nohup
             signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.raise_signal(signal.SIGINT)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from speechwire.cli._interrupt import deadly_interrupts
+from speechwire.cli._streams import open_closed_streams
 
 __all__ = ["main"]
 
@@ -21,8 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit code: 0, 1 for a failure, 2 for wrong usage or an input that cannot be read, 3 if the service
-        refused or cannot be reached, 130 after Ctrl-C, 143 after SIGTERM.
+        refused or cannot be reached, 129 after SIGHUP, 130 after Ctrl-C, 143 after SIGTERM.
     """
+    open_closed_streams()
     with deadly_interrupts():
         missing = next((name for name in _EXTRA if not _importable(name)), None)
         application = None if missing else importlib.import_module("speechwire.cli._application")

@@ -81,6 +81,8 @@ def read(name: str, beginning: bytes, file: BinaryIO, *, regular: bool) -> Itera
 def _reader(av: Any, name: str, container: Any) -> AudioReader:
     stream = container.streams.audio[0]
     codec = stream.codec_context
+    if codec is None:
+        raise InputError(f"{name}: its coding is not known here")
     if not codec.sample_rate or not codec.layout.nb_channels:
         raise InputError(f"{name}: its audio has no rate or no channels")
     narrow = codec.format is not None and codec.format.name in (_NARROW, _NARROW + "p")

@@ -13,6 +13,7 @@ from speechwire.session._credential import Credential
 from speechwire.session.limiter import ConnectionLimiter
 from speechwire.session.metrics import ListenStats, SpeakStats
 from speechwire.transport import ConnectRequest, Secret, Transport, WebSocket, shared_transport
+from speechwire.transport.shared import check_transport_choice
 from speechwire.transport.base import without_query
 
 __all__ = ["Access", "Connector"]
@@ -33,6 +34,11 @@ class Access:
     transport: Transport | None = None
     limiter: ConnectionLimiter | None = None
     uniform: Callable[[float, float], float] = random.uniform
+
+    def __post_init__(self) -> None:
+        # Here and not in the session's task, whose failure no caller would be told.
+        if self.transport is None:
+            check_transport_choice()
 
 
 class Connector:

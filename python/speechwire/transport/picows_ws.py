@@ -27,9 +27,14 @@ class PicowsTransport(NetworkTransport):
     def __init__(
         self, *, ssl: ssl_module.SSLContext | None = None, proxy: str | None = None, trust_env: bool = True
     ) -> None:
+        self.check_installed()
+        super().__init__(ssl=ssl, proxy=proxy, trust_env=trust_env)
+
+    @staticmethod
+    def check_installed() -> None:
+        """Raise ImportError if picows is not installed."""
         if find_spec("picows") is None:
             raise ImportError("the picows transport needs the package picows, which the extra 'fast' brings")
-        super().__init__(ssl=ssl, proxy=proxy, trust_env=trust_env)
 
     def _new_client(self) -> Client:
         from speechwire.transport._picows import PicowsClient  # noqa: PLC0415  # see NetworkTransport

@@ -16,7 +16,13 @@ from speechwire.transport.aiohttp_ws import AiohttpTransport
 from speechwire.transport.base import ConnectRequest, Transport, WebSocket, without_query
 from speechwire.transport.picows_ws import PicowsTransport
 
-__all__ = ["TRANSPORT_VARIABLE", "new_transport", "shared_transport", "transport_name"]
+__all__ = [
+    "TRANSPORT_VARIABLE",
+    "check_transport_choice",
+    "new_transport",
+    "shared_transport",
+    "transport_name",
+]
 
 TRANSPORT_VARIABLE: Final = "SPEECHWIRE_TRANSPORT"
 """Environment variable that chooses the transport: ``auto``, ``aiohttp`` or ``picows``."""
@@ -36,6 +42,17 @@ def transport_name() -> str:
     if wanted == "auto":
         return "aiohttp" if find_spec("picows") is None else "picows"
     return wanted
+
+
+def check_transport_choice() -> None:
+    """Check what :func:`shared_transport` will need, where there is no event loop yet.
+
+    Raises:
+        InvalidArgument: ``SPEECHWIRE_TRANSPORT`` is none of the three.
+        ImportError: It asks for picows, which is not installed.
+    """
+    if os.environ.get(TRANSPORT_VARIABLE) and transport_name() == "picows":
+        PicowsTransport.check_installed()
 
 
 def new_transport(

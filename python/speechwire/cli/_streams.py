@@ -1,0 +1,30 @@
+"""Standard streams that the caller has closed."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+__all__ = ["open_closed_streams"]
+
+# The null device opened the wrong way round fails as a closed stream does. What is told there is not missed.
+_IN_PLACE = {
+    "stdin": ("r", os.O_WRONLY),
+    "stdout": ("w", os.O_RDONLY),
+    "stderr": ("w", os.O_WRONLY),
+}
+
+
+def open_closed_streams() -> None:
+    """Put something into the place of each closed standard stream.
+
+    Python has ``None`` there, and the next file that is opened would take the stream's number: what is
+    written to standard output would end up in it. Reading or writing still fails, except that notes and errors
+    vanish.
+    """
+    for name, (
+        mode,
+        flags,
+    ) in _IN_PLACE.items():  # in the order of their numbers: the lowest free one is taken
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, flags), mode))
