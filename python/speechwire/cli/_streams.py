@@ -18,9 +18,8 @@ _IN_PLACE = {
 def open_closed_streams() -> None:
     """Put something into the place of each closed standard stream.
 
-    Python has ``None`` there, and the next file that is opened would take the stream's number: what is
-    written to standard output would end up in it. Reading or writing still fails, except that notes and errors
-    vanish.
+    Python has ``None`` there, and the next file that is opened takes the number of the stream: what is meant
+    for standard output would end up in it. Reading and writing still fail, only notes and errors vanish.
     """
     for name, (
         mode,

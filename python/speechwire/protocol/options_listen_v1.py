@@ -221,7 +221,7 @@ class ListenV1Options(Options, frozen=True, kw_only=True):
             raise InvalidArgument(
                 "keywords", f"{len(self.keywords)} words", "empty when the model is Nova-3; use keyterm"
             )
-        check_keyterm_tokens("keyterm", self.keyterm)
+        check_keyterm_tokens("keyterm", self.keyterm or ())
         if self.language_hint and self.language != "multi":
             raise InvalidArgument("language_hint", self.language_hint, "empty unless language is 'multi'")
 

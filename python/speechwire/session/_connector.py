@@ -13,8 +13,8 @@ from speechwire.session._credential import Credential
 from speechwire.session.limiter import ConnectionLimiter
 from speechwire.session.metrics import ListenStats, SpeakStats
 from speechwire.transport import ConnectRequest, Secret, Transport, WebSocket, shared_transport
-from speechwire.transport.shared import check_transport_choice
 from speechwire.transport.base import without_query
+from speechwire.transport.shared import check_transport_choice
 
 __all__ = ["Access", "Connector"]
 

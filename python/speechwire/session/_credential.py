@@ -13,7 +13,7 @@ from speechwire.transport import Secret
 from speechwire.transport._secret import HIDDEN, NotCopyable
 from speechwire.transport.base import without_query
 
-__all__ = ["ApiKey", "Credential", "check_secrecy"]
+__all__ = ["ApiKey", "Credential", "check_allow_insecure", "check_secrecy"]
 
 ApiKey = str | Callable[[], str | Awaitable[str]]
 
@@ -64,12 +64,20 @@ class Credential(NotCopyable):
         raise ConnectFailed(without_query(url), f"the credential could not be obtained ({cause})")
 
 
+def check_allow_insecure(value: object) -> None:
+    """Raise InvalidArgumentType if it is not a bool: "false", as it comes out of a file, would be true."""
+    if not isinstance(value, bool):
+        raise InvalidArgumentType("allow_insecure", value, "a bool")
+
+
 def check_secrecy(url: str, *, allow_insecure: bool) -> None:
     """Refuse to send a key unencrypted to another machine.
 
     Raises:
         InvalidArgument: The URL is neither ``wss://`` nor loopback, and ``allow_insecure`` is not set.
+        InvalidArgumentType: ``allow_insecure`` is not a bool.
     """
+    check_allow_insecure(allow_insecure)
     parts = urlsplit(url)
     if parts.scheme in ("wss", "https"):
         return

@@ -14,7 +14,7 @@ from speechwire.protocol import (
     SpeakV1Options,
     SpeakV2Options,
 )
-from speechwire.session._credential import ApiKey
+from speechwire.session._credential import ApiKey, check_allow_insecure
 from speechwire.session.backoff import BackoffPolicy
 from speechwire.session.limiter import ConnectionLimiter
 from speechwire.session.listen import ListenV1Session, ListenV2Session
@@ -86,6 +86,7 @@ class SessionPool:
         policy: BackoffPolicy | None = None,
         allow_insecure: bool = False,
     ) -> None:
+        check_allow_insecure(allow_insecure)
         self._own_transport = None if transport else new_transport()
         self._listen = ConnectionLimiter(
             max_connections=max_listen, max_handshakes=max_handshakes, policy=policy

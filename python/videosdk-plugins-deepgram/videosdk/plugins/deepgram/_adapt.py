@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -79,9 +79,23 @@ def warn_of_unknown_arguments(component: Any, arguments: dict[str, Any]) -> None
         )
 
 
-def listed(value: Sequence[str] | str | None) -> tuple[str, ...]:
-    """Return one string, several or none as a tuple."""
-    return () if value is None else (value,) if isinstance(value, str) else tuple(value)
+def listed(value: Any) -> tuple[str, ...]:
+    """Return one string, several or none as a tuple.
+
+    What is neither stays as it is: the options refuse it, by the argument's name.
+    """
+    if value is None:
+        return ()
+    listed: tuple[str, ...] = (value,) if isinstance(value, str) else value
+    return tuple(listed) if isinstance(listed, Iterable) else listed
+
+
+def check_flags(component: object, *names: str) -> None:
+    """Raise InvalidArgumentType for an attribute that is neither a bool nor ``None``."""
+    for name in names:
+        value = getattr(component, name)
+        if value is not None and not isinstance(value, bool):
+            raise InvalidArgumentType(name, value, "a bool")
 
 
 @contextmanager

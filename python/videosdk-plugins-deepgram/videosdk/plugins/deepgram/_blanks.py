@@ -17,9 +17,9 @@ CONTEXT: Final = 40
 
 # Where one piece ends and the next begins.
 _CUT: Final = "\u2038"
-_JOINER: Final = "\u200d"
+_JOINERS: Final = frozenset("\u00ad\u200c\u200d\u2060")
 
-_WITHOUT_BLANKS: Final = re.compile(
+_SIGNS: Final = (
     "["
     "\u0e00-\u109f"  # Thai, Lao, Tibetan, Myanmar
     "\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf\u1b00-\u1b7f\ua980-\ua9df"  # Khmer, Tai, Balinese, Javanese
@@ -27,7 +27,17 @@ _WITHOUT_BLANKS: Final = re.compile(
     "\ufe30-\ufe4f\uff00-\uff9f\U0001b000-\U0001b2ff\U00020000-\U0003ffff"
     "]"
 )
+_WITHOUT_BLANKS: Final = re.compile(_SIGNS)
 """Scripts that are written without blanks between words, their punctuation included."""
+
+_NUMBER_AMONG_SIGNS: Final = re.compile(
+    rf"""
+      {_SIGNS}\s?[-+$€£¥฿]?(\d+[.,:/])*(\d+|\d+[.,:/]){_CUT}[.,:/]?\d
+    | ^[-+$€£¥฿]?(\d+[.,:/])*(\d+|\d+[.,:/]){_CUT}\d[\d.,:/]*\s?{_SIGNS}
+    """,
+    re.VERBOSE,
+)
+"""Cuts within a number in a text of such a script: two numbers would not stand beside each other there."""
 
 _ANYWHERE: Final = re.compile(
     rf"""
@@ -59,6 +69,10 @@ _OF_TOKENS: Final = re.compile(
 )
 """Cuts within a number, where neither piece is a phrase: "It costs 5." and "10 people came." are two."""
 
+_FLAG_LETTER: Final = re.compile("[\U0001f1e6-\U0001f1ff]")
+_HALF_A_FLAG: Final = re.compile(
+    f"(?<!{_FLAG_LETTER.pattern})({_FLAG_LETTER.pattern}{{2}})*{_FLAG_LETTER.pattern}$"
+)
 _AROUND_A_POINT: Final = re.compile(rf"(\w+)\.{_CUT}(\w+)")
 _BEHIND_AN_APOSTROPHE: Final = re.compile(rf"\w['’]{_CUT}\w")
 _ABBREVIATIONS: Final = frozenset(
@@ -79,10 +93,12 @@ def needs_blank(before: str, last: str, after: str, quotes: Mapping[str, int]) -
     left, right = before[-1], after[0]
     if _WITHOUT_BLANKS.match(left) or _WITHOUT_BLANKS.match(right) or _is_one_character(left, right):
         return False
+    if _HALF_A_FLAG.search(before) and _FLAG_LETTER.match(right):
+        return False
     if _opens(left, quotes) or _closes(right, quotes):
         return False
     cut = f"{before[-CONTEXT:]}{_CUT}{after[:CONTEXT]}"
-    if _ANYWHERE.search(cut):
+    if _ANYWHERE.search(cut) or _NUMBER_AMONG_SIGNS.search(cut):
         return False
     is_mark = not any(character.isalnum() for character in last)
     if (is_mark or not (_is_phrase(last) or _is_phrase(after))) and _OF_TOKENS.search(cut):
@@ -95,11 +111,14 @@ def _is_phrase(piece: str) -> bool:
 
 
 def _is_one_character(left: str, right: str) -> bool:
-    """Whether both are parts of one character as people see it: marks, joiners, skin tones, surrogates."""
-    if left == _JOINER or "\ud800" <= left <= "\udbff":
+    """Whether both are parts of one character as people see it: marks, joiners, skin tones, surrogates.
+
+    A tag, as in the flag of Scotland, belongs to what stands before it, and a joiner to both.
+    """
+    if left in _JOINERS or "\ud800" <= left <= "\udbff":
         return True
-    belongs = right == _JOINER or "\udc00" <= right <= "\udfff" or "\U0001f3fb" <= right <= "\U0001f3ff"
-    return belongs or unicodedata.category(right).startswith("M")
+    belongs = right in _JOINERS or "\udc00" <= right <= "\udfff" or "\U0001f3fb" <= right <= "\U0001f3ff"
+    return belongs or "\U000e0020" <= right <= "\U000e007f" or unicodedata.category(right).startswith("M")
 
 
 def _opens(mark: str, quotes: Mapping[str, int]) -> bool:

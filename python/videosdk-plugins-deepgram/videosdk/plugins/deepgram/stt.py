@@ -14,7 +14,7 @@ from speechwire.protocol.listen_v1_events import Results, SpeechStarted
 from speechwire.session import ListenV1Session
 from speechwire.session.converter import Converter
 
-from ._adapt import ApiKey, emit_safely, listed, named_as
+from ._adapt import ApiKey, check_flags, emit_safely, listed, named_as
 from ._conversion import CONVERTED_CHUNK_MS, conversion, conversion_of_channels
 from ._input import DEFAULT_SAMPLE_RATE, InputFormat, InputWatch
 from ._results import ResultsTranslator, SpeechStartedFilter
@@ -154,7 +154,8 @@ class DeepgramSTT(SessionSTT):
         self._declared = InputFormat(sample_rate or DEFAULT_SAMPLE_RATE, 2 if channels is None else channels)
         self._speech_started = SpeechStartedFilter()
         # Made once here for their checks: a bad argument raises here, not at the first audio.
-        with named_as(in_rate="sample_rate"):
+        check_flags(self, "downmix")
+        with named_as(in_rate="sample_rate", diarize="enable_diarization"):
             self._session(self.api_key, self._sent(self._declared), None)
             conversion(
                 self._declared, self._sent(self._declared).sample_rate, self._converted_chunk_ms, self.quality

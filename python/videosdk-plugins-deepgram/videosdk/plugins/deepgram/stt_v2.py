@@ -14,7 +14,7 @@ from speechwire.protocol.listen_v2_events import TurnInfo
 from speechwire.session import ListenV2Session
 from speechwire.session.converter import Converter
 
-from ._adapt import ApiKey, emit_safely, listed, named_as
+from ._adapt import ApiKey, check_flags, emit_safely, listed, named_as
 from ._changes import AttributeChanges
 from ._conversion import conversion
 from ._input import DEFAULT_SAMPLE_RATE, InputFormat, InputWatch
@@ -122,6 +122,7 @@ class DeepgramSTTV2(SessionSTT):
         self.allow_insecure = allow_insecure
         self._changes = AttributeChanges(self)
         # Made once here for their checks: a bad argument raises here, not at the first audio.
+        check_flags(self, "enable_preemptive_generation", "interim_results", "force_end_turn_on_flush")
         with named_as(
             sample_rate="target_sample_rate", in_rate="input_sample_rate", channels="input_channels"
         ):

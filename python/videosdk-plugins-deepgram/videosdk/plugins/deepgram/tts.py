@@ -13,7 +13,7 @@ from speechwire.errors import InvalidArgument, SessionClosed, SpeechwireError
 from speechwire.protocol import SpeakV1Options, SpeakV2Options
 from speechwire.session import SpeakSession, SpeakSettings
 
-from ._adapt import listed, report, require_api_key, warn_of_unknown_arguments
+from ._adapt import listed, named_as, report, require_api_key, warn_of_unknown_arguments
 from ._framework import first_audio_callback, forget_first_audio_callback
 from ._in_place import for_each
 from ._playback import TRACK_RATE, Playback, to_track_format
@@ -94,7 +94,8 @@ class DeepgramTTS(TTS):
         self.allow_insecure = allow_insecure
         self.loop: asyncio.AbstractEventLoop | None = None
         age_s = max_connection_age_sec
-        self.settings = SpeakSettings() if age_s is None else SpeakSettings(max_age_s=age_s)
+        with named_as(max_age_s="max_connection_age_sec"):
+            self.settings = SpeakSettings() if age_s is None else SpeakSettings(max_age_s=age_s)
         self._parameters = {"mip_opt_out": mip_opt_out, "tag": listed(tag), "extra": extra or {}}
         self._of_v1 = {"container": container}
         self._of_v2 = {"expressivity": expressivity}
