@@ -29,7 +29,8 @@ def named_proxy(url: str) -> tuple[str, str] | None:
 
 
 def _is_exempt(parts: SplitResult, variables: dict[str, str]) -> bool:
-    host = parts.hostname or ""
+    host = (parts.hostname or "").removesuffix(".")
+    variables = {**variables, "no": _as_understood(variables.get("no", ""))}
     port = parts.port or (443 if parts.scheme == "wss" else 80)
     place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     exempt = urllib.request.proxy_bypass_environment  # type: ignore[attr-defined]  # the stubs lack it
@@ -40,6 +41,14 @@ def _is_exempt(parts: SplitResult, variables: dict[str, str]) -> bool:
     except ValueError:
         return False
     return address.is_loopback or any(address in network for network in _networks(variables.get("no", "")))
+
+
+def _as_understood(no_proxy: str) -> str:
+    """``NO_PROXY`` as the standard library knows it: ``*`` only by itself, domains without a star or end."""
+    entries = [entry.strip().removesuffix(".") for entry in no_proxy.split(",")]
+    if "*" in entries:
+        return "*"
+    return ",".join(entry.removeprefix("*") for entry in entries)
 
 
 def _networks(no_proxy: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
