@@ -62,7 +62,7 @@ class Asked:
         set_here: dict[str, Any] = {
             **_FORMAT,
             "channels": channels,
-            "model": self.model or "nova-3",
+            "model": "nova-3" if self.model is None else self.model,
             "multichannel": self.multichannel or None,
             "interim_results": True,
             "diarize": self.diarize or None,
@@ -82,10 +82,11 @@ class Asked:
         given: dict[str, Any] = self._given()
         if self.redact:
             given["redact"] = self.redact[0]
-        set_here = {**_FORMAT, "model": self.model or "flux-general-en", **given}
+        model = "flux-general-en" if self.model is None else self.model
+        set_here = {**_FORMAT, "model": model, **given}
         return make_options(ListenV2Options, self.extra, set_here, {})
 
     def _given(self) -> dict[str, Any]:
         """Options that were given; the others may come by ``--extra``."""
         given = {"language": self.language, "keyterm": tuple(self.keyterms), "redact": tuple(self.redact)}
-        return {name: value for name, value in given.items() if value}
+        return {name: value for name, value in given.items() if value or value == ""}

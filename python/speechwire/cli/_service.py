@@ -104,11 +104,23 @@ class Service:
         return key
 
 
+def _not_empty(context: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    """An empty URL, as from a variable that is not set, must not lead to Deepgram's own."""
+    if value == "":
+        raise click.BadParameter("it is empty", context, option)
+    return value
+
+
 def service_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that choose a service; the command gets them as ``service``."""
 
     @click.option("--emulator", is_flag=True, help="Use an offline emulator instead: no key, no network.")
-    @click.option("--base-url", metavar="URL", help=f"Where the service is (default: {DEFAULT_BASE_URL}).")
+    @click.option(
+        "--base-url",
+        metavar="URL",
+        callback=_not_empty,
+        help=f"Where the service is (default: {DEFAULT_BASE_URL}).",
+    )
     @click.option(
         "--key-file",
         type=FILE,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from speechwire.cli._arguments import FILE
-from speechwire.cli._failures import INTERRUPTED
+from speechwire.cli._failures import INTERRUPTED, InputError, one_line
 from speechwire.cli._serve_signals import Signals, ended_or_signalled
 from speechwire.cli._service import Access, Service, service_options
 
@@ -127,7 +127,10 @@ class _Serving:
         from speechwire.server.config import load, unread_variables  # noqa: PLC0415
         from speechwire.server.workers.worker import inherited_socket  # noqa: PLC0415
 
-        config = load(self._file, options=self._options)
+        try:
+            config = load(self._file, options=self._options)
+        except OSError as error:
+            raise InputError(one_line(error)) from error
         _log_to_stderr(config.log_format)
         listening = inherited_socket()
         if listening is None:
