@@ -7,6 +7,7 @@ import importlib
 import io
 import logging
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -41,7 +42,7 @@ _EPILOG = "\n\n".join(
 )
 
 
-_ENDS = {
+_ENDS: dict[signal.Signals | None, tuple[int, str]] = {
     None: (INTERRUPTED, "interrupted"),
     **dict(zip(ENDING, [(TERMINATED, "terminated"), (HUNG_UP, "hung up")], strict=False)),
 }

@@ -86,8 +86,11 @@ def listed(value: Any) -> tuple[str, ...]:
     """
     if value is None:
         return ()
-    listed: tuple[str, ...] = (value,) if isinstance(value, str) else value
-    return tuple(listed) if isinstance(listed, Iterable) else listed
+    several: Any = (value,) if isinstance(value, str) else value
+    if isinstance(several, Iterable):
+        several = tuple(several)
+    kept: tuple[str, ...] = several
+    return kept
 
 
 def check_flags(component: object, *names: str) -> None:
