@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -54,6 +54,9 @@ class Recording:
     def receive(self, message: str | bytes) -> list[Incoming]:
         events = self._codec.receive(message)
         return [replaced(one, self._resumed) if isinstance(one, Started) else one for one in events]
+
+    def audio_in(self, texts: Sequence[bytes]) -> bytes:
+        return self._codec.audio_in(texts)
 
     def send(self, outgoing: Outgoing) -> list[str | bytes]:
         self.said.append(outgoing)
