@@ -143,6 +143,8 @@ class RingMachine(RuleBasedStateMachine):
             assert begin == before
             assert self.ring.connection_frames == before + len(message) // self.frame_bytes
             self.arrive(message, start)
+        else:  # a flush, before audio that was given up
+            self.position = max(self.position, self.ring.next_position)
 
     @rule()
     def take_all(self) -> None:
