@@ -65,6 +65,13 @@ def test_bars_leave_nothing_behind(terminal: io.StringIO) -> None:
     assert shown(terminal.getvalue()) == []
 
 
+def test_when_the_last_bar_ends_the_screen_is_clear_at_once(terminal: io.StringIO) -> None:
+    with Display("bench") as display:
+        with display.bar("a.wav", 10.0):
+            assert shown(terminal.getvalue()) != []
+        assert shown(terminal.getvalue()) == []
+
+
 def test_a_long_text_shows_its_end(terminal: io.StringIO) -> None:
     with Display("bench") as display, display.bar("a.wav", 10.0) as bar:
         bar.caption("word " * 100 + "the end")

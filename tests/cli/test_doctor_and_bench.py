@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import re
 
 import pytest
+from rich.console import Console
 from tests.cli.conftest import (
     KEY,
     Run,
     Serve,
 )
 
+from speechwire.cli.bench import _Row, _table
 from speechwire.emulator import RefuseUpgrade
 
 
@@ -68,6 +71,39 @@ def test_bench_measures_every_preset_and_compares(run: Run) -> None:
 def test_bench_fails_when_the_engines_differ(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("speechwire.cli.bench._agree", lambda rows: False)
     assert run("bench", "--seconds", 0.1).code == 1
+
+
+ROWS = [
+    _Row("fast", "native", "avx2", 2.0, b"the same"),
+    _Row("fast", "numpy", "numpy", 40.04, b"the same"),
+    _Row("best", "native", "avx2", 16.0, b"this"),
+    _Row("best", "numpy", "numpy", 1234.56, b"that"),
+]
+
+
+def printed(rows: list[_Row], *, compared: bool) -> list[str]:
+    """The table as it is on a screen that is wide enough, without its frame."""
+    file = io.StringIO()
+    Console(file=file, width=100).print(_table(rows, compared=compared))
+    title, _, *lines = file.getvalue().splitlines()
+    return [title.rstrip(), *(line.strip("┃│ ").replace("┃", "│") for line in lines if line[0] in "┃│")]
+
+
+def test_the_table_of_bench() -> None:
+    assert printed(ROWS, compared=True) == [
+        "20 ms, 48 kHz stereo to 16 kHz mono",
+        "preset │ engine │ path  │ µs a frame │ streams a core │ output",
+        "fast   │ native │ avx2  │        2.0 │         10,000 │ equal",
+        "fast   │ numpy  │ numpy │       40.0 │            500 │ equal",
+        "best   │ native │ avx2  │       16.0 │          1,250 │ equal",
+        "best   │ numpy  │ numpy │     1234.6 │             16 │ DIFFERENT",
+    ]
+
+
+def test_one_engine_alone_is_compared_with_none() -> None:
+    assert printed(ROWS[1:2], compared=False)[2:] == [
+        "fast   │ numpy  │ numpy │       40.0 │            500 │ not compared"
+    ]
 
 
 @pytest.mark.parametrize(
