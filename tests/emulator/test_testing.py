@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -22,8 +21,6 @@ from speechwire.emulator import (
     tag_of,
 )
 from speechwire.emulator._audio_format import AudioFormat, Decoder, encode
-from speechwire.emulator._seen import interruptions
-from speechwire.emulator.journal import Journal
 from speechwire.errors import InvalidArgument, InvalidArgumentType
 from speechwire.protocol import ListenV1Options, ListenV2Options, SpeakV1Options, SpeakV2Options
 from speechwire.protocol.listen_v2_events import TurnInfo
@@ -230,61 +227,6 @@ async def test_what_was_played_is_told_by_text() -> None:
     assert words.texts_in(one[: 2 * 239] + bytes(960)) == [], "shorter than 10 ms"
     assert words.texts_in(one[: 2 * 240] + bytes(960)) == ["One."]
     assert words.texts_in(b"") == []
-
-
-Told = tuple[float, str, str]  # when, by whom, and what
-
-SPEECH: list[Told] = [(1.0, "client", "Speak"), (1.1, "client", "Flush")]
-CALLER: list[Told] = [(2.0, "server", "StartOfTurn"), (4.0, "server", "EndOfTurn")]
-
-
-def message(kind: str) -> dict[str, str]:
-    return {"type": "TurnInfo", "event": kind} if "Turn" in kind else {"type": kind}
-
-
-def seen(monkeypatch: pytest.MonkeyPatch, ears: list[Told], mouth: list[Told]) -> list[float]:
-    """What interruptions there are when these messages were exchanged at these times."""
-    journal, clock = Journal(), [0.0]
-    monkeypatch.setattr("speechwire.emulator.journal.time.monotonic", lambda: clock[0])
-    for endpoint, told in (("/v2/listen", ears), ("/v1/speak", mouth)):
-        connection = journal.arrive(endpoint, [], {})
-        for clock[0], who, kind in told:
-            if kind == "hang up":
-                journal.closed(connection, who, 1000, "")
-            else:
-                (journal.text if who == "client" else journal.message)(connection, json.dumps(message(kind)))
-    return interruptions(journal.connections)
-
-
-@pytest.mark.parametrize(
-    ("ears", "mouth", "after_s"),
-    [
-        (CALLER, [*SPEECH, (2.5, "client", "Clear")], [0.5]),
-        (CALLER, [*SPEECH, (2.5, "client", "Interrupt")], [0.5]),
-        (CALLER, [*SPEECH, (2.5, "client", "hang up")], [0.5]),
-        (CALLER, [*SPEECH, (2.5, "server", "hang up")], []),
-        (CALLER, [*SPEECH, (1.5, "client", "Clear")], []),
-        (CALLER, [*SPEECH, (1.9, "server", "Flushed"), (2.5, "client", "Clear")], []),
-        (CALLER, [(2.1, "client", "Speak"), (2.5, "client", "Clear")], []),
-        ([*CALLER, (5.0, "server", "StartOfTurn")], [*SPEECH, (5.5, "client", "Clear")], [3.5]),
-        ([], [*SPEECH, (2.5, "client", "Clear")], []),
-    ],
-    ids=[
-        "Clear",
-        "Interrupt",
-        "hung up",
-        "ended by the service",
-        "before the caller speaks",
-        "nothing to stop any more",
-        "speech that began during the turn",
-        "only at the second turn",
-        "nobody speaks",
-    ],
-)
-def test_what_counts_as_an_interruption(
-    monkeypatch: pytest.MonkeyPatch, ears: list[Told], mouth: list[Told], after_s: list[float]
-) -> None:
-    assert seen(monkeypatch, ears, mouth) == pytest.approx(after_s)
 
 
 def test_a_failed_assertion_says_what_was_seen(
