@@ -95,15 +95,15 @@ def test_a_request_that_is_no_stream_counts_as_no_connection(deepgram_emulator: 
         (NOVA, {"Content-Length": "-1"}, 400, "could not be read"),
         (NOVA, {"Authorization": ""}, 401, "Invalid credentials."),
         (NOVA, {"Authorization": "Token \udcff"}, 101, ""),
-        (NOVA, {"Upgrade": "h2c"}, 400, "over WebSocket only"),
+        (NOVA, {"Upgrade": "h2c"}, 400, "This endpoint is served over WebSocket only."),
         (NOVA, {"Upgrade": "WebSocket"}, 101, ""),
-        (NOVA, {"Connection": "keep-alive"}, 400, "`Connection` must be"),
+        (NOVA, {"Connection": "keep-alive"}, 400, "`Connection` must be `Upgrade`"),
         (NOVA, {"Connection": "keep-alive, Upgrade"}, 101, ""),
         (NOVA, {"Sec-WebSocket-Version": "12"}, 400, "`Sec-WebSocket-Version` must be 13"),
         (NOVA, {"Sec-WebSocket-Version": ""}, 400, "`Sec-WebSocket-Version` must be 13"),
-        (NOVA, {"Sec-WebSocket-Key": ""}, 400, "`Sec-WebSocket-Key` must be 16 bytes"),
-        (NOVA, {"Sec-WebSocket-Key": "c2hvcnQ="}, 400, "`Sec-WebSocket-Key` must be 16 bytes"),
-        (NOVA, {"Sec-WebSocket-Key": "é" * 24}, 400, "`Sec-WebSocket-Key` must be 16 bytes"),
+        (NOVA, {"Sec-WebSocket-Key": ""}, 400, "`Sec-WebSocket-Key` must be 16 bytes in base64"),
+        (NOVA, {"Sec-WebSocket-Key": "c2hvcnQ="}, 400, "`Sec-WebSocket-Key` must be 16 bytes in base64"),
+        (NOVA, {"Sec-WebSocket-Key": "é" * 24}, 400, "`Sec-WebSocket-Key` must be 16 bytes in base64"),
     ],
     ids=repr,
 )
@@ -114,6 +114,8 @@ def test_handshakes_out_of_order(
         answer = answered(deepgram_emulator, request("GET", target, UPGRADE | headers))
     if status == 101:
         assert answer.status == 101
+    elif words.startswith("`"):
+        assert check_refusal(answer, status) == f"This endpoint is served over WebSocket only. {words}."
     else:
         assert words in check_refusal(answer, status)
 
@@ -150,28 +152,29 @@ def test_grants(deepgram_emulator: Emulator, body: bytes, expires_in: int) -> No
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        (b"[]", "not a JSON object"),
-        (b"1", "not a JSON object"),
-        (b"null", "not a JSON object"),
-        (b"{", "not JSON"),
-        (b"\xff\xfe", "not JSON"),
-        (b"[" * 100_000, "not JSON"),
-        (b'{"a":' * 50_000, "not JSON"),
-        (b'{"ttl_seconds": ' + b"9" * 5000 + b"}", "not JSON"),
-        (b'{"ttl_seconds": 1e999}', "not JSON"),
-        (b'{"ttl_seconds": NaN}', "not JSON"),
-        (b'{"ttl_seconds": "30"}', "not a number"),
-        (b'{"ttl_seconds": true}', "not a number"),
-        (b'{"ttl_seconds": [30]}', "not a number"),
-        (b'{"ttl_seconds": 0}', "above 0 and at most 3600"),
-        (b'{"ttl_seconds": -1}', "above 0 and at most 3600"),
-        (b'{"ttl_seconds": 3601}', "above 0 and at most 3600"),
+        (b"[]", "it is not a JSON object"),
+        (b"1", "it is not a JSON object"),
+        (b"null", "it is not a JSON object"),
+        (b"{", "it is not JSON"),
+        (b"\xff\xfe", "it is not JSON"),
+        (b"[" * 100_000, "it is not JSON"),
+        (b'{"a":' * 50_000, "it is not JSON"),
+        (b'{"ttl_seconds": ' + b"9" * 5000 + b"}", "it is not JSON"),
+        (b'{"ttl_seconds": 1e999}', "it is not JSON"),
+        (b'{"ttl_seconds": NaN}', "it is not JSON"),
+        (b'{"ttl_seconds": "30"}', "`ttl_seconds` is not a number"),
+        (b'{"ttl_seconds": true}', "`ttl_seconds` is not a number"),
+        (b'{"ttl_seconds": [30]}', "`ttl_seconds` is not a number"),
+        (b'{"ttl_seconds": 0}', "`ttl_seconds` is not above 0 and at most 3600"),
+        (b'{"ttl_seconds": -1}', "`ttl_seconds` is not above 0 and at most 3600"),
+        (b'{"ttl_seconds": 3601}', "`ttl_seconds` is not above 0 and at most 3600"),
     ],
     ids=lambda value: value[:24] if isinstance(value, bytes) else None,
 )
 def test_grants_that_are_refused(deepgram_emulator: Emulator, body: bytes, words: str) -> None:
     with nothing_logged():
-        assert words in check_refusal(grant(deepgram_emulator, body), 400)
+        sentence = check_refusal(grant(deepgram_emulator, body), 400)
+    assert sentence == f"The request body could not be read: {words}."
 
 
 def test_bodies_that_are_not_what_their_headers_say(deepgram_emulator: Emulator) -> None:
