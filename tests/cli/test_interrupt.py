@@ -1,4 +1,4 @@
-"""What a command does with the handlers of its process: nothing that outlasts it, nothing that is not its own."""
+"""What a command does with the handlers of its process: nothing that outlasts it, and only with its own."""
 
 from __future__ import annotations
 

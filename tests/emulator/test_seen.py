@@ -58,13 +58,21 @@ def of_call(
         (CALLER, [(2.0, "client", "Speak"), STOP], []),
         (CALLER, [*SPEECH, (2.0, "client", "Clear")], [0.0]),
         ([*CALLER, (5.0, "server", "StartOfTurn")], [*SPEECH, (5.5, "client", "Clear")], [3.5]),
-        ([*CALLER, (5.0, "server", "StartOfTurn")], [(4.5, "client", "Speak"), (5.5, "client", "Clear")], [0.5]),
+        (
+            [*CALLER, (5.0, "server", "StartOfTurn")],
+            [(4.5, "client", "Speak"), (5.5, "client", "Clear")],
+            [0.5],
+        ),
         ([], [*SPEECH, STOP], []),
         (CALLER, [(1.1, "client", "Flush"), STOP], []),
         (CALLER, [(1.0, "client", "Speak"), (1.2, "client", "some text"), STOP], [0.5]),
         (CALLER, [*SPEECH, (1.2, "client", "Speak"), (1.9, "server", "Flushed"), STOP], [0.5]),
         (CALLER, [*SPEECH, (1.2, "client", "Clear"), STOP], []),
-        (CALLER, [*SPEECH, (2.2, "client", "Clear"), (2.3, "client", "Speak"), (3.0, "client", "Clear")], [0.2]),
+        (
+            CALLER,
+            [*SPEECH, (2.2, "client", "Clear"), (2.3, "client", "Speak"), (3.0, "client", "Clear")],
+            [0.2],
+        ),
         (CALLER, [(0.9, "server", "Flushed"), *SPEECH, STOP], [0.5]),
     ],
     ids=[
@@ -88,7 +96,7 @@ def of_call(
         "stopped once",
         "an answer to nothing",
     ],
-)  # fmt: skip
+)
 def test_what_counts_as_an_interruption(
     monkeypatch: pytest.MonkeyPatch, ears: list[Told], mouth: list[Told], after_s: list[float]
 ) -> None:
@@ -107,13 +115,20 @@ def test_what_counts_as_an_interruption(
         ([(2.0, "client", "SpeechStarted")], []),
         ([(2.0, "server", "junk")], []),
         ([(0.5, "server", "SpeechStarted"), (2.0, "server", results("hello"))], []),
-        ([(0.5, "server", "SpeechStarted"), (0.7, "server", "UtteranceEnd"), (2.0, "server", "SpeechStarted")], [0.5]),
+        (
+            [
+                (0.5, "server", "SpeechStarted"),
+                (0.7, "server", "UtteranceEnd"),
+                (2.0, "server", "SpeechStarted"),
+            ],
+            [0.5],
+        ),
         ([(0.5, "server", results("a")), (0.7, "server", "EndOfTurn"), (2.0, "server", results("b"))], [0.5]),
         ([(0.5, "server", results("a", speech_final=True)), (2.0, "server", results("b"))], [0.5]),
         ([(2.0, "server", results("a", speech_final=True)), (2.2, "server", results("b"))], [0.3]),
         ([(2.0, "server", results("a")), (2.3, "server", results("b"))], [0.5]),
     ],
-)  # fmt: skip
+)
 def test_what_tells_an_agent_that_the_caller_has_begun(
     monkeypatch: pytest.MonkeyPatch, ears: list[Told], after_s: list[float]
 ) -> None:
@@ -122,8 +137,13 @@ def test_what_tells_an_agent_that_the_caller_has_begun(
 
 @pytest.mark.parametrize(
     ("version", "kind", "after_s"),
-    [("v1", "Flushed", []), ("v1", "SpeechMetadata", [0.5]), ("v2", "SpeechMetadata", []), ("v2", "Flushed", [0.5])],
-)  # fmt: skip
+    [
+        ("v1", "Flushed", []),
+        ("v1", "SpeechMetadata", [0.5]),
+        ("v2", "SpeechMetadata", []),
+        ("v2", "Flushed", [0.5]),
+    ],
+)
 def test_what_ends_a_speech(
     monkeypatch: pytest.MonkeyPatch, version: str, kind: str, after_s: list[float]
 ) -> None:
