@@ -163,4 +163,5 @@ def test_a_bad_argument_is_told_at_once_with_its_value(
 def test_unknown_arguments_of_the_tts_are_ignored_and_logged(caplog: pytest.LogCaptureFixture) -> None:
     DeepgramTTS(api_key=KEY, voice_colour="warm", accent="Scottish")
     (record,) = caplog.records
+    assert (record.name, record.levelname) == ("videosdk.plugins.deepgram", "WARNING")
     assert record.getMessage() == "DeepgramTTS ignores unknown arguments: accent, voice_colour"

@@ -154,6 +154,46 @@ def test_an_impossible_rate_is_no_announcement(rate: int) -> None:
     assert watch().format(640).sample_rate == 48_000
 
 
+@pytest.mark.parametrize("rate", [4_000, 192_000])
+def test_a_rate_at_the_edge_is_one(rate: int) -> None:
+    stream = watch()
+    announce(rate, 320)
+    assert stream.format(640) == InputFormat(rate, 1)
+    audio_format.publish(rate, 1)
+    assert watch().format(640) == InputFormat(rate, 1)
+
+
+@pytest.mark.parametrize("samples", [0, -1])
+def test_a_frame_without_samples_is_no_announcement(samples: int) -> None:
+    stream = watch()
+    announce(16_000, 320)
+    announce(8_000, samples)
+    assert stream.format(640) == InputFormat(16_000, 1)
+
+
+def test_there_are_up_to_32_channels() -> None:
+    stream = watch()
+    announce(48_000, 960)
+    assert stream.format(960 * 2 * 32) == InputFormat(48_000, 32)
+    assert watch().format(960 * 2 * 33) == InputFormat(48_000, 2), "33 are none"
+    announce(16_000, 320, 32)
+    announce(8_000, 100, 33)
+    assert stream.format(320 * 2 * 32) == InputFormat(16_000, 32)
+    assert stream.format(100 * 2 * 33) == InputFormat(16_000, 32), "the last that could be"
+    for channels, known in ((32, 32), (33, 2)):
+        audio_format.publish(48_000, channels)
+        assert watch().format(1) == InputFormat(48_000, known)
+
+
+def test_few_sizes_are_kept() -> None:
+    stream = watch()
+    for size in range(64):
+        assert stream.format(size) == InputFormat(48_000, 2)
+    assert len(stream._known) == 64
+    stream.format(64)
+    assert (len(stream._known), stream.steady_bytes) == (1, 64)
+
+
 def test_few_announcements_are_kept() -> None:
     stream = watch()
     for samples in range(100, 1000):

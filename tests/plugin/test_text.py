@@ -132,6 +132,9 @@ TRIMMED = [
     (("ราคา", "ห้าบาท"), "ราคาห้าบาท"),
     (("ភាសា", "ខ្មែរ"), "ភាសាខ្មែរ"),
     (("well done 👍", "🏽", "all of you"), "well done 👍🏽 all of you"),
+    (("a family 👩\u200d", "👦 of two"), "a family 👩\u200d👦 of two"),
+    (("well done \ud83d", "\udc4d all of you"), "well done \ud83d\udc4d all of you"),
+    (("a cafe", "\u0301 of mine"), "a cafe\u0301 of mine"),
     (("Hello", "world"), "Hello world"),
 ]
 

@@ -219,6 +219,7 @@ def test_of_a_stream_that_has_not_begun(model: str) -> None:
         new = stage.tts.stream_synthesize("New.")
         taken = [piece async for piece in old]
         assert taken == []
+        assert stage.transport.peers == [], "nothing was asked of the service"
         assert b"".join([piece async for piece in new]) == spoken("New.")
         await stage.close()
 

@@ -95,6 +95,25 @@ async def test_while_a_callback_hangs(
     assert ours(served) == set()
 
 
+async def test_a_callback_that_is_cancelled_may_leave_in_its_own_time(
+    service: Serving, endpoint: str
+) -> None:
+    stt, _ = service(service_of(endpoint, LAST_WORDS)).listen()
+    left: list[bool] = []
+
+    async def hang(response: STTResponse) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.5)
+            left.append(True)
+
+    stt.on_stt_transcript(hang)
+    await speak(stt, 2.0)
+    await stt.aclose()
+    assert left == [True]
+
+
 async def test_from_within_a_callback(service: Serving, endpoint: str) -> None:
     served = service(service_of(endpoint, LAST_WORDS))
     stt, _ = served.listen()

@@ -19,7 +19,11 @@ class Odd(BaseException):
 )
 @pytest.mark.parametrize("at_once", [True, False])
 async def test_a_callback_that_raises_costs_one_response(
-    service: Serving, endpoint: str, failure: BaseException, at_once: bool
+    service: Serving,
+    endpoint: str,
+    failure: BaseException,
+    at_once: bool,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     fake = service_of(endpoint, TURNS)
     stt, listener = service(fake).listen()
@@ -38,6 +42,7 @@ async def test_a_callback_that_raises_costs_one_response(
     assert words(listener) == fake.words
     assert listener.errors == []
     assert len(deliveries) == 1  # it was not ended and taken up again
+    assert caplog.messages == ["the transcript callback failed"] * len(listener.responses)
 
 
 async def test_a_callback_whose_awaited_task_is_cancelled_costs_one_response(
@@ -58,7 +63,9 @@ async def test_a_callback_whose_awaited_task_is_cancelled_costs_one_response(
     assert words(listener) == fake.words
 
 
-async def test_a_handler_of_events_that_raises_costs_nothing(service: Serving, endpoint: str) -> None:
+async def test_a_handler_of_events_that_raises_costs_nothing(
+    service: Serving, endpoint: str, caplog: pytest.LogCaptureFixture
+) -> None:
     fake = service_of(endpoint, TURNS)
     stt, listener = service(fake).listen()
 
@@ -69,6 +76,8 @@ async def test_a_handler_of_events_that_raises_costs_nothing(service: Serving, e
     await speak(stt, 7.0)
     await stt.aclose()
     assert words(listener) == fake.words
+    assert caplog.messages == ["a handler of the event 'event' failed"] * len(listener.events)
+    assert {record.name for record in caplog.records} == {"videosdk.plugins.deepgram"}
 
 
 async def test_a_real_cancellation_in_a_callback_ends_the_delivery(service: Serving, endpoint: str) -> None:

@@ -114,6 +114,17 @@ async def test_a_list_that_is_changed_in_place_is_noticed(service: Serving, endp
     await stt.aclose()
 
 
+async def test_a_dictionary_that_is_changed_in_place_is_noticed(service: Serving, endpoint: str) -> None:
+    served = service(refusing(service_of(endpoint, ()), lambda peer: HandshakeRefused(400, "no")))
+    stt, _ = served.listen()
+    stt.wishes = {"a": 1}  # type: ignore[union-attr]
+    await speak(stt, 0.5)
+    stt.wishes["a"] = 2  # type: ignore[union-attr]
+    await speak(stt, 0.5)
+    assert len(served.peers) == 2
+    await stt.aclose()
+
+
 async def test_a_key_that_is_asked_for_is_asked_for_again(service: Serving, endpoint: str) -> None:
     """A token that has run out is refused; the next one need not be."""
     fake = service_of(endpoint, [(1.0, 2.0), (30.0, 31.0)])

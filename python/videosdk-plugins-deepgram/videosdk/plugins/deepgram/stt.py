@@ -16,7 +16,7 @@ from speechwire.session.converter import Converter
 
 from ._adapt import ApiKey, check_flags, emit_safely, listed, named_as
 from ._conversion import CONVERTED_CHUNK_MS, conversion, conversion_of_channels
-from ._input import DEFAULT_SAMPLE_RATE, InputFormat, InputWatch
+from ._input import DEFAULT_CHANNELS, DEFAULT_SAMPLE_RATE, InputFormat, InputWatch
 from ._results import ResultsTranslator, SpeechStartedFilter
 from ._session_stt import SessionSTT
 from ._stream import Stream, Translate
@@ -151,7 +151,9 @@ class DeepgramSTT(SessionSTT):
         self.chunk_ms = chunk_ms
         self.quality = quality
         self.allow_insecure = allow_insecure
-        self._declared = InputFormat(sample_rate or DEFAULT_SAMPLE_RATE, 2 if channels is None else channels)
+        self._declared = InputFormat(
+            sample_rate or DEFAULT_SAMPLE_RATE, DEFAULT_CHANNELS if channels is None else channels
+        )
         self._speech_started = SpeechStartedFilter()
         # Made once here for their checks: a bad argument raises here, not at the first audio.
         check_flags(self, "downmix")

@@ -17,7 +17,7 @@ from speechwire.session.converter import Converter
 from ._adapt import ApiKey, check_flags, emit_safely, listed, named_as
 from ._changes import AttributeChanges
 from ._conversion import conversion
-from ._input import DEFAULT_SAMPLE_RATE, InputFormat, InputWatch
+from ._input import DEFAULT_CHANNELS, DEFAULT_SAMPLE_RATE, InputFormat, InputWatch
 from ._session_stt import SessionSTT
 from ._stream import Stream, Translate
 from ._turns import TurnTranslator
@@ -128,7 +128,9 @@ class DeepgramSTTV2(SessionSTT):
         ):
             self._session(self.api_key, self.target_sample_rate, None)
             self._conversion(self.target_sample_rate)(
-                InputFormat(self.input_sample_rate, 2 if input_channels is None else input_channels)
+                InputFormat(
+                    self.input_sample_rate, DEFAULT_CHANNELS if input_channels is None else input_channels
+                )
             )
 
     async def flush(self) -> None:
