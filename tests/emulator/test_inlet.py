@@ -36,7 +36,7 @@ class _Peer:
 
     def __init__(self, frames: Sequence[tuple[float, str]]) -> None:
         self._frames = list(frames)
-        self.pongs = 0
+        self.pongs: list[bytes] = []
 
     async def receive(self) -> WSMessage:
         if not self._frames:
@@ -47,7 +47,7 @@ class _Peer:
         return WSMessage(*KINDS[kind], "")
 
     async def pong(self, data: bytes) -> None:
-        self.pongs += 1
+        self.pongs.append(data)
 
 
 class _Way:
@@ -58,8 +58,10 @@ class _Way:
         self.half_open = asyncio.Event()
 
 
-def ends(frames: Sequence[tuple[float, str]], timers: Timers, *faults: SlowReader) -> list[tuple[float, Any]]:
-    """When each frame or timeout was yielded, up to the first timeout or the close."""
+def ends(
+    frames: Sequence[tuple[float, str]], timers: Timers, *faults: SlowReader, every: bool = False
+) -> list[tuple[float, Any]]:
+    """When each frame or timeout was yielded, up to the close, or to the first timeout unless `every`."""
 
     async def read() -> list[tuple[float, Any]]:
         record = Connection(0, "/", [], {})
@@ -69,7 +71,7 @@ def ends(frames: Sequence[tuple[float, str]], timers: Timers, *faults: SlowReade
         yielded: list[tuple[float, Any]] = []
         async for frame in inlet.frames(timers):
             yielded.append((asyncio.get_running_loop().time(), frame))
-            if isinstance(frame, Timeout):
+            if isinstance(frame, Timeout) and not every:
                 break
         return yielded
 
@@ -103,6 +105,35 @@ def test_sessions_end_at_their_age_however_busy_they_are() -> None:
     frames = [(float(second), "audio") for second in range(1, 4000)]
     assert ends(frames, Timers(60.0, 3600.0))[-1][1] is Timeout.SESSION
     assert ends([], Timers(math.inf, 3600.0))[-1] == (3600.0, Timeout.SESSION)
+
+
+def test_a_session_that_is_as_old_as_it_is_idle_has_ended() -> None:
+    assert ends([], Timers(60.0, 60.0)) == [(60.0, Timeout.SESSION)]
+
+
+def test_a_timeout_comes_once() -> None:
+    """The client may take its time to answer the close."""
+    frames = [(100.0, "text"), (5000.0, "audio"), (9000.0, "close")]
+    yielded = [(60.0, Timeout.IDLE), (100.0, "{}"), (5000.0, b"\0\0")]
+    assert ends(frames, Timers(60.0, 3600.0), every=True) == yielded
+
+
+def test_a_ping_is_answered_with_what_it_holds_until_the_connection_is_closed() -> None:
+    for closed, pongs in ((False, [b""] * 2), (True, [])):
+        peer, way, record = (
+            _Peer([(1.0, "ping"), (2.0, "ping"), (3.0, "close")]),
+            _Way(),
+            Connection(0, "/", [], {}),
+        )
+        way.closed = closed
+        inlet = Inlet(cast(Any, peer), record, Journal(), FaultSession((), 0, "/"), cast(Outlet, way))
+
+        async def read(inlet: Inlet = inlet) -> list[object]:
+            return [frame async for frame in inlet.frames(FLUX)]
+
+        with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+            assert runner.run(read()) == []
+        assert (peer.pongs, record.pings) == (pongs, 2)
 
 
 def test_the_end_is_an_end() -> None:

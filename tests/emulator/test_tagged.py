@@ -5,12 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 
-from speechwire.emulator.engine import Heard
-from speechwire.emulator.tagged import TaggedRecognizer, word_sample
+from speechwire.emulator._audio_format import AudioFormat, Decoder
+from speechwire.emulator.engine import Heard, StreamInfo
+from speechwire.emulator.tagged import MOST_WORDS, TaggedEngine, TaggedRecognizer, word_sample
 
 RATE = 8_000
+
+
+def test_words_are_the_codes_of_mu_law() -> None:
+    (pcm,) = Decoder(AudioFormat("mulaw", RATE)).decode(bytes(range(1, MOST_WORDS + 1)))
+    assert np.frombuffer(pcm, "<i2").tolist() == [word_sample(word) for word in range(1, MOST_WORDS + 1)]
+    assert MOST_WORDS == 100
 
 
 def audio(*parts: tuple[int, float]) -> bytes:
@@ -69,3 +77,29 @@ def test_settling_tells_the_open_word_and_forgets_it() -> None:
     assert [word.text for word in told.words] == ["7", "8"]
     assert (told.settled, told.silence_s, told.end_of_turn) == (True, 0.1, 0.1)
     assert asyncio.run(recognizer.settle())[0].words == ()
+
+
+def test_a_word_lasts_a_tenth_of_a_second_at_least() -> None:
+    for seconds, words in ((0.05, []), (0.1, ["7"])):
+        last = heard(audio((7, seconds), (0, 0.1)))[-1]
+        assert [word.text for word in last.words] == words
+
+
+def test_a_word_has_the_values_of_its_middle() -> None:
+    step = round(RATE * 0.05) * 2
+    odd = bytes(step // 2 - 2) + audio((7, 0.01))[:4] + bytes(step // 2 - 2)
+    assert [each.silence_s for each in heard(odd * 4)] == [0.0] * 4, "a word is open"
+
+
+def test_a_voice_sings_as_long_as_its_text_is() -> None:
+    async def sung() -> list[bytes]:
+        voice = await TaggedEngine().synthesizer(StreamInfo(0, "/v1/speak", RATE))
+        return [piece async for piece in voice.speak("four")]
+
+    pieces = asyncio.run(sung())
+    assert [len(piece) for piece in pieces] == [2, 998, 4000, 322, 2, 998, 78]
+    tone = np.frombuffer(b"".join(pieces), "<i2").astype(float)
+    assert len(tone) == 0.4 * RATE
+    hertz = np.argmax(np.abs(np.fft.rfft(tone, RATE * 10))) / 10
+    assert hertz == pytest.approx(441.3, abs=0.5)
+    assert tone.max() == pytest.approx(12_000, abs=200)

@@ -38,7 +38,7 @@ class ListenMachine(Protocol):
     def open(self) -> list[Output]:
         """The first message, if the endpoint has one."""
 
-    def hear(self, heard: Heard, channel: int = 0, channels: int = 1) -> list[Output]:
+    def hear(self, heard: Heard, channel: int, channels: int, /) -> list[Output]:
         """Advance by one report."""
 
     def must_settle(self, frame: str | bytes) -> bool:

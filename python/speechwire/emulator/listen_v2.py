@@ -55,7 +55,7 @@ class ListenV2:
         """The terms favoured now."""
         return self.settings.keyterms
 
-    def hear(self, heard: Heard, channel: int = 0, channels: int = 1) -> list[Output]:
+    def hear(self, heard: Heard, *_: int) -> list[Output]:
         """Advance by one report; there is only one channel."""
         if self._state is _State.CLOSED:
             return []
