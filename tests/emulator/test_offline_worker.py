@@ -249,4 +249,5 @@ def test_each_voice_exists_and_is_another() -> None:
 def test_a_faster_voice_takes_less_time() -> None:
     slow, fast = (len(synthesize("hello there", Voice("en-us", rate))) for rate in (120, 300))
     assert fast < 0.6 * slow
-    assert len(synthesize("hello there")) == len(synthesize("hello there", Voice("en-us", 160)))
+    as_given = len(synthesize("hello there", Voice("en-us", 160)))
+    assert len(synthesize("hello there")) == pytest.approx(as_given, rel=0.02)
