@@ -95,9 +95,13 @@ def run(capfd: pytest.CaptureFixture[str]) -> Run:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """This process's variables, with absolute paths: a command may run in another folder."""
+    """This process's variables, with absolute paths: a command may run in another folder.
+
+    And without the one that would leave nothing in a buffer at the end.
+    """
     paths = [str(Path(path).resolve()) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
-    return os.environ | {"PYTHONPATH": os.pathsep.join(paths)} | more
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    return kept | {"PYTHONPATH": os.pathsep.join(paths)} | more
 
 
 def default_signals() -> None:
