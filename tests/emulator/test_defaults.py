@@ -201,6 +201,27 @@ async def lasts_s(text: str, speed: float | None = None, engine: ScriptedEngine 
     return sum([len(piece) async for piece in voice.speak(text)]) / 16_000
 
 
+@pytest.mark.parametrize(
+    ("steps", "options", "words"),
+    [
+        ((), {"step_s": 0.0}, "step_s must be above 0 and at most 0.25, got 0.0"),
+        ((), {"step_s": 0.26}, "step_s must be above 0 and at most 0.25, got 0.26"),
+        (
+            (Phrase(0.0, "a", 1.0),),
+            {"period_s": 0.9},
+            "period_s must be at least 1.0, where the last phrase ends, got 0.9",
+        ),
+    ],
+)
+def test_a_script_that_cannot_be_played(
+    steps: tuple[Phrase, ...], options: dict[str, float], words: str
+) -> None:
+    with pytest.raises(ValueError) as raised:
+        Script(*steps, **options)
+    assert str(raised.value) == words
+    Script(Phrase(0.0, "a", 1.0), Phrase(1.0, "b", 2.0), period_s=2.0, step_s=0.25)
+
+
 def test_a_scripted_voice_takes_60_ms_for_a_character() -> None:
     assert asyncio.run(lasts_s("x" * 10)) == pytest.approx(0.6)
     assert asyncio.run(lasts_s("x" * 10, 1.5)) == pytest.approx(0.4)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from speechwire.emulator import Behaviour, Delivery, Emulator, Heard, StreamInfo
+from speechwire.emulator import Behaviour, CloseWith, Delivery, Emulator, Heard, KnownWords, StreamInfo
 from speechwire.emulator._counter import CounterCheck
 from speechwire.errors import SpeechwireError
 
@@ -172,3 +172,35 @@ def test_no_audio_has_no_gap() -> None:
     assert check.feed(b"\x05\x00") == []
     assert check.feed(b"") == []
     assert check.feed(b"\x07\x00") == [(1 / 8000, 1)]
+
+
+async def test_a_connection_that_is_closed_while_its_last_audio_goes_out_is_sent_no_more(
+    client: Client,
+) -> None:
+    behaviour = Behaviour(delivery=Delivery(frame_bytes=(640,), in_flight=3))
+    faults = [CloseWith(1011, "NET-0000", at_s=0.02)]
+    async with Emulator(Engine(), behaviour=behaviour, faults=faults) as emulator:
+        socket = await client.open(emulator.base_url + AURA)
+        await socket.send({"type": "Speak", "text": "abc"}, {"type": "Flush"})
+        messages = await socket.rest()
+        (record,) = emulator.connections
+    assert [m for m in messages if isinstance(m, bytes)] == [b"a" * 640]
+    assert (socket.close, record.audio_s, record.lost) == ((1011, "NET-0000"), 0.02, 0)
+
+
+async def test_known_words_are_spoken_at_the_speed_asked_for(client: Client) -> None:
+    words = KnownWords()
+    async with Emulator(words) as emulator:
+        lengths = []
+        for speed in ("1.0", "1.5"):
+            socket = await client.open(f"{emulator.base_url}{AURA}&speed={speed}")
+            await socket.send({"type": "Speak", "text": "x" * 10}, {"type": "Flush"}, {"type": "Close"})
+            lengths.append(sum(len(m) for m in await socket.rest() if isinstance(m, bytes)))
+    assert lengths == [2 * 16_000 * 6 // 10, 2 * 16_000 * 4 // 10]
+
+
+@pytest.mark.parametrize("part", [1, -1])
+async def test_a_word_is_known_within_an_eightieth_of_its_value(part: int) -> None:
+    words = KnownWords()
+    value = int.from_bytes(words.say("Yes.")[:2], "little", signed=True)
+    assert [words._word_of(value + part * (abs(value) // 80 + more)) for more in (0, 1)] == ["Yes.", None]

@@ -147,6 +147,15 @@ async def test_log_of_what_came(client: Client, tmp_path: Path) -> None:
     assert KEY not in text
 
 
+async def test_the_log_tells_of_who_was_refused(client: Client, tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    async with Emulator(journal=path) as emulator:
+        await client.refusal(emulator.base_url + FLUX, {})
+    (event,) = [json.loads(line) for line in path.read_text().splitlines()]
+    assert (event["event"], event["status"], event["connection"]) == ("upgrade", 401, 0)
+    assert ["tag", "a"] in event["query"]
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 async def test_a_log_that_cannot_be_written_ends_and_nobody_suffers(
     client: Client, caplog: pytest.LogCaptureFixture

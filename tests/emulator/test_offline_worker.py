@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import threading
 import zlib
 from collections.abc import Sequence
 from types import SimpleNamespace
@@ -200,6 +201,17 @@ async def test_before_its_start_and_after_its_end_an_engine_does_not_speak(proce
         await offline.synthesizer(STREAM)
     with pytest.raises(RuntimeError, match="after shutdown"):
         speaker.submit(print)
+
+
+async def test_what_still_waits_to_be_spoken_at_the_end_is_not_spoken(processes: list[Process]) -> None:
+    offline = OfflineEngine()
+    await offline.start()
+    assert offline._speaker is not None
+    gate = threading.Event()
+    spoken, waiting = offline._speaker.submit(gate.wait, 20.0), offline._speaker.submit(print)
+    threading.Timer(0.1, gate.set).start()
+    await offline.aclose()
+    assert (spoken.done(), waiting.cancelled()) == (True, True)
 
 
 async def test_a_process_that_does_not_run_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
