@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
@@ -37,6 +38,24 @@ def test_audio_is_words_with_silence_around_them() -> None:
     assert twice == bytes(2 * 400) + (word + gap) * 2 + bytes(2 * 800)
     assert call.audio("", before_s=0.0, after_s=0.01) == bytes(2 * 160)
     assert len(call.audio("Yes.")) == 2 * round(16_000 * 1.55)
+
+
+@pytest.mark.parametrize(
+    ("method", "holds"),
+    [
+        ("audio", {"rate": 16_000, "channels": 1, "before_s": 0.2, "after_s": 1.0}),
+        ("frames", {"rate": 16_000, "channels": 1}),
+        ("play", {"rate": 16_000, "channels": 1, "speed": 1.0}),
+        ("heard", {"times": None}),
+        ("spoken", {"times": None}),
+        ("texts_in", {"rate": 24_000}),
+        ("eventually", {"within_s": 10.0}),
+        ("wait_for", {"within_s": 10.0}),
+    ],
+)
+def test_what_holds_unless_something_else_is_said(method: str, holds: dict[str, object]) -> None:
+    parameters = inspect.signature(getattr(EmulatedCall, method)).parameters.values()
+    assert {each.name: each.default for each in parameters if each.default is not each.empty} == holds
 
 
 def test_each_channel_says_the_same() -> None:

@@ -99,6 +99,33 @@ async def test_during_the_handshake_they_are_told_to_the_connection(flux: Flux) 
     await stt.aclose()
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [
+        ("eager_eot_threshold", 0.5, {"thresholds": {"eager_eot_threshold": 0.5}}),
+        ("eot_threshold", 0.7, {"thresholds": {"eot_threshold": 0.7}}),
+        ("eot_timeout_ms", 900, {"thresholds": {"eot_timeout_ms": 900}}),
+        ("keyterm", "Oslo", {"keyterms": ["Oslo"]}),
+        ("keyterm", [], {"keyterms": []}),
+        ("language_hint", ["de", "en"], {"language_hints": ["de", "en"]}),
+        ("numerals", True, {"numerals": True}),
+    ],
+)
+async def test_each_is_told_to_the_service_by_its_name(
+    flux: Flux, option: str, value: Any, told: dict[str, Any]
+) -> None:
+    service = Configurable(["ConfigureSuccess"])
+    _, stt, _ = flux(service)
+    stt.model, stt.enable_preemptive_generation = "flux-general-multi", True
+    await speak(stt, 0.5)
+    await stt.update_options(**{option: value})
+    assert service.told == [{"type": "Configure", **told}]
+    assert getattr(stt, option) == (
+        tuple(value) if isinstance(value, list) else (value,) if option == "keyterm" else value
+    )
+    await stt.aclose()
+
+
 async def test_in_an_outage_they_return_at_once_and_hold_when_it_is_over(flux: Flux) -> None:
     service = Configurable([])
     service.refusing = ConnectFailed("ws://there", "refused")
