@@ -116,7 +116,8 @@ def test_bench_measures_for_as_long_as_it_is_told(monkeypatch: pytest.MonkeyPatc
 
 
 def test_bench_times_all_frames_of_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, pushed = iter([1.0, 3.5]), []
+    clock = iter([1.0, 3.5])
+    pushed: list[bytes] = []
     monkeypatch.setattr(bench_module, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
     assert bench_module._batch_s(SimpleNamespace(push=pushed.append), [b"a", b"b"]) == 2.5
     assert pushed == [b"a", b"b"]

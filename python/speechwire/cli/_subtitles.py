@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from speechwire.cli._cutting import parts, two_lines, wanted_end_s
 from speechwire.cli._segments import Segment
 
-__all__ = ["Cues", "cues", "srt_cue", "srt_prefix", "timestamp", "vtt_cue"]
+__all__ = ["Cues", "srt_cue", "srt_prefix", "timestamp", "vtt_cue"]
 
 _LEAST_S = 0.001
 
@@ -37,13 +37,6 @@ def timestamp(seconds: float, mark: str) -> str:
     minutes, ms = divmod(max(0, round(seconds * 1000)), 60_000)
     hours, minutes = divmod(minutes, 60)
     return f"{hours:02}:{minutes:02}:{ms // 1000:02}{mark}{ms % 1000:03}"
-
-
-def cues(segments: Iterable[Segment], *, prefixed: bool = False) -> list[Segment]:
-    """All cues of all segments, in order of time."""
-    cutting = Cues(prefixed=prefixed)
-    ordered = sorted(segments, key=lambda segment: segment.start_s)
-    return [*(cue for segment in ordered for cue in cutting.add(segment)), *cutting.close()]
 
 
 class Cues:

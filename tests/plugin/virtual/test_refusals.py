@@ -117,9 +117,9 @@ async def test_a_list_that_is_changed_in_place_is_noticed(service: Serving, endp
 async def test_a_dictionary_that_is_changed_in_place_is_noticed(service: Serving, endpoint: str) -> None:
     served = service(refusing(service_of(endpoint, ()), lambda peer: HandshakeRefused(400, "no")))
     stt, _ = served.listen()
-    stt.wishes = {"a": 1}  # type: ignore[union-attr]
+    stt.wishes = {"a": 1}
     await speak(stt, 0.5)
-    stt.wishes["a"] = 2  # type: ignore[union-attr]
+    stt.wishes["a"] = 2
     await speak(stt, 0.5)
     assert len(served.peers) == 2
     await stt.aclose()
