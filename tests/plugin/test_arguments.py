@@ -165,3 +165,51 @@ def test_unknown_arguments_of_the_tts_are_ignored_and_logged(caplog: pytest.LogC
     (record,) = caplog.records
     assert (record.name, record.levelname) == ("videosdk.plugins.deepgram", "WARNING")
     assert record.getMessage() == "DeepgramTTS ignores unknown arguments: accent, voice_colour"
+
+
+@pytest.mark.parametrize("plugin", CLASSES)
+def test_the_key_is_not_sent_unencrypted_to_another_machine_unless_it_may_be(
+    plugin: Callable[..., Any],
+) -> None:
+    with pytest.raises(ValueError, match="base_url"):
+        plugin(api_key=KEY, base_url="ws://example.com")
+    assert plugin(api_key=KEY, base_url="ws://example.com", allow_insecure=True).allow_insecure
+    assert not plugin(api_key=KEY, base_url="ws://127.0.0.1:8080").allow_insecure
+
+
+LATER_DEFAULTS: dict[type, dict[str, object]] = {
+    DeepgramSTT: {
+        **dict.fromkeys(
+            ("keywords", "keyterm", "tag", "channels", "utterance_end_ms", "multichannel", "redact")
+        ),
+        **dict.fromkeys(("replace", "search", "detect_entities", "diarize_model", "mip_opt_out", "version")),
+        **dict.fromkeys(("dictation", "extra", "target_sample_rate", "chunk_ms")),
+        **dict.fromkeys(
+            ("profanity_filter", "numerals", "enable_diarization", "downmix", "allow_insecure"), False
+        ),
+        "quality": "balanced",
+    },
+    DeepgramSTTV2: {
+        **dict.fromkeys(
+            ("keyterm", "language_hint", "tag", "input_channels", "numerals", "profanity_filter")
+        ),
+        **dict.fromkeys(("interim_results", "force_end_turn_on_flush", "allow_insecure"), False),
+        "mip_opt_out": None,
+        "chunk_ms": 100,
+        "quality": "balanced",
+    },
+    DeepgramTTS: {
+        **dict.fromkeys(
+            ("speed", "max_connection_age_sec", "expressivity", "mip_opt_out", "tag", "container")
+        ),
+        "extra": None,
+        "allow_insecure": False,
+    },
+}
+
+
+@pytest.mark.parametrize("plugin", CLASSES)
+def test_what_the_other_arguments_are_unless_they_are_given(plugin: type) -> None:
+    parameters = list(inspect.signature(plugin).parameters.values())[len(SEED[plugin]) :]
+    named = {each.name: each.default for each in parameters if each.kind is not each.VAR_KEYWORD}
+    assert named == LATER_DEFAULTS[plugin]
