@@ -24,6 +24,7 @@ from tests.cli.conftest import Outcome, Run, header, riff
 from tests.cli.odd_inputs import coded, recorder
 
 from speechwire.cli import _pyav
+from speechwire.cli._audio import AudioReader
 from speechwire.cli._audio_in import INSTALL_MEDIA, ffmpeg_command, open_audio
 from speechwire.cli._audio_out import audio_writer
 from speechwire.cli._failures import InputError
@@ -245,3 +246,13 @@ def test_each_piece_is_on_its_way_to_ffmpeg_before_the_next_is_read() -> None:
     stdin = io.BufferedWriter(Pipe())
     _feed(stdin, pieces())
     assert stdin.closed
+
+
+def test_what_is_decoded_at_another_rate_than_was_announced_is_whole() -> None:
+    """As of a codec that doubles its rate: what the resampler still holds is audio, too."""
+    av = _pyav.imported()
+    wav = riff(header(1, 16), bytes(2 * 16_000))
+    reader = AudioReader("a", "", 8_000, 1, "s16le", None, lambda _: iter(()))
+    with av.open(io.BytesIO(wav)) as container:
+        pcm = b"".join(_pyav._decoded(av, reader, container, "s16"))
+    assert len(pcm) == 2 * 8_000

@@ -229,3 +229,48 @@ async def test_who_starts_workers_serves_nobody_itself(
     service = cast(Service, SimpleNamespace(emulator=False, access=access))
     serving = _Serving(None, None, service, {"workers": workers, "token_secret": "s" * 32})
     assert await serving.run() == (1 if workers > 1 and not inherited else 2)
+
+
+async def test_a_server_is_made_and_served_with_its_quota_until_it_is_drained(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[object] = []
+
+    def noting(name: str) -> Any:
+        @asynccontextmanager
+        async def context(*arguments: object, **named: object) -> AsyncIterator[str]:
+            told.append((name, *arguments, *named.items()))
+            yield name
+            told.append(f"{name} left")
+
+        return context
+
+    async def drained(self: _Serving, *arguments: object, is_worker: bool) -> int:
+        told.append((arguments[:2], is_worker))
+        return 6
+
+    config = Config(max_calls=3, max_speaking=0)
+    for place, double in (
+        ("speechwire.session.SessionPool", noting("pool")),
+        ("speechwire.server.server.Server", lambda *arguments: ("server", *arguments)),
+        ("speechwire.server._quota.shared_quota", noting("quota")),
+        ("speechwire.server.aiohttp_host.AiohttpHost", noting("host")),
+        ("speechwire.server._memory.keep_what_is_loaded", lambda: told.append("kept")),
+        ("speechwire.server._memory.return_large_pieces", lambda: told.append("returned")),
+        ("speechwire.cli.serve.Signals", lambda: "signals"),
+    ):
+        monkeypatch.setattr(place, double)
+    monkeypatch.setattr(_Serving, "_until_drained", drained)
+    serving = _Serving(None, None, cast(Service, SimpleNamespace(emulator=False)), {})
+    access, answer, listening = Access("key", "wss://x"), cast(Any, "answer"), cast(Any, "a socket")
+    assert await serving._serve(config, answer, access, listening) == 6
+    server = ("server", config, "pool", "answer")
+    assert told == [
+        ("pool", "key", ("base_url", "wss://x"), ("max_listen", 3), ("max_speak", None)),
+        ("quota", config, server),
+        ("host", server, ("sock", "a socket")),
+        "kept",
+        "returned",
+        ((server, "host"), True),
+        *("host left", "quota left", "pool left"),
+    ]
