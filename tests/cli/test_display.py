@@ -12,7 +12,7 @@ from rich.console import Console
 from tests.cli.conftest import SCRIPT, Serve, command, environment, header, riff
 from tests.cli.screen import Terminal, shown
 
-from speechwire.cli._display import Display, Verbosity, console, is_coloured
+from speechwire.cli._display import Bar, Display, Verbosity, console, is_coloured
 
 
 @pytest.fixture
@@ -70,6 +70,32 @@ def test_when_the_last_bar_ends_the_screen_is_clear_at_once(terminal: io.StringI
         with display.bar("a.wav", 10.0):
             assert shown(terminal.getvalue()) != []
         assert shown(terminal.getvalue()) == []
+
+
+def test_a_bar_that_nobody_ended_is_gone_when_the_display_is(terminal: io.StringIO) -> None:
+    with Display("bench") as display:
+        bar = display.bar("a.wav", 10.0)
+        bar.__enter__()
+        assert shown(terminal.getvalue()) != []
+    assert shown(terminal.getvalue()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "room"), [("a.wav", 60 - 5 - 20 - 16), ("a" * 12, 12), ("a" * 13, 12), ("a" * 50, 12)]
+)
+def test_a_text_has_the_room_that_is_left_and_some_in_any_case(
+    terminal: io.StringIO, name: str, room: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rooms: set[int] = set()
+
+    def cells(bar: Bar, room: int) -> tuple[str, ...]:
+        rooms.add(room)
+        return ()
+
+    monkeypatch.setattr("speechwire.cli._display._cells", cells)
+    with Display("bench") as display, display.bar(name, 10.0):
+        pass
+    assert rooms == {room}
 
 
 def test_a_long_text_shows_its_end(terminal: io.StringIO) -> None:

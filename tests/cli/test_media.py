@@ -250,7 +250,7 @@ def test_each_piece_is_on_its_way_to_ffmpeg_before_the_next_is_read() -> None:
 
 def test_what_is_decoded_at_another_rate_than_was_announced_is_whole() -> None:
     """As of a codec that doubles its rate: what the resampler still holds is audio, too."""
-    av = _pyav.imported()
+    av: Any = _pyav.imported()
     wav = riff(header(1, 16), bytes(2 * 16_000))
     reader = AudioReader("a", "", 8_000, 1, "s16le", None, lambda _: iter(()))
     with av.open(io.BytesIO(wav)) as container:
