@@ -57,6 +57,15 @@ def test_a_file_that_ends_early_is_converted_and_told(run: Run) -> None:
     assert outcome.err == "speechwire convert: in.wav: ends 0.50 s early; what is there is used\n"
 
 
+def test_an_engine_that_there_is_not_is_no_fault_of_the_input(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("in.wav").write_bytes(riff(header(1, 16), bytes(3200)))
+    monkeypatch.setenv("SPEECHWIRE_ENGINE", "fast")
+    words = "SPEECHWIRE_ENGINE must be one of 'auto', 'native', 'numpy', got 'fast'"
+    assert run("convert", "in.wav", "out.wav") == Outcome(2, "", f"speechwire convert: {words}\n")
+
+
 def test_an_error_of_the_output_names_it_as_it_was_given(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*arguments: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -21,8 +21,10 @@ from speechwire.emulator import RefuseUpgrade
 def test_doctor_reports_what_is_there_and_what_answers(run: Run, serve: Serve) -> None:
     outcome = run("doctor", "--base-url", serve().base_url)
     assert (outcome.code, outcome.err) == (0, "")
-    assert [line.split()[1] for line in outcome.out.splitlines()] == [
-        *("speechwire", "audio", "transport", "recordings", "libraries", "API", "Nova", "Flux", "Aura"),
+    assert [line[:20] for line in outcome.out.splitlines()] == [
+        f"ok    {subject:<12}  "
+        for subject in ("speechwire", "audio engine", "transport", "recordings", "libraries", "API key")
+        + ("Nova", "Flux", "Aura")
     ]
     assert "DEEPGRAM_API_KEY" in outcome.out
     assert KEY not in outcome.out

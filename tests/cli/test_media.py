@@ -256,3 +256,9 @@ def test_what_is_decoded_at_another_rate_than_was_announced_is_whole() -> None:
     with av.open(io.BytesIO(wav)) as container:
         pcm = b"".join(_pyav._decoded(av, reader, container, "s16"))
     assert len(pcm) == 2 * 8_000
+
+
+def test_blocks_have_at_least_the_size_that_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_pyav, "_decoded", lambda *_: iter([b"ab", b"c", b"def", b"g"]))
+    anything: Any = None
+    assert [*_pyav._blocks(anything, anything, anything, "s16", 2)] == [b"ab", b"cdef", b"g"]

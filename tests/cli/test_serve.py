@@ -57,6 +57,9 @@ async def test_serve_says_which_variables_it_does_not_read(
         "the environment variable SPEECHWIRE_SERVE_MAX_CALL is no setting and is not read;"
         " did you mean SPEECHWIRE_SERVE_MAX_CALLS?"
     ]
+    assert [(record.name, record.levelname) for record in caplog.records] == [
+        ("speechwire.server", "WARNING")
+    ]
 
 
 @pytest.mark.parametrize("missing", ["jwt", "prometheus_client", "cryptography"])

@@ -115,6 +115,21 @@ def test_a_reload_replaces_and_an_interruption_is_passed_on(monkeypatch: pytest.
     assert workers.told[-1] == "closed", "nothing is replaced behind the end"
 
 
+@pytest.mark.skipif(RELOAD is None, reason="wants SIGHUP")
+def test_a_replacement_under_way_is_over_before_the_supervisor_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def slowly(workers: Workers) -> None:
+        workers.told.append("replaced")
+        for _ in range(100):
+            await asyncio.sleep(0)
+        workers.told.append("replaced at last")
+
+    assert RELOAD is not None
+    monkeypatch.setattr(Workers, "replace_all", slowly)
+    signals = (RELOAD, signal.SIGTERM, RELOAD)
+    _, workers = supervised(monkeypatch, CONFIG, *signals, ends_after=1)
+    assert workers.told[-2:] == ["replaced at last", "closed"]
+
+
 @pytest.mark.parametrize(
     ("given", "share"),
     [

@@ -10,11 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speechwire.audio import PcmPipeline
-from speechwire.audio._select import ENGINE_VARIABLE
 from speechwire.cli._audio import AudioReader
 from speechwire.cli._audio_in import ffmpeg_command
 from speechwire.cli._failures import InputError
-from speechwire.errors import InvalidArgument
 
 __all__ = ["ChannelConverter", "ClippingCounter", "Converter", "channel_converter", "mono_converter"]
 
@@ -72,8 +70,8 @@ class ChannelConverter:
     def push(self, pcm: bytes, /) -> list[bytes]:
         """Take whole frames; return interleaved chunks."""
         frames = np.frombuffer(pcm, self._dtype).reshape(-1, len(self._converters))
-        parts = (np.ascontiguousarray(frames[:, place]).tobytes() for place in range(frames.shape[1]))
-        return _interleaved([c.push(part) for c, part in zip(self._converters, parts, strict=True)])
+        numbered = enumerate(self._converters)
+        return _interleaved([each.push(frames[:, place].tobytes()) for place, each in numbered])
 
     def flush(self) -> list[bytes]:
         """Return the rest, interleaved."""
@@ -82,10 +80,11 @@ class ChannelConverter:
 
 def _interleaved(channels: list[list[bytes]]) -> list[bytes]:
     """Interleave the chunks of several channels; equal converters return chunks of equal length."""
-    return [
-        bytes(np.stack([np.frombuffer(chunk, "<i2") for chunk in chunks], axis=1).tobytes())
-        for chunks in zip(*channels, strict=True)
-    ]
+    return list(map(_together, *channels))
+
+
+def _together(*chunks: bytes) -> bytes:
+    return bytes(np.stack([np.frombuffer(chunk, "<i2") for chunk in chunks], axis=1).tobytes())
 
 
 def _converter(audio: AudioReader, path: Path, rate: int, channels: int, quality: str) -> Converter:
@@ -97,16 +96,11 @@ def _converter(audio: AudioReader, path: Path, rate: int, channels: int, quality
             f"{audio.name}: its rate is {audio.rate} Hz, not {allowed}; this makes it so: {way_out}"
         )
     first = _mixing(channels, audio.format)
-    try:
-        if divisor > 1:
-            # Only the ratio matters to a pipeline.
-            before = first(divisor * LOWEST_RATE, LOWEST_RATE, quality)
-            return _Chain(before, PcmPipeline(audio.rate // divisor, rate, 1, CHUNK_MS, quality))
-        return first(audio.rate, rate, quality)
-    except InvalidArgument as error:
-        if error.argument == ENGINE_VARIABLE:
-            raise
-        raise InputError(f"{audio.name}: {audio.rate} Hz cannot be converted to {rate} Hz") from error
+    if divisor > 1:
+        # Only the ratio matters to a pipeline.
+        before = first(divisor * LOWEST_RATE, LOWEST_RATE, quality)
+        return _Chain(before, PcmPipeline(audio.rate // divisor, rate, 1, CHUNK_MS, quality))
+    return first(audio.rate, rate, quality)
 
 
 def _mixing(channels: int, format: str) -> Callable[[int, int, str], Converter]:

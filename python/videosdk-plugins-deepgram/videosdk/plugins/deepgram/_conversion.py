@@ -101,12 +101,12 @@ class ChannelConverter:
 
     def _spread(self, mono: bytes) -> bytes:
         silence = bytes(len(mono))
-        return _interleaved([mono if n < self._filled else silence for n in range(self._channels)])
+        return _interleaved(*(mono if n < self._filled else silence for n in range(self._channels)))
 
 
 def _joined(apart: Sequence[list[bytes]]) -> list[bytes]:
     """Chunks of each channel as chunks of all."""
-    return [_interleaved(chunks) for chunks in zip(*apart, strict=True)]
+    return list(map(_interleaved, *apart))
 
 
 def _channel(frames: bytes, number: int, channels: int) -> bytes:
@@ -118,7 +118,7 @@ def _channel(frames: bytes, number: int, channels: int) -> bytes:
     return bytes(mono)
 
 
-def _interleaved(channels: Sequence[bytes]) -> bytes:
+def _interleaved(*channels: bytes) -> bytes:
     """Channels of the same length, s16le, sample by sample."""
     frames = bytearray(sum(map(len, channels)))
     step = BYTES_PER_SAMPLE * len(channels)
