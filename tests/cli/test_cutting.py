@@ -14,6 +14,7 @@ from speechwire.cli._cutting import (
     wanted_end_s,
 )
 from speechwire.cli._segments import Segment, SpokenWord
+from speechwire.cli._subtitles import Cues
 
 FULL = LINE_CHARACTERS
 HALF = LINE_CHARACTERS // 2
@@ -117,3 +118,12 @@ def test_two_words_that_last_too_long_are_parted_and_one_is_not() -> None:
     assert (whole.text, whole.start_s, whole.end_s) == ("one two", 0.0, 7.0)
     (alone,) = parts(Segment("", 0.0, 60.0, (spoken("one", 0.0, 60.0),)))
     assert alone.end_s == 60.0
+
+
+def test_a_cue_that_another_hides_is_there_for_a_moment() -> None:
+    cues = Cues(prefixed=False)
+    made = [*cues.add(Segment("first", 1.0, 2.0)), *cues.add(Segment("second", 1.0, 2.0)), *cues.close()]
+    assert [(cue.text, cue.start_s, cue.end_s) for cue in made] == [
+        ("first", 1.0, 1.001),
+        ("second", 1.0, 2.0),
+    ]

@@ -262,3 +262,24 @@ def test_blocks_have_at_least_the_size_that_is_wanted(monkeypatch: pytest.Monkey
     monkeypatch.setattr(_pyav, "_decoded", lambda *_: iter([b"ab", b"c", b"def", b"g"]))
     anything: Any = None
     assert [*_pyav._blocks(anything, anything, anything, "s16", 2)] == [b"ab", b"cdef", b"g"]
+
+
+def test_what_is_written_may_be_changed_anywhere() -> None:
+    class Sink:
+        seekable = True
+
+        def __init__(self) -> None:
+            self.did: list[tuple[object, ...]] = []
+
+        def write(self, data: bytes) -> None:
+            self.did.append(("write", data))
+
+        def overwrite(self, position: int, data: bytes) -> None:
+            self.did.append((position, data))
+
+    sink = Sink()
+    output = _pyav._SeekableOutput(sink)
+    assert [output.write(b"abcd"), output.tell()] == [4, 4]
+    assert [output.seek(1), output.write(b"X"), output.write(b"Y"), output.tell()] == [1, 1, 1, 3]
+    assert [output.seek(-1, 1), output.seek(0, 2), output.write(b"e"), output.tell()] == [2, 4, 1, 5]
+    assert sink.did == [("write", b"abcd"), (1, b"X"), (2, b"Y"), ("write", b"e")]

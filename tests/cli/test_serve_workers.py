@@ -116,6 +116,13 @@ def test_a_reload_replaces_and_an_interruption_is_passed_on(monkeypatch: pytest.
 
 
 @pytest.mark.skipif(RELOAD is None, reason="wants SIGHUP")
+def test_who_asks_before_a_replacement_has_begun_is_served_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert RELOAD is not None
+    _, workers = supervised(monkeypatch, CONFIG, *[RELOAD] * 5, signal.SIGTERM)
+    assert workers.told.count("replaced") == 2
+
+
+@pytest.mark.skipif(RELOAD is None, reason="wants SIGHUP")
 def test_a_replacement_under_way_is_over_before_the_supervisor_is(monkeypatch: pytest.MonkeyPatch) -> None:
     async def slowly(workers: Workers) -> None:
         workers.told.append("replaced")

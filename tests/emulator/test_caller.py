@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from speechwire.emulator import (
+    Behaviour,
     CloseWith,
     EmulatedCall,
     Emulator,
@@ -20,8 +22,9 @@ from speechwire.emulator import (
     Stall,
 )
 from speechwire.emulator import testing as module
-from speechwire.emulator.cli import _parser, _served
+from speechwire.emulator.cli import _make, _parser, _served
 from speechwire.emulator.journal import Journal
+from speechwire.emulator.server import _safe_headers
 from speechwire.emulator.testing import _found
 
 
@@ -161,6 +164,47 @@ def test_common_faults_concern_the_first_listening_connection() -> None:
 def test_a_verdict_and_its_reason(text: str, times: int | None, holds: bool, words: str) -> None:
     verdict = _found("heard", text, ["Two tickets.", "Two, two!"], times)
     assert (bool(verdict), repr(verdict)) == (holds, f"<{words}>")
+
+
+def test_what_was_not_heard_and_not_spoken() -> None:
+    call = a_call()
+    assert repr(call.heard("x")) == "<not heard: 'x', but []>"
+    assert repr(call.spoken("x")) == "<not spoken: 'x', but []>"
+
+
+def test_no_secret_is_kept_of_a_request() -> None:
+    headers = {
+        "Authorization": "Token k",
+        "Sec-WebSocket-Protocol": "token, k",
+        "Cookie": "k",
+        "X-Trace": "t",
+    }
+    assert _safe_headers(cast(Any, SimpleNamespace(headers=headers))) == {"X-Trace": "t"}
+
+
+def test_what_the_command_is_told_is_what_the_emulator_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(
+        "speechwire.emulator.cli.Emulator", lambda *given, **named: made.append((*given, named))
+    )
+    options = (
+        "--engine tagged --host ::1 --port 7 --key a --key b --journal j --time-scale 0.5 --allow-remote"
+    )
+    _make(_parser().parse_args(options.split()))
+    assert made == [
+        (
+            "tagged",
+            {
+                "script": None,
+                "host": "::1",
+                "port": 7,
+                "keys": ["a", "b"],
+                "journal": Path("j"),
+                "behaviour": Behaviour(time_scale=0.5),
+                "allow_remote": True,
+            },
+        )
+    ]
 
 
 def test_how_soon_an_agent_stopped_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

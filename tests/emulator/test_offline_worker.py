@@ -7,6 +7,7 @@ import os
 import threading
 import zlib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from speechwire.emulator import Heard, StreamInfo
 from speechwire.emulator.offline import Voice, _process, _synthesis, _worker, engine, synthesize
 from speechwire.emulator.offline._process import RecognitionProcess
-from speechwire.emulator.offline._synthesis import voice_for
+from speechwire.emulator.offline._synthesis import EspeakSynthesizer, voice_for
 from speechwire.emulator.offline._wire import Answer, Request, pack
 from speechwire.emulator.offline._worker import _read, _Worker
 from speechwire.emulator.offline.engine import OfflineEngine
@@ -263,3 +264,12 @@ def test_a_faster_voice_takes_less_time() -> None:
     assert fast < 0.6 * slow
     as_given = len(synthesize("hello there", Voice("en-us", 160)))
     assert len(synthesize("hello there")) == pytest.approx(as_given, rel=0.02)
+
+
+async def test_a_new_voice_speaks_at_the_speed_of_its_stream() -> None:
+    with ThreadPoolExecutor(1) as executor:
+        lengths = []
+        for speed in (1.0, 2.0):
+            voice = EspeakSynthesizer(StreamInfo(0, "/v1/speak", 16_000, speed=speed), executor)
+            lengths.append(sum([len(piece) async for piece in voice.speak("One. Two three four.")]))
+    assert lengths[1] < 0.7 * lengths[0]

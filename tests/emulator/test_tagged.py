@@ -103,3 +103,14 @@ def test_a_voice_sings_as_long_as_its_text_is() -> None:
     hertz = np.argmax(np.abs(np.fft.rfft(tone, RATE * 10))) / 10
     assert hertz == pytest.approx(441.3, abs=0.5)
     assert tone.max() == pytest.approx(12_000, abs=200)
+
+
+def test_words_are_settled_after_a_fifth_of_a_second() -> None:
+    steps = heard(audio((7, 0.3), (0, 0.5)))
+    (silence_s,) = [each.silence_s or 0.0 for each in steps if each.settled]
+    assert 0.19 < silence_s < 0.26, "to a step"
+
+
+def test_behind_settled_words_silence_counts_also_after_what_is_no_word() -> None:
+    steps = heard(audio((7, 0.3), (0, 0.5), (8, 0.05), (0, 0.3)))
+    assert [each.silence_s for each in steps[-6:]] == pytest.approx([0.05 * place for place in range(1, 7)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,11 +12,13 @@ from typing import Any, cast
 import pytest
 from videosdk.agents import STTResponse, global_event_emitter
 from videosdk.plugins.deepgram import DeepgramSTT, DeepgramSTTV2
-from videosdk.plugins.deepgram._input import InputFormat
+from videosdk.plugins.deepgram._input import InputFormat, InputWatch
 from videosdk.plugins.deepgram._stream import Stream
+from videosdk.plugins.deepgram._transcription import Feeding
 from videosdk.plugins.deepgram._voices import Voices
 from videosdk.plugins.deepgram.version import __version__
 
+from speechwire.errors import HandshakeRefused, SessionClosed
 from speechwire.protocol.listen_v1_events import SpeechStarted
 
 from .conftest import KEY
@@ -110,3 +112,47 @@ async def test_a_failure_in_the_background_is_told_and_a_cancellation_is_not(
 
 def test_the_version_is_the_projects() -> None:
     assert __version__ == tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]["version"]
+
+
+async def test_few_converters_are_kept() -> None:
+    one = stream()
+    for rate in range(8_000, 15_000, 1_000):
+        one.push(b"", InputFormat(rate, 1))
+    assert len(one._converters) == 8
+    one.push(b"", InputFormat(16_000, 1))
+    assert len(one._converters) == 1
+
+
+async def test_a_source_is_not_read_on_when_its_session_has_ended() -> None:
+    taken: list[bytes] = []
+
+    async def frames() -> AsyncIterator[bytes]:
+        for frame in (b"second", b"third", b"fourth"):
+            taken.append(frame)
+            yield frame
+
+    def push(audio: bytes, format: object) -> None:
+        if audio == b"third":
+            raise SessionClosed("it has ended")
+
+    async def aclose() -> None:
+        taken.append(b"closed")
+
+    ended: Any = SimpleNamespace(push=push, session=SimpleNamespace(aclose=aclose))
+    feeding = Feeding(ended, b"first", frames(), InputWatch(None, None))
+    await feeding._task
+    await feeding.result()
+    assert taken == [b"second", b"third", b"closed"]
+
+
+async def test_a_source_without_audio_is_no_reason_to_repeat_an_old_failure() -> None:
+    async def frames(*audio: bytes) -> AsyncIterator[bytes]:
+        for each in audio:
+            yield each
+
+    stt = DeepgramSTT(api_key=KEY)
+    refusal = HandshakeRefused(401)
+    stt._failures.failed(refusal, stt._configuration(ROOM), worked=False)
+    assert await stt._admit(frames(b"")) is None
+    with pytest.raises(HandshakeRefused):
+        await stt._admit(frames(bytes(3840)))

@@ -94,3 +94,30 @@ def test_an_interruption_before_the_rest_of_a_stream_leaves_that_out() -> None:
 def test_how_much_text_is_held_back() -> None:
     """No more than goes to Aura at once; far less to Flux, which speaks as the text comes."""
     assert [_module._patience(voice) for voice in ("aura-2-thalia-en", "flux-alexis-en")] == [2000, 60]
+
+
+async def test_what_a_handler_raises_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    failure = ValueError("odd")
+
+    def fail(*_: object) -> None:
+        raise failure
+
+    emit_safely(SimpleNamespace(emit=fail), "event")
+    await hand_over(fail, cast(Any, "a response"))
+    assert [record.exc_info and record.exc_info[1] for record in caplog.records] == [failure, failure]
+
+
+@pytest.mark.parametrize(
+    ("flux", "given", "url"),
+    [
+        (False, "wss://x", "wss://x"),
+        (True, "wss://x", "wss://x"),
+        (False, "wss://x/v1/speak", "wss://x/v1/speak"),
+        (True, "wss://x/v2/speak", "wss://x/v2/speak"),
+        (True, "wss://x/v1/speak", "wss://x/v2/speak"),
+        (False, "wss://x/v2/speak", "wss://x/v1/speak"),
+        (True, "wss://x/other", "wss://x/other"),
+    ],
+)
+def test_the_address_names_the_voices_endpoint(flux: bool, given: str, url: str) -> None:
+    assert _module._base_url_for(flux, given) == url

@@ -134,6 +134,8 @@ TRIMMED = [
     (("well done 👍", "🏽", "all of you"), "well done 👍🏽 all of you"),
     (("a family 👩\u200d", "👦 of two"), "a family 👩\u200d👦 of two"),
     (("well done \ud83d", "\udc4d all of you"), "well done \ud83d\udc4d all of you"),
+    (("the edge \ud800", "\udc00 of them"), "the edge \ud800\udc00 of them"),
+    (("the other \udbff", "\udfff of them"), "the other \udbff\udfff of them"),
     (("a cafe", "\u0301 of mine"), "a cafe\u0301 of mine"),
     (("Hello", "world"), "Hello world"),
 ]

@@ -126,6 +126,16 @@ async def test_each_is_told_to_the_service_by_its_name(
     await stt.aclose()
 
 
+async def test_what_is_refused_is_no_part_of_the_running_session(flux: Flux) -> None:
+    _, stt, _ = flux(Configurable(["ConfigureFailure"]))
+    await speak(stt, 0.5)
+    with pytest.raises(ServiceError):
+        await stt.update_options(eot_threshold=0.6)
+    (stream,) = stt._streams()
+    assert stream.configuration == stt._configuration(stream.first)
+    await stt.aclose()
+
+
 async def test_in_an_outage_they_return_at_once_and_hold_when_it_is_over(flux: Flux) -> None:
     service = Configurable([])
     service.refusing = ConnectFailed("ws://there", "refused")
