@@ -104,6 +104,7 @@ async def test_a_caller_speaks_at_a_pace(
     speed: float, each_s: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock, pushed_at, waits = [100.0], [], []
+    pushed: list[bytes] = []
 
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
@@ -111,11 +112,15 @@ async def test_a_caller_speaks_at_a_pace(
 
     async def push(frame: bytes) -> None:
         pushed_at.append(clock[0])
+        pushed.append(frame)
         clock[0] += 0.001
 
     monkeypatch.setattr(module, "asyncio", SimpleNamespace(sleep=sleep))
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock[0]))
-    await a_call().play("Yes.", push, rate=8000, speed=speed, before_s=0.0, after_s=0.0)
+    options: dict[str, Any] = {"rate": 8000, "channels": 2, "before_s": 0.0, "after_s": 0.0}
+    call = a_call()
+    await call.play("Yes.", push, speed=speed, **options)
+    assert pushed == [*call.frames("Yes.", **options)]
     assert pushed_at == pytest.approx([100.0 + each_s * place for place in range(18)])
     assert waits == pytest.approx([each_s - 0.001] * 18), "what the agent takes is not added"
 
@@ -220,6 +225,40 @@ async def test_waiting_ends_as_soon_as_there_is_something() -> None:
     assert await call.eventually(list, within_s=0.0) == []
     assert call.wait_for(lambda: next(seen)) == "too late"
     assert call.wait_for(lambda: 0, within_s=0.0) == 0
+
+
+@pytest.mark.parametrize("blocking", [True, False])
+async def test_waiting_ends_when_there_was_nothing_for_long(
+    blocking: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, looked = [100.0], []
+
+    def pause(seconds: float) -> None:
+        clock[0] += seconds
+
+    async def sleep(seconds: float) -> None:
+        pause(seconds)
+
+    def look() -> bool:
+        looked.append(clock[0])
+        return False
+
+    monkeypatch.setattr(module, "_LOOK_S", 0.25)
+    monkeypatch.setattr(module, "asyncio", SimpleNamespace(sleep=sleep))
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock[0], sleep=pause))
+    call = a_call()
+    assert not (call.wait_for(look, 0.5) if blocking else await call.eventually(look, 0.5))
+    assert looked == [100.0, 100.25, 100.5]
+
+
+def test_what_is_said_of_what_cannot_be() -> None:
+    call = a_call()
+    with pytest.raises(TypeError) as raised:
+        call.fails_with(cast(Any, "reset"))
+    assert str(raised.value) == "faults must be faults, such as common_faults()['reset'], got str"
+    words = "<not interrupted: no Clear, no Interrupt and no early end of a connection>"
+    assert (bool(call.interrupted_within(1e9)), repr(call.interrupted_within(1e9))) == (False, words)
+    assert repr(_found("heard", "a", ["A a"], None)) == "<heard 2 times: ['A a']>"
 
 
 def test_another_engine_plays_no_texts() -> None:

@@ -60,6 +60,7 @@ class Decoder:
         return self.segments or None
 
     def nbest(self) -> Iterator[Any]:
+        self.did.append("others")
         return (SimpleNamespace(hypstr=other) for other in self.others)
 
     def add_lm(self, name: str, model: object) -> None:
@@ -148,6 +149,11 @@ def test_an_utterance_has_what_was_just_before_it(stream: SphinxStream) -> None:
     assert loud == [False] * 8 + [True] * 2, "0.3 s of it"
 
 
+def test_two_frames_are_speech_and_the_silence_behind_them_counts(stream: SphinxStream) -> None:
+    silences = [report.silence_s for report in stream.feed(SPEECH * 2 + SILENCE * 2)]
+    assert silences == [None, 0.0, pytest.approx(0.03), pytest.approx(0.06)]
+
+
 def test_times_are_those_of_the_stream(stream: SphinxStream) -> None:
     decoder_of(stream).segments = [Segment("hello", 10, 29)]
     last = stream.feed(SILENCE * 10 + SPEECH * 10)[-1]
@@ -202,10 +208,10 @@ def test_settling_ends_the_open_utterance(stream: SphinxStream) -> None:
 
 
 def test_what_is_no_word_is_left_out(stream: SphinxStream) -> None:
-    said = {"<s>": 1, "[NOISE]": 1, "++UH++": 1, "read(2)": 7, "it": -1}
+    said = {"<s>": 1, "[NOISE]": 1, "++UH++": 1, "read(2)": 7, "Xit": -1}
     decoder_of(stream).segments = [Segment(name, prob=prob) for name, prob in said.items()]
     (told,) = [report for report in stream.feed(SPEECH * 4 + SILENCE * 7) if report.settled]
-    assert [(word.text, word.confidence) for word in told.words] == [("read", 1.0), ("it", 0.0)]
+    assert [(word.text, word.confidence) for word in told.words] == [("read", 1.0), ("Xit", 0.0)]
     decoder_of(stream).segments = []
     assert [report.words for report in stream.feed(SPEECH * 4 + SILENCE * 7) if report.settled] == [()]
 
@@ -227,6 +233,14 @@ def test_without_keyterms_no_other_hypothesis_counts(stream: SphinxStream) -> No
     decoder_of(stream).others = ["bye"]
     (told,) = [report for report in stream.feed(SPEECH * 4 + SILENCE * 7) if report.settled]
     assert [word.text for word in told.words] == ["hello"]
+    assert "others" not in decoder_of(stream).did, "they take their time"
+
+
+def test_where_nothing_was_said_no_keyterm_was(stream: SphinxStream) -> None:
+    stream.set_keyterms(("bye",))
+    decoder_of(stream).segments, decoder_of(stream).others = [], ["bye"]
+    assert [report.words for report in stream.feed(SPEECH * 4 + SILENCE * 7) if report.settled] == [()]
+    assert "others" not in decoder_of(stream).did
 
 
 def test_a_stream_that_ends_gives_its_decoder_to_the_next(sphinx: list[str]) -> None:

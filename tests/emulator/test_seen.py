@@ -113,6 +113,7 @@ def test_what_counts_as_an_interruption(
         ([(2.0, "server", {"type": "Results", "channel": {"alternatives": []}})], []),
         ([(2.0, "server", {"type": "Novelty"} | results("hello") | {"type": "Novelty"})], []),
         ([(2.0, "client", "SpeechStarted")], []),
+        ([(1.5, "client", "KeepAlive"), (2.0, "server", "SpeechStarted")], [0.5]),
         ([(2.0, "server", "junk")], []),
         ([(0.5, "server", "SpeechStarted"), (2.0, "server", results("hello"))], []),
         (

@@ -44,6 +44,7 @@ def test_a_word_is_known_at_its_end_and_the_silence_behind_it_counts_on() -> Non
     assert [len(each.words) for each in steps[:8]] == [0] * 6 + [1, 1]
     word = steps[6].words[0]
     assert (word.text, word.start_s, round(word.end_s, 3)) == ("7", 0.0, 0.3)
+    assert (word.display, word.confidence) == ("7", 0.99)
     assert [each.silence_s for each in steps[:6]] == [0.0] * 6, "a word is open"
     silences = [each.silence_s for each in steps[6:]]
     assert silences == pytest.approx([0.05 * place for place in range(1, 41)]), "also once it is settled"
@@ -76,12 +77,13 @@ def test_settling_tells_the_open_word_and_forgets_it() -> None:
     (told,) = asyncio.run(recognizer.settle())
     assert [word.text for word in told.words] == ["7", "8"]
     assert (told.settled, told.silence_s, told.end_of_turn) == (True, 0.1, 0.1)
+    assert (told.time_s, told.words[1].end_s) == (pytest.approx(0.6), pytest.approx(0.6))
     assert asyncio.run(recognizer.settle())[0].words == ()
 
 
 def test_a_word_lasts_a_tenth_of_a_second_at_least() -> None:
     for seconds, words in ((0.05, []), (0.1, ["7"])):
-        last = heard(audio((7, seconds), (0, 0.1)))[-1]
+        last = heard(audio((0, 1.0), (7, seconds), (0, 0.1)))[-1]
         assert [word.text for word in last.words] == words
 
 
@@ -114,3 +116,10 @@ def test_words_are_settled_after_a_fifth_of_a_second() -> None:
 def test_behind_settled_words_silence_counts_also_after_what_is_no_word() -> None:
     steps = heard(audio((7, 0.3), (0, 0.5), (8, 0.05), (0, 0.3)))
     assert [each.silence_s for each in steps[-6:]] == pytest.approx([0.05 * place for place in range(1, 7)])
+
+
+def test_only_marks_are_no_part_of_a_word() -> None:
+    step = (7).to_bytes(2, "little") * round(RATE * 0.05)
+    recognizer = TaggedRecognizer(RATE, {7: "?!X-Ray.,;:"}.get)
+    (word,) = heard(step * 3 + bytes(len(step)), recognizer)[-1].words
+    assert (word.text, word.display) == ("x-ray", "?!X-Ray.,;:")

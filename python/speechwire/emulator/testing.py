@@ -226,5 +226,4 @@ def _found(verb: str, text: str, texts: list[str], times: int | None) -> Verdict
 
 
 def _count(wanted: list[str], words: list[str]) -> int:
-    starts = range(len(words) - len(wanted) + 1)
-    return sum(words[at : at + len(wanted)] == wanted for at in starts) if wanted else 0
+    return sum(words[at : at + len(wanted)] == wanted for at in range(len(words))) if wanted else 0
