@@ -229,3 +229,12 @@ def test_a_scripted_voice_takes_60_ms_for_a_character() -> None:
     assert asyncio.run(lasts_s("x" * 10, engine=ScriptedEngine(seconds_per_character=0.01))) == pytest.approx(
         0.1
     )
+
+
+def test_the_status_shows_the_last_thousand_connections() -> None:
+    emulator = Emulator()
+    for _ in range(1002):
+        emulator._journal.arrive("/v1/listen", [], {})
+    status = emulator.status()
+    assert (status["open"], status["total"]) == (0, 1002)
+    assert [each["index"] for each in status["connections"]] == list(range(2, 1002))
