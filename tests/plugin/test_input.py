@@ -81,6 +81,9 @@ def test_nothing_is_heard_after_detaching() -> None:
     stream.detach()
     announce(8_000, 160)
     assert stream.format(640) == InputFormat(16_000, 1)
+    stream.attach()
+    announce(8_000, 160)
+    assert stream.format(320) == InputFormat(8_000, 1), "and again after attaching"
 
 
 def test_the_bus_of_an_earlier_session_is_left() -> None:
