@@ -45,7 +45,9 @@ async def test_after_a_refusal_audio_is_counted_and_one_attempt_is_made(
     assert f"{name}: {error}" in [record.getMessage() for record in caplog.records]
 
 
-async def test_another_key_is_tried_at_once(service: Serving, endpoint: str) -> None:
+async def test_another_key_is_tried_at_once(
+    service: Serving, endpoint: str, caplog: pytest.LogCaptureFixture
+) -> None:
     fake = service_of(endpoint, TURNS)
 
     def refusal(peer: MemoryPeer) -> Exception | None:
@@ -57,7 +59,10 @@ async def test_another_key_is_tried_at_once(service: Serving, endpoint: str) -> 
     stt.api_key = "worse"
     await speak(stt, 0.5, start_s=3.0)
     stt.api_key = "good"
+    caplog.clear()
     await speak(stt, 3.0, start_s=3.5)
+    (said,) = caplog.messages
+    assert said.startswith(f"{type(stt).__name__} has ignored 3.") and said.endswith(" s of audio so far")
     await stt.aclose()
     assert words(listener) == [16, 17, 18, 19]
     assert [authorization(peer) for peer in served.peers] == ["Token bad", "Token worse", "Token good"]
