@@ -15,7 +15,8 @@ from typing import Any, cast
 import pytest
 from tests.cli.conftest import Outcome, Run
 
-from speechwire.cli import _ffmpeg
+from speechwire.cli import _ffmpeg, _pyav
+from speechwire.cli._audio_in import _decoded
 from speechwire.cli._failures import InputError, OutputError
 from speechwire.cli._main import main
 from speechwire.cli._pyav import CONTAINERS
@@ -255,3 +256,20 @@ def test_the_emulators_help_shows_an_example(run: Run) -> None:
     assert "speechwire emulator" in help_of_it.out.rpartition("Example")[2]
     wrong = run("emulator", "--bogus")
     assert wrong == Outcome(2, "", "speechwire emulator: unrecognized arguments: --bogus\n")
+
+
+@pytest.mark.parametrize(
+    ("path", "regular", "whole", "read_from"),
+    [("a.mp3", True, "a.mp3", 0), ("-", True, None, 3), ("-", False, None, 0), ("pipe", False, None, 0)],
+)
+def test_what_ffmpeg_reads_itself(
+    path: str, regular: bool, whole: str | None, read_from: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file by its name, but standard input from where its beginning ends, however it was read."""
+    monkeypatch.setattr(_pyav, "imported", lambda: None)
+    monkeypatch.setattr(_ffmpeg, "program", lambda: "ffmpeg")
+    monkeypatch.setattr(_ffmpeg, "read", lambda *given: given)
+    file = io.BytesIO(b"ID3 and more")
+    given: Any = _decoded("a", Path(path), b"ID3", cast(Any, file), regular=regular, why="")
+    assert given == ("a", whole and Path(whole), b"ID3", file)
+    assert file.tell() == read_from

@@ -141,6 +141,7 @@ def test_a_replacement_under_way_is_over_before_the_supervisor_is(monkeypatch: p
     ("given", "share"),
     [
         ({"workers": 1, "max_calls": 9, "max_speaking": 9}, (9, 9)),
+        ({"workers": 2, "max_calls": 9, "max_speaking": 9}, (4, 4)),
         ({"workers": 4, "max_calls": 9, "max_speaking": 6}, (2, 1)),
         ({"workers": 4, "max_calls": 3, "max_speaking": 3}, (1, 1)),
         ({"workers": 4, "max_calls": 9, "max_speaking": 0}, (2, 0)),
