@@ -17,9 +17,10 @@ from speechwire.cli._serve_signals import Signals, ended_or_signalled
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[None]:
     """Those of an interactive shell; a runner may ignore some."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -56,12 +57,13 @@ def test_who_has_a_handler_of_their_own_keeps_it_while_modules_are_imported(hand
     assert signal.getsignal(signal.SIGINT) is handler
 
 
-def test_sigterm_ends_a_command_as_ctrl_c_does_and_is_known_from_it() -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_it_ends_a_command_as_ctrl_c_does_and_is_known_from_it(number: signal.Signals) -> None:
     with pytest.raises(KeyboardInterrupt), Termination() as termination:
-        assert not termination.came
-        os.kill(os.getpid(), signal.SIGTERM)
-    assert termination.came
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        assert termination.came is None
+        os.kill(os.getpid(), number)
+    assert termination.came is number
+    assert signal.getsignal(number) is signal.SIG_DFL
 
 
 def test_under_nohup_sigterm_ends_a_command_as_well() -> None:
@@ -79,7 +81,7 @@ def test_who_has_a_handler_for_sigterm_keeps_it() -> None:
     signal.signal(signal.SIGTERM, handler)
     with Termination() as termination:
         os.kill(os.getpid(), signal.SIGTERM)
-    assert (came, termination.came) == ([signal.SIGTERM], False)
+    assert (came, termination.came) == ([signal.SIGTERM], None)
     assert signal.getsignal(signal.SIGTERM) is handler
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 from typing import Any
 
@@ -35,18 +36,24 @@ def ends_with(monkeypatch: pytest.MonkeyPatch, run: Run) -> Any:
     return ends_with
 
 
-@pytest.mark.parametrize("came", [False, True])
+@pytest.mark.parametrize(
+    ("came", "code", "word"),
+    [(None, 130, "interrupted"), (signal.SIGTERM, 143, "terminated"), (signal.SIGHUP, 129, "hung up")],
+)
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt(), click.Abort()])
 def test_an_interruption_is_told_by_its_name(
-    ends_with: Any, interruption: BaseException, came: bool, monkeypatch: pytest.MonkeyPatch
+    ends_with: Any,
+    interruption: BaseException,
+    came: signal.Signals | None,
+    code: int,
+    word: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def enter(termination: Termination) -> Termination:
         termination.came = came
-        termination._before = None
         return termination
 
     monkeypatch.setattr(Termination, "__enter__", enter)
-    code, word = (143, "terminated") if came else (130, "interrupted")
     assert ends_with(interruption) == Outcome(code, "", f"speechwire: {word}\n")
 
 
