@@ -78,12 +78,11 @@ def _beginnings(connection: Connection) -> Iterator[float]:
 class _Speech:
     """Whether a connection has something to speak, and since when: texts up to a flush are one batch."""
 
-    since_s: float
-
     def __init__(self, endpoint: str) -> None:
         self._done = "SpeechMetadata" if endpoint.startswith("/v2") else "Flushed"
         self._open = False
         self._batches = 0
+        self.since_s = 0.0
 
     @property
     def under_way(self) -> bool:

@@ -203,7 +203,7 @@ def _served(emulator: Emulator, options: argparse.Namespace) -> str:
 
 
 def _words(error: Exception, options: argparse.Namespace) -> str:
-    if not isinstance(error, OSError):
+    if not isinstance(error, OSError) or isinstance(error, SpeechwireError):
         return str(error)
     number = error.errno or 0
     if number == errno.EADDRINUSE:

@@ -25,8 +25,10 @@ _PUNCTUATION: Final = ".,!?;:"
 
 def word_sample(word: int) -> int:
     """The s16 value of a word, which is what mu-law's code of that number stands for (ITU-T G.711)."""
-    exponent, mantissa = ~word >> 4 & 7, ~word & 15
-    return -4 * (((2 * mantissa + 33) << exponent) - 33)  # the codes up to 127 are those below zero
+    inverted = ~word & 0xFF
+    exponent, mantissa = inverted >> 4 & 7, inverted & 15
+    magnitude = ((2 * mantissa + 33) << exponent) - 33
+    return int(-4 * magnitude if inverted & 0x80 else 4 * magnitude)
 
 
 _WORDS: Final = {word_sample(word): str(word) for word in range(1, MOST_WORDS + 1)}

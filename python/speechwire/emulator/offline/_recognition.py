@@ -154,7 +154,7 @@ class SphinxStream:
     def _is_over(self) -> bool:
         assert self._utterance_start is not None
         long = (self._frames - self._utterance_start) * _FRAME_S >= _MAX_UTTERANCE_S
-        return long or (self._silence_s() or 0.0) >= _SETTLE_S
+        return long or (self._silence_s() or 0.0) >= _SETTLE_S - 1e-9
 
     def _settled(self) -> Heard:
         self._decoder.end_utt()

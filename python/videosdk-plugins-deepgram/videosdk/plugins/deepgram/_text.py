@@ -30,13 +30,12 @@ class TextJoiner:
         patience: How many characters are held back at most.
     """
 
-    _last: str  # of the pieces that were joined
-
     def __init__(self, patience: int) -> None:
         self._patience = patience
         self._pieces = _Pieces.UNKNOWN
         self._held: list[str] = []
         self._blanks = ""
+        self._last = ""
         self._context = ""
         self._quotes: Counter[str] = Counter()
 
