@@ -10,8 +10,10 @@ import re
 import socket
 import time
 from array import array
+from collections import deque
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from benches.python.server import stamps
 from benches.python.server.contenders import Line
@@ -197,7 +199,7 @@ class Callers:
         loop = asyncio.get_running_loop()
         for _ in range(count):
             on: asyncio.Future[None] = loop.create_future()
-            opening = self._first + self.frame() * self._first_frames()
+            opening = self._first + self.frame() * (_FIRST_MS // self._kind.frame_ms)
             caller = _Caller(self._line, opening, self.tally, on)
             await loop.create_connection(lambda caller=caller: caller, "127.0.0.1", self._port)  # type: ignore[misc]
             await on
@@ -207,34 +209,57 @@ class Callers:
         """A frame of now."""
         return self._head + self._kind.stamp(time.monotonic_ns() // 1000) + self._tail
 
-    def _first_frames(self) -> int:
-        """How many frames the next caller says at once.
-
-        Calls begin at any moment, and a server sends 80 ms at a time. So the callers differ in how much of
-        the next 80 ms they have said; else all messages would be complete in the same 20 ms of each 80 ms.
-        """
-        frames = _FIRST_MS // self._kind.frame_ms
-        return frames + len(self._callers) // self._kind.frame_ms % frames
-
     def hang_up(self) -> None:
         """Drop all connections."""
         for caller in self._callers:
             caller.transport.abort()
         self._callers.clear()
 
-    async def talk(self, seconds: float, *, speed: float = 1.0, catches_up: bool = True) -> None:
+    async def talk(
+        self, seconds: float, *, joining: bool = False, leaving: bool = False, **pace: Any
+    ) -> None:
         """Send audio, as many frames for each caller, spread evenly over a frame's length.
 
         Args:
             seconds: Of audio, to the nearest frame.
+            joining: Whether the callers begin one after the other, over all this time. As with real calls,
+                neither their messages nor their results are then complete at the same moment.
+            leaving: Whether they end one after the other.
+            pace: As of :meth:`_ticks`.
+        """
+        length = self._kind.frame_ms
+        slots: list[list[_Caller]] = [[] for _ in range(length)]
+        ticks = round(seconds / _TICK_S / length) * length
+        count = len(self._callers)
+        at = [index * ticks // count // length * length for index in range(count)]
+        changes = [(at[index], slots[index % length]) for index in range(count)]
+        waiting = deque(zip(changes, self._callers, strict=True))
+        while waiting and not joining:
+            (_, slot), caller = waiting.popleft()
+            slot.append(caller)
+        leaves = deque(changes if leaving else ())
+        async for tick in self._ticks(ticks, **pace):
+            while waiting and waiting[0][0][0] <= tick:
+                (_, slot), caller = waiting.popleft()
+                slot.append(caller)
+            while leaves and leaves[0][0] <= tick:
+                leaves.popleft()[1].pop(0)
+            if slot := slots[tick % length]:
+                data = self.frame()
+                for caller in slot:
+                    caller.say(data)
+                self.sent += len(slot)
+
+    async def _ticks(self, count: int, *, speed: float = 1.0, catches_up: bool = True) -> AsyncIterator[int]:
+        """Count milliseconds.
+
+        Args:
+            count: How many.
             speed: In multiples of real time.
             catches_up: Whether what is late is sent all the same; else the rest is later too.
         """
-        slots: list[list[_Caller]] = [[] for _ in range(self._kind.frame_ms)]
-        for index, caller in enumerate(self._callers):
-            slots[index % len(slots)].append(caller)
         begin_s = time.monotonic()
-        for tick in range(round(seconds / _TICK_S / len(slots)) * len(slots)):
+        for tick in range(count):
             ahead_s = begin_s + tick * _TICK_S / speed - time.monotonic()
             if ahead_s > 0:
                 await asyncio.sleep(ahead_s)
@@ -243,9 +268,4 @@ class Callers:
                 begin_s -= 0.0 if catches_up else ahead_s
                 if tick % 4 == 0:
                     await asyncio.sleep(0)
-            slot = slots[tick % len(slots)]
-            if slot:
-                data = self.frame()
-                for caller in slot:
-                    caller.say(data)
-                self.sent += len(slot)
+            yield tick

@@ -100,7 +100,7 @@ async def measure(kind: str, workers: int, calls: int, seconds: float, where: tu
     callers = Callers(KINDS[kind], CATALOG["speechwire"].lines[kind], port)
     async with asyncio.timeout(_STEP_MOST_S):
         await callers.dial(calls)
-        await callers.talk(_WARM_UP_S)
+        await callers.talk(_WARM_UP_S, joining=True)
         get(service, "/forget")
         callers.late_s, sent = 0.0, callers.sent
         before_s = sum(map(cpu_s, family(server)))

@@ -67,11 +67,12 @@ class Trial:
         before = await self._silent(ended)
         result.first_ms = get_json(self._service, "/lateness")["first"]
         result.idle_kib = (private_kib(self._server) - empty_kib) / result.calls
-        await callers.talk(_WARM_UP_S)
+        await callers.talk(_WARM_UP_S, joining=True)
         await self._steady(callers)
         result.live_kib = (private_kib(self._server) - empty_kib) / result.calls
         if self._contender.ours:
             result.open_kib = metric(self._port, "speechwire_buffered_bytes") / 1024 / result.calls
+        await callers.talk(_WARM_UP_S, leaving=True)
         unstamped = get_json(self._service, "/lateness")["unstamped"]
         await asyncio.sleep(_TAIL_S)
         after = self._counts()[ended:]
