@@ -258,7 +258,7 @@ async def test_a_server_is_made_and_served_with_its_quota_until_it_is_drained(
         ("speechwire.server.server.Server", lambda *arguments: ("server", *arguments)),
         ("speechwire.server._quota.shared_quota", noting("quota")),
         ("speechwire.server.aiohttp_host.AiohttpHost", noting("host")),
-        ("speechwire.server._memory.keep_what_is_loaded", lambda: told.append("kept")),
+        ("speechwire.server._memory.collect_seldom", lambda calls: told.append(("seldom", calls))),
         ("speechwire.server._memory.return_large_pieces", lambda: told.append("returned")),
         ("speechwire.cli.serve.Signals", lambda: "signals"),
     ):
@@ -272,7 +272,7 @@ async def test_a_server_is_made_and_served_with_its_quota_until_it_is_drained(
         ("pool", "key", ("base_url", "wss://x"), ("max_listen", 3), ("max_speak", None)),
         ("quota", config, server),
         ("host", server, ("sock", "a socket")),
-        "kept",
+        ("seldom", 3),
         "returned",
         ((server, "host"), True),
         *("host left", "quota left", "pool left"),

@@ -144,10 +144,10 @@ class _Serving:
     async def _serve(
         self, config: Config, answer: Answer | None, access: Access, listening: socket.socket | None
     ) -> int:
-        from speechwire.server._memory import keep_what_is_loaded, return_large_pieces  # noqa: PLC0415
+        from speechwire.server._memory import collect_seldom, return_large_pieces  # noqa: PLC0415
         from speechwire.server._quota import shared_quota  # noqa: PLC0415
         from speechwire.server.aiohttp_host import AiohttpHost  # noqa: PLC0415
-        from speechwire.server.server import Server  # noqa: PLC0415
+        from speechwire.server.server import CONTRACT_CALLS, Server  # noqa: PLC0415
         from speechwire.session import SessionPool  # noqa: PLC0415
 
         async with SessionPool(
@@ -159,7 +159,7 @@ class _Serving:
             server = Server(config, pool, answer)
             signals = Signals()
             async with shared_quota(config, server), AiohttpHost(server, sock=listening) as host:
-                keep_what_is_loaded()
+                collect_seldom(config.max_calls or CONTRACT_CALLS)
                 return_large_pieces()
                 return await self._until_drained(server, host, signals, is_worker=listening is not None)
 

@@ -184,7 +184,7 @@ class Server:
         loop = asyncio.get_running_loop()
         trimming = Trimming(loop.time)
         while True:
-            trimming.tick()
+            trimming.tick(is_idle=not self.lines)
             due_s = loop.time() + _TICK_S
             await asyncio.sleep(_TICK_S)
             self.counters.late_s = max(self.counters.late_s, loop.time() - due_s)
