@@ -21,9 +21,6 @@ def open_closed_streams() -> None:
     Python has ``None`` there, and the next file that is opened takes the number of the stream: what is meant
     for standard output would end up in it. Reading and writing still fail, only notes and errors vanish.
     """
-    for name, (
-        mode,
-        flags,
-    ) in _IN_PLACE.items():  # in the order of their numbers: the lowest free one is taken
+    for name, (mode, flags) in _IN_PLACE.items():  # by number: the lowest free one is taken
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, flags), mode))
