@@ -96,6 +96,20 @@ def test_a_right_answer_has_no_fault() -> None:
     assert result.received_s == 32.0 and result.message_ms == 80.0
 
 
+def test_who_joined_late_has_sent_less() -> None:
+    result = right()
+    result.sent_s = 32.0 - 1.5
+    after = [
+        {**each, "audio_s": 10.0 - late_s} for each, late_s in zip(COUNTS, (0.0, 1.0, 0.5, 0.0), strict=True)
+    ]
+    judge(result, BEFORE, after, unstamped=0, gone=0, missed_s=[0.0, 0.0, 0.5, 1.0])
+    assert result.faults == []
+    judge(result, BEFORE, after, unstamped=0, gone=0, missed_s=[0.0, 0.5, 0.5, 0.5])
+    assert [fault.partition(",")[0] for fault in result.faults] == [
+        "the audio of 2 calls is not what was sent"
+    ]
+
+
 @pytest.mark.parametrize(
     ("result", "after", "unstamped", "gone", "words"),
     [
@@ -151,7 +165,7 @@ def test_the_report_can_be_drawn_again_from_its_numbers(tmp_path: Path) -> None:
     assert draw_again(tmp_path, "server").read_text(encoding="utf-8") == text
 
 
-async def test_a_caller_says_its_first_80_ms_at_once_and_all_talk_alike() -> None:
+async def test_a_caller_says_its_first_80_ms_at_once_and_callers_join_one_by_one() -> None:
     heard: list[bytes] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -165,11 +179,13 @@ async def test_a_caller_says_its_first_80_ms_at_once_and_all_talk_alike() -> Non
         line = CATALOG["speechwire"].lines["twilio"]
         callers = Callers(KINDS["twilio"], line, server.sockets[0].getsockname()[1])
         await callers.dial(3)
+        await callers.talk(0.1, joining=True)
         await callers.talk(0.1)
         for caller in callers._callers:
             caller.transport.close()
         async with asyncio.timeout(20):
             while len(heard) < 3:
                 await asyncio.sleep(0.01)
-    assert callers.sent == 3 * 5
-    assert [data.count(b'"event": "media"') for data in heard] == [4 + 5] * 3
+    assert callers.sent == 3 * 5 + 5 + 4 + 2
+    assert callers.missed_s == [0.0, 0.02, 0.06]
+    assert sorted(data.count(b'"event": "media"') for data in heard) == [4 + 5 + 2, 4 + 5 + 4, 4 + 5 + 5]

@@ -21,7 +21,15 @@ def delivered(counts: Counts, kinds: frozenset[str]) -> int:
     return sum(connection["sent"].get(kind, 0) for connection in counts for kind in kinds)
 
 
-def judge(result: Result, before: Counts, after: Counts, *, unstamped: int, gone: int) -> None:
+def judge(
+    result: Result,
+    before: Counts,
+    after: Counts,
+    *,
+    unstamped: int,
+    gone: int,
+    missed_s: Sequence[float] = (),
+) -> None:
     """Fill in what came, and say what is wrong.
 
     Args:
@@ -30,13 +38,17 @@ def judge(result: Result, before: Counts, after: Counts, *, unstamped: int, gone
         after: Those a moment after they stopped.
         unstamped: Messages whose lateness could not be read.
         gone: Calls that the server has ended.
+        missed_s: Seconds of audio that each caller has not sent because it joined late.
     """
     heard_s = [after[i]["audio_s"] - before[i]["audio_s"] for i in range(len(before))]
     result.received_s = round(sum(heard_s), 2)
-    each_s = result.sent_s / result.calls
+    missed_s = missed_s or [0.0] * result.calls
+    whole_s = (result.sent_s + sum(missed_s)) / result.calls
+    due_s = sorted(whole_s - seconds for seconds in missed_s)
     messages = sum(after[i]["messages"] - before[i]["messages"] for i in range(len(before)))
     result.message_ms = round(1000 * result.received_s / messages, 1) if messages else 0.0
-    odd_s = [abs(seconds - each_s) for seconds in heard_s if abs(seconds - each_s) > _IN_FLIGHT_S]
+    off_s = [abs(seconds - due) for seconds, due in zip(sorted(heard_s), due_s, strict=False)]
+    odd_s = [seconds for seconds in off_s if seconds > _IN_FLIGHT_S]
     if len(after) != result.calls or len(before) != result.calls:
         result.faults.append(f"{result.calls} calls had {len(after)} connections to the service")
     if odd_s:

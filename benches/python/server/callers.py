@@ -170,12 +170,14 @@ class Callers:
     Attributes:
         late_s: How late this process was with a frame at its worst: what it adds to every figure.
         sent: Frames.
+        missed_s: Seconds of audio that each caller has not sent because it joined late.
         tally: What came back.
     """
 
     def __init__(self, kind: Kind, line: Line, port: int) -> None:
         self.late_s = 0.0
         self.sent = 0
+        self.missed_s: list[float] = []
         self.tally = Tally()
         self._kind = kind
         self._line = line
@@ -215,35 +217,27 @@ class Callers:
             caller.transport.abort()
         self._callers.clear()
 
-    async def talk(
-        self, seconds: float, *, joining: bool = False, leaving: bool = False, **pace: Any
-    ) -> None:
+    async def talk(self, seconds: float, *, joining: bool = False, **pace: Any) -> None:
         """Send audio, as many frames for each caller, spread evenly over a frame's length.
 
         Args:
             seconds: Of audio, to the nearest frame.
             joining: Whether the callers begin one after the other, over all this time. As with real calls,
                 neither their messages nor their results are then complete at the same moment.
-            leaving: Whether they end one after the other.
             pace: As of :meth:`_ticks`.
         """
         length = self._kind.frame_ms
         slots: list[list[_Caller]] = [[] for _ in range(length)]
         ticks = round(seconds / _TICK_S / length) * length
         count = len(self._callers)
-        at = [index * ticks // count // length * length for index in range(count)]
-        changes = [(at[index], slots[index % length]) for index in range(count)]
-        waiting = deque(zip(changes, self._callers, strict=True))
-        while waiting and not joining:
-            (_, slot), caller = waiting.popleft()
-            slot.append(caller)
-        leaves = deque(changes if leaving else ())
+        missed = [index * ticks // count // length if joining else 0 for index in range(count)]
+        if joining:
+            self.missed_s = [frames * length / 1000 for frames in missed]
+        waiting = deque((frames * length, index) for index, frames in enumerate(missed))
         async for tick in self._ticks(ticks, **pace):
-            while waiting and waiting[0][0][0] <= tick:
-                (_, slot), caller = waiting.popleft()
-                slot.append(caller)
-            while leaves and leaves[0][0] <= tick:
-                leaves.popleft()[1].pop(0)
+            while waiting and waiting[0][0] <= tick:
+                _, index = waiting.popleft()
+                slots[index % length].append(self._callers[index])
             if slot := slots[tick % length]:
                 data = self.frame()
                 for caller in slot:

@@ -52,7 +52,9 @@ Servers
     run on uvloop.
 
 Calls
-:   All callers talk at real pace, spread evenly over a frame's length. Each has captions back.
+:   All callers talk at real pace, spread evenly over a frame's length. They begin one after the other, over
+    3 s, so that neither their messages nor their results are complete at the same moment. Each has captions
+    back.
 
 CPU
 :   Of the whole server process, all threads, over the window, for each second of one call's audio.

@@ -72,12 +72,11 @@ class Trial:
         result.live_kib = (private_kib(self._server) - empty_kib) / result.calls
         if self._contender.ours:
             result.open_kib = metric(self._port, "speechwire_buffered_bytes") / 1024 / result.calls
-        await callers.talk(_WARM_UP_S, leaving=True)
         unstamped = get_json(self._service, "/lateness")["unstamped"]
         await asyncio.sleep(_TAIL_S)
         after = self._counts()[ended:]
         await self._come_to_rest(callers, ended)
-        judge(result, before, after, unstamped=unstamped, gone=callers.gone)
+        judge(result, before, after, unstamped=unstamped, gone=callers.gone, missed_s=callers.missed_s)
         return result
 
     async def _rehearse(self) -> None:
