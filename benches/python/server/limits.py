@@ -148,10 +148,10 @@ def step(kind: str, workers: int, calls: int, seconds: float) -> Step:
     return found[0]
 
 
-def climb(kind: str, workers: int, seconds: float, until_s: float) -> list[Step]:
-    """Steps up to the first that is not carried."""
+def climb(kind: str, workers: int, seconds: float, until_s: float, least: int = 0) -> list[Step]:
+    """Steps of at least so many calls, up to the first that is not carried."""
     steps: list[Step] = []
-    for calls in _STEPS:
+    for calls in filter(lambda calls: calls >= least, _STEPS):
         if time.monotonic() > until_s:
             break
         tries = list(_tries(kind, workers, calls, seconds))
@@ -184,6 +184,9 @@ def main() -> None:
     )
     parser.add_argument("--minutes", type=float, default=6.0, help="for everything, about")
     parser.add_argument("--seconds", type=float, default=5.0, help="of the window that is measured")
+    parser.add_argument(
+        "--least", type=int, default=0, metavar="CALLS", help="leave out steps of fewer calls"
+    )
     parser.add_argument("--out", type=Path, default=Path("benches/report"))
     arguments = parser.parse_args()
     raise_descriptor_limit()
@@ -193,7 +196,7 @@ def main() -> None:
     share_s = (60 * arguments.minutes - _STEP_MOST_S / 2) / len(plan)
     steps: list[Step] = []
     for number, (kind, workers) in enumerate(plan):
-        steps += climb(kind, workers, arguments.seconds, began_s + (number + 1) * share_s)
+        steps += climb(kind, workers, arguments.seconds, began_s + (number + 1) * share_s, arguments.least)
     date = f"{datetime.now(UTC):%Y-%m-%d}"
     report: dict[str, Any] = {
         "date": date,
