@@ -184,9 +184,7 @@ def main() -> None:
     )
     parser.add_argument("--minutes", type=float, default=6.0, help="for everything, about")
     parser.add_argument("--seconds", type=float, default=5.0, help="of the window that is measured")
-    parser.add_argument(
-        "--least", type=int, default=0, metavar="CALLS", help="the fewest"
-    )
+    parser.add_argument("--least", type=int, default=0, metavar="CALLS", help="the fewest")
     parser.add_argument("--out", type=Path, default=Path("benches/report"))
     arguments = parser.parse_args()
     raise_descriptor_limit()
