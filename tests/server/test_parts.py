@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tests.server.callers import Twilio
 from tests.server.content import ContentEngine, spoken
 from tests.server.serving import dial, serving, until
+from tests.server.test_faults import CaptionedTwilio
 
 from speechwire.errors import InvalidArgument, InvalidArgumentType
 from speechwire.server._outbox import Outbox, Weight
@@ -149,10 +150,7 @@ async def test_beyond_the_places_a_caller_is_refused_before_the_upgrade() -> Non
 
 
 async def test_a_caller_in_the_queue_is_heard_when_it_is_its_turn() -> None:
-    class Captioned(Twilio):
-        path = "/call/twilio?captions=1"
-
-    waiting = Captioned()
+    waiting = CaptionedTwilio()
     async with (
         serving(max_calls=1, queue=1, engine=ContentEngine()) as where,
         dial(where, Twilio()) as first,

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
 import pytest
 from tests.server.callers import Twilio
 from tests.server.content import SILENCE, ContentEngine, spoken
-from tests.server.serving import Serving, dial, serving, until
+from tests.server.serving import Dialled, Serving, dial, serving, until
+from tests.server.test_faults import CaptionedTwilio
 
 from speechwire.server._early import EarlyAudio
 from speechwire.server.admission import Admission
@@ -27,11 +30,22 @@ def waits(where: Serving, callers: int = 1) -> bool:
     return where.server.admission.waiting == callers
 
 
-async def test_a_telephone_that_waits_is_understood_from_its_first_word_on(each_socket: None) -> None:
-    class Captioned(Twilio):
-        path = "/call/twilio?captions=1"
+@asynccontextmanager
+async def in_the_queue() -> AsyncIterator[tuple[Serving, Dialled, aiohttp.ClientWebSocketResponse]]:
+    """A server whose one place is taken, the caller who has it, and one of our own socket that waits."""
+    async with (
+        serving(max_calls=1, queue=1, engine=ContentEngine()) as where,
+        dial(where, Twilio()) as first,
+        aiohttp.ClientSession() as session,
+        session.ws_connect(where.socket_url + "/socket") as ws,
+    ):
+        await ws.send_str(encode(Start(format=MULAW)))
+        await until(lambda: waits(where))
+        yield where, first, ws
 
-    waiting = Captioned()
+
+async def test_a_telephone_that_waits_is_understood_from_its_first_word_on(each_socket: None) -> None:
+    waiting = CaptionedTwilio()
     async with (
         serving(max_calls=1, queue=1, engine=ContentEngine()) as where,
         dial(where, Twilio()) as first,
@@ -49,14 +63,7 @@ async def test_a_telephone_that_waits_is_understood_from_its_first_word_on(each_
 
 
 async def test_a_format_that_changes_in_the_queue_holds_from_there_on(each_socket: None) -> None:
-    async with (
-        serving(max_calls=1, queue=1, engine=ContentEngine()) as where,
-        dial(where, Twilio()) as first,
-        aiohttp.ClientSession() as session,
-        session.ws_connect(where.socket_url + "/socket") as ws,
-    ):
-        await ws.send_str(encode(Start(format=MULAW)))
-        await until(lambda: waits(where))
+    async with in_the_queue() as (where, first, ws):
         await ws.send_bytes(spoken([1, 2]))
         await ws.send_str(encode(Format(format=SLOW)))
         await ws.send_bytes(spoken([3, 4])[::2])
@@ -72,14 +79,7 @@ async def test_a_format_that_changes_in_the_queue_holds_from_there_on(each_socke
 
 @pytest.mark.parametrize("audio", [spoken([1, 2]), b""])
 async def test_who_hangs_up_in_the_queue_is_heard_first(audio: bytes) -> None:
-    async with (
-        serving(max_calls=1, queue=1, engine=ContentEngine()) as where,
-        dial(where, Twilio()) as first,
-        aiohttp.ClientSession() as session,
-        session.ws_connect(where.socket_url + "/socket") as ws,
-    ):
-        await ws.send_str(encode(Start(format=MULAW)))
-        await until(lambda: waits(where))
+    async with in_the_queue() as (where, first, ws):
         await ws.send_bytes(audio)
         await ws.send_str(encode(Close()))
         if audio:

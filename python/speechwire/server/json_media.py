@@ -72,12 +72,8 @@ class JsonMediaCodec:
     def receive(self, message: str | bytes) -> list[Incoming]:
         """See :class:`speechwire.server.codec.Codec`."""
         try:
-            if self._is_plain:
-                frame = decode_frame(message)
-                media = frame.media
-                if frame.event == "media" and media is not None:
-                    is_heard = media.payload and not media.track.startswith("outbound")
-                    return [Audio(data=media.payload)] if is_heard else []
+            if self._is_plain and (audio := _audio_of(message)) is not None:
+                return [Audio(data=audio)] if audio else []
             decoded = decode_message(message)
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             return [Malformed(reason=f"no message of this protocol: {type(error).__name__}")]
@@ -89,17 +85,11 @@ class JsonMediaCodec:
         """See :class:`speechwire.server.codec.Codec`."""
         if not self._is_plain:
             return b""
-        payloads = []
         try:
-            for text in texts:
-                frame = decode_frame(text)
-                media = frame.media
-                if frame.event != "media" or media is None or media.track.startswith("outbound"):
-                    return b""
-                payloads.append(media.payload)
+            audio = [_audio_of(text) or b"" for text in texts]
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             return b""
-        return b"".join(payloads)
+        return b"".join(audio) if all(audio) else b""
 
     def send(self, outgoing: Outgoing) -> list[str | bytes]:
         """See :class:`speechwire.server.codec.Codec`."""
@@ -186,6 +176,15 @@ class JsonMediaCodec:
         rest = self._reorder.flush() if self._reorder else []
         reason = message.reason or ""
         return [*(Audio(data=data) for data in rest), Stopped(reason=reason[:200])]
+
+
+def _audio_of(message: str | bytes) -> bytes | None:
+    """The caller's audio of a media message, empty if there is none; ``None`` for any other message."""
+    frame = decode_frame(message)
+    media = frame.media
+    if frame.event != "media" or media is None:
+        return None
+    return b"" if media.track.startswith("outbound") else media.payload
 
 
 def _parameters(message: Message, start: Start) -> dict[str, str]:
